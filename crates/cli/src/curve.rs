@@ -1,0 +1,84 @@
+//! The learning curve as a picture.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use plotters::prelude::*;
+use trainer::EpochRecord;
+
+const SIZE: (u32, u32) = (900, 420);
+
+/// One line of a plot: its name, its colour, and (epoch, value) points.
+struct Line {
+    name: &'static str,
+    color: RGBColor,
+    points: Vec<(f64, f64)>,
+}
+
+/// Draws losses and accuracy over epochs into an SVG file.
+pub(crate) fn draw(history: &[EpochRecord], path: &Path) -> anyhow::Result<()> {
+    let points = |value: fn(&EpochRecord) -> f64| {
+        history.iter().map(|record| (record.epoch, value(record))).collect()
+    };
+    let losses = [
+        Line { name: "training", color: BLUE, points: points(|record| record.train_loss) },
+        Line { name: "validation", color: RED, points: points(|record| record.validation.loss) },
+    ];
+    let accuracy = [Line {
+        name: "validation",
+        color: RED,
+        points: points(|record| record.validation.accuracy),
+    }];
+
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        root.fill(&WHITE).map_err(drawing_error)?;
+        let (left, right) = root.split_horizontally(SIZE.0 / 2);
+        panel(&left, "loss", &losses)?;
+        panel(&right, "accuracy", &accuracy)?;
+        root.present().map_err(drawing_error)?;
+    }
+    std::fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn panel(
+    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    title: &str,
+    lines: &[Line],
+) -> anyhow::Result<()> {
+    let all = || lines.iter().flat_map(|line| &line.points);
+    let last_epoch = all().map(|point| point.0).fold(1.0, f64::max);
+    let (low, high) = all()
+        .fold((f64::MAX, f64::MIN), |(low, high), point| (low.min(point.1), high.max(point.1)));
+    let margin = ((high - low) * 0.1).max(0.01);
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 20))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(48)
+        .build_cartesian_2d(0.0..last_epoch * 1.05, low - margin..high + margin)
+        .map_err(drawing_error)?;
+    chart.configure_mesh().x_desc("epoch").light_line_style(WHITE).draw().map_err(drawing_error)?;
+    for Line { name, color, points } in lines {
+        let color = *color;
+        chart
+            .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))
+            .map_err(drawing_error)?
+            .label(*name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        let dots = points.iter().map(|&point| Circle::new(point, 3, color.filled()));
+        chart.draw_series(dots).map_err(drawing_error)?;
+    }
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .draw()
+        .map_err(drawing_error)?;
+    Ok(())
+}
+
+fn drawing_error(error: impl std::error::Error) -> anyhow::Error {
+    anyhow!("cannot draw the learning curve: {error}")
+}

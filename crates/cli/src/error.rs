@@ -1,0 +1,55 @@
+//! How an error reaches the user: the chain of causes in one line, then what to do.
+
+use std::io;
+use std::process::ExitCode;
+
+use dataset::fetch::FetchError;
+
+/// Prints an error and gives the exit code that belongs to it.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        // Whoever read our output has seen enough: `sentiment predict ... | head`.
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    if let Some(advice) = advice(error) {
+        eprintln!("\n{advice}");
+    }
+    ExitCode::FAILURE
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io_error = error.downcast_ref::<io::Error>();
+    io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The next thing to try, where there is one that the message does not name itself.
+fn advice(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<FetchError>() {
+            return Some(error.advice());
+        }
+        let model_error = cause.downcast_ref::<model::Error>().or_else(|| match cause
+            .downcast_ref::<trainer::Error>()
+        {
+            Some(trainer::Error::Model(error)) => Some(error),
+            _ => None,
+        })?;
+        Some(match model_error {
+            model::Error::MissingFile { .. } => {
+                "Pass the folder that `sentiment train` named at its end with --model DIR.".into()
+            }
+            model::Error::Damaged { .. } | model::Error::Mismatch { .. } => {
+                "Copy the model folder again from where it came, or train it anew.".into()
+            }
+            model::Error::Version { .. } => {
+                "Use the version of this program that wrote the model, or train it anew.".into()
+            }
+            model::Error::NotAModel { .. } => "Choose another folder with --output DIR.".into(),
+            model::Error::Io { .. } => {
+                "Check the room and your rights there, or choose another folder.".into()
+            }
+            _ => return None,
+        })
+    })
+}

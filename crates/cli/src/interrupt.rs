@@ -1,0 +1,32 @@
+//! Ctrl-C: the first asks the training to stop with what it has, the second ends the program.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+
+/// The exit code that shells give to a program ended by Ctrl-C.
+pub(crate) const EXIT_CODE: u8 = 130;
+
+/// Whether Ctrl-C was pressed.
+#[derive(Debug, Clone)]
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Listens from now on.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let pressed = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&pressed);
+        ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::SeqCst) {
+                std::process::exit(EXIT_CODE.into());
+            }
+        })
+        .context("cannot listen for Ctrl-C")?;
+        Ok(Self(pressed))
+    }
+
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}

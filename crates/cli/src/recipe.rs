@@ -1,0 +1,134 @@
+//! Recipes: complete descriptions of preprocessing, network and training as TOML.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use model::ModelConfig;
+use serde::Deserialize;
+use text_preprocessing::PreprocessingConfig;
+use trainer::TrainingConfig;
+
+/// The recipes that come with the program, by name.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("default", include_str!("../recipes/default.toml")),
+    ("notebook", include_str!("../recipes/notebook.toml")),
+];
+
+/// A recipe, ready to run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Recipe {
+    /// Its name: that of a built-in recipe, or its file's without the extension.
+    pub(crate) name: String,
+    pub(crate) preprocessing: PreprocessingConfig,
+    pub(crate) model: ModelConfig,
+    pub(crate) training: TrainingConfig,
+}
+
+/// What a recipe's file holds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Tables {
+    preprocessing: PreprocessingConfig,
+    model: ModelConfig,
+    training: TrainingConfig,
+}
+
+impl Recipe {
+    /// A built-in recipe or a file, with settings like `training.epochs=3` put over it.
+    pub(crate) fn load(name_or_file: &str, settings: &[String]) -> anyhow::Result<Self> {
+        let built_in = BUILT_IN.iter().find(|(name, _)| *name == name_or_file);
+        let (name, text) = match built_in {
+            Some((name, text)) => ((*name).to_string(), (*text).to_string()),
+            None => read_file(Path::new(name_or_file))?,
+        };
+        let mut table: toml::Table =
+            toml::from_str(&text).with_context(|| format!("recipe {name_or_file}"))?;
+        for setting in settings {
+            apply(&mut table, setting)?;
+        }
+        let Tables { preprocessing, model, training } =
+            table.try_into().with_context(|| format!("recipe {name_or_file}"))?;
+        preprocessing
+            .validate()
+            .with_context(|| format!("recipe {name_or_file}, [preprocessing]"))?;
+        model.check().with_context(|| format!("recipe {name_or_file}, [model]"))?;
+        training.check().with_context(|| format!("recipe {name_or_file}, [training]"))?;
+        Ok(Self { name, preprocessing, model, training })
+    }
+}
+
+fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
+    if !path.exists() {
+        let names = BUILT_IN.map(|(name, _)| name).join(", ");
+        bail!(
+            "there is no recipe {}; the built-in ones are {names}, and a file is named by its path",
+            path.display()
+        );
+    }
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let name = path.file_stem().map_or_else(|| "custom".into(), |stem| stem.to_string_lossy());
+    Ok((name.into_owned(), text))
+}
+
+/// Puts `table.key=value` into a recipe; the value is TOML, or else a string.
+fn apply(recipe: &mut toml::Table, setting: &str) -> anyhow::Result<()> {
+    let malformed =
+        || anyhow!("--set {setting}: expected TABLE.KEY=VALUE, such as training.epochs=3");
+    let (path, value) = setting.split_once('=').ok_or_else(malformed)?;
+    let (table, key) = path.trim().split_once('.').ok_or_else(malformed)?;
+    let value = value.trim();
+    let parsed: Result<toml::Table, _> = toml::from_str(&format!("value = {value}"));
+    let value = parsed
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(value.to_string()));
+    let table = recipe.entry(table).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    table.as_table_mut().ok_or_else(malformed)?.insert(key.to_string(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_notebook_recipe_is_the_libraries_defaults() -> anyhow::Result<()> {
+        let recipe = Recipe::load("notebook", &[])?;
+        assert_eq!(recipe.preprocessing, PreprocessingConfig::default());
+        assert_eq!(recipe.model, ModelConfig::default());
+        assert_eq!(recipe.training, TrainingConfig::default());
+        Ok(())
+    }
+
+    #[test]
+    fn every_built_in_recipe_loads() -> anyhow::Result<()> {
+        for (name, _) in BUILT_IN {
+            Recipe::load(name, &[])?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn settings_go_over_the_recipe() -> anyhow::Result<()> {
+        let settings = ["training.epochs=9", "model.cell=gru", "training.learning_rate = 0.5"];
+        let recipe = Recipe::load("notebook", &settings.map(String::from))?;
+        assert_eq!(recipe.training.epochs, 9);
+        assert_eq!(recipe.model.cell, model::CellKind::Gru);
+        assert_eq!(recipe.training.learning_rate, 0.5);
+        Ok(())
+    }
+
+    #[test]
+    fn bad_settings_say_what_was_expected() {
+        let message = |setting: &str| {
+            let error = Recipe::load("default", &[setting.to_string()]).expect_err(setting);
+            format!("{error:#}")
+        };
+        assert!(message("epochs").contains("TABLE.KEY=VALUE"));
+        assert!(message("training.epoch=3").contains("`epochs`"));
+        assert!(message("training.epochs=0").contains("at least 1"));
+        assert!(message("model.cell=lstn").contains("`lstm`"));
+    }
+}

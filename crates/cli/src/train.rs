@@ -1,0 +1,222 @@
+//! `sentiment train`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use dataset::{ChosenColumn, ColumnChoice, ColumnNames, LabelledTexts, SplitConfig};
+use model::folder;
+use trainer::{DataOrigin, Ending, Prepared, TrainingJob, TrainingReport};
+
+use crate::interrupt::{self, Interrupt};
+use crate::progress::{TrainingProgress, scoring_bar, spinner};
+use crate::recipe::Recipe;
+use crate::{DeviceName, curve, fetch, output_folder};
+
+const CURVE_FILE: &str = "curve.svg";
+
+/// Trains a classifier, tests it and keeps it in a folder.
+///
+/// Without --data it learns from 25,000 labelled IMDB reviews, which are fetched when missing. Exact
+/// duplicates are left out; 80 % of the texts are learned from, 10 % choose the best model on the
+/// way, and 10 % test it once at the end. Ctrl-C stops early and keeps the best model so far.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sentiment train
+  sentiment train --recipe notebook
+  sentiment train --data mine.csv --text-column comment --label-column stars_good
+  sentiment train --set training.epochs=2 --set model.cell=gru --output models/quick")]
+pub(crate) struct Args {
+    /// What to train: default, notebook, or a TOML file like theirs
+    #[arg(long, value_name = "NAME|FILE", default_value = "default")]
+    recipe: String,
+
+    /// A value to put over the recipe's, such as training.epochs=3; may be repeated
+    #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]
+    settings: Vec<String>,
+
+    /// Seed of the split, the initial weights, the dropout and the order of the texts
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Labelled texts: .parquet, .csv, .tsv or .jsonl [default: data/imdb.parquet]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    data: Option<PathBuf>,
+
+    /// The column of texts [default: guessed by name]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    text_column: Option<String>,
+
+    /// The column of labels: 0/1, neg/pos, negative/positive or false/true [default: guessed]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    label_column: Option<String>,
+
+    /// Folder for the model [default: models/RECIPE, numbered on where that exists]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    output: Option<PathBuf>,
+
+    /// Replace a model that is in the output folder
+    #[arg(long, requires = "output", help_heading = "Output")]
+    force: bool,
+
+    /// Print the whole report as JSON on standard output
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
+    device: DeviceName,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut recipe = Recipe::load(&args.recipe, &args.settings)?;
+    if let Some(seed) = args.seed {
+        recipe.training.seed = seed;
+    }
+    let folder = output_folder::choose(args.output.as_deref(), &recipe.name, args.force)?;
+    folder::check_replaceable(&folder)?;
+    let device = model::DeviceChoice::from(args.device).open()?;
+    let path = match &args.data {
+        Some(path) => path.clone(),
+        None => fetch::default_data()?,
+    };
+    let (data, origin) = prepare(args, &recipe, &path)?;
+
+    let interrupt = Interrupt::listen()?;
+    eprintln!("training recipe {} on the {}", recipe.name, device_name(&device));
+    let mut progress =
+        TrainingProgress::new(recipe.training.epochs, data.train.len(), interrupt.clone());
+    let job = TrainingJob {
+        recipe: &recipe.name,
+        model: &recipe.model,
+        training: &recipe.training,
+        data: &data,
+        origin,
+        device: &device,
+        folder: &folder,
+    };
+    let result = job.run(&mut progress);
+    progress.finish();
+    let mut report = result?;
+    if report.best().is_none() {
+        eprintln!("interrupted before anything was learned: no model was kept");
+        return Ok(ExitCode::from(interrupt::EXIT_CODE));
+    }
+    test(&mut report, &data, &folder, &device)?;
+    curve::draw(&report.history, &folder.join(CURVE_FILE))?;
+    print_result(args, &report, &folder)?;
+    Ok(match report.ended {
+        Ending::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+/// Reads, splits and encodes the data, and tells what it found.
+fn prepare(args: &Args, recipe: &Recipe, path: &Path) -> anyhow::Result<(Prepared, DataOrigin)> {
+    let choice = ColumnChoice { text: args.text_column.clone(), label: args.label_column.clone() };
+    let reading = spinner(format!("reading {}", path.display()));
+    let table = LabelledTexts::read(path, &choice)?;
+    reading.finish_and_clear();
+    let columns = table.columns().clone();
+    tell_guesses(path, &columns);
+
+    let encoding = spinner("learning the vocabulary and encoding the texts".to_string());
+    let split = SplitConfig { seed: recipe.training.seed, ..SplitConfig::default() };
+    let data = trainer::prepare(&table, &split, &recipe.preprocessing)
+        .with_context(|| format!("{}", path.display()))?;
+    encoding.finish_and_clear();
+    let summary = data.summary.clone();
+    eprintln!(
+        "{}: {} texts, {} exact duplicates left out; {} to train on, {} to validate, {} to test; \
+         vocabulary of {}",
+        path.display(),
+        summary.n_rows,
+        summary.n_duplicates,
+        summary.n_train,
+        summary.n_validation,
+        summary.n_test,
+        summary.vocab_size,
+    );
+    let origin = DataOrigin {
+        path: path.to_path_buf(),
+        text_column: columns.text.name,
+        label_column: columns.label.name,
+        split,
+        summary,
+    };
+    Ok((data, origin))
+}
+
+/// Tells which columns were guessed.
+pub(crate) fn tell_guesses(path: &Path, columns: &ColumnNames) {
+    let tell = |role: &str, column: &ChosenColumn| {
+        if column.guessed {
+            eprintln!("{}: took column {:?} as the {role}", path.display(), column.name);
+        }
+    };
+    tell("text", &columns.text);
+    tell("label", &columns.label);
+}
+
+/// Measures the model that was kept on the test split and adds that to its folder.
+fn test(
+    report: &mut TrainingReport,
+    data: &Prepared,
+    folder: &Path,
+    device: &candle_core::Device,
+) -> anyhow::Result<()> {
+    let trained = folder::load(folder, device)?;
+    let bar = scoring_bar("testing", data.test.len());
+    let mut on_rows = |n_rows| bar.inc(n_rows as u64);
+    let seq_len = trained.encoder.config().seq_len;
+    let metrics =
+        trainer::evaluate(&trained.network, &Arc::clone(&data.test), seq_len, &mut on_rows)?;
+    bar.finish_and_clear();
+    report.test = Some(metrics);
+    folder::save_metrics(folder, report)?;
+    Ok(())
+}
+
+fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        let value = serde_json::json!({ "folder": folder, "report": report });
+        writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
+        return Ok(());
+    }
+    let how = match report.ended {
+        Ending::EarlyStopping => "stopped early (the validation loss no longer fell)",
+        Ending::Interrupted => "interrupted",
+        Ending::Complete | Ending::Running => "complete",
+    };
+    if let Some(best) = report.best() {
+        writeln!(
+            out,
+            "training {how} after {:.0} s; best model after epoch {:.4}: validation loss {:.4}, \
+             accuracy {:.4}",
+            report.train_s, best.epoch, best.validation.loss, best.validation.accuracy,
+        )?;
+    }
+    if let Some(test) = &report.test {
+        writeln!(
+            out,
+            "test loss {:.4}, test accuracy {:.4} ({} texts)",
+            test.loss, test.accuracy, test.n_rows
+        )?;
+    }
+    writeln!(out, "model: {0}   learning curve: {0}/{CURVE_FILE}", folder.display())?;
+    writeln!(out, "try it: sentiment predict --model {} \"your text\"", folder.display())?;
+    Ok(())
+}
+
+fn device_name(device: &candle_core::Device) -> String {
+    if device.is_cpu() {
+        let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+        format!("CPU ({n_threads} threads)")
+    } else {
+        format!("{device:?}")
+    }
+}

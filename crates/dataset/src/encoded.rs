@@ -1,0 +1,121 @@
+//! Token ids of many texts, once, in one piece of memory.
+
+use crate::error::{Error, Result};
+use crate::labels;
+
+/// The token ids of one part of a split, and its labels; the texts are not kept.
+///
+/// Ragged: row `r` is `ids[offsets[r]..offsets[r + 1]]`. A row may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedSplit {
+    ids: Vec<u32>,
+    /// `[n_rows + 1]`, from 0 to `ids.len()`.
+    offsets: Vec<usize>,
+    /// `[n_rows]`, or nothing for texts to predict.
+    labels: Option<Vec<u8>>,
+}
+
+impl EncodedSplit {
+    /// Collects rows of ids and their labels, each 0 or 1.
+    ///
+    /// ```
+    /// use dataset::EncodedSplit;
+    ///
+    /// let split = EncodedSplit::new([vec![5, 6, 7], vec![], vec![8]], vec![0, 1, 1])?;
+    /// assert_eq!(split.row(0), [5, 6, 7]);
+    /// assert!(split.row(1).is_empty());
+    /// assert_eq!(split.n_tokens(), 4);
+    /// # Ok::<(), dataset::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `LengthMismatch` if there are not as many labels as rows, `LabelNotBinary`, `TooManyRows`.
+    pub fn new<I>(rows: I, labels: Vec<u8>) -> Result<Self>
+    where
+        I: IntoIterator<Item: AsRef<[u32]>>,
+    {
+        let mut split = Self::unlabelled(rows)?;
+        if labels.len() != split.len() {
+            return Err(Error::LengthMismatch {
+                what: "labels",
+                expected: split.len(),
+                got: labels.len(),
+            });
+        }
+        labels::check(&labels)?;
+        split.labels = Some(labels);
+        Ok(split)
+    }
+
+    /// Collects rows of ids whose labels are unknown: the labels of their batches are NaN, so that
+    /// a loss taken of them by mistake is NaN too and not a number that looks right.
+    ///
+    /// # Errors
+    /// `TooManyRows` from 2³² rows on.
+    pub fn unlabelled<I>(rows: I) -> Result<Self>
+    where
+        I: IntoIterator<Item: AsRef<[u32]>>,
+    {
+        let mut ids = Vec::new();
+        let mut offsets = vec![0];
+        for row in rows {
+            ids.extend_from_slice(row.as_ref());
+            offsets.push(ids.len());
+        }
+        // Growth by doubling leaves up to half unused, and this lives as long as the training.
+        ids.shrink_to_fit();
+        offsets.shrink_to_fit();
+        let n_rows = offsets.len() - 1;
+        if u32::try_from(n_rows).is_err() {
+            return Err(Error::TooManyRows { n_rows });
+        }
+        Ok(Self { ids, offsets, labels: None })
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The ids of one row, without padding.
+    ///
+    /// # Panics
+    /// If the row is past the end, as a slice would.
+    pub fn row(&self, row: usize) -> &[u32] {
+        &self.ids[self.offsets[row]..self.offsets[row + 1]]
+    }
+
+    /// The labels, `[n_rows]`, if they are known.
+    pub fn labels(&self) -> Option<&[u8]> {
+        self.labels.as_deref()
+    }
+
+    /// The number of ids in all rows together.
+    pub fn n_tokens(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rows_are_fine() {
+        let split = EncodedSplit::new(Vec::<Vec<u32>>::new(), vec![]).unwrap();
+        assert!(split.is_empty());
+        assert_eq!(split.n_tokens(), 0);
+    }
+
+    #[test]
+    fn labels_must_fit() {
+        let message = |labels| EncodedSplit::new([[1], [2]], labels).unwrap_err().to_string();
+        assert_eq!(message(vec![1]), "expected 2 labels, one per row, got 1");
+        assert_eq!(message(vec![1, 7]), "row 2: label 7 is neither 0 nor 1");
+    }
+}

@@ -1,0 +1,271 @@
+//! Batches of padded ids as tensors, batch first, prepared one or two ahead.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::encoded::EncodedSplit;
+use crate::error::{Error, Result};
+use crate::prefetch::Prefetch;
+use crate::shuffle::{Purpose, generator, shuffle};
+
+/// The id that fills a row on its left.
+pub const PADDING_ID: u32 = 0;
+
+/// How wide a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchPadding {
+    /// This many steps in every batch; of a longer row the first so many ids are taken.
+    Fixed(usize),
+    /// As many steps as the longest row of the batch, and at least one.
+    Longest,
+}
+
+/// The order of the rows in an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they are stored.
+    Sequential,
+    /// By chance: the same for the same seed and epoch, different for another of either.
+    Shuffled {
+        /// The seed of the training.
+        seed: u64,
+        /// The number of the epoch.
+        epoch: u64,
+    },
+    /// Short rows first, equally long ones as they are stored: least padding with
+    /// [`BatchPadding::Longest`]. [`Batch::rows`] tells where results belong.
+    ByLength,
+}
+
+/// How to cut a split into batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoaderConfig {
+    /// Rows in a batch; the last one may be shorter.
+    pub batch_size: usize,
+    /// How wide a batch is.
+    pub padding: BatchPadding,
+    /// The order of the rows.
+    pub order: Order,
+}
+
+/// Some rows, padded on the left to equal length. B rows, T steps.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[B, T]`, u32: [`PADDING_ID`]s, then the ids of the row.
+    pub ids: Tensor,
+    /// `[B]`: how many steps of each row are ids and not padding; 0 for an empty text.
+    pub lengths: Vec<usize>,
+    /// `[B]`, f32: 0 or 1; NaN where the split has no labels.
+    pub labels: Tensor,
+    /// `[B]`: the rows of the split that these are.
+    pub rows: Vec<u32>,
+}
+
+/// One epoch of batches: an iterator that knows its length.
+///
+/// Rows are padded on another thread while the caller computes; tensors are made on the caller's,
+/// which is free for the CPU and keeps a GPU's context on one thread. Dropping it early is fine.
+/// The first error is the last item.
+pub struct Loader {
+    batches: Prefetch<PaddedRows>,
+    device: Device,
+}
+
+impl Loader {
+    /// Starts an epoch over `split`, with tensors on `device`.
+    ///
+    /// # Errors
+    /// `Zero` if the batch size or a fixed length is 0, `Spawn` if no thread can be had.
+    pub fn new(split: Arc<EncodedSplit>, config: &LoaderConfig, device: &Device) -> Result<Self> {
+        if config.batch_size == 0 {
+            return Err(Error::Zero { what: "the batch size" });
+        }
+        if config.padding == BatchPadding::Fixed(0) {
+            return Err(Error::Zero { what: "the sequence length" });
+        }
+        let LoaderConfig { batch_size, padding, .. } = *config;
+        let order = row_order(&split, config.order);
+        let n_batches = order.len().div_ceil(batch_size);
+        let batches = Prefetch::start(n_batches, move |batch_idx| {
+            let start = batch_idx * batch_size;
+            let end = order.len().min(start + batch_size);
+            PaddedRows::gather(&split, &order[start..end], padding)
+        })?;
+        Ok(Self { batches, device: device.clone() })
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let padded = self.batches.next()?;
+        Some(padded.and_then(|rows| rows.into_batch(&self.device)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.batches.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Loader {}
+
+fn row_order(split: &EncodedSplit, order: Order) -> Vec<u32> {
+    // `EncodedSplit` refuses more rows than u32 can number.
+    let mut rows: Vec<u32> = (0..split.len() as u32).collect();
+    match order {
+        Order::Sequential => {}
+        Order::Shuffled { seed, epoch } => {
+            shuffle(&mut rows, &mut generator(seed, Purpose::Epoch(epoch)));
+        }
+        Order::ByLength => rows.sort_by_key(|&row| split.row(row as usize).len()),
+    }
+    rows
+}
+
+/// A batch in plain memory.
+struct PaddedRows {
+    /// `[B·T]`, row after row.
+    ids: Vec<u32>,
+    n_steps: usize,
+    lengths: Vec<usize>,
+    labels: Vec<f32>,
+    rows: Vec<u32>,
+}
+
+impl PaddedRows {
+    fn gather(split: &EncodedSplit, rows: &[u32], padding: BatchPadding) -> Self {
+        let stored = || rows.iter().map(|&row| split.row(row as usize));
+        let n_steps = match padding {
+            BatchPadding::Fixed(n_steps) => n_steps,
+            BatchPadding::Longest => stored().map(<[u32]>::len).max().unwrap_or(0).max(1),
+        };
+        let lengths: Vec<usize> = stored().map(|ids| ids.len().min(n_steps)).collect();
+        let mut ids = vec![PADDING_ID; rows.len() * n_steps];
+        for ((padded, stored), &length) in ids.chunks_exact_mut(n_steps).zip(stored()).zip(&lengths)
+        {
+            padded[n_steps - length..].copy_from_slice(&stored[..length]);
+        }
+        let labels = match split.labels() {
+            Some(labels) => rows.iter().map(|&row| f32::from(labels[row as usize])).collect(),
+            None => vec![f32::NAN; rows.len()],
+        };
+        Self { ids, n_steps, lengths, labels, rows: rows.to_vec() }
+    }
+
+    fn into_batch(self, device: &Device) -> Result<Batch> {
+        let n_rows = self.rows.len();
+        let failed = |source| Error::Tensor { source };
+        Ok(Batch {
+            ids: Tensor::from_vec(self.ids, (n_rows, self.n_steps), device).map_err(failed)?,
+            labels: Tensor::from_vec(self.labels, n_rows, device).map_err(failed)?,
+            lengths: self.lengths,
+            rows: self.rows,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three_rows() -> Arc<EncodedSplit> {
+        let rows = [vec![5, 6, 7], vec![], vec![8]];
+        Arc::new(EncodedSplit::new(rows, vec![0, 1, 1]).unwrap())
+    }
+
+    fn batches(batch_size: usize, padding: BatchPadding, order: Order) -> Vec<Batch> {
+        let config = LoaderConfig { batch_size, padding, order };
+        let loader = Loader::new(three_rows(), &config, &Device::Cpu).unwrap();
+        let n_batches = loader.len();
+        let batches: Vec<Batch> = loader.map(Result::unwrap).collect();
+        assert_eq!(batches.len(), n_batches);
+        batches
+    }
+
+    fn ids(batch: &Batch) -> Vec<Vec<u32>> {
+        batch.ids.to_vec2().unwrap()
+    }
+
+    #[test]
+    fn rows_are_padded_on_the_left_to_the_longest_of_the_batch() {
+        let batches = batches(2, BatchPadding::Longest, Order::Sequential);
+        assert_eq!(ids(&batches[0]), [[5, 6, 7], [0, 0, 0]]);
+        assert_eq!(batches[0].lengths, [3, 0]);
+        assert_eq!(batches[0].labels.to_vec1::<f32>().unwrap(), [0.0, 1.0]);
+        assert_eq!(batches[0].rows, [0, 1]);
+        assert_eq!(ids(&batches[1]), [[8]]);
+        assert_eq!(batches[1].rows, [2]);
+    }
+
+    #[test]
+    fn a_fixed_length_keeps_the_first_ids_of_a_longer_row() {
+        let narrow = batches(3, BatchPadding::Fixed(2), Order::Sequential);
+        assert_eq!(ids(&narrow[0]), [[5, 6], [0, 0], [0, 8]]);
+        assert_eq!(narrow[0].lengths, [2, 0, 1]);
+
+        let wide = batches(1, BatchPadding::Fixed(4), Order::Sequential);
+        assert_eq!(ids(&wide[0]), [[0, 5, 6, 7]]);
+    }
+
+    #[test]
+    fn a_batch_of_empty_rows_has_one_step() {
+        let batches = batches(1, BatchPadding::Longest, Order::ByLength);
+        assert_eq!(ids(&batches[0]), [[0]]);
+        assert_eq!(batches[0].lengths, [0]);
+        assert_eq!(batches.iter().map(|batch| batch.rows[0]).collect::<Vec<_>>(), [1, 2, 0]);
+    }
+
+    #[test]
+    fn labels_of_an_unlabelled_split_are_nan() {
+        let split = Arc::new(EncodedSplit::unlabelled([[1], [2]]).unwrap());
+        let config = LoaderConfig {
+            batch_size: 2,
+            padding: BatchPadding::Longest,
+            order: Order::Sequential,
+        };
+        let batch = Loader::new(split, &config, &Device::Cpu).unwrap().next().unwrap().unwrap();
+        assert!(batch.labels.to_vec1::<f32>().unwrap().iter().all(|label| label.is_nan()));
+    }
+
+    #[test]
+    fn no_rows_give_no_batches() {
+        let split = Arc::new(EncodedSplit::new(Vec::<Vec<u32>>::new(), vec![]).unwrap());
+        let config = LoaderConfig {
+            batch_size: 2,
+            padding: BatchPadding::Longest,
+            order: Order::Sequential,
+        };
+        let mut loader = Loader::new(split, &config, &Device::Cpu).unwrap();
+        assert_eq!(loader.len(), 0);
+        assert!(loader.next().is_none());
+    }
+
+    #[test]
+    fn dropping_it_early_lets_go_of_the_split() {
+        let rows = vec![vec![1u32; 100]; 10_000];
+        let split = Arc::new(EncodedSplit::unlabelled(rows).unwrap());
+        let config = LoaderConfig {
+            batch_size: 1,
+            padding: BatchPadding::Longest,
+            order: Order::Sequential,
+        };
+        let mut loader = Loader::new(Arc::clone(&split), &config, &Device::Cpu).unwrap();
+        loader.next().unwrap().unwrap();
+        drop(loader);
+        assert_eq!(Arc::strong_count(&split), 1);
+    }
+
+    #[test]
+    fn batches_of_nothing_are_refused() {
+        let message = |batch_size, padding| {
+            let config = LoaderConfig { batch_size, padding, order: Order::Sequential };
+            Loader::new(three_rows(), &config, &Device::Cpu).err().unwrap().to_string()
+        };
+        assert_eq!(message(0, BatchPadding::Longest), "the batch size must be at least 1");
+        assert_eq!(message(1, BatchPadding::Fixed(0)), "the sequence length must be at least 1");
+    }
+}

@@ -1,0 +1,71 @@
+"""Computes, without the crate, the rows that `the_split_of_a_seed_never_changes` expects.
+
+ChaCha with 8 rounds, a 64-bit block counter and a 64-bit stream; Lemire's bounded numbers; Fisher
+and Yates from the end. Run it with `python3 tests/pinned_split.py` and compare.
+"""
+
+import struct
+
+MASK = 0xFFFFFFFF
+
+
+def rotate(x, n):
+    return ((x << n) | (x >> (32 - n))) & MASK
+
+
+def quarter(s, a, b, c, d):
+    s[a] = (s[a] + s[b]) & MASK
+    s[d] = rotate(s[d] ^ s[a], 16)
+    s[c] = (s[c] + s[d]) & MASK
+    s[b] = rotate(s[b] ^ s[c], 12)
+    s[a] = (s[a] + s[b]) & MASK
+    s[d] = rotate(s[d] ^ s[a], 8)
+    s[c] = (s[c] + s[d]) & MASK
+    s[b] = rotate(s[b] ^ s[c], 7)
+
+
+def words(key, stream):
+    block = 0
+    while True:
+        start = [0x61707865, 0x3320646E, 0x79622D32, 0x6B206574]
+        start += struct.unpack("<8I", key)
+        start += [block & MASK, block >> 32, stream & MASK, stream >> 32]
+        state = list(start)
+        for _ in range(4):
+            quarter(state, 0, 4, 8, 12)
+            quarter(state, 1, 5, 9, 13)
+            quarter(state, 2, 6, 10, 14)
+            quarter(state, 3, 7, 11, 15)
+            quarter(state, 0, 5, 10, 15)
+            quarter(state, 1, 6, 11, 12)
+            quarter(state, 2, 7, 8, 13)
+            quarter(state, 3, 4, 9, 14)
+        yield from ((a + b) & MASK for a, b in zip(state, start))
+        block += 1
+
+
+def below(numbers, bound):
+    while True:
+        product = next(numbers) * bound
+        if product & MASK >= 2**32 % bound:
+            return product >> 32
+
+
+def split(labels, seed):
+    numbers = words(struct.pack("<Q8s16x", seed, b"split"), 0)
+    parts = {"test": [], "validation": [], "train": []}
+    for label in (0, 1):
+        rows = [row for row, of in enumerate(labels) if of == label]
+        n_held_out = int(len(rows) * 0.1 + 0.5)
+        for last in range(len(rows) - 1, 0, -1):
+            other = below(numbers, last + 1)
+            rows[last], rows[other] = rows[other], rows[last]
+        parts["test"] += rows[:n_held_out]
+        parts["validation"] += rows[n_held_out : 2 * n_held_out]
+        parts["train"] += rows[2 * n_held_out :]
+    return {part: sorted(rows) for part, rows in parts.items()}
+
+
+if __name__ == "__main__":
+    for part, rows in split([int(row % 3 == 0) for row in range(40)], 42).items():
+        print(part, rows)

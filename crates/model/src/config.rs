@@ -1,0 +1,146 @@
+//! What the network looks like.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Sizes and parts of a [`SentimentRnn`](crate::SentimentRnn). The default is the notebook's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Features of a token.
+    pub embedding_dim: usize,
+    /// Standard deviation of the embedding's initial weights, which are normal.
+    pub embedding_std: f64,
+    /// The kind of recurrent layer.
+    pub cell: CellKind,
+    /// Features of the hidden state.
+    pub hidden_dim: usize,
+    /// Recurrent layers on one another.
+    pub num_layers: usize,
+    /// Whether a second direction reads each text from its end.
+    pub bidirectional: bool,
+    /// Numbers that come out; 1 for two classes.
+    pub output_size: usize,
+    /// How the outputs of all steps become one vector.
+    pub pooling: Pooling,
+    /// What happens to padding.
+    pub padding: Padding,
+    /// Probability with which a number of an embedded token is zeroed in training.
+    pub embedding_dropout: f64,
+    /// The same between recurrent layers.
+    pub layer_dropout: f64,
+    /// The same before the fully connected layer.
+    pub output_dropout: f64,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            embedding_dim: 400,
+            embedding_std: 1.0,
+            cell: CellKind::Lstm,
+            hidden_dim: 256,
+            num_layers: 2,
+            bidirectional: false,
+            output_size: 1,
+            pooling: Pooling::Last,
+            padding: Padding::Compute,
+            embedding_dropout: 0.0,
+            layer_dropout: 0.5,
+            output_dropout: 0.3,
+        }
+    }
+}
+
+/// The kind of recurrent layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellKind {
+    /// Long short-term memory.
+    Lstm,
+    /// Gated recurrent unit.
+    Gru,
+    /// Plain recurrent network with tanh.
+    RnnTanh,
+    /// Plain recurrent network with relu.
+    RnnRelu,
+}
+
+impl CellKind {
+    /// The name of the layer among the network's parameters.
+    pub fn parameter_prefix(self) -> &'static str {
+        match self {
+            CellKind::Lstm => "lstm",
+            CellKind::Gru => "gru",
+            CellKind::RnnTanh | CellKind::RnnRelu => "rnn",
+        }
+    }
+}
+
+/// How the outputs of all steps become one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// The state after the last step (of each direction).
+    Last,
+    /// The largest value over the steps, feature by feature.
+    Max,
+    /// The mean over the steps.
+    Mean,
+    /// Max and mean side by side: twice as wide.
+    MaxMean,
+}
+
+/// What happens to padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// Padding is skipped: how far a text is padded changes nothing.
+    Skip,
+    /// Padding is a token like others and is computed, as in the notebook. Every text must then
+    /// be padded to the same length, in training and afterwards.
+    Compute,
+}
+
+impl ModelConfig {
+    /// Features of the vector that the fully connected layer gets.
+    pub fn pooled_size(&self) -> usize {
+        let width = if self.bidirectional { 2 * self.hidden_dim } else { self.hidden_dim };
+        if self.pooling == Pooling::MaxMean { 2 * width } else { width }
+    }
+
+    /// Checks every value's range.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the first field that is out of range.
+    pub fn check(&self) -> Result<()> {
+        let sizes = [
+            ("embedding_dim", self.embedding_dim),
+            ("hidden_dim", self.hidden_dim),
+            ("num_layers", self.num_layers),
+            ("output_size", self.output_size),
+        ];
+        for (field, value) in sizes {
+            if value == 0 {
+                return Err(Error::Config { field, expected: "at least 1", got: "0".to_string() });
+            }
+        }
+        let rates = [
+            ("embedding_dropout", self.embedding_dropout),
+            ("layer_dropout", self.layer_dropout),
+            ("output_dropout", self.output_dropout),
+        ];
+        for (field, value) in rates {
+            if !(0.0..1.0).contains(&value) {
+                let (expected, got) = ("at least 0 and below 1", value.to_string());
+                return Err(Error::Config { field, expected, got });
+            }
+        }
+        if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) {
+            let (expected, got) = ("a number above 0", self.embedding_std.to_string());
+            return Err(Error::Config { field: "embedding_std", expected, got });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Choosing the device that a network lives on.
+
+use candle_core::Device;
+
+use crate::error::{Error, Result};
+
+/// Where to compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// CUDA, then Metal, then the CPU: the first that this build and machine have.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The first CUDA device.
+    Cuda,
+    /// The first Metal device.
+    Metal,
+}
+
+impl DeviceChoice {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if a device was named that this build or this machine lacks.
+    pub fn open(self) -> Result<Device> {
+        match self {
+            DeviceChoice::Auto => Ok(open_cuda().or_else(|_| open_metal()).unwrap_or(Device::Cpu)),
+            DeviceChoice::Cpu => Ok(Device::Cpu),
+            DeviceChoice::Cuda => open_cuda(),
+            DeviceChoice::Metal => open_metal(),
+        }
+    }
+}
+
+fn open_cuda() -> Result<Device> {
+    if !cfg!(feature = "cuda") {
+        return Err(not_built("CUDA", "cuda"));
+    }
+    Device::new_cuda(0).map_err(|error| Error::Device { device: "CUDA", reason: error.to_string() })
+}
+
+fn open_metal() -> Result<Device> {
+    if !cfg!(feature = "metal") {
+        return Err(not_built("Metal", "metal"));
+    }
+    Device::new_metal(0)
+        .map_err(|error| Error::Device { device: "Metal", reason: error.to_string() })
+}
+
+fn not_built(device: &'static str, feature: &str) -> Error {
+    let reason = format!("this program was built without it; build with `--features {feature}`");
+    Error::Device { device, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_always_finds_a_device() {
+        assert!(DeviceChoice::Auto.open().is_ok());
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_build_without_cuda_says_how_to_get_it() {
+        let error = DeviceChoice::Cuda.open().map(|_| ()).expect_err("no CUDA in this build");
+        assert!(error.to_string().contains("--features cuda"), "{error}");
+    }
+}

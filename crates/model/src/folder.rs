@@ -1,0 +1,264 @@
+//! A trained model as a folder: what it holds, how it is written and read.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `model.safetensors` | the weights under PyTorch's `state_dict` names, f32 |
+//! | `config.json` | format version, network, preprocessing, vocabulary size |
+//! | `tokenizer.json` | the vocabulary, readable by the Python `tokenizers` package |
+//! | `metrics.json` | what training measured |
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{VarBuilder, VarMap};
+use serde::{Deserialize, Serialize};
+use text_preprocessing::{PreprocessingConfig, TextEncoder};
+
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::network::SentimentRnn;
+use crate::parameters;
+
+/// The weights' file name.
+pub const WEIGHTS_FILE: &str = "model.safetensors";
+/// The configuration's file name.
+pub const CONFIG_FILE: &str = "config.json";
+/// The tokenizer's file name.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// The measurements' file name.
+pub const METRICS_FILE: &str = "metrics.json";
+
+const ALL_FILES: &str = "model.safetensors, config.json, tokenizer.json and metrics.json";
+const FORMAT_VERSION: u64 = 1;
+
+/// What `config.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct FolderConfig {
+    format_version: u64,
+    vocab_size: usize,
+    model: ModelConfig,
+    preprocessing: PreprocessingConfig,
+}
+
+/// A network with the encoder that its ids come from.
+#[derive(Debug, Clone)]
+pub struct TrainedModel {
+    /// The network.
+    pub network: SentimentRnn,
+    /// The encoder whose vocabulary the network was trained with.
+    pub encoder: TextEncoder,
+}
+
+/// Writes a model folder, or replaces one.
+///
+/// The files are written to a temporary folder beside `folder` that then takes its place, so that
+/// a folder is whole whenever it is there.
+///
+/// # Errors
+/// [`Error::NotAModel`] if `folder` exists and holds something else; [`Error::Io`] if it cannot be
+/// written.
+pub fn save(
+    folder: &Path,
+    config: &ModelConfig,
+    encoder: &TextEncoder,
+    variables: &VarMap,
+    metrics: &impl Serialize,
+) -> Result<()> {
+    check_replaceable(folder)?;
+    let parent = parent_of(folder);
+    let io = |action, path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Io { action, path, source }
+    };
+    fs::create_dir_all(&parent).map_err(io("create", &parent))?;
+    let staging = tempfile::Builder::new()
+        .prefix(".model-")
+        .tempdir_in(&parent)
+        .map_err(io("write to", &parent))?;
+
+    let tensors: HashMap<String, Tensor> = parameters::sorted(variables)
+        .into_iter()
+        .map(|(name, var)| (name, var.as_tensor().clone()))
+        .collect();
+    let weights = staging.path().join(WEIGHTS_FILE);
+    candle_core::safetensors::save(&tensors, &weights).map_err(|error| Error::Io {
+        action: "write",
+        path: folder.join(WEIGHTS_FILE),
+        source: std::io::Error::other(error.to_string()),
+    })?;
+    let contents = FolderConfig {
+        format_version: FORMAT_VERSION,
+        vocab_size: encoder.vocab_size(),
+        model: config.clone(),
+        preprocessing: encoder.config().clone(),
+    };
+    write_json(staging.path(), folder, CONFIG_FILE, &contents)?;
+    write_json(staging.path(), folder, METRICS_FILE, metrics)?;
+    encoder.save(staging.path().join(TOKENIZER_FILE))?;
+    swap_in(staging, folder)
+}
+
+/// Writes `metrics.json` of a model folder anew.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+pub fn save_metrics(folder: &Path, metrics: &impl Serialize) -> Result<()> {
+    let path = folder.join(METRICS_FILE);
+    let io = |source| Error::Io { action: "write", path: path.clone(), source };
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    serde_json::to_writer_pretty(&mut file, metrics).map_err(|error| io(error.into()))?;
+    file.persist(&path).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
+/// Reads a model folder.
+///
+/// # Errors
+/// [`Error::MissingFile`], [`Error::Damaged`], [`Error::Version`] or [`Error::Mismatch`], each
+/// naming the file.
+pub fn load(folder: &Path, device: &Device) -> Result<TrainedModel> {
+    for file in [CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE, METRICS_FILE] {
+        let path = folder.join(file);
+        if !path.is_file() {
+            return Err(Error::MissingFile { path, expected: ALL_FILES });
+        }
+    }
+    let config = read_config(&folder.join(CONFIG_FILE))?;
+    let encoder = TextEncoder::load(folder.join(TOKENIZER_FILE), config.preprocessing.clone())?;
+    if encoder.vocab_size() != config.vocab_size {
+        return Err(Error::Damaged {
+            path: folder.join(TOKENIZER_FILE),
+            expected: "the tokenizer of this model",
+            reason: format!(
+                "it has {} ids, {CONFIG_FILE} says {}",
+                encoder.vocab_size(),
+                config.vocab_size
+            ),
+        });
+    }
+    let tensors = read_weights(&folder.join(WEIGHTS_FILE), &config, device)?;
+    let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+    let network = SentimentRnn::new(&config.model, config.vocab_size, vb)?;
+    Ok(TrainedModel { network, encoder })
+}
+
+fn read_config(path: &Path) -> Result<FolderConfig> {
+    let damaged = |error: serde_json::Error| Error::Damaged {
+        path: path.to_path_buf(),
+        expected: "a model's configuration",
+        reason: error.to_string(),
+    };
+    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+        action: "read",
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
+    // The version first: another version's other fields are none of our business.
+    let version = value.get("format_version").and_then(serde_json::Value::as_u64);
+    match version {
+        Some(FORMAT_VERSION) => {}
+        Some(got) => {
+            return Err(Error::Version { path: path.to_path_buf(), got, expected: FORMAT_VERSION });
+        }
+        None => {
+            return Err(Error::Damaged {
+                path: path.to_path_buf(),
+                expected: "a model's configuration",
+                reason: "it has no format_version".to_string(),
+            });
+        }
+    }
+    let config: FolderConfig = serde_json::from_value(value).map_err(damaged)?;
+    config.model.check()?;
+    Ok(config)
+}
+
+fn read_weights(
+    path: &Path,
+    config: &FolderConfig,
+    device: &Device,
+) -> Result<HashMap<String, Tensor>> {
+    let tensors = candle_core::safetensors::load(path, device).map_err(|error| Error::Damaged {
+        path: path.to_path_buf(),
+        expected: "safetensors",
+        reason: format!("{error}; the file may be cut short, copy it again"),
+    })?;
+    let mismatch = |reason| Error::Mismatch { path: path.to_path_buf(), reason };
+    let shapes = parameters::shapes(&config.model, config.vocab_size)?;
+    for (name, shape) in &shapes {
+        match tensors.get(name) {
+            None => return Err(mismatch(format!("it lacks {name}"))),
+            Some(tensor) if tensor.dims() != shape => {
+                let got = tensor.dims();
+                return Err(mismatch(format!("{name} has shape {got:?}, expected {shape:?}")));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(name) = tensors.keys().find(|name| !shapes.contains_key(*name)) {
+        return Err(mismatch(format!("it holds {name}, which this network does not have")));
+    }
+    tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
+}
+
+fn write_json(staging: &Path, folder: &Path, file: &str, contents: &impl Serialize) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut to = fs::File::create(staging.join(file))?;
+        serde_json::to_writer_pretty(&mut to, contents)?;
+        to.write_all(b"\n")?;
+        to.sync_all()
+    };
+    write().map_err(|source| Error::Io { action: "write", path: folder.join(file), source })
+}
+
+/// Whether `folder` can be written without losing anything but an older model.
+///
+/// # Errors
+/// [`Error::NotAModel`] if it exists and is neither empty nor a model folder.
+pub fn check_replaceable(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let not_a_model = || Error::NotAModel { path: folder.to_path_buf() };
+    let mut entries = fs::read_dir(folder).map_err(|_| not_a_model())?;
+    if entries.next().is_none() || folder.join(CONFIG_FILE).is_file() {
+        return Ok(());
+    }
+    Err(not_a_model())
+}
+
+/// Puts the staged folder in the place of `folder`, whose old contents go last.
+fn swap_in(staging: tempfile::TempDir, folder: &Path) -> Result<()> {
+    let io = |source| Error::Io { action: "write", path: folder.to_path_buf(), source };
+    let staged = staging.keep();
+    let result = (|| {
+        if !folder.exists() {
+            return fs::rename(&staged, folder);
+        }
+        let old = tempfile::Builder::new().prefix(".old-model-").tempdir_in(parent_of(folder))?;
+        let moved = old.path().join("model");
+        fs::rename(folder, &moved)?;
+        // If the new one cannot take the place, the old one goes back.
+        fs::rename(&staged, folder).or_else(|error| {
+            fs::rename(&moved, folder)?;
+            Err(error)
+        })
+    })();
+    if result.is_err() {
+        // Best effort: the error that matters is the one being returned.
+        let _ = fs::remove_dir_all(&staged);
+    }
+    result.map_err(io)
+}
+
+/// The folder that holds `folder`.
+fn parent_of(folder: &Path) -> PathBuf {
+    match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,70 @@
+//! The network's parameters: names, shapes and seeded initial values.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::VarMap;
+use recurrent::SeededRng;
+
+use crate::config::ModelConfig;
+use crate::error::Result;
+use crate::recurrent_layer::RecurrentLayer;
+
+/// Variables for every parameter, drawn from one seed in a fixed order.
+pub(crate) fn init(
+    config: &ModelConfig,
+    vocab_size: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<VarMap> {
+    let mut rng = SeededRng::new(seed);
+    let embedding = rng.standard_normal((vocab_size, config.embedding_dim), DType::F32, device)?;
+    let mut parameters =
+        vec![("embedding.weight".to_string(), (embedding * config.embedding_std)?)];
+    parameters.extend(RecurrentLayer::initial_weights(config, &mut rng, device)?);
+    let features = config.pooled_size();
+    let bound = 1.0 / (features as f32).sqrt();
+    for (name, shape) in
+        [("fc.weight", vec![config.output_size, features]), ("fc.bias", vec![config.output_size])]
+    {
+        let values = rng.uniform((-bound, bound), shape, DType::F32, device)?;
+        parameters.push((name.to_string(), values));
+    }
+
+    let variables = VarMap::new();
+    {
+        let mut by_name = variables.data().lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, values) in parameters {
+            by_name.insert(name, Var::from_tensor(&values)?);
+        }
+    }
+    Ok(variables)
+}
+
+/// A map's tensors in the order of their names, so that whatever walks over them (saving,
+/// clipping, optimising) does so alike in every run.
+pub fn sorted(variables: &VarMap) -> BTreeMap<String, Var> {
+    let by_name = variables.data().lock().unwrap_or_else(PoisonError::into_inner);
+    by_name.iter().map(|(name, var)| (name.clone(), var.clone())).collect()
+}
+
+/// Name and shape of every parameter of a network.
+///
+/// # Errors
+/// If the configuration is out of range.
+pub(crate) fn shapes(
+    config: &ModelConfig,
+    vocab_size: usize,
+) -> Result<BTreeMap<String, Vec<usize>>> {
+    // The layers name their parameters themselves; drawing them is the way to ask.
+    let layers = RecurrentLayer::initial_weights(config, &mut SeededRng::new(0), &Device::Cpu)?;
+    let mut shapes: BTreeMap<String, Vec<usize>> = layers
+        .into_iter()
+        .map(|(name, tensor): (String, Tensor)| (name, tensor.dims().to_vec()))
+        .collect();
+    shapes.insert("embedding.weight".to_string(), vec![vocab_size, config.embedding_dim]);
+    shapes.insert("fc.weight".to_string(), vec![config.output_size, config.pooled_size()]);
+    shapes.insert("fc.bias".to_string(), vec![config.output_size]);
+    Ok(shapes)
+}

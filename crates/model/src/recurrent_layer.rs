@@ -1,0 +1,128 @@
+//! One type over the three kinds of recurrent layer, so that the network need not care.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use recurrent::{Gru, Lstm, LstmState, Nonlinearity, RecurrentConfig, Rnn, RunOptions, SeededRng};
+
+use crate::config::{CellKind, ModelConfig};
+use crate::error::Result;
+
+/// The recurrent layers of a network.
+#[derive(Debug, Clone)]
+pub(crate) enum RecurrentLayer {
+    Rnn(Rnn),
+    Lstm(Lstm),
+    Gru(Gru),
+}
+
+/// What the recurrent layers remember between chunks of a text: `h`, and for the LSTM `c`, each
+/// `(num_layers * directions, batch, hidden_dim)`.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Hidden state.
+    pub h: Tensor,
+    /// Cell state; the LSTM's alone.
+    pub c: Option<Tensor>,
+}
+
+impl State {
+    /// The same numbers without the computation that led to them: what a training that hands its
+    /// state from batch to batch needs between two.
+    pub fn detach(&self) -> Self {
+        Self { h: self.h.detach(), c: self.c.as_ref().map(Tensor::detach) }
+    }
+
+    /// Rows of the batch that this state belongs to.
+    ///
+    /// # Errors
+    /// If `h` has no second dimension.
+    pub fn batch(&self) -> Result<usize> {
+        Ok(self.h.dim(1)?)
+    }
+}
+
+impl RecurrentLayer {
+    pub(crate) fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
+        let (layers, vb) = (layers(config), vb.pp(config.cell.parameter_prefix()));
+        Ok(match config.cell {
+            CellKind::Lstm => Self::Lstm(Lstm::new(&layers, vb)?),
+            CellKind::Gru => Self::Gru(Gru::new(&layers, vb)?),
+            CellKind::RnnTanh => Self::Rnn(Rnn::new(&layers, Nonlinearity::Tanh, vb)?),
+            CellKind::RnnRelu => Self::Rnn(Rnn::new(&layers, Nonlinearity::Relu, vb)?),
+        })
+    }
+
+    /// Initial weights by full parameter name.
+    pub(crate) fn initial_weights(
+        config: &ModelConfig,
+        rng: &mut SeededRng,
+        device: &Device,
+    ) -> Result<Vec<(String, Tensor)>> {
+        let layers = layers(config);
+        let weights = match config.cell {
+            CellKind::Lstm => Lstm::initial_weights(&layers, rng, DType::F32, device)?,
+            CellKind::Gru => Gru::initial_weights(&layers, rng, DType::F32, device)?,
+            CellKind::RnnTanh | CellKind::RnnRelu => {
+                Rnn::initial_weights(&layers, rng, DType::F32, device)?
+            }
+        };
+        let prefix = config.cell.parameter_prefix();
+        Ok(weights.into_iter().map(|(name, weight)| (format!("{prefix}.{name}"), weight)).collect())
+    }
+
+    pub(crate) fn init_state(&self, batch: usize) -> Result<State> {
+        Ok(match self {
+            Self::Rnn(rnn) => State { h: rnn.init_state(batch)?, c: None },
+            Self::Gru(gru) => State { h: gru.init_state(batch)?, c: None },
+            Self::Lstm(lstm) => {
+                let LstmState { h, c } = lstm.init_state(batch)?;
+                State { h, c: Some(c) }
+            }
+        })
+    }
+
+    /// Outputs `[B, T, D·H]` and the new state.
+    pub(crate) fn run(
+        &self,
+        x: &Tensor,
+        state: Option<&State>,
+        lengths: &[usize],
+        dropout: Option<&mut SeededRng>,
+    ) -> Result<(Tensor, State)> {
+        let lengths = Some(lengths);
+        let h = state.map(|state| &state.h);
+        Ok(match self {
+            Self::Rnn(rnn) => {
+                let (y, h) = rnn.forward_with(x, RunOptions { state: h, lengths, dropout })?;
+                (y, State { h, c: None })
+            }
+            Self::Gru(gru) => {
+                let (y, h) = gru.forward_with(x, RunOptions { state: h, lengths, dropout })?;
+                (y, State { h, c: None })
+            }
+            Self::Lstm(lstm) => {
+                let state = state.map(|state| -> Result<LstmState> {
+                    // A state without c is that of another kind of layer, or of a start.
+                    let c = match &state.c {
+                        Some(c) => c.clone(),
+                        None => state.h.zeros_like()?,
+                    };
+                    Ok(LstmState { h: state.h.clone(), c })
+                });
+                let state = state.transpose()?;
+                let options = RunOptions { state: state.as_ref(), lengths, dropout };
+                let (y, LstmState { h, c }) = lstm.forward_with(x, options)?;
+                (y, State { h, c: Some(c) })
+            }
+        })
+    }
+}
+
+fn layers(config: &ModelConfig) -> RecurrentConfig {
+    RecurrentConfig {
+        num_layers: config.num_layers,
+        bidirectional: config.bidirectional,
+        dropout: config.layer_dropout,
+        ..RecurrentConfig::new(config.embedding_dim, config.hidden_dim)
+    }
+}

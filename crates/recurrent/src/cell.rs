@@ -1,0 +1,33 @@
+//! The three recurrences: how many gates and state tensors each has, and its gate order.
+
+/// One recurrence. The gate order inside stacked weights is PyTorch's.
+///
+/// - RNN: one block.
+/// - LSTM: input, forget, cell, output (`i, f, g, o`).
+/// - GRU: reset, update, new (`r, z, n`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Cell {
+    RnnTanh,
+    RnnRelu,
+    Lstm,
+    Gru,
+}
+
+impl Cell {
+    /// Gate blocks stacked in each weight's first dimension.
+    pub(crate) const fn n_gates(self) -> usize {
+        match self {
+            Cell::RnnTanh | Cell::RnnRelu => 1,
+            Cell::Lstm => 4,
+            Cell::Gru => 3,
+        }
+    }
+
+    /// State tensors handed from step to step: `h`, and for the LSTM also `c`.
+    pub(crate) const fn n_states(self) -> usize {
+        match self {
+            Cell::Lstm => 2,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What a recurrent layer looks like; names and defaults are PyTorch's, except that batches come
+//! first.
+
+use crate::error::{Error, Result};
+
+/// Configuration shared by [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm) and [`Gru`](crate::Gru).
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RecurrentConfig {
+    /// Features of each step of the input, I.
+    pub input_size: usize,
+    /// Features of the hidden state, H.
+    pub hidden_size: usize,
+    /// Layers stacked on one another, L.
+    pub num_layers: usize,
+    /// Whether a second direction reads each sequence from its end; outputs are then `2·H` wide.
+    pub bidirectional: bool,
+    /// Whether the layers have biases.
+    pub bias: bool,
+    /// Probability with which each output of every layer but the last is zeroed in training.
+    pub dropout: f64,
+    /// Whether inputs and outputs are `(batch, steps, features)`, else `(steps, batch, features)`.
+    /// States are `(num_layers * directions, batch, hidden)` either way.
+    pub batch_first: bool,
+}
+
+impl RecurrentConfig {
+    /// One layer, one direction, with biases, batch first.
+    pub fn new(input_size: usize, hidden_size: usize) -> Self {
+        Self {
+            input_size,
+            hidden_size,
+            num_layers: 1,
+            bidirectional: false,
+            bias: true,
+            dropout: 0.0,
+            batch_first: true,
+        }
+    }
+
+    /// 2 when bidirectional, else 1.
+    pub fn num_directions(&self) -> usize {
+        if self.bidirectional { 2 } else { 1 }
+    }
+
+    /// Features of each step of the output: `directions * hidden_size`.
+    pub fn output_size(&self) -> usize {
+        self.num_directions() * self.hidden_size
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let sizes = [
+            ("input_size", self.input_size),
+            ("hidden_size", self.hidden_size),
+            ("num_layers", self.num_layers),
+        ];
+        for (field, value) in sizes {
+            if value == 0 {
+                return Err(Error::Config {
+                    field,
+                    expected: "at least 1",
+                    got: value.to_string(),
+                });
+            }
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            let (expected, got) = ("at least 0 and below 1", self.dropout.to_string());
+            return Err(Error::Config { field: "dropout", expected, got });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! The gated recurrent unit.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+
+use crate::backend::Backend;
+use crate::cell::Cell;
+use crate::config::RecurrentConfig;
+use crate::error::Result;
+use crate::random::SeededRng;
+use crate::single_state::single_state_layer;
+use crate::stack::{self, RunOptions, Stack};
+
+/// Gated recurrent unit (Cho et al. 2014, in the variant whose reset gate acts after the recurrent
+/// product), as in [torch.nn.GRU](https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html):
+///
+/// ```text
+/// r = σ(W_ir x + b_ir + W_hr h + b_hr)
+/// z = σ(W_iz x + b_iz + W_hz h + b_hz)
+/// n = tanh(W_in x + b_in + r ⊙ (W_hn h + b_hn))
+/// h' = (1 - z) ⊙ n + z ⊙ h
+/// ```
+///
+/// Its state is one tensor `(num_layers * directions, batch, hidden)`.
+#[derive(Debug, Clone)]
+pub struct Gru {
+    stack: Stack,
+}
+
+impl Gru {
+    /// Takes `weight_ih_l0 [3·H, I]`, `weight_hh_l0 [3·H, H]`, `bias_ih_l0 [3·H]`,
+    /// `bias_hh_l0 [3·H]`, the same `_l1`, ... and `_reverse`, from `vb`; gates are stacked in the
+    /// order r, z, n.
+    ///
+    /// # Errors
+    /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
+    pub fn new(config: &RecurrentConfig, vb: VarBuilder) -> Result<Self> {
+        Ok(Self { stack: Stack::new(Cell::Gru, config, &vb)? })
+    }
+
+    /// Draws every parameter from U(±1/√H), by name.
+    ///
+    /// # Errors
+    /// If the configuration is out of range or the device fails.
+    pub fn initial_weights(
+        config: &RecurrentConfig,
+        rng: &mut SeededRng,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Vec<(String, Tensor)>> {
+        stack::initial_weights(Cell::Gru, config, rng, dtype, device)
+    }
+}
+
+single_state_layer!(Gru);

@@ -1,0 +1,154 @@
+//! The one matrix product under all passes: `C += A · P`, where P is a packed panel.
+//!
+//! A panel is `depth × width` numbers, row after row, and `width` is one to four vectors. For each
+//! k, a register tile of R rows by `width` columns multiplies R numbers of A with one panel row:
+//! `R · vectors` fused multiply-adds for `R + vectors` loads.
+
+use super::vector::{Isa, Job, Number, Vector};
+
+/// Bytes of a panel that are walked before the next rows of A: they stay in half of a 32 KiB
+/// first-level cache.
+const PANEL_BLOCK_BYTES: usize = 16 * 1024;
+
+/// Where A's element (row r, column k) stands: `data[r * row_stride + k * depth_stride]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a, E> {
+    pub(crate) data: &'a [E],
+    pub(crate) row_stride: usize,
+    pub(crate) depth_stride: usize,
+}
+
+/// `c[r, :] += Σ_k a[r, k] · panel[k, :]` for `n_rows` rows; `c`'s rows are `c_stride` apart.
+pub(crate) struct PanelProduct<'a, E> {
+    pub(crate) c: &'a mut [E],
+    pub(crate) c_stride: usize,
+    pub(crate) a: Left<'a, E>,
+    pub(crate) n_rows: usize,
+    pub(crate) panel: &'a [E],
+    pub(crate) depth: usize,
+}
+
+impl<E: Number> Job<E> for PanelProduct<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self, isa: Isa<V>) {
+        if self.n_rows == 0 || self.depth == 0 {
+            return;
+        }
+        match self.panel.len() / self.depth / V::LANES {
+            1 => self.rows::<V, 1>(isa),
+            2 => self.rows::<V, 2>(isa),
+            3 => self.rows::<V, 3>(isa),
+            4 => self.rows::<V, 4>(isa),
+            n => unreachable_width(n),
+        }
+    }
+}
+
+#[cold]
+fn unreachable_width(n_vectors: usize) {
+    debug_assert!(false, "a panel of {n_vectors} vectors: panels are packed 1 to 4 wide");
+}
+
+impl<E: Number> PanelProduct<'_, E> {
+    #[inline(always)]
+    fn rows<V: Vector<Elem = E>, const N: usize>(self, isa: Isa<V>) {
+        let width = N * V::LANES;
+        let Self { c, c_stride, a, n_rows, panel, depth } = self;
+        // These three checks are what makes the pointer arithmetic in `tile` sound.
+        assert!(panel.len() == depth * width);
+        assert!(c.len() >= (n_rows - 1) * c_stride + width);
+        assert!(a.data.len() > (n_rows - 1) * a.row_stride + (depth - 1) * a.depth_stride);
+
+        let block = (PANEL_BLOCK_BYTES / (width * size_of::<E>())).max(1);
+        // As many tiles as the largest tile needs, all of nearly the same height.
+        let n_tiles = n_rows.div_ceil(V::TILE_ROWS[N - 1]);
+        for k in (0..depth).step_by(block) {
+            let n_k = block.min(depth - k);
+            for tile_idx in 0..n_tiles {
+                let row = tile_idx * n_rows / n_tiles;
+                let height = (tile_idx + 1) * n_rows / n_tiles - row;
+                // SAFETY: `row + height <= n_rows` and `k + n_k <= depth`, so with the checks
+                // above every access of the tile lies inside its slice.
+                unsafe {
+                    let c = c.as_mut_ptr().add(row * c_stride);
+                    let a_at = a.data.as_ptr().add(row * a.row_stride + k * a.depth_stride);
+                    let panel = panel.as_ptr().add(k * width);
+                    let (rs, ks) = (a.row_stride, a.depth_stride);
+                    match height {
+                        1 => tile::<V, 1, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                        2 => tile::<V, 2, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                        3 => tile::<V, 3, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                        4 => tile::<V, 4, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                        5 => tile::<V, 5, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                        6 => tile::<V, 6, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                        7 => tile::<V, 7, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                        _ => tile::<V, 8, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One register tile: R rows by N vectors.
+///
+/// # Safety
+/// `c` is valid for R rows of N vectors, `a` for R rows of `n_k` numbers (both at their strides),
+/// `panel` for `n_k` rows of N vectors.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)] // All are plain addresses of one inner loop.
+unsafe fn tile<V: Vector, const R: usize, const N: usize>(
+    isa: Isa<V>,
+    c: *mut V::Elem,
+    c_stride: usize,
+    a: *const V::Elem,
+    row_stride: usize,
+    depth_stride: usize,
+    panel: *const V::Elem,
+    n_k: usize,
+) {
+    // Tiles higher than the vector allows are never asked for; saying so here keeps them from
+    // being compiled.
+    if R > V::TILE_ROWS[N - 1] {
+        return;
+    }
+    // SAFETY: the caller vouches for all addresses.
+    unsafe {
+        let mut sums = [[isa.splat(V::Elem::default()); N]; R];
+        for (r, row) in sums.iter_mut().enumerate() {
+            for (n, sum) in row.iter_mut().enumerate() {
+                *sum = V::load(c.add(r * c_stride + n * V::LANES));
+            }
+        }
+        for k in 0..n_k {
+            let a = a.add(k * depth_stride);
+            let panel = panel.add(k * N * V::LANES);
+            // The shorter side is held in registers, the longer is fetched one at a time: with 16
+            // registers there is room for the tile, the shorter side and one more.
+            if R < N {
+                let left: [V; R] = std::array::from_fn(|r| isa.splat(*a.add(r * row_stride)));
+                for n in 0..N {
+                    let right = V::load(panel.add(n * V::LANES));
+                    for r in 0..R {
+                        sums[r][n] = left[r].mul_add(right, sums[r][n]);
+                    }
+                }
+            } else {
+                let right: [V; N] = std::array::from_fn(|n| V::load(panel.add(n * V::LANES)));
+                for (r, row) in sums.iter_mut().enumerate() {
+                    let left = isa.splat(*a.add(r * row_stride));
+                    for (sum, right) in row.iter_mut().zip(right) {
+                        *sum = left.mul_add(right, *sum);
+                    }
+                }
+            }
+        }
+        for (r, row) in sums.iter().enumerate() {
+            for (n, sum) in row.iter().enumerate() {
+                sum.store(c.add(r * c_stride + n * V::LANES));
+            }
+        }
+    }
+}

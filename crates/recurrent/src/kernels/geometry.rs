@@ -1,0 +1,81 @@
+//! Sizes of one problem and the layout of its panels.
+//!
+//! Letters: B batch rows, T steps, I input size, H hidden size, G gates.
+//!
+//! Hidden units are cut into panels. A panel holds `vectors_per_gate` vectors of units and, for
+//! each, one vector per gate: `[units 0..L of gate 0][units 0..L of gate 1]...`, then the next
+//! vector of units. The last panel is filled up with units whose weights are zero.
+
+use crate::cell::Cell;
+
+/// Vectors in the widest panel that the matrix product knows.
+pub(crate) const MAX_VECTORS: usize = 4;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Geometry {
+    pub(crate) cell: Cell,
+    pub(crate) batch: usize,
+    pub(crate) steps: usize,
+    pub(crate) input: usize,
+    pub(crate) hidden: usize,
+    /// Numbers in one vector.
+    pub(crate) lanes: usize,
+    /// Vectors of hidden units in one panel.
+    pub(crate) vectors_per_gate: usize,
+    /// Panels that hold all hidden units.
+    pub(crate) n_panels: usize,
+}
+
+impl Geometry {
+    pub(crate) fn new(
+        cell: Cell,
+        (batch, steps, input): (usize, usize, usize),
+        hidden: usize,
+        lanes: usize,
+    ) -> Self {
+        let unit_vectors = hidden.div_ceil(lanes);
+        let vectors_per_gate = (MAX_VECTORS / cell.n_gates()).min(unit_vectors).max(1);
+        let n_panels = unit_vectors.div_ceil(vectors_per_gate);
+        Self { cell, batch, steps, input, hidden, lanes, vectors_per_gate, n_panels }
+    }
+
+    /// Numbers in one row of a panel: all gates of its units.
+    pub(crate) fn panel_width(&self) -> usize {
+        self.cell.n_gates() * self.panel_units()
+    }
+
+    /// Hidden units of one panel.
+    pub(crate) fn panel_units(&self) -> usize {
+        self.vectors_per_gate * self.lanes
+    }
+
+    /// Hidden units of all panels: H rounded up.
+    pub(crate) fn padded_hidden(&self) -> usize {
+        self.n_panels * self.panel_units()
+    }
+
+    /// Gate numbers of all panels: G·H rounded up.
+    pub(crate) fn padded_gates(&self) -> usize {
+        self.n_panels * self.panel_width()
+    }
+
+    /// Distance between rows of a gathered input: whole cache lines, and never a power of two,
+    /// whose rows would fight for the same few places of the cache.
+    pub(crate) fn input_stride(&self) -> usize {
+        self.input.next_multiple_of(16) + 16
+    }
+
+    /// Row of the stacked weight (PyTorch's order: gate by gate) that stands at position
+    /// `column` of panel `panel`, or `None` where the panel is filled up.
+    pub(crate) fn weight_row(&self, panel: usize, column: usize) -> Option<usize> {
+        let (vector, lane) = (column / self.lanes, column % self.lanes);
+        let (unit_vector, gate) = (vector / self.cell.n_gates(), vector % self.cell.n_gates());
+        let unit = panel * self.panel_units() + unit_vector * self.lanes + lane;
+        (unit < self.hidden).then_some(gate * self.hidden + unit)
+    }
+
+    /// Multiply-adds of one forward pass.
+    pub(crate) fn work(&self) -> usize {
+        self.batch * self.steps * self.cell.n_gates() * self.hidden * (self.input + self.hidden)
+    }
+}

@@ -1,0 +1,154 @@
+//! The cells' element-wise parts, forward and backward, for one row and one vector of units.
+//!
+//! Formulas: PyTorch's documentation of `torch.nn.RNN`, `torch.nn.LSTM` and `torch.nn.GRU` (which
+//! is the variant of Cho et al. 2014 with the reset gate after the product). σ is the logistic
+//! function; a, b are the pre-activations of the input and of the recurrent side.
+
+use super::vector::{Isa, Number, Vector};
+use crate::cell::Cell;
+
+/// Where one row's vector of units stands in the buffers of a step.
+pub(crate) struct ForwardRow<'a, E> {
+    /// In: a, all gates of the panel. Out: the activated gates.
+    pub(crate) gates: &'a mut [E],
+    /// b, all gates of the panel.
+    pub(crate) recurrent: &'a [E],
+    /// h of the step before, this panel's units.
+    pub(crate) h_before: &'a [E],
+    /// h of this step, this panel's units.
+    pub(crate) h: &'a mut [E],
+    /// LSTM: c, updated in place. Others: unused.
+    pub(crate) c: &'a mut [E],
+    /// What else the backward pass needs: the LSTM's c, the GRU's recurrent side of the new gate.
+    pub(crate) extra: Option<&'a mut [E]>,
+}
+
+/// One step of one row: gates and new state of every unit of a panel.
+#[inline(always)]
+pub(crate) fn forward<V: Vector>(
+    isa: Isa<V>,
+    cell: Cell,
+    row: ForwardRow<'_, V::Elem>,
+    vectors_per_gate: usize,
+) {
+    let lanes = V::LANES;
+    let ForwardRow { gates, recurrent, h_before, h, c, mut extra } = row;
+    for vector in 0..vectors_per_gate {
+        let unit = vector * lanes;
+        let gate = |index: usize| (vector * cell.n_gates() + index) * lanes;
+        match cell {
+            Cell::RnnTanh | Cell::RnnRelu => {
+                let sum = isa.load(gates, gate(0)).add(isa.load(recurrent, gate(0)));
+                let new = if cell == Cell::RnnTanh { sum.tanh() } else { sum.relu() };
+                isa.store(new, gates, gate(0));
+                isa.store(new, h, unit);
+            }
+            Cell::Lstm => {
+                let sum =
+                    |index| isa.load(gates, gate(index)).add(isa.load(recurrent, gate(index)));
+                let (i, f) = (sum(0).sigmoid(), sum(1).sigmoid());
+                let (g, o) = (sum(2).tanh(), sum(3).sigmoid());
+                let new_c = f.mul(isa.load(c, unit)).add(i.mul(g));
+                for (index, value) in [i, f, g, o].into_iter().enumerate() {
+                    isa.store(value, gates, gate(index));
+                }
+                isa.store(new_c, c, unit);
+                if let Some(extra) = extra.as_deref_mut() {
+                    isa.store(new_c, extra, unit);
+                }
+                isa.store(o.mul(new_c.tanh()), h, unit);
+            }
+            Cell::Gru => {
+                let sum =
+                    |index| isa.load(gates, gate(index)).add(isa.load(recurrent, gate(index)));
+                let (r, z) = (sum(0).sigmoid(), sum(1).sigmoid());
+                let recurrent_n = isa.load(recurrent, gate(2));
+                let n = r.mul_add(recurrent_n, isa.load(gates, gate(2))).tanh();
+                for (index, value) in [r, z, n].into_iter().enumerate() {
+                    isa.store(value, gates, gate(index));
+                }
+                if let Some(extra) = extra.as_deref_mut() {
+                    isa.store(recurrent_n, extra, unit);
+                }
+                // (1 - z) n + z h = n + z (h - n)
+                let new = z.mul_add(isa.load(h_before, unit).sub(n), n);
+                isa.store(new, h, unit);
+            }
+        }
+    }
+}
+
+/// Where one row's vector of units stands in the buffers of a step of the backward pass.
+pub(crate) struct BackwardRow<'a, E> {
+    /// The activated gates.
+    pub(crate) gates: &'a [E],
+    /// h before this step, this panel's units.
+    pub(crate) h_before: &'a [E],
+    /// LSTM: c of this step. GRU: the recurrent side of the new gate.
+    pub(crate) extra: &'a [E],
+    /// LSTM: c before this step.
+    pub(crate) c_before: &'a [E],
+    /// Gradient of h of this step.
+    pub(crate) dh: &'a [E],
+    /// In and out: gradient of c.
+    pub(crate) dc: &'a mut [E],
+    /// Out: the part of the gradient of the h before that does not go through the weights.
+    pub(crate) dh_direct: &'a mut [E],
+    /// Out: gradient of a.
+    pub(crate) d_input: &'a mut [E],
+    /// Out: gradient of b where it differs from that of a (GRU).
+    pub(crate) d_recurrent: &'a mut [E],
+}
+
+/// The gradients of one step of one row, for every unit of a panel.
+#[inline(always)]
+pub(crate) fn backward<V: Vector>(
+    isa: Isa<V>,
+    cell: Cell,
+    row: BackwardRow<'_, V::Elem>,
+    vectors_per_gate: usize,
+) {
+    let (lanes, one) = (V::LANES, isa.splat(V::Elem::ONE));
+    let BackwardRow { gates, h_before, extra, c_before, dh, dc, dh_direct, d_input, d_recurrent } =
+        row;
+    for vector in 0..vectors_per_gate {
+        let unit = vector * lanes;
+        let gate = |index: usize| (vector * cell.n_gates() + index) * lanes;
+        let dh = isa.load(dh, unit);
+        match cell {
+            Cell::RnnTanh => {
+                let h = isa.load(gates, gate(0));
+                isa.store(dh.mul(one.sub(h.mul(h))), d_input, gate(0));
+            }
+            Cell::RnnRelu => {
+                isa.store(dh.where_positive(isa.load(gates, gate(0))), d_input, gate(0));
+            }
+            Cell::Lstm => {
+                let [i, f, g, o] = [0, 1, 2, 3].map(|index| isa.load(gates, gate(index)));
+                let tanh_c = isa.load(extra, unit).tanh();
+                let d_o = dh.mul(tanh_c);
+                let d_c = dh.mul(o).mul_add(one.sub(tanh_c.mul(tanh_c)), isa.load(dc, unit));
+                let (d_i, d_f, d_g) = (d_c.mul(g), d_c.mul(isa.load(c_before, unit)), d_c.mul(i));
+                isa.store(d_c.mul(f), dc, unit);
+                isa.store(d_i.mul(i).mul(one.sub(i)), d_input, gate(0));
+                isa.store(d_f.mul(f).mul(one.sub(f)), d_input, gate(1));
+                isa.store(d_g.mul(one.sub(g.mul(g))), d_input, gate(2));
+                isa.store(d_o.mul(o).mul(one.sub(o)), d_input, gate(3));
+            }
+            Cell::Gru => {
+                let [r, z, n] = [0, 1, 2].map(|index| isa.load(gates, gate(index)));
+                let recurrent_n = isa.load(extra, unit);
+                let d_n = dh.mul(one.sub(z)).mul(one.sub(n.mul(n)));
+                let d_z = dh.mul(isa.load(h_before, unit).sub(n)).mul(z).mul(one.sub(z));
+                let d_r = d_n.mul(recurrent_n).mul(r).mul(one.sub(r));
+                isa.store(dh.mul(z), dh_direct, unit);
+                for (index, value) in [d_r, d_z, d_n].into_iter().enumerate() {
+                    isa.store(value, d_input, gate(index));
+                }
+                for (index, value) in [d_r, d_z, d_n.mul(r)].into_iter().enumerate() {
+                    isa.store(value, d_recurrent, gate(index));
+                }
+            }
+        }
+    }
+}

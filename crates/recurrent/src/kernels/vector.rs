@@ -1,0 +1,179 @@
+//! What the kernels ask of one register of numbers, and the proof that the CPU has it.
+
+use std::marker::PhantomData;
+
+/// A floating-point number that kernels compute with.
+pub(crate) trait Number:
+    Copy + Default + Send + Sync + std::fmt::Debug + std::ops::AddAssign + 'static
+{
+    const ONE: Self;
+}
+
+impl Number for f32 {
+    const ONE: Self = 1.0;
+}
+
+impl Number for f64 {
+    const ONE: Self = 1.0;
+}
+
+/// One register of `LANES` numbers.
+///
+/// A value exists only on a CPU that has the instructions: the two constructors are unsafe and
+/// reached through [`Isa`] alone, so arithmetic on values can be safe.
+pub(crate) trait Vector: Copy {
+    type Elem: Number;
+
+    /// Numbers in one register.
+    const LANES: usize;
+
+    /// Most rows of a register tile that is 1, 2, 3 or 4 vectors wide: as many as leave registers
+    /// for one row of the panel or one column of the left side, whichever is shorter.
+    const TILE_ROWS: [usize; 4];
+
+    /// # Safety
+    /// The CPU has this vector's instruction set.
+    unsafe fn splat(x: Self::Elem) -> Self;
+
+    /// # Safety
+    /// The CPU has this vector's instruction set; `from` is readable for `LANES` numbers.
+    unsafe fn load(from: *const Self::Elem) -> Self;
+
+    /// # Safety
+    /// `to` is writable for `LANES` numbers.
+    unsafe fn store(self, to: *mut Self::Elem);
+
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+    /// `self * factor + addend`, in one rounding where the CPU can.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The logistic function, 1 / (1 + e^-x).
+    fn sigmoid(self) -> Self;
+    fn tanh(self) -> Self;
+    /// max(x, 0); a NaN stays a NaN.
+    fn relu(self) -> Self;
+    /// `self` where `x` > 0, else 0.
+    fn where_positive(self, x: Self) -> Self;
+
+    /// Runs a job in a function that is compiled for this instruction set.
+    ///
+    /// # Safety
+    /// The CPU has this vector's instruction set.
+    unsafe fn call<J: Job<Self::Elem>>(job: J) -> J::Output;
+}
+
+/// A piece of work that is compiled once for each instruction set.
+pub(crate) trait Job<E: Number> {
+    type Output;
+
+    /// Implementations are `#[inline(always)]`, so that their loops are compiled inside
+    /// [`Vector::call`] with the instruction set switched on.
+    fn run<V: Vector<Elem = E>>(self, isa: Isa<V>) -> Self::Output;
+}
+
+/// Proof that the CPU has the instruction set of `V`; holds no data.
+pub(crate) struct Isa<V>(PhantomData<V>);
+
+impl<V> Clone for Isa<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Isa<V> {}
+
+impl<V: Vector> Isa<V> {
+    /// # Safety
+    /// The CPU has the instruction set of `V`.
+    #[inline(always)]
+    pub(crate) unsafe fn assume() -> Self {
+        Self(PhantomData)
+    }
+
+    #[inline(always)]
+    pub(crate) fn splat(self, x: V::Elem) -> V {
+        // SAFETY: `self` proves the instruction set.
+        unsafe { V::splat(x) }
+    }
+
+    /// Loads `from[at .. at + LANES]`.
+    #[inline(always)]
+    pub(crate) fn load(self, from: &[V::Elem], at: usize) -> V {
+        let part = &from[at..at + V::LANES];
+        // SAFETY: `self` proves the instruction set; `part` has LANES numbers.
+        unsafe { V::load(part.as_ptr()) }
+    }
+
+    /// Stores `value` to `to[at .. at + LANES]`.
+    #[inline(always)]
+    pub(crate) fn store(self, value: V, to: &mut [V::Elem], at: usize) {
+        let part = &mut to[at..at + V::LANES];
+        // SAFETY: `part` has LANES numbers.
+        unsafe { value.store(part.as_mut_ptr()) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn call<J: Job<V::Elem>>(self, job: J) -> J::Output {
+        // SAFETY: `self` proves the instruction set.
+        unsafe { V::call(job) }
+    }
+}
+
+/// The few further operations that the f32 non-linearities below are built from.
+pub(crate) trait F32Vector: Vector<Elem = f32> {
+    /// A vector of one constant. Takes `self` as the proof of the instruction set.
+    fn constant(self, x: f32) -> Self;
+    fn div(self, other: Self) -> Self;
+    /// Limits to `low ..= high`; a NaN stays a NaN.
+    fn clamp(self, low: f32, high: f32) -> Self;
+    /// 2^n, where `self` is n + [`SHIFTER`] and n is a whole number in -126 ..= 127.
+    fn exp2_of_shifted(self) -> Self;
+}
+
+/// 1.5 * 2^23: adding it rounds an f32 of moderate size to a whole number that then stands in the
+/// lowest bits.
+pub(crate) const SHIFTER: f32 = 12_582_912.0;
+
+const LOG2_E: f32 = std::f32::consts::LOG2_E;
+/// ln 2 in two parts; the first has few bits, so that its multiples are exact.
+const LN2_HIGH: f32 = 0.693_359_4;
+const LN2_LOW: f32 = -2.121_944_4e-4;
+
+/// Polynomial q with e^r - 1 = r + r² q(r) on |r| <= ln 2 / 2, fitted at Chebyshev points.
+const EXPM1: [f32; 6] =
+    [0.5, 0.166_666_67, 0.041_666_463, 0.008_333_298, 0.001_393_373_4, 0.000_198_993_92];
+
+/// Splits e^x into (2^n, e^r - 1) with x = n ln 2 + r; `x` is already clamped.
+#[inline(always)]
+fn exp_parts<V: F32Vector>(x: V) -> (V, V) {
+    let shifted = x.mul_add(x.constant(LOG2_E), x.constant(SHIFTER));
+    let n = shifted.sub(x.constant(SHIFTER));
+    let r = n.mul_add(x.constant(-LN2_HIGH), x);
+    let r = n.mul_add(x.constant(-LN2_LOW), r);
+    let mut q = x.constant(EXPM1[5]);
+    for coefficient in EXPM1[..5].iter().rev() {
+        q = q.mul_add(r, x.constant(*coefficient));
+    }
+    let expm1_r = r.mul(r).mul_add(q, r);
+    (shifted.exp2_of_shifted(), expm1_r)
+}
+
+/// 1 / (1 + e^-x); at most 3 units in the last place from the exact value (see the tests).
+#[inline(always)]
+pub(crate) fn sigmoid_f32<V: F32Vector>(x: V) -> V {
+    let one = x.constant(1.0);
+    let negative = x.constant(0.0).sub(x).clamp(-87.0, 87.0);
+    let (power, expm1_r) = exp_parts(negative);
+    let exp = power.mul_add(expm1_r, power);
+    one.div(one.add(exp))
+}
+
+/// (e^2x - 1) / (e^2x + 1), from e^2x - 1 without cancellation; at most 4 units in the last place
+/// from the exact value (see the tests).
+#[inline(always)]
+pub(crate) fn tanh_f32<V: F32Vector>(x: V) -> V {
+    let (power, expm1_r) = exp_parts(x.add(x).clamp(-20.0, 20.0));
+    let expm1 = power.mul_add(expm1_r, power.sub(x.constant(1.0)));
+    expm1.div(expm1.add(x.constant(2.0)))
+}

@@ -1,0 +1,119 @@
+//! The long short-term memory.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+
+use crate::backend::Backend;
+use crate::cell::Cell;
+use crate::config::RecurrentConfig;
+use crate::error::Result;
+use crate::random::SeededRng;
+use crate::stack::{self, RunOptions, Stack, StackOutput};
+
+/// The state of an [`Lstm`]: two tensors `(num_layers * directions, batch, hidden)`.
+#[derive(Debug, Clone)]
+pub struct LstmState {
+    /// Hidden state.
+    pub h: Tensor,
+    /// Cell state.
+    pub c: Tensor,
+}
+
+/// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al.
+/// 2000), as in [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html):
+///
+/// ```text
+/// i = σ(W_ii x + b_ii + W_hi h + b_hi)        c' = f ⊙ c + i ⊙ g
+/// f = σ(W_if x + b_if + W_hf h + b_hf)        h' = o ⊙ tanh(c')
+/// g = tanh(W_ig x + b_ig + W_hg h + b_hg)
+/// o = σ(W_io x + b_io + W_ho h + b_ho)
+/// ```
+#[derive(Debug, Clone)]
+pub struct Lstm {
+    stack: Stack,
+}
+
+impl Lstm {
+    /// Takes `weight_ih_l0 [4·H, I]`, `weight_hh_l0 [4·H, H]`, `bias_ih_l0 [4·H]`,
+    /// `bias_hh_l0 [4·H]`, the same `_l1`, ... and `_reverse`, from `vb`; gates are stacked in the
+    /// order i, f, g, o.
+    ///
+    /// # Errors
+    /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
+    pub fn new(config: &RecurrentConfig, vb: VarBuilder) -> Result<Self> {
+        Ok(Self { stack: Stack::new(Cell::Lstm, config, &vb)? })
+    }
+
+    /// Draws every parameter from U(±1/√H), by name.
+    ///
+    /// # Errors
+    /// If the configuration is out of range or the device fails.
+    pub fn initial_weights(
+        config: &RecurrentConfig,
+        rng: &mut SeededRng,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Vec<(String, Tensor)>> {
+        stack::initial_weights(Cell::Lstm, config, rng, dtype, device)
+    }
+
+    /// The same layer on another implementation.
+    pub fn with_backend(mut self, backend: Backend) -> Self {
+        self.stack.set_backend(backend);
+        self
+    }
+
+    /// The layer's configuration.
+    pub fn config(&self) -> &RecurrentConfig {
+        self.stack.config()
+    }
+
+    /// Zeros of the state's shape, on the weights' device.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn init_state(&self, batch: usize) -> Result<LstmState> {
+        let states = self.stack.zero_states(batch)?;
+        Ok(LstmState { h: states[0].clone(), c: states[1].clone() })
+    }
+
+    /// Runs all steps of every row from a zero state: `x (batch, steps, input)` gives outputs
+    /// `(batch, steps, directions * hidden)` and the state after the last step.
+    ///
+    /// # Errors
+    /// As [`Lstm::forward_with`].
+    pub fn forward(&self, x: &Tensor) -> Result<(Tensor, LstmState)> {
+        self.forward_with(x, RunOptions::default())
+    }
+
+    /// Runs a sequence with an initial state, lengths and dropout.
+    ///
+    /// # Errors
+    /// If the input's or state's shape, dtype or device does not fit, the batch is empty, or a
+    /// length is larger than the number of steps.
+    pub fn forward_with(
+        &self,
+        x: &Tensor,
+        options: RunOptions<'_, LstmState>,
+    ) -> Result<(Tensor, LstmState)> {
+        let RunOptions { state, lengths, dropout } = options;
+        let states = state.map(|state| [&state.h, &state.c]);
+        let output =
+            self.stack.run(x, states.as_ref().map(|states| &states[..]), lengths, dropout)?;
+        Ok(split(output))
+    }
+
+    /// Runs one step of a stream: `x (batch, input)` gives the output `(batch, hidden)` and the
+    /// new state.
+    ///
+    /// # Errors
+    /// As [`Lstm::forward_with`]; also if the layer is bidirectional.
+    pub fn step(&self, x: &Tensor, state: &LstmState) -> Result<(Tensor, LstmState)> {
+        Ok(split(self.stack.step(x, &[&state.h, &state.c])?))
+    }
+}
+
+fn split(output: StackOutput) -> (Tensor, LstmState) {
+    let StackOutput { outputs, states } = output;
+    (outputs, LstmState { h: states[0].clone(), c: states[1].clone() })
+}

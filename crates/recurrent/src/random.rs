@@ -1,0 +1,118 @@
+//! Seeded random numbers for dropout and initial weights.
+//!
+//! Candle's CPU generator cannot be seeded; this one gives the same numbers on every machine.
+
+use candle_core::{DType, Device, Shape, Tensor};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::error::Result;
+
+/// A seeded generator of dropout masks and initial weights.
+#[derive(Debug, Clone)]
+pub struct SeededRng(ChaCha8Rng);
+
+impl SeededRng {
+    /// Two generators with one seed give the same tensors in the same order.
+    pub fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// A tensor whose numbers are uniform in `low..high`.
+    pub fn uniform(
+        &mut self,
+        (low, high): (f32, f32),
+        shape: impl Into<Shape>,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let scale = high - low;
+        self.fill(|unit| low + scale * unit, shape.into(), dtype, device)
+    }
+
+    /// A tensor of independent standard normal numbers, by Box and Muller's transformation.
+    pub fn standard_normal(
+        &mut self,
+        shape: impl Into<Shape>,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let shape = shape.into();
+        let mut values = Vec::with_capacity(shape.elem_count() + 1);
+        while values.len() < shape.elem_count() {
+            // 1 - u is in (0, 1], where the logarithm is finite.
+            let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+            let angle = std::f32::consts::TAU * self.unit();
+            values.extend([radius * angle.cos(), radius * angle.sin()]);
+        }
+        values.truncate(shape.elem_count());
+        Ok(Tensor::from_vec(values, shape, device)?.to_dtype(dtype)?)
+    }
+
+    /// Zeroes each number of `x` with probability `rate` and scales the others by
+    /// `1 / (1 - rate)`, so that the expected value stays
+    /// ([torch.nn.Dropout](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html)).
+    pub fn dropout(&mut self, x: &Tensor, rate: f64) -> Result<Tensor> {
+        if rate == 0.0 {
+            return Ok(x.clone());
+        }
+        let (rate, scale) = (rate as f32, (1.0 / (1.0 - rate)) as f32);
+        let kept = |unit: f32| if unit < rate { 0.0 } else { scale };
+        let mask = self.fill(kept, x.shape().clone(), x.dtype(), x.device())?;
+        Ok(x.mul(&mask)?)
+    }
+
+    fn fill(
+        &mut self,
+        of_unit: impl Fn(f32) -> f32,
+        shape: Shape,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let values: Vec<f32> = (0..shape.elem_count()).map(|_| of_unit(self.unit())).collect();
+        Ok(Tensor::from_vec(values, shape, device)?.to_dtype(dtype)?)
+    }
+
+    /// Uniform in `[0, 1)`, one of 2^24 evenly spaced numbers.
+    fn unit(&mut self) -> f32 {
+        (self.0.next_u32() >> 8) as f32 * (1.0 / (1 << 24) as f32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_seed_gives_one_sequence() -> Result<()> {
+        let draw = |seed| -> Result<Vec<f32>> {
+            let tensor = SeededRng::new(seed).uniform((-1.0, 1.0), 5, DType::F32, &Device::Cpu)?;
+            Ok(tensor.to_vec1()?)
+        };
+        assert_eq!(draw(7)?, draw(7)?);
+        assert_ne!(draw(7)?, draw(8)?);
+        Ok(())
+    }
+
+    #[test]
+    fn dropout_keeps_the_mean_and_zeroes_the_rate() -> Result<()> {
+        let x = Tensor::ones(100_000, DType::F32, &Device::Cpu)?;
+        let y: Vec<f32> = SeededRng::new(1).dropout(&x, 0.3)?.to_vec1()?;
+        let zeroed = y.iter().filter(|&&y| y == 0.0).count() as f64 / 1e5;
+        let mean = y.iter().map(|&y| f64::from(y)).sum::<f64>() / 1e5;
+        // Five standard deviations of 100,000 draws.
+        assert!((zeroed - 0.3).abs() < 0.0073, "{zeroed}");
+        assert!((mean - 1.0).abs() < 0.0104, "{mean}");
+        Ok(())
+    }
+
+    #[test]
+    fn normal_numbers_have_mean_zero_and_variance_one() -> Result<()> {
+        let tensor = SeededRng::new(3).standard_normal(100_001, DType::F32, &Device::Cpu)?;
+        let values: Vec<f32> = tensor.to_vec1()?;
+        let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / 100_001.0;
+        let variance = values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / 100_001.0;
+        assert!(mean.abs() < 0.016 && (variance - 1.0).abs() < 0.023, "{mean} {variance}");
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! The plain recurrent network.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+
+use crate::backend::Backend;
+use crate::cell::Cell;
+use crate::config::RecurrentConfig;
+use crate::error::Result;
+use crate::random::SeededRng;
+use crate::single_state::single_state_layer;
+use crate::stack::{self, RunOptions, Stack};
+
+/// The function that makes an [`Rnn`]'s new state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Nonlinearity {
+    /// Hyperbolic tangent.
+    #[default]
+    Tanh,
+    /// max(x, 0).
+    Relu,
+}
+
+/// Plain recurrent network (Elman 1990), as in
+/// [torch.nn.RNN](https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html):
+/// `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`, or relu in place of tanh.
+///
+/// Its state is one tensor `(num_layers * directions, batch, hidden)`.
+#[derive(Debug, Clone)]
+pub struct Rnn {
+    stack: Stack,
+}
+
+impl Rnn {
+    /// Takes `weight_ih_l0 [H, I]`, `weight_hh_l0 [H, H]`, `bias_ih_l0 [H]`, `bias_hh_l0 [H]`, the
+    /// same `_l1`, ... and `_reverse`, from `vb`.
+    ///
+    /// # Errors
+    /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
+    pub fn new(
+        config: &RecurrentConfig,
+        nonlinearity: Nonlinearity,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let cell = match nonlinearity {
+            Nonlinearity::Tanh => Cell::RnnTanh,
+            Nonlinearity::Relu => Cell::RnnRelu,
+        };
+        Ok(Self { stack: Stack::new(cell, config, &vb)? })
+    }
+
+    /// Draws every parameter from U(±1/√H), by name.
+    ///
+    /// # Errors
+    /// If the configuration is out of range or the device fails.
+    pub fn initial_weights(
+        config: &RecurrentConfig,
+        rng: &mut SeededRng,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Vec<(String, Tensor)>> {
+        stack::initial_weights(Cell::RnnTanh, config, rng, dtype, device)
+    }
+}
+
+single_state_layer!(Rnn);

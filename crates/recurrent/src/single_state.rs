@@ -1,0 +1,66 @@
+//! What [`Rnn`](crate::Rnn) and [`Gru`](crate::Gru) share: their state is one tensor.
+
+/// Gives a layer over a `stack` field its methods.
+macro_rules! single_state_layer {
+    ($layer:ident) => {
+        impl $layer {
+            /// The same layer on another implementation.
+            pub fn with_backend(mut self, backend: Backend) -> Self {
+                self.stack.set_backend(backend);
+                self
+            }
+
+            /// The layer's configuration.
+            pub fn config(&self) -> &RecurrentConfig {
+                self.stack.config()
+            }
+
+            /// Zeros of the state's shape, `(num_layers * directions, batch, hidden)`, on the
+            /// weights' device.
+            ///
+            /// # Errors
+            /// If the device fails.
+            pub fn init_state(&self, batch: usize) -> Result<Tensor> {
+                Ok(self.stack.zero_states(batch)?.swap_remove(0))
+            }
+
+            /// Runs all steps of every row from a zero state: `x (batch, steps, input)` gives
+            /// outputs `(batch, steps, directions * hidden)` and the state after the last step.
+            ///
+            /// # Errors
+            /// As `forward_with`.
+            pub fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+                self.forward_with(x, RunOptions::default())
+            }
+
+            /// Runs a sequence with an initial state, lengths and dropout.
+            ///
+            /// # Errors
+            /// If the input's or state's shape, dtype or device does not fit, the batch is empty,
+            /// or a length is larger than the number of steps.
+            pub fn forward_with(
+                &self,
+                x: &Tensor,
+                options: RunOptions<'_, Tensor>,
+            ) -> Result<(Tensor, Tensor)> {
+                let RunOptions { state, lengths, dropout } = options;
+                let states = state.map(|state| [state]);
+                let states = states.as_ref().map(|states| &states[..]);
+                let mut output = self.stack.run(x, states, lengths, dropout)?;
+                Ok((output.outputs, output.states.swap_remove(0)))
+            }
+
+            /// Runs one step of a stream: `x (batch, input)` gives the output `(batch, hidden)`
+            /// and the new state.
+            ///
+            /// # Errors
+            /// As `forward_with`; also if the layer is bidirectional.
+            pub fn step(&self, x: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {
+                let mut output = self.stack.step(x, &[state])?;
+                Ok((output.outputs, output.states.swap_remove(0)))
+            }
+        }
+    };
+}
+
+pub(crate) use single_state_layer;

@@ -1,0 +1,140 @@
+//! What the integration tests share: layers of any kind, run with gradients.
+#![allow(dead_code)] // Each test file uses its part.
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_nn::VarBuilder;
+use recurrent::{
+    Backend, Gru, Lstm, LstmState, Nonlinearity, RecurrentConfig, Rnn, RunOptions, SeededRng,
+};
+use std::collections::HashMap;
+
+/// The four recurrences under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    RnnTanh,
+    RnnRelu,
+    Lstm,
+    Gru,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 4] = [Kind::RnnTanh, Kind::RnnRelu, Kind::Lstm, Kind::Gru];
+
+    pub fn n_states(self) -> usize {
+        if self == Kind::Lstm { 2 } else { 1 }
+    }
+
+    pub fn initial_weights(
+        self,
+        config: &RecurrentConfig,
+        rng: &mut SeededRng,
+        dtype: DType,
+    ) -> recurrent::Result<Vec<(String, Tensor)>> {
+        match self {
+            Kind::RnnTanh | Kind::RnnRelu => Rnn::initial_weights(config, rng, dtype, &Device::Cpu),
+            Kind::Lstm => Lstm::initial_weights(config, rng, dtype, &Device::Cpu),
+            Kind::Gru => Gru::initial_weights(config, rng, dtype, &Device::Cpu),
+        }
+    }
+}
+
+/// One call of a layer, with everything that can be differentiated held in variables.
+#[derive(Debug)]
+pub struct Case {
+    pub kind: Kind,
+    pub config: RecurrentConfig,
+    pub weights: Vec<(String, Var)>,
+    pub x: Var,
+    /// One variable per state tensor; `None` starts from zeros.
+    pub states: Option<Vec<Var>>,
+    pub lengths: Option<Vec<usize>>,
+}
+
+impl Case {
+    pub fn forward(&self, backend: Backend) -> Result<(Tensor, Vec<Tensor>)> {
+        let tensors: HashMap<String, Tensor> = self
+            .weights
+            .iter()
+            .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
+            .collect();
+        let vb = VarBuilder::from_tensors(tensors, self.x.dtype(), &Device::Cpu);
+        let x = self.x.as_tensor();
+        let lengths = self.lengths.as_deref();
+        if self.kind == Kind::Lstm {
+            let layer = Lstm::new(&self.config, vb)?.with_backend(backend);
+            let state = self.states.as_ref().map(|states| LstmState {
+                h: states[0].as_tensor().clone(),
+                c: states[1].as_tensor().clone(),
+            });
+            let options = RunOptions { state: state.as_ref(), lengths, dropout: None };
+            let (outputs, state) = layer.forward_with(x, options)?;
+            return Ok((outputs, vec![state.h, state.c]));
+        }
+        let state = self.states.as_ref().map(|states| states[0].as_tensor());
+        let options = RunOptions { state, lengths, dropout: None };
+        let (outputs, state) = match self.kind {
+            Kind::RnnTanh => Rnn::new(&self.config, Nonlinearity::Tanh, vb)?
+                .with_backend(backend)
+                .forward_with(x, options)?,
+            Kind::RnnRelu => Rnn::new(&self.config, Nonlinearity::Relu, vb)?
+                .with_backend(backend)
+                .forward_with(x, options)?,
+            _ => Gru::new(&self.config, vb)?.with_backend(backend).forward_with(x, options)?,
+        };
+        Ok((outputs, vec![state]))
+    }
+
+    /// A loss that weighs every output and final state differently.
+    pub fn loss(&self, outputs: &Tensor, states: &[Tensor]) -> Result<Tensor> {
+        let mut loss = outputs.mul(&ripple(outputs)?)?.sum_all()?;
+        for state in states {
+            loss = (loss + state.mul(&ripple(state)?)?.sum_all()?)?;
+        }
+        Ok(loss)
+    }
+
+    /// Outputs, states and every gradient, by name.
+    pub fn everything(&self, backend: Backend) -> Result<Vec<(String, Tensor)>> {
+        let (outputs, states) = self.forward(backend)?;
+        let gradients = self.loss(&outputs, &states)?.backward()?;
+        let mut all = vec![("outputs".to_string(), outputs)];
+        for (index, state) in states.into_iter().enumerate() {
+            all.push((format!("state {index}"), state));
+        }
+        let mut add = |name: String, var: &Var| -> Result<()> {
+            let gradient = match gradients.get(var.as_tensor()) {
+                Some(gradient) => gradient.clone(),
+                None => var.zeros_like()?,
+            };
+            all.push((name, gradient));
+            Ok(())
+        };
+        add("gradient of x".to_string(), &self.x)?;
+        for (name, var) in &self.weights {
+            add(format!("gradient of {name}"), var)?;
+        }
+        for (index, state) in self.states.iter().flatten().enumerate() {
+            add(format!("gradient of state {index}"), state)?;
+        }
+        Ok(all)
+    }
+}
+
+/// Numbers between -1 and 1 without a pattern that a sum could hide: cos(1.3 i + 0.2).
+/// The golden files' script uses the same.
+pub fn ripple(like: &Tensor) -> Result<Tensor> {
+    let values: Vec<f64> = (0..like.elem_count()).map(|i| (1.3 * i as f64 + 0.2).cos()).collect();
+    Tensor::from_vec(values, like.shape(), like.device())?.to_dtype(like.dtype())
+}
+
+/// The largest difference of two tensors, relative to the second's largest magnitude (at least
+/// `floor`, so that a tensor of zeros can be compared).
+pub fn relative_difference(got: &Tensor, expected: &Tensor) -> Result<f64> {
+    assert_eq!(got.dims(), expected.dims());
+    let numbers = |t: &Tensor| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+    let (got, expected) = (numbers(got)?, numbers(expected)?);
+    let largest = expected.iter().fold(1e-3f64, |most, x| most.max(x.abs()));
+    let difference = got.iter().zip(&expected).map(|(g, e)| (g - e).abs());
+    // `f64::max` would drop a NaN.
+    Ok(difference.fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most }) / largest)
+}

@@ -1,0 +1,88 @@
+//! Every fused kernel computes what the plain reference computes, over random shapes.
+#![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
+
+mod common;
+
+use candle_core::{DType, Device, Var};
+use common::{Case, Kind, relative_difference};
+use proptest::prelude::*;
+use recurrent::{Backend, InstructionSet, RecurrentConfig, SeededRng};
+
+/// f32 sums in two orders over at most some thousand terms; measured at most 4e-6.
+const TOLERANCE_F32: f64 = 2e-5;
+/// The same in f64.
+const TOLERANCE_F64: f64 = 1e-12;
+
+fn kinds() -> impl Strategy<Value = Kind> {
+    prop::sample::select(Kind::ALL.to_vec())
+}
+
+prop_compose! {
+    fn cases()(
+        kind in kinds(),
+        input in 1usize..40,
+        hidden in 1usize..70,
+        layers in 1usize..4,
+        batch in 1usize..14,
+        steps in 1usize..12,
+        flags in any::<[bool; 5]>(),
+        seed in any::<u64>(),
+        raw_lengths in prop::collection::vec(0usize..12, 14),
+    ) -> Case {
+        let [bidirectional, bias, batch_first, has_state, has_lengths] = flags;
+        let config = RecurrentConfig {
+            num_layers: layers, bidirectional, bias, batch_first,
+            ..RecurrentConfig::new(input, hidden)
+        };
+        let mut rng = SeededRng::new(seed);
+        let mut var = |shape: (usize, usize, usize)| {
+            Var::from_tensor(&rng.standard_normal(shape, DType::F32, &Device::Cpu).unwrap()).unwrap()
+        };
+        let x = var(if batch_first { (batch, steps, input) } else { (steps, batch, input) });
+        let state_shape = (layers * config.num_directions(), batch, hidden);
+        let states = has_state.then(|| (0..kind.n_states()).map(|_| var(state_shape)).collect());
+        let weights = kind.initial_weights(&config, &mut rng, DType::F32).unwrap()
+            .into_iter().map(|(name, t)| (name, Var::from_tensor(&t).unwrap())).collect();
+        let lengths = has_lengths
+            .then(|| raw_lengths[..batch].iter().map(|&length| length.min(steps)).collect());
+        Case { kind, config, weights, x, states, lengths }
+    }
+}
+
+fn assert_equal(case: &Case, backend: Backend, tolerance: f64) {
+    let expected = case.everything(Backend::Reference).unwrap();
+    let got = case.everything(backend).unwrap();
+    for ((name, got), (_, expected)) in got.iter().zip(&expected) {
+        let difference = relative_difference(got, expected).unwrap();
+        assert!(
+            difference <= tolerance,
+            "{backend}: {:?} {:?} x {:?} lengths {:?}: {name} differs by {difference:.1e}",
+            case.kind,
+            case.config,
+            case.x.dims(),
+            case.lengths,
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_instruction_set_equals_the_reference(case in cases()) {
+        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+            assert_equal(&case, Backend::Fused(set), TOLERANCE_F32);
+        }
+    }
+
+    #[test]
+    fn f64_equals_the_reference(mut case in cases()) {
+        let to_f64 = |var: &Var| {
+            Var::from_tensor(&var.as_tensor().to_dtype(DType::F64).unwrap()).unwrap()
+        };
+        case.x = to_f64(&case.x);
+        case.weights = case.weights.iter().map(|(name, var)| (name.clone(), to_f64(var))).collect();
+        case.states = case.states.map(|states| states.iter().map(to_f64).collect());
+        assert_equal(&case, Backend::Auto, TOLERANCE_F64);
+    }
+}

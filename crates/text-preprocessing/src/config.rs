@@ -1,0 +1,222 @@
+//! What a user chooses: how texts become tokens, how many are kept, how many are known.
+//!
+//! Only values and their check; nothing here looks at a text.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The longest `seq_len` accepted, in tokens: far beyond any review, and still safe to allocate.
+pub const MAX_SEQ_LEN: usize = 1 << 20;
+
+/// The number of ids that [`TokenScheme::Bpe`] learns when `max_vocab` is not given.
+pub const DEFAULT_BPE_VOCAB: usize = 8000;
+
+/// `[PAD]`, one word, `[UNK]`.
+const MIN_WORD_VOCAB: usize = 3;
+
+/// `[PAD]`, the 256 bytes, `[UNK]`.
+const MIN_BPE_VOCAB: usize = 258;
+
+/// How texts become id lists. The default is the course notebook's way.
+///
+/// Absent fields take their defaults when read, unknown fields are errors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PreprocessingConfig {
+    /// Tokens per text after cutting and padding, 1 to [`MAX_SEQ_LEN`]. Default 200.
+    pub seq_len: usize,
+    /// What a token is. Default [`TokenScheme::Words`].
+    pub scheme: TokenScheme,
+    /// Rarer words (in `bpe`: rarer pairs) get no id of their own. Default 1, and 0 means 1.
+    pub min_frequency: u64,
+    /// At most this many ids, `[PAD]` and `[UNK]` included; the most frequent words stay.
+    ///
+    /// Default: no limit for words, [`DEFAULT_BPE_VOCAB`] for `bpe`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_vocab: Option<usize>,
+    /// Which tokens of a long text stay. Default [`Truncation::Head`].
+    pub truncation: Truncation,
+}
+
+impl Default for PreprocessingConfig {
+    fn default() -> Self {
+        Self {
+            seq_len: 200,
+            scheme: TokenScheme::Words,
+            min_frequency: 1,
+            max_vocab: None,
+            truncation: Truncation::Head,
+        }
+    }
+}
+
+impl PreprocessingConfig {
+    /// Checks that the numbers make sense together.
+    ///
+    /// # Errors
+    /// [`Error::SeqLen`] if `seq_len` is 0 or above [`MAX_SEQ_LEN`]; [`Error::MaxVocab`] if
+    /// `max_vocab` is below 3, or below 258 for `bpe`, whose alphabet is the 256 bytes.
+    pub fn validate(&self) -> Result<()> {
+        if !(1..=MAX_SEQ_LEN).contains(&self.seq_len) {
+            return Err(Error::SeqLen { found: self.seq_len, max: MAX_SEQ_LEN });
+        }
+        let min = match self.scheme {
+            TokenScheme::Words | TokenScheme::WordsAndPunctuation => MIN_WORD_VOCAB,
+            TokenScheme::Bpe => MIN_BPE_VOCAB,
+        };
+        match self.max_vocab {
+            Some(found) if found < min => Err(Error::MaxVocab { found, min, scheme: self.scheme }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The most ids that a vocabulary may have, `None` for no limit.
+    pub(crate) fn vocab_limit(&self) -> Option<usize> {
+        match self.scheme {
+            TokenScheme::Bpe => Some(self.max_vocab.unwrap_or(DEFAULT_BPE_VOCAB)),
+            TokenScheme::Words | TokenScheme::WordsAndPunctuation => self.max_vocab,
+        }
+    }
+}
+
+/// What a token is. All schemes turn HTML breaks into spaces and lower-case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenScheme {
+    /// The notebook's: ASCII punctuation is removed ("don't" is `dont`), white space separates.
+    #[default]
+    Words,
+    /// Words, and punctuation as tokens: "don't stop..." is `do`, `n't`, `stop`, `...`.
+    ///
+    /// Every `n't` is a token of its own, curly apostrophes count as straight ones, `.`, `!`,
+    /// `?`, `-` and `*` come in runs of up to three, any other mark stands alone.
+    WordsAndPunctuation,
+    /// Pieces of words, learned from the training texts by merging frequent neighbours.
+    ///
+    /// Bytes are the alphabet, so no text has an unknown token. Words and punctuation are parted
+    /// as in [`Self::WordsAndPunctuation`]; a piece that begins one carries `Ġ` in front.
+    Bpe,
+}
+
+impl TokenScheme {
+    /// Every scheme, in the order of their documentation.
+    pub const ALL: [Self; 3] = [Self::Words, Self::WordsAndPunctuation, Self::Bpe];
+}
+
+impl fmt::Display for TokenScheme {
+    /// Writes the name used in configuration files.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Words => "words",
+            Self::WordsAndPunctuation => "words-and-punctuation",
+            Self::Bpe => "bpe",
+        })
+    }
+}
+
+/// Which `seq_len` tokens of a longer text stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Truncation {
+    /// The first ones, as in the notebook.
+    #[default]
+    Head,
+    /// The last ones.
+    Tail,
+    /// The first half and the last half; of an odd `seq_len` the first half has one more.
+    ///
+    /// A `tokenizer.json` cannot express this: a saved file then cuts nothing, this crate does.
+    HeadTail,
+}
+
+impl fmt::Display for Truncation {
+    /// Writes the name used in configuration files.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Head => "head",
+            Self::Tail => "tail",
+            Self::HeadTail => "head-tail",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_the_notebooks() {
+        let config: PreprocessingConfig = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, PreprocessingConfig::default());
+        assert_eq!(config.seq_len, 200);
+        assert_eq!(config.scheme, TokenScheme::Words);
+        assert_eq!(config.truncation, Truncation::Head);
+        assert_eq!((config.min_frequency, config.max_vocab), (1, None));
+        config.validate().unwrap();
+    }
+
+    #[test]
+    fn configuration_survives_json() {
+        let config = PreprocessingConfig {
+            seq_len: 7,
+            scheme: TokenScheme::WordsAndPunctuation,
+            min_frequency: 2,
+            max_vocab: Some(30),
+            truncation: Truncation::HeadTail,
+        };
+        let json = serde_json::to_string(&config).unwrap();
+        assert!(json.contains(r#""scheme":"words-and-punctuation""#), "{json}");
+        assert!(json.contains(r#""truncation":"head-tail""#), "{json}");
+        assert_eq!(serde_json::from_str::<PreprocessingConfig>(&json).unwrap(), config);
+    }
+
+    #[test]
+    fn displayed_names_are_the_serialised_ones() {
+        for scheme in TokenScheme::ALL {
+            assert_eq!(serde_json::to_value(scheme).unwrap(), scheme.to_string());
+        }
+        for truncation in [Truncation::Head, Truncation::Tail, Truncation::HeadTail] {
+            assert_eq!(serde_json::to_value(truncation).unwrap(), truncation.to_string());
+        }
+    }
+
+    #[test]
+    fn a_misspelt_field_is_an_error() {
+        let error = serde_json::from_str::<PreprocessingConfig>(r#"{"seqlen": 3}"#).unwrap_err();
+        assert!(error.to_string().contains("seqlen"), "{error}");
+    }
+
+    #[test]
+    fn impossible_lengths_are_refused() {
+        for (seq_len, ok) in [(0, false), (1, true), (MAX_SEQ_LEN, true), (MAX_SEQ_LEN + 1, false)]
+        {
+            let config = PreprocessingConfig { seq_len, ..Default::default() };
+            match config.validate() {
+                Ok(()) => assert!(ok, "{seq_len} passed"),
+                Err(error) => {
+                    assert!(!ok, "{seq_len} failed");
+                    assert!(matches!(error, Error::SeqLen { found, .. } if found == seq_len));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_vocabulary_without_room_is_refused() {
+        for (scheme, min) in [
+            (TokenScheme::Words, 3),
+            (TokenScheme::WordsAndPunctuation, 3),
+            (TokenScheme::Bpe, 258),
+        ] {
+            let config =
+                |max_vocab| PreprocessingConfig { scheme, max_vocab, ..Default::default() };
+            config(None).validate().unwrap();
+            config(Some(min)).validate().unwrap();
+            let error = config(Some(min - 1)).validate().unwrap_err();
+            assert!(matches!(error, Error::MaxVocab { min: m, .. } if m == min), "{error}");
+        }
+    }
+}

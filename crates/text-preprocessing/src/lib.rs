@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod bpe;
+mod config;
+mod counts;
+mod encoder;
+mod error;
+mod file;
+mod padding;
+mod pipeline;
+mod vocabulary;
+
+pub use config::{DEFAULT_BPE_VOCAB, MAX_SEQ_LEN, PreprocessingConfig, TokenScheme, Truncation};
+pub use encoder::TextEncoder;
+pub use error::{Error, Result};
+pub use padding::left_pad;
+pub use vocabulary::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN};

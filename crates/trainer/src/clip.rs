@@ -1,0 +1,76 @@
+//! Gradient clipping by global norm.
+
+use candle_core::{DType, Tensor};
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::numbers::{TASK_LEN, with_f32};
+
+/// The Euclidean norm of all gradients taken as one vector.
+///
+/// # Errors
+/// If a device fails.
+pub fn global_norm<'a>(gradients: impl IntoIterator<Item = &'a Tensor>) -> Result<f64> {
+    let mut sum = 0.0;
+    for gradient in gradients {
+        sum += squared_norm(gradient)?;
+    }
+    Ok(sum.sqrt())
+}
+
+/// What to multiply gradients of this norm by so that it is at most `max_norm`
+/// ([torch.nn.utils.clip_grad_norm_](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html));
+/// 1 when `max_norm` is 0, which switches clipping off.
+pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
+    if max_norm == 0.0 { 1.0 } else { (max_norm / (norm + 1e-6)).min(1.0) }
+}
+
+fn squared_norm(gradient: &Tensor) -> Result<f64> {
+    let on_cpu = with_f32(gradient, |numbers| {
+        let parts: Vec<f64> = numbers
+            .par_chunks(TASK_LEN)
+            .map(|chunk| {
+                // Short sums in f32, which the compiler vectorises, added up in f64.
+                chunk.chunks(256).map(|part| f64::from(sum_of_squares(part))).sum()
+            })
+            .collect();
+        parts.iter().sum()
+    })?;
+    match on_cpu {
+        Some(sum) => Ok(sum),
+        None => Ok(f64::from(gradient.to_dtype(DType::F32)?.sqr()?.sum_all()?.to_scalar::<f32>()?)),
+    }
+}
+
+fn sum_of_squares(numbers: &[f32]) -> f32 {
+    let mut lanes = [0f32; 16];
+    let (blocks, rest) = numbers.as_chunks::<16>();
+    for block in blocks {
+        for (lane, x) in lanes.iter_mut().zip(block) {
+            *lane += x * x;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest.iter().map(|x| x * x).sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn the_norm_is_over_all_tensors_together() -> Result<()> {
+        let a = Tensor::full(2f32, (300, 700), &Device::Cpu)?;
+        let b = Tensor::new(&[3f32, 4.0], &Device::Cpu)?;
+        let norm = global_norm([&a, &b])?;
+        assert!((norm - (4.0f64 * 210_000.0 + 25.0).sqrt()).abs() < 1e-9, "{norm}");
+        Ok(())
+    }
+
+    #[test]
+    fn only_norms_above_the_limit_are_clipped() {
+        assert_eq!(clip_factor(4.0, 5.0), 1.0);
+        assert!((clip_factor(10.0, 5.0) - 0.5).abs() < 1e-6);
+        assert_eq!(clip_factor(10.0, 0.0), 1.0);
+    }
+}

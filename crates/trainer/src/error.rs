@@ -1,0 +1,79 @@
+//! What can stop a training or an evaluation.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a training or an evaluation stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration value is outside its range.
+    #[error("{field} is {got}; expected {expected}")]
+    Config {
+        /// The configuration field.
+        field: &'static str,
+        /// What the field may hold.
+        expected: &'static str,
+        /// What it held.
+        got: String,
+    },
+    /// The loss became infinite or not a number.
+    #[error(
+        "the loss became {loss} in epoch {epoch} at step {step} (learning rate {learning_rate}, \
+         batch {batch} of the epoch, training rows {rows}); {kept}"
+    )]
+    NonFiniteLoss {
+        /// The loss.
+        loss: f32,
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Optimiser step since the start, from 1.
+        step: usize,
+        /// Learning rate of the step.
+        learning_rate: f64,
+        /// Batch of the epoch, from 1.
+        batch: usize,
+        /// The batch's rows of the training split, the first few.
+        rows: String,
+        /// Where the best model so far lies, in words.
+        kept: String,
+    },
+    /// There are fewer training texts than one batch needs.
+    #[error(
+        "{rows} training texts are fewer than one batch of {batch_size}; use more data or a smaller batch_size"
+    )]
+    FewerThanABatch {
+        /// Texts in the training split.
+        rows: usize,
+        /// Configured batch size.
+        batch_size: usize,
+    },
+    /// A split to be scored has no labels.
+    #[error("the texts have no labels to compare predictions with")]
+    NoLabels,
+    /// `metrics.json` of a model folder could not be read.
+    #[error("{path} cannot be read as a training report: {reason}")]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The data could not be read or split.
+    #[error(transparent)]
+    Data(#[from] dataset::Error),
+    /// The texts could not be encoded.
+    #[error(transparent)]
+    Text(#[from] text_preprocessing::Error),
+    /// The network or its folder reported an error.
+    #[error(transparent)]
+    Model(#[from] model::Error),
+    /// The recurrent layers reported an error.
+    #[error(transparent)]
+    Recurrent(#[from] recurrent::Error),
+    /// Candle reported an error.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}

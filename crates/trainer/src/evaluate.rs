@@ -1,0 +1,70 @@
+//! Logits and metrics of a network over whole splits, without gradients.
+
+use std::sync::Arc;
+
+use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
+use model::{ModelConfig, Padding, SentimentRnn};
+
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+
+/// Texts scored at once. Large, because nothing is kept for a backward pass.
+const BATCH_SIZE: usize = 128;
+
+/// How batches of a network are padded: one that computes padding needs its full `seq_len`.
+pub(crate) fn batch_padding(config: &ModelConfig, seq_len: usize) -> BatchPadding {
+    match config.padding {
+        Padding::Skip => BatchPadding::Longest,
+        Padding::Compute => BatchPadding::Fixed(seq_len),
+    }
+}
+
+/// The logit of every row of a split, in the split's order.
+///
+/// `seq_len`: the encoder's. `on_rows` hears how many rows each batch had.
+///
+/// # Errors
+/// If an id is unknown to the network or the device fails.
+pub fn logits(
+    network: &SentimentRnn,
+    split: &Arc<EncodedSplit>,
+    seq_len: usize,
+    on_rows: &mut dyn FnMut(usize),
+) -> Result<Vec<f32>> {
+    let config = LoaderConfig {
+        batch_size: BATCH_SIZE,
+        padding: batch_padding(network.config(), seq_len),
+        // Rows of like length together: little padding, and equal work for the threads.
+        order: Order::ByLength,
+    };
+    let mut all = vec![0.0; split.len()];
+    for batch in Loader::new(Arc::clone(split), &config, network.device())? {
+        let batch = batch?;
+        let (logits, _) = network.logits(&batch.ids, None, None)?;
+        let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
+        for (&row, logit) in batch.rows.iter().zip(logits) {
+            all[row as usize] = logit;
+        }
+        on_rows(batch.rows.len());
+    }
+    Ok(all)
+}
+
+/// How a network does on a labelled split.
+///
+/// # Errors
+/// [`Error::NoLabels`], and as [`logits`].
+pub fn evaluate(
+    network: &SentimentRnn,
+    split: &Arc<EncodedSplit>,
+    seq_len: usize,
+    on_rows: &mut dyn FnMut(usize),
+) -> Result<Metrics> {
+    let labels = split.labels().ok_or(Error::NoLabels)?;
+    Ok(Metrics::of_logits(&logits(network, split, seq_len, on_rows)?, labels))
+}
+
+/// The probability that belongs to a logit.
+pub fn probability(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}

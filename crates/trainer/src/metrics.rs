@@ -1,0 +1,124 @@
+//! How good probabilities are, measured against labels.
+
+use serde::{Deserialize, Serialize};
+
+/// Counts of predictions by class; a text is predicted positive from a probability of 0.5 on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confusion {
+    /// Positive and predicted so.
+    pub true_positive: usize,
+    /// Negative, predicted positive.
+    pub false_positive: usize,
+    /// Negative and predicted so.
+    pub true_negative: usize,
+    /// Positive, predicted negative.
+    pub false_negative: usize,
+}
+
+/// How a model did on some labelled texts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Number of texts.
+    pub n_rows: usize,
+    /// Mean binary cross-entropy, in nats.
+    pub loss: f64,
+    /// Share of texts whose class is predicted right.
+    pub accuracy: f64,
+    /// Share of texts predicted positive that are; 0 when none is predicted so.
+    pub precision: f64,
+    /// Share of positive texts that are predicted so; 0 when there are none.
+    pub recall: f64,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
+    /// Probability that a positive text is ranked above a negative one; absent when a class is.
+    pub roc_auc: Option<f64>,
+    /// Counts of predictions by class.
+    pub confusion: Confusion,
+}
+
+impl Metrics {
+    /// Measures logits against labels of 0 or 1, pair by pair.
+    pub fn of_logits(logits: &[f32], labels: &[u8]) -> Self {
+        let mut confusion = Confusion::default();
+        let mut loss = 0.0;
+        for (&logit, &label) in logits.iter().zip(labels) {
+            let (x, positive) = (f64::from(logit), label == 1);
+            loss += x.max(0.0) - if positive { x } else { 0.0 } + (-x.abs()).exp().ln_1p();
+            *match (logit >= 0.0, positive) {
+                (true, true) => &mut confusion.true_positive,
+                (true, false) => &mut confusion.false_positive,
+                (false, false) => &mut confusion.true_negative,
+                (false, true) => &mut confusion.false_negative,
+            } += 1;
+        }
+        let Confusion { true_positive, false_positive, true_negative, false_negative } = confusion;
+        let n_rows = logits.len().min(labels.len());
+        let precision = ratio(true_positive, true_positive + false_positive);
+        let recall = ratio(true_positive, true_positive + false_negative);
+        let f1 = ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative);
+        Self {
+            n_rows,
+            loss: loss / n_rows.max(1) as f64,
+            accuracy: ratio(true_positive + true_negative, n_rows),
+            precision,
+            recall,
+            f1,
+            roc_auc: roc_auc(logits, labels),
+            confusion,
+        }
+    }
+}
+
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Area under the ROC curve from ranks (the Mann-Whitney statistic); equal scores share their mean
+/// rank. `None` if a class is absent.
+fn roc_auc(scores: &[f32], labels: &[u8]) -> Option<f64> {
+    let mut pairs: Vec<(f32, u8)> = scores.iter().copied().zip(labels.iter().copied()).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut positive_ranks = 0.0;
+    let mut rank = 0;
+    for ties in pairs.chunk_by(|a, b| a.0 == b.0) {
+        let mean_rank = rank as f64 + (ties.len() + 1) as f64 / 2.0;
+        positive_ranks += mean_rank * ties.iter().filter(|(_, label)| *label == 1).count() as f64;
+        rank += ties.len();
+    }
+    let n_positive = pairs.iter().filter(|(_, label)| *label == 1).count() as f64;
+    let n_negative = pairs.len() as f64 - n_positive;
+    (n_positive > 0.0 && n_negative > 0.0).then(|| {
+        (positive_ranks - n_positive * (n_positive + 1.0) / 2.0) / (n_positive * n_negative)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_shares_follow_their_definitions() {
+        let metrics = Metrics::of_logits(&[2.0, -1.0, 0.5, -3.0, 1.0], &[1, 1, 0, 0, 1]);
+        let expected =
+            Confusion { true_positive: 2, false_positive: 1, true_negative: 1, false_negative: 1 };
+        assert_eq!(metrics.confusion, expected);
+        assert_eq!(metrics.accuracy, 0.6);
+        assert_eq!(metrics.precision, 2.0 / 3.0);
+        assert_eq!(metrics.recall, 2.0 / 3.0);
+        assert!((metrics.f1 - 2.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn auc_counts_ordered_pairs_and_half_of_ties() {
+        // Of the six pairs, (0.9, 0.1), (0.9, 0.4), (0.9, 0.4) are ordered, (0.4, 0.1) too, and
+        // (0.4, 0.4) ties twice.
+        let auc = roc_auc(&[0.9, 0.4, 0.1, 0.4, 0.4], &[1, 1, 0, 0, 0]);
+        assert_eq!(auc, Some(5.0 / 6.0));
+        assert_eq!(roc_auc(&[0.9, 0.4], &[1, 1]), None);
+    }
+
+    #[test]
+    fn the_loss_is_finite_at_huge_logits() {
+        assert_eq!(Metrics::of_logits(&[1e4, -1e4], &[0, 0]).loss, 5e3);
+    }
+}

@@ -1,0 +1,65 @@
+//! What a training tells while it runs, and how it is asked to stop.
+
+use crate::metrics::Metrics;
+use crate::report::EpochRecord;
+
+/// One thing that happened.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An epoch begins.
+    EpochStart {
+        /// From 1.
+        epoch: usize,
+        /// Texts it goes over.
+        n_rows: usize,
+    },
+    /// A batch was learned from.
+    Step {
+        /// Texts in the batch.
+        n_rows: usize,
+        /// Its loss.
+        loss: f32,
+    },
+    /// A validation begins.
+    ValidationStart {
+        /// Texts it goes over.
+        n_rows: usize,
+    },
+    /// A batch was scored.
+    Scored {
+        /// Texts in the batch.
+        n_rows: usize,
+    },
+    /// A validation ended; the best model so far is on disk.
+    Validated {
+        /// What it measured.
+        record: &'a EpochRecord,
+    },
+    /// The training was asked to stop and validates what it has.
+    Interrupted,
+}
+
+/// Hears of a training's events and may stop it.
+pub trait Observer {
+    /// Called for every event, on the training's thread.
+    fn on_event(&mut self, event: Event<'_>);
+
+    /// Asked before every step; `true` validates what has been learned so far and stops.
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+/// Hears and stops nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn on_event(&mut self, _event: Event<'_>) {}
+}
+
+/// Whether `new` is better than the best so far: a lower loss.
+pub(crate) fn is_better(new: &Metrics, best: Option<&Metrics>) -> bool {
+    new.loss.is_finite() && best.is_none_or(|best| new.loss < best.loss)
+}

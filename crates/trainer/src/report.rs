@@ -1,0 +1,104 @@
+//! What a training measured: the contents of `metrics.json`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dataset::SplitConfig;
+use model::ModelConfig;
+use model::folder::METRICS_FILE;
+use serde::{Deserialize, Serialize};
+
+use crate::config::TrainingConfig;
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+use crate::prepare::DataSummary;
+
+/// One validation, with the training since the last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Epochs gone through, the running one counted in part.
+    pub epoch: f64,
+    /// Optimiser steps since the start.
+    pub step: usize,
+    /// Mean loss of the batches since the last validation, dropout on.
+    pub train_loss: f64,
+    /// On the validation split.
+    pub validation: Metrics,
+    /// Seconds of training since the last validation, without validations.
+    pub train_s: f64,
+    /// Texts trained on per second.
+    pub reviews_per_s: f64,
+    /// Whether this is the best validation so far, whose model is kept.
+    pub is_best: bool,
+}
+
+/// Where the data came from and how it was divided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataOrigin {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text column.
+    pub text_column: String,
+    /// Its label column.
+    pub label_column: String,
+    /// Shares and seed of the split.
+    pub split: SplitConfig,
+    /// Counts.
+    pub summary: DataSummary,
+}
+
+/// Everything about one training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// Where the data came from.
+    pub data: DataOrigin,
+    /// The network.
+    pub model: ModelConfig,
+    /// The training's settings.
+    pub training: TrainingConfig,
+    /// Every validation, in order.
+    pub history: Vec<EpochRecord>,
+    /// Why the training ended.
+    pub ended: Ending,
+    /// Seconds of the whole training, validations included.
+    pub train_s: f64,
+    /// The best model on the validation split.
+    pub validation: Option<Metrics>,
+    /// The best model on the test split, once it was measured.
+    pub test: Option<Metrics>,
+}
+
+/// Why a training ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It runs, or was cut off.
+    Running,
+    /// All epochs are done.
+    Complete,
+    /// The validation loss did not fall for as long as `patience` allows.
+    EarlyStopping,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+impl TrainingReport {
+    /// Reads `metrics.json` of a model folder.
+    ///
+    /// # Errors
+    /// [`Error::Report`] if it is missing or not a report.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join(METRICS_FILE);
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Error::Report { path: path.clone(), reason: error.to_string() })?;
+        serde_json::from_str(&text)
+            .map_err(|error| Error::Report { path, reason: error.to_string() })
+    }
+
+    /// The record of the best validation.
+    pub fn best(&self) -> Option<&EpochRecord> {
+        self.history.iter().rev().find(|record| record.is_best)
+    }
+}

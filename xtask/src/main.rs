@@ -1,0 +1,48 @@
+//! Chores of the workspace: `cargo xtask TASK`. This file only dispatches; one file a task.
+
+mod fetch_data;
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use dataset::fetch::FetchError;
+
+/// Chores of the workspace.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    FetchData(fetch_data::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if let Some(error) = error.downcast_ref::<FetchError>() {
+                eprintln!("\n{}", error.advice());
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    // Paths that the user types are seen from where they stand, all others from the root.
+    let user_folder = env::current_dir().context("cannot tell the current folder")?;
+    let xtask_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = xtask_folder.parent().unwrap_or(xtask_folder);
+    env::set_current_dir(root).with_context(|| format!("cannot enter {}", root.display()))?;
+    match task {
+        Task::FetchData(args) => fetch_data::run(args, &user_folder),
+    }
+}
