@@ -66,7 +66,7 @@ fn assert_equal(case: &Case, backend: Backend, tolerance: f64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_instruction_set_equals_the_reference(case in cases()) {

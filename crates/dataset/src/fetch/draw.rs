@@ -6,8 +6,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::event::Event;
 
 const SPINNER: &str = "{spinner} {msg}";
-const BAR: &str = "{msg}\n{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-const COUNTER: &str = "{spinner} {msg}\n{bytes}, {bytes_per_sec}";
+const BAR: &str =
+    "{msg}\n{bar:30} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
+const COUNTER: &str = "{spinner} {msg}\n{decimal_bytes}, {decimal_bytes_per_sec}";
 
 /// Draws one event on a bar, or as lines where standard error is no terminal.
 pub fn draw(bar: &ProgressBar, event: Event) {

@@ -128,7 +128,10 @@ unsafe fn tile<V: Vector, const R: usize, const N: usize>(
             // The shorter side is held in registers, the longer is fetched one at a time: with 16
             // registers there is room for the tile, the shorter side and one more.
             if R < N {
-                let left: [V; R] = std::array::from_fn(|r| isa.splat(*a.add(r * row_stride)));
+                let mut left = [isa.splat(V::Elem::default()); R];
+                for (r, left) in left.iter_mut().enumerate() {
+                    *left = isa.splat(*a.add(r * row_stride));
+                }
                 for n in 0..N {
                     let right = V::load(panel.add(n * V::LANES));
                     for r in 0..R {
@@ -136,7 +139,10 @@ unsafe fn tile<V: Vector, const R: usize, const N: usize>(
                     }
                 }
             } else {
-                let right: [V; N] = std::array::from_fn(|n| V::load(panel.add(n * V::LANES)));
+                let mut right = [isa.splat(V::Elem::default()); N];
+                for (n, right) in right.iter_mut().enumerate() {
+                    *right = V::load(panel.add(n * V::LANES));
+                }
                 for (r, row) in sums.iter_mut().enumerate() {
                     let left = isa.splat(*a.add(r * row_stride));
                     for (sum, right) in row.iter_mut().zip(right) {

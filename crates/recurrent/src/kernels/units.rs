@@ -38,7 +38,7 @@ pub(crate) fn forward<V: Vector>(
         let gate = |index: usize| (vector * cell.n_gates() + index) * lanes;
         match cell {
             Cell::RnnTanh | Cell::RnnRelu => {
-                let sum = isa.load(gates, gate(0)).add(isa.load(recurrent, gate(0)));
+                let sum = sum(isa, gates, recurrent, gate(0));
                 let new = if cell == Cell::RnnTanh { sum.tanh() } else { sum.relu() };
                 isa.store(new, gates, gate(0));
                 isa.store(new, h, unit);
@@ -49,9 +49,10 @@ pub(crate) fn forward<V: Vector>(
                 let (i, f) = (sum(0).sigmoid(), sum(1).sigmoid());
                 let (g, o) = (sum(2).tanh(), sum(3).sigmoid());
                 let new_c = f.mul(isa.load(c, unit)).add(i.mul(g));
-                for (index, value) in [i, f, g, o].into_iter().enumerate() {
-                    isa.store(value, gates, gate(index));
-                }
+                isa.store(i, gates, gate(0));
+                isa.store(f, gates, gate(1));
+                isa.store(g, gates, gate(2));
+                isa.store(o, gates, gate(3));
                 isa.store(new_c, c, unit);
                 if let Some(extra) = extra.as_deref_mut() {
                     isa.store(new_c, extra, unit);
@@ -64,9 +65,9 @@ pub(crate) fn forward<V: Vector>(
                 let (r, z) = (sum(0).sigmoid(), sum(1).sigmoid());
                 let recurrent_n = isa.load(recurrent, gate(2));
                 let n = r.mul_add(recurrent_n, isa.load(gates, gate(2))).tanh();
-                for (index, value) in [r, z, n].into_iter().enumerate() {
-                    isa.store(value, gates, gate(index));
-                }
+                isa.store(r, gates, gate(0));
+                isa.store(z, gates, gate(1));
+                isa.store(n, gates, gate(2));
                 if let Some(extra) = extra.as_deref_mut() {
                     isa.store(recurrent_n, extra, unit);
                 }
@@ -76,6 +77,15 @@ pub(crate) fn forward<V: Vector>(
             }
         }
     }
+}
+
+/// The pre-activation of one gate: both sides together.
+///
+/// A function and not a closure: a closure around vectors is compiled apart, without the
+/// instruction set, and then calls every instruction as a function.
+#[inline(always)]
+fn sum<V: Vector>(isa: Isa<V>, gates: &[V::Elem], recurrent: &[V::Elem], at: usize) -> V {
+    isa.load(gates, at).add(isa.load(recurrent, at))
 }
 
 /// Where one row's vector of units stands in the buffers of a step of the backward pass.
@@ -124,7 +134,8 @@ pub(crate) fn backward<V: Vector>(
                 isa.store(dh.where_positive(isa.load(gates, gate(0))), d_input, gate(0));
             }
             Cell::Lstm => {
-                let [i, f, g, o] = [0, 1, 2, 3].map(|index| isa.load(gates, gate(index)));
+                let (i, f) = (isa.load(gates, gate(0)), isa.load(gates, gate(1)));
+                let (g, o) = (isa.load(gates, gate(2)), isa.load(gates, gate(3)));
                 let tanh_c = isa.load(extra, unit).tanh();
                 let d_o = dh.mul(tanh_c);
                 let d_c = dh.mul(o).mul_add(one.sub(tanh_c.mul(tanh_c)), isa.load(dc, unit));
@@ -136,18 +147,19 @@ pub(crate) fn backward<V: Vector>(
                 isa.store(d_o.mul(o).mul(one.sub(o)), d_input, gate(3));
             }
             Cell::Gru => {
-                let [r, z, n] = [0, 1, 2].map(|index| isa.load(gates, gate(index)));
+                let (r, z) = (isa.load(gates, gate(0)), isa.load(gates, gate(1)));
+                let n = isa.load(gates, gate(2));
                 let recurrent_n = isa.load(extra, unit);
                 let d_n = dh.mul(one.sub(z)).mul(one.sub(n.mul(n)));
                 let d_z = dh.mul(isa.load(h_before, unit).sub(n)).mul(z).mul(one.sub(z));
                 let d_r = d_n.mul(recurrent_n).mul(r).mul(one.sub(r));
                 isa.store(dh.mul(z), dh_direct, unit);
-                for (index, value) in [d_r, d_z, d_n].into_iter().enumerate() {
-                    isa.store(value, d_input, gate(index));
-                }
-                for (index, value) in [d_r, d_z, d_n.mul(r)].into_iter().enumerate() {
-                    isa.store(value, d_recurrent, gate(index));
-                }
+                isa.store(d_r, d_input, gate(0));
+                isa.store(d_z, d_input, gate(1));
+                isa.store(d_n, d_input, gate(2));
+                isa.store(d_r, d_recurrent, gate(0));
+                isa.store(d_z, d_recurrent, gate(1));
+                isa.store(d_n.mul(r), d_recurrent, gate(2));
             }
         }
     }

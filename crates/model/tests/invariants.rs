@@ -1,0 +1,175 @@
+//! What must hold for every network: padding and batch mates change nothing, chunks equal the
+//! whole, a saved model predicts as before.
+#![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
+
+use candle_core::{Device, Tensor};
+use model::{CellKind, ModelConfig, Padding, Pooling, SentimentRnn, folder};
+use proptest::prelude::*;
+use text_preprocessing::{PreprocessingConfig, TextEncoder};
+
+/// The project's bound; measured: exactly 0 on the CPU.
+const TOLERANCE: f32 = 1e-6;
+const VOCAB: u32 = 30;
+
+fn cells() -> impl Strategy<Value = CellKind> {
+    use CellKind::{Gru, Lstm, RnnRelu, RnnTanh};
+    prop::sample::select(vec![Lstm, Gru, RnnTanh, RnnRelu])
+}
+
+fn poolings() -> impl Strategy<Value = Pooling> {
+    prop::sample::select(vec![Pooling::Last, Pooling::Max, Pooling::Mean, Pooling::MaxMean])
+}
+
+prop_compose! {
+    fn configs()(
+        cell in cells(),
+        pooling in poolings(),
+        bidirectional in any::<bool>(),
+        num_layers in 1usize..3,
+        embedding_dim in 1usize..9,
+        hidden_dim in 1usize..20,
+    ) -> ModelConfig {
+        ModelConfig {
+            cell, pooling, bidirectional, num_layers, embedding_dim, hidden_dim,
+            padding: Padding::Skip,
+            ..ModelConfig::default()
+        }
+    }
+}
+
+fn texts() -> impl Strategy<Value = Vec<Vec<u32>>> {
+    prop::collection::vec(prop::collection::vec(1..VOCAB, 0..12), 1..8)
+}
+
+fn build(config: &ModelConfig) -> SentimentRnn {
+    SentimentRnn::init(config, VOCAB as usize, 5, &Device::Cpu).unwrap().0
+}
+
+/// `[B, steps]`, padded on the left.
+fn padded(texts: &[Vec<u32>], steps: usize) -> Tensor {
+    let rows: Vec<u32> = texts
+        .iter()
+        .flat_map(|ids| std::iter::repeat_n(0, steps - ids.len()).chain(ids.iter().copied()))
+        .collect();
+    Tensor::from_vec(rows, (texts.len(), steps), &Device::Cpu).unwrap()
+}
+
+fn logits(network: &SentimentRnn, ids: &Tensor) -> Vec<f32> {
+    network.logits(ids, None, None).unwrap().0.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn assert_close(a: &[f32], b: &[f32]) {
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().zip(b) {
+        assert!((a - b).abs() <= TOLERANCE, "{a} {b}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn padding_never_changes_a_prediction(config in configs(), texts in texts()) {
+        let network = build(&config);
+        assert_close(&logits(&network, &padded(&texts, 12)), &logits(&network, &padded(&texts, 40)));
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_its_batch(config in configs(), texts in texts()) {
+        let network = build(&config);
+        let together = logits(&network, &padded(&texts, 12));
+        let alone: Vec<f32> = texts
+            .iter()
+            .flat_map(|text| logits(&network, &padded(std::slice::from_ref(text), text.len().max(1))))
+            .collect();
+        assert_close(&together, &alone);
+    }
+
+    #[test]
+    fn chunks_equal_the_whole(
+        mut config in configs(),
+        texts in texts(),
+        compute_padding in any::<bool>(),
+        cut in 1usize..11,
+    ) {
+        config.bidirectional = false;
+        config.pooling = Pooling::Last;
+        config.padding = if compute_padding { Padding::Compute } else { Padding::Skip };
+        let network = build(&config);
+        let ids = padded(&texts, 12);
+        let zero = network.init_hidden(texts.len()).unwrap();
+        let (whole, state) = network.forward(&ids, &zero).unwrap();
+        let (_, between) = network.forward(&ids.narrow(1, 0, cut).unwrap(), &zero).unwrap();
+        let (last, end) = network.forward(&ids.narrow(1, cut, 12 - cut).unwrap(), &between).unwrap();
+        let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_close(&numbers(&whole), &numbers(&last));
+        assert_close(&numbers(&state.h), &numbers(&end.h));
+    }
+}
+
+#[test]
+fn a_network_that_needs_the_whole_text_refuses_chunks() {
+    for config in [
+        ModelConfig {
+            bidirectional: true,
+            embedding_dim: 3,
+            hidden_dim: 3,
+            ..ModelConfig::default()
+        },
+        ModelConfig {
+            pooling: Pooling::Max,
+            embedding_dim: 3,
+            hidden_dim: 3,
+            ..ModelConfig::default()
+        },
+    ] {
+        let network = build(&config);
+        let state = network.init_hidden(1).unwrap();
+        let error = network.forward(&padded(&[vec![1, 2]], 2), &state).unwrap_err();
+        assert!(error.to_string().contains("in chunks"), "{error}");
+    }
+}
+
+#[test]
+fn an_id_beyond_the_vocabulary_is_named() {
+    let network = build(&ModelConfig { embedding_dim: 3, hidden_dim: 3, ..ModelConfig::default() });
+    let error = network.logits(&padded(&[vec![1], vec![VOCAB]], 2), None, None).unwrap_err();
+    assert_eq!(error.to_string(), "row 1 holds id 30; the vocabulary has 30 ids, from 0");
+}
+
+#[test]
+fn hidden_states_have_the_documented_shape() {
+    let config = ModelConfig { embedding_dim: 3, hidden_dim: 4, ..ModelConfig::default() };
+    let state = build(&config).init_hidden(7).unwrap();
+    assert_eq!(state.h.dims(), [2, 7, 4]);
+    assert_eq!(state.c.unwrap().dims(), [2, 7, 4]);
+}
+
+#[test]
+fn a_saved_and_loaded_model_predicts_bit_identically() {
+    let texts = ["a fine film", "a dull film", "fine acting and a dull plot"];
+    let encoder = TextEncoder::learn(PreprocessingConfig::default(), &texts).unwrap();
+    let config = ModelConfig { embedding_dim: 6, hidden_dim: 5, ..ModelConfig::default() };
+    let (network, variables) =
+        SentimentRnn::init(&config, encoder.vocab_size(), 3, &Device::Cpu).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let target = parent.path().join("model");
+    folder::save(&target, &config, &encoder, &variables, &"nothing measured").unwrap();
+    // A second save takes the first one's place and leaves nothing else behind.
+    folder::save(&target, &config, &encoder, &variables, &"nothing measured").unwrap();
+    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+
+    let loaded = folder::load(&target, &Device::Cpu).unwrap();
+    let encoded = encoder.encode_batch(&texts).unwrap();
+    assert_eq!(loaded.encoder.encode_batch(&texts).unwrap(), encoded);
+    let ids = padded(&encoded, 10);
+    assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids));
+}
+
+#[test]
+fn a_folder_with_other_things_is_not_replaced() {
+    let parent = tempfile::tempdir().unwrap();
+    std::fs::write(parent.path().join("thesis.txt"), "precious").unwrap();
+    let error = folder::check_replaceable(parent.path()).unwrap_err();
+    assert!(error.to_string().contains("is not a model folder"), "{error}");
+}
