@@ -1,6 +1,8 @@
 //! Chores of the workspace: `cargo xtask TASK`. This file only dispatches; one file a task.
 
+mod ci;
 mod fetch_data;
+mod layers;
 
 use std::env;
 use std::path::Path;
@@ -21,6 +23,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     FetchData(fetch_data::Args),
+    Ci(ci::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,5 +47,6 @@ fn run(task: Task) -> anyhow::Result<()> {
     env::set_current_dir(root).with_context(|| format!("cannot enter {}", root.display()))?;
     match task {
         Task::FetchData(args) => fetch_data::run(args, &user_folder),
+        Task::Ci(args) => ci::run(args),
     }
 }

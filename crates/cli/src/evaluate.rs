@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use dataset::{ColumnChoice, LabelledTexts, Split};
+use dataset::{ColumnChoice, LabelledTexts};
 use model::folder;
 use trainer::{Metrics, TrainingReport};
 
@@ -80,10 +80,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         SplitName::All => (0..).take(table.len()).collect(),
         SplitName::Test => {
             check_is_training_data(&table, path, &report)?;
-            let kept = table.deduplicate().kept;
-            Split::stratified(table.labels(), &kept, &report.data.split)
-                .with_context(|| format!("{}", path.display()))?
-                .test
+            let (split, _) = trainer::split(&table, &report.data.split)
+                .with_context(|| format!("{}", path.display()))?;
+            split.test
         }
     };
     let encoded = Arc::new(trainer::encode_rows(&table, &rows, &trained.encoder)?);

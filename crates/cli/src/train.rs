@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use dataset::{ChosenColumn, ColumnChoice, ColumnNames, LabelledTexts, SplitConfig};
 use model::folder;
-use trainer::{DataOrigin, Ending, Prepared, TrainingJob, TrainingReport};
+use trainer::{DataOrigin, Ending, Prepared, SplitPlan, TrainingJob, TrainingReport};
 
 use crate::interrupt::{self, Interrupt};
 use crate::progress::{TrainingProgress, scoring_bar, spinner};
@@ -53,6 +53,10 @@ pub(crate) struct Args {
     /// The column of labels: 0/1, neg/pos, negative/positive or false/true [default: guessed]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     label_column: Option<String>,
+
+    /// Use only about N of the texts, for a quick try
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    sample: Option<usize>,
 
     /// Folder for the model [default: models/RECIPE, numbered on where that exists]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -124,7 +128,8 @@ fn prepare(args: &Args, recipe: &Recipe, path: &Path) -> anyhow::Result<(Prepare
     tell_guesses(path, &columns);
 
     let encoding = spinner("learning the vocabulary and encoding the texts".to_string());
-    let split = SplitConfig { seed: recipe.training.seed, ..SplitConfig::default() };
+    let shares = SplitConfig { seed: recipe.training.seed, ..SplitConfig::default() };
+    let split = SplitPlan { sample: args.sample, shares };
     let data = trainer::prepare(&table, &split, &recipe.preprocessing)
         .with_context(|| format!("{}", path.display()))?;
     encoding.finish_and_clear();

@@ -1,4 +1,4 @@
-//! Multi-layer, bidirectional, variable-length RNN, LSTM and GRU layers for candle.
+#![doc = include_str!("../README.md")]
 //!
 //! Letters in shapes: B batch, T steps, I input size, H hidden size, L layers, D directions,
 //! G gates.

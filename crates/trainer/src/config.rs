@@ -68,7 +68,7 @@ impl TrainingConfig {
             let (expected, got) = ("a number above 0", self.learning_rate.to_string());
             return Err(Error::Config { field: "learning_rate", expected, got });
         }
-        if !(self.clip_norm >= 0.0) {
+        if self.clip_norm.is_nan() || self.clip_norm < 0.0 {
             let (expected, got) = ("0 (off) or more", self.clip_norm.to_string());
             return Err(Error::Config { field: "clip_norm", expected, got });
         }

@@ -21,6 +21,6 @@ pub use evaluate::{evaluate, logits, probability};
 pub use loss::bce_with_logits;
 pub use metrics::{Confusion, Metrics};
 pub use observer::{Event, Observer, Silent};
-pub use prepare::{DataSummary, Prepared, encode_rows, prepare};
+pub use prepare::{DataSummary, Prepared, SplitPlan, encode_rows, prepare, split};
 pub use report::{DataOrigin, Ending, EpochRecord, TrainingReport};
 pub use train::TrainingJob;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dataset::{EncodedSplit, LabelledTexts, Split, SplitConfig};
+use dataset::{Deduplicated, EncodedSplit, LabelledTexts, Split, SplitConfig};
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
 
@@ -42,18 +42,51 @@ pub struct DataSummary {
     pub vocab_size: usize,
 }
 
-/// Removes exact duplicates, splits by class and seed, learns the vocabulary from the training
-/// texts and encodes all three splits.
+/// Which rows of a table are used, and how they are divided.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SplitPlan {
+    /// Use only about so many texts, drawn by class and seed; all if absent.
+    pub sample: Option<usize>,
+    /// Shares and seed.
+    pub shares: SplitConfig,
+}
+
+/// Removes exact duplicates, draws the sample, and splits by class and seed.
+///
+/// # Errors
+/// If there are too few rows or one class only.
+pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<(Split, Deduplicated)> {
+    let unique = table.deduplicate();
+    let n_unique = unique.kept.len();
+    let sampled = match plan.sample {
+        Some(n_rows) if n_rows < n_unique => {
+            // The training part of a split is a sample that keeps the shares of the classes.
+            let share = n_rows as f64 / n_unique as f64;
+            let shares = SplitConfig {
+                train: share,
+                validation: 1.0 - share,
+                test: 0.0,
+                seed: plan.shares.seed,
+            };
+            &Split::stratified(table.labels(), &unique.kept, &shares)?.train
+        }
+        _ => &unique.kept,
+    };
+    let split = Split::stratified(table.labels(), sampled, &plan.shares)?;
+    Ok((split, unique))
+}
+
+/// Splits a table ([`split`]), learns the vocabulary from the training texts and encodes all three
+/// parts.
 ///
 /// # Errors
 /// If there are too few rows, one class only, or no words.
 pub fn prepare(
     table: &LabelledTexts,
-    split: &SplitConfig,
+    plan: &SplitPlan,
     preprocessing: &PreprocessingConfig,
 ) -> Result<Prepared> {
-    let unique = table.deduplicate();
-    let split = Split::stratified(table.labels(), &unique.kept, split)?;
+    let (split, unique) = split(table, plan)?;
     let train_texts: Vec<&str> = table.texts_of(&split.train).collect();
     let encoder = TextEncoder::learn(preprocessing.clone(), &train_texts)?;
     drop(train_texts);

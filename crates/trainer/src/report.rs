@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::SplitConfig;
 use model::ModelConfig;
 use model::folder::METRICS_FILE;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::prepare::DataSummary;
+use crate::prepare::{DataSummary, SplitPlan};
 
 /// One validation, with the training since the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,8 +40,8 @@ pub struct DataOrigin {
     pub text_column: String,
     /// Its label column.
     pub label_column: String,
-    /// Shares and seed of the split.
-    pub split: SplitConfig,
+    /// Which rows were used, and how they were divided.
+    pub split: SplitPlan,
     /// Counts.
     pub summary: DataSummary,
 }

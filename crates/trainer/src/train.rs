@@ -171,7 +171,8 @@ impl<'a> Run<'a> {
             state = new_state;
             n_done += batch.rows.len();
             observer.on_event(Event::Step { n_rows: batch.rows.len(), loss });
-            let is_due = training.validate_every > 0 && self.n_steps % training.validate_every == 0;
+            // No number is a multiple of 0, which stands for never.
+            let is_due = self.n_steps.is_multiple_of(training.validate_every);
             if is_due && n_done < n_rows && self.validate(epoch, n_done, observer)? {
                 return Ok(Some(Ending::EarlyStopping));
             }

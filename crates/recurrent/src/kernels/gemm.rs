@@ -99,6 +99,7 @@ impl<E: Number> PanelProduct<'_, E> {
 /// `panel` for `n_k` rows of N vectors.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)] // All are plain addresses of one inner loop.
+#[allow(clippy::needless_range_loop)] // n goes through the second dimension of `sums`.
 unsafe fn tile<V: Vector, const R: usize, const N: usize>(
     isa: Isa<V>,
     c: *mut V::Elem,

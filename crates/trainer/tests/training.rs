@@ -1,0 +1,199 @@
+//! The training loop on small made texts: it learns, repeats bit for bit, and stops as it should.
+#![allow(clippy::unwrap_used)] // A training that cannot be set up is a failure of the test.
+
+use std::path::Path;
+
+use candle_core::Device;
+use dataset::{LabelledTexts, SplitConfig};
+use model::{CellKind, ModelConfig, Padding, Pooling, folder};
+use text_preprocessing::PreprocessingConfig;
+use trainer::{
+    DataOrigin, Ending, Error, Event, Observer, Prepared, Silent, SplitPlan, StateCarry,
+    TrainingConfig, TrainingJob, TrainingReport, prepare,
+};
+
+/// 240 texts whose label is whether `good` or `bad` stands in them, among words that say nothing.
+fn data() -> (Prepared, DataOrigin) {
+    let texts: Vec<String> = (0..240usize)
+        .map(|i| {
+            let word = if i % 2 == 0 { "bad" } else { "good" };
+            let (before, after) = (i * 7 % 5, i * 11 % 6);
+            format!("{}{word}{} w{}", "the film ".repeat(before), " it is".repeat(after), i % 13)
+        })
+        .enumerate()
+        .map(|(i, text)| format!("{text} number{i}"))
+        .collect();
+    let labels = (0..240).map(|i| u8::from(i % 2 == 1)).collect();
+    let table = LabelledTexts::new(&texts, labels).unwrap();
+    let plan = SplitPlan { sample: None, shares: SplitConfig::default() };
+    let data =
+        prepare(&table, &plan, &PreprocessingConfig { min_frequency: 2, ..Default::default() })
+            .unwrap();
+    let origin = DataOrigin {
+        path: "made.csv".into(),
+        text_column: "text".into(),
+        label_column: "label".into(),
+        split: plan,
+        summary: data.summary.clone(),
+    };
+    (data, origin)
+}
+
+fn small_model() -> ModelConfig {
+    ModelConfig {
+        embedding_dim: 8,
+        hidden_dim: 8,
+        num_layers: 1,
+        cell: CellKind::Lstm,
+        pooling: Pooling::Max,
+        padding: Padding::Skip,
+        layer_dropout: 0.0,
+        output_dropout: 0.1,
+        ..ModelConfig::default()
+    }
+}
+
+fn fast_training() -> TrainingConfig {
+    TrainingConfig {
+        epochs: 4,
+        batch_size: 16,
+        learning_rate: 0.02,
+        state: StateCarry::Zero,
+        ..TrainingConfig::default()
+    }
+}
+
+fn train(
+    model: &ModelConfig,
+    training: &TrainingConfig,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<TrainingReport, Error> {
+    let (data, origin) = data();
+    let device = Device::Cpu;
+    TrainingJob { recipe: "test", model, training, data: &data, origin, device: &device, folder }
+        .run(observer)
+}
+
+#[test]
+fn a_small_network_learns_the_telling_word() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    let report = train(&small_model(), &fast_training(), &folder, &mut Silent).unwrap();
+    assert_eq!(report.history.len(), 4);
+    assert_eq!(report.ended, Ending::Complete);
+    let best = report.best().unwrap();
+    assert!(best.validation.accuracy > 0.95, "{best:?}");
+    assert!(report.history[0].train_loss > report.history[3].train_loss);
+    // The report on disk is the one that was returned, and the model there is the best.
+    let on_disk = TrainingReport::load(&folder).unwrap();
+    assert_eq!(on_disk.best().unwrap().step, best.step);
+    assert_eq!((on_disk.model, on_disk.training), (report.model.clone(), report.training.clone()));
+    let (data, _) = data();
+    let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+    let again =
+        trainer::evaluate(&loaded.network, &data.validation, 200, &mut |_| {}).unwrap();
+    assert_eq!(again, best.validation);
+}
+
+#[test]
+fn two_runs_with_one_seed_agree_bit_for_bit() {
+    let parent = tempfile::tempdir().unwrap();
+    let weights = |name: &str, seed| {
+        let folder = parent.path().join(name);
+        let training = TrainingConfig { epochs: 2, seed, ..fast_training() };
+        let model = ModelConfig { embedding_dropout: 0.2, ..small_model() };
+        train(&model, &training, &folder, &mut Silent).unwrap();
+        std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap()
+    };
+    let first = weights("first", 1);
+    assert!(first == weights("second", 1));
+    assert!(first != weights("third", 2));
+}
+
+#[test]
+fn the_notebooks_ways_train_too() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = ModelConfig {
+        num_layers: 2,
+        pooling: Pooling::Last,
+        padding: Padding::Compute,
+        layer_dropout: 0.5,
+        ..small_model()
+    };
+    let training = TrainingConfig { state: StateCarry::Carry, epochs: 1, ..fast_training() };
+    let report = train(&model, &training, &parent.path().join("model"), &mut Silent).unwrap();
+    assert!(report.history[0].train_loss.is_finite());
+}
+
+#[test]
+fn a_non_finite_loss_stops_and_names_step_rate_and_batch() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    let training = TrainingConfig { learning_rate: 1e37, clip_norm: 0.0, ..fast_training() };
+    let error = train(&small_model(), &training, &folder, &mut Silent).unwrap_err();
+    let message = error.to_string();
+    for part in ["epoch 1 at step 3", "learning rate 1000000", "batch 3", "training rows"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(message.contains("no model was kept"), "{message}");
+    assert!(!folder.exists());
+}
+
+#[test]
+fn patience_ends_a_training_that_no_longer_improves() {
+    let parent = tempfile::tempdir().unwrap();
+    // At this rate the loss falls once and then jumps about.
+    let training =
+        TrainingConfig { epochs: 40, learning_rate: 0.6, patience: 2, ..fast_training() };
+    let folder = parent.path().join("model");
+    let report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
+    assert_eq!(report.ended, Ending::EarlyStopping);
+    let since_best = report.history.iter().rev().take_while(|record| !record.is_best).count();
+    assert_eq!(since_best, 2);
+}
+
+#[test]
+fn validations_inside_an_epoch_are_records_of_their_own() {
+    let parent = tempfile::tempdir().unwrap();
+    let training = TrainingConfig { epochs: 1, validate_every: 5, ..fast_training() };
+    let folder = parent.path().join("model");
+    let report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
+    let steps: Vec<usize> = report.history.iter().map(|record| record.step).collect();
+    assert_eq!(steps, [5, 10, 12]);
+}
+
+/// Asks to stop after some steps.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn on_event(&mut self, event: Event<'_>) {
+        if matches!(event, Event::Step { .. }) {
+            self.0 = self.0.saturating_sub(1);
+        }
+    }
+
+    fn should_stop(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[test]
+fn an_interrupted_training_keeps_what_it_learned() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    let report = train(&small_model(), &fast_training(), &folder, &mut StopAfter(3)).unwrap();
+    assert_eq!(report.ended, Ending::Interrupted);
+    assert_eq!(report.history.len(), 1);
+    assert_eq!(report.history[0].step, 3);
+    folder::load(&folder, &Device::Cpu).unwrap();
+}
+
+#[test]
+fn fewer_texts_than_a_batch_are_refused_before_anything_is_done() {
+    let parent = tempfile::tempdir().unwrap();
+    let training = TrainingConfig { batch_size: 500, ..fast_training() };
+    let folder = parent.path().join("model");
+    let error = train(&small_model(), &training, &folder, &mut Silent).unwrap_err();
+    assert!(error.to_string().contains("fewer than one batch of 500"), "{error}");
+}
