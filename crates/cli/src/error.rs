@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use dataset::fetch::FetchError;
 
+const DAMAGED_ADVICE: &str = "Copy the model folder again from where it came, or train it anew.";
+
 /// Prints an error and gives the exit code that belongs to it.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
@@ -29,19 +31,16 @@ fn advice(error: &anyhow::Error) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<FetchError>() {
             return Some(error.advice());
         }
-        let model_error = cause.downcast_ref::<model::Error>().or_else(|| match cause
-            .downcast_ref::<trainer::Error>()
-        {
-            Some(trainer::Error::Model(error)) => Some(error),
-            _ => None,
-        })?;
+        let model_error = match cause.downcast_ref::<trainer::Error>() {
+            Some(trainer::Error::Model(error)) => error,
+            Some(trainer::Error::Report { .. }) => return Some(DAMAGED_ADVICE.into()),
+            _ => cause.downcast_ref::<model::Error>()?,
+        };
         Some(match model_error {
             model::Error::MissingFile { .. } => {
                 "Pass the folder that `sentiment train` named at its end with --model DIR.".into()
             }
-            model::Error::Damaged { .. } | model::Error::Mismatch { .. } => {
-                "Copy the model folder again from where it came, or train it anew.".into()
-            }
+            model::Error::Damaged { .. } | model::Error::Mismatch { .. } => DAMAGED_ADVICE.into(),
             model::Error::Version { .. } => {
                 "Use the version of this program that wrote the model, or train it anew.".into()
             }

@@ -74,7 +74,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         ColumnChoice { text: args.text_column.clone(), label: args.label_column.clone() }
     };
-    let table = LabelledTexts::read(path, &choice)?;
+    let table = match (LabelledTexts::read(path, &choice), &args.data) {
+        (Err(error @ dataset::Error::Missing { .. }), None) => {
+            return Err(error).context(
+                "cannot find the data that the model was trained on (name it with --data FILE)",
+            );
+        }
+        (result, _) => result?,
+    };
     tell_guesses(path, table.columns());
     let rows = match split {
         SplitName::All => (0..).take(table.len()).collect(),

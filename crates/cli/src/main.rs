@@ -79,3 +79,15 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| error::report(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_defined_without_contradictions() {
+        Cli::command().debug_assert();
+    }
+}

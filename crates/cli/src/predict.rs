@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use dataset::{CLASS_NAMES, EncodedSplit, Predictions, TextTable};
+use dataset::{CLASS_NAMES, EncodedSplit, Format, Predictions, TextTable};
 use model::{TrainedModel, folder};
 use serde::Serialize;
 
@@ -94,6 +94,8 @@ fn predict_table(
     output: &Path,
     text_column: Option<&str>,
 ) -> anyhow::Result<()> {
+    // A table that cannot be written is better known before all its texts are scored.
+    Format::of(output)?;
     let table = TextTable::read(input, text_column)?;
     let column = table.text_column();
     if column.guessed {

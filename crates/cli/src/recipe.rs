@@ -47,8 +47,10 @@ impl Recipe {
         for setting in settings {
             apply(&mut table, setting)?;
         }
-        let Tables { preprocessing, model, training } =
-            table.try_into().with_context(|| format!("recipe {name_or_file}"))?;
+        let Tables { preprocessing, model, training } = table
+            .try_into()
+            .map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error)))
+            .with_context(|| format!("recipe {name_or_file}"))?;
         preprocessing
             .validate()
             .with_context(|| format!("recipe {name_or_file}, [preprocessing]"))?;
@@ -70,6 +72,11 @@ fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.file_stem().map_or_else(|| "custom".into(), |stem| stem.to_string_lossy());
     Ok((name.into_owned(), text))
+}
+
+/// A table has no text to point at, so its error is a message and, on a second line, a place.
+fn one_line(error: &toml::de::Error) -> String {
+    error.to_string().trim_end().replace('\n', " ")
 }
 
 /// Puts `table.key=value` into a recipe; the value is TOML, or else a string.

@@ -15,8 +15,6 @@ use crate::progress::{TrainingProgress, scoring_bar, spinner};
 use crate::recipe::Recipe;
 use crate::{DeviceName, curve, fetch, output_folder};
 
-const CURVE_FILE: &str = "curve.svg";
-
 /// Trains a classifier, tests it and keeps it in a folder.
 ///
 /// Without --data it learns from 25,000 labelled IMDB reviews, which are fetched when missing. Exact
@@ -81,6 +79,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         recipe.training.seed = seed;
     }
     let folder = output_folder::choose(args.output.as_deref(), &recipe.name, args.force)?;
+    // Hours of training would be lost if the model could not be kept at their end.
     folder::check_replaceable(&folder)?;
     let device = model::DeviceChoice::from(args.device).open()?;
     let path = match &args.data {
@@ -110,7 +109,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(interrupt::EXIT_CODE));
     }
     test(&mut report, &data, &folder, &device)?;
-    curve::draw(&report.history, &folder.join(CURVE_FILE))?;
+    curve::draw(&report.history, &folder.join(folder::CURVE_FILE))?;
     print_result(args, &report, &folder)?;
     Ok(match report.ended {
         Ending::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
@@ -212,7 +211,7 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
             test.loss, test.accuracy, test.n_rows
         )?;
     }
-    writeln!(out, "model: {0}   learning curve: {0}/{CURVE_FILE}", folder.display())?;
+    writeln!(out, "model: {0}   learning curve: {0}/{1}", folder.display(), folder::CURVE_FILE)?;
     writeln!(out, "try it: sentiment predict --model {} \"your text\"", folder.display())?;
     Ok(())
 }

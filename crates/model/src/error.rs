@@ -80,10 +80,12 @@ pub enum Error {
         reason: String,
     },
     /// The target of a save holds something that is not a model.
-    #[error("{path} exists and is not a model folder; choose another place or remove it first")]
+    #[error("{path} exists and is not a model folder: {found}")]
     NotAModel {
         /// The folder.
         path: PathBuf,
+        /// What is there, in words.
+        found: String,
     },
     /// A file or folder could not be read or written.
     #[error("cannot {action} {path}")]

@@ -30,6 +30,8 @@ pub const CONFIG_FILE: &str = "config.json";
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// The measurements' file name.
 pub const METRICS_FILE: &str = "metrics.json";
+/// The learning curve's file name; a picture for people, which may be missing.
+pub const CURVE_FILE: &str = "curve.svg";
 
 const ALL_FILES: &str = "model.safetensors, config.json, tokenizer.json and metrics.json";
 const FORMAT_VERSION: u64 = 1;
@@ -74,21 +76,12 @@ pub fn save(
         move |source| Error::Io { action, path, source }
     };
     fs::create_dir_all(&parent).map_err(io("create", &parent))?;
-    let staging = tempfile::Builder::new()
-        .prefix(".model-")
-        .tempdir_in(&parent)
-        .map_err(io("write to", &parent))?;
+    let staging = public_builder(0o777).tempdir_in(&parent).map_err(io("write to", &parent))?;
 
     let tensors: HashMap<String, Tensor> = parameters::sorted(variables)
         .into_iter()
         .map(|(name, var)| (name, var.as_tensor().clone()))
         .collect();
-    let weights = staging.path().join(WEIGHTS_FILE);
-    candle_core::safetensors::save(&tensors, &weights).map_err(|error| Error::Io {
-        action: "write",
-        path: folder.join(WEIGHTS_FILE),
-        source: std::io::Error::other(error.to_string()),
-    })?;
     let contents = FolderConfig {
         format_version: FORMAT_VERSION,
         vocab_size: encoder.vocab_size(),
@@ -97,6 +90,16 @@ pub fn save(
     };
     write_json(staging.path(), folder, CONFIG_FILE, &contents)?;
     write_json(staging.path(), folder, METRICS_FILE, metrics)?;
+    let weights = staging.path().join(WEIGHTS_FILE);
+    candle_core::safetensors::save(&tensors, &weights).map_err(|error| Error::Io {
+        action: "write",
+        path: folder.join(WEIGHTS_FILE),
+        source: std::io::Error::other(error.to_string()),
+    })?;
+    // The library writes private files; the weights are as public as the files beside them.
+    fs::metadata(staging.path().join(CONFIG_FILE))
+        .and_then(|config| fs::set_permissions(&weights, config.permissions()))
+        .map_err(io("write", &folder.join(WEIGHTS_FILE)))?;
     encoder.save(staging.path().join(TOKENIZER_FILE))?;
     swap_in(staging, folder)
 }
@@ -108,7 +111,7 @@ pub fn save(
 pub fn save_metrics(folder: &Path, metrics: &impl Serialize) -> Result<()> {
     let path = folder.join(METRICS_FILE);
     let io = |source| Error::Io { action: "write", path: path.clone(), source };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    let mut file = public_builder(0o666).tempfile_in(folder).map_err(io)?;
     serde_json::to_writer_pretty(&mut file, metrics).map_err(|error| io(error.into()))?;
     file.persist(&path).map_err(|error| io(error.error))?;
     Ok(())
@@ -146,34 +149,30 @@ pub fn load(folder: &Path, device: &Device) -> Result<TrainedModel> {
 }
 
 fn read_config(path: &Path) -> Result<FolderConfig> {
-    let damaged = |error: serde_json::Error| Error::Damaged {
+    let damaged = |reason: String| Error::Damaged {
         path: path.to_path_buf(),
         expected: "a model's configuration",
-        reason: error.to_string(),
+        reason,
     };
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+    let bytes = fs::read(path).map_err(|source| Error::Io {
         action: "read",
         path: path.to_path_buf(),
         source,
     })?;
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     // The version first: another version's other fields are none of our business.
-    let version = value.get("format_version").and_then(serde_json::Value::as_u64);
-    match version {
+    match value.get("format_version").and_then(serde_json::Value::as_u64) {
         Some(FORMAT_VERSION) => {}
         Some(got) => {
             return Err(Error::Version { path: path.to_path_buf(), got, expected: FORMAT_VERSION });
         }
-        None => {
-            return Err(Error::Damaged {
-                path: path.to_path_buf(),
-                expected: "a model's configuration",
-                reason: "it has no format_version".to_string(),
-            });
-        }
+        None => return Err(damaged("it has no format_version".to_string())),
     }
-    let config: FolderConfig = serde_json::from_value(value).map_err(damaged)?;
-    config.model.check()?;
+    let config: FolderConfig =
+        serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+    config.model.check().map_err(|error| damaged(error.to_string()))?;
+    config.preprocessing.validate().map_err(|error| damaged(error.to_string()))?;
     Ok(config)
 }
 
@@ -188,7 +187,7 @@ fn read_weights(
         reason: format!("{error}; the file may be cut short, copy it again"),
     })?;
     let mismatch = |reason| Error::Mismatch { path: path.to_path_buf(), reason };
-    let shapes = parameters::shapes(&config.model, config.vocab_size)?;
+    let shapes = parameters::shapes(&config.model, config.vocab_size);
     for (name, shape) in &shapes {
         match tensors.get(name) {
             None => return Err(mismatch(format!("it lacks {name}"))),
@@ -218,17 +217,31 @@ fn write_json(staging: &Path, folder: &Path, file: &str, contents: &impl Seriali
 /// Whether `folder` can be written without losing anything but an older model.
 ///
 /// # Errors
-/// [`Error::NotAModel`] if it exists and is neither empty nor a model folder.
+/// [`Error::NotAModel`] if it is no folder or holds anything that is no part of a model;
+/// [`Error::Io`] if it cannot be read, or the nearest existing folder above it cannot be written.
 pub fn check_replaceable(folder: &Path) -> Result<()> {
-    if !folder.exists() {
-        return Ok(());
+    let parts = [WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE, METRICS_FILE, CURVE_FILE];
+    if folder.exists() {
+        let io = |source| Error::Io { action: "read", path: folder.to_path_buf(), source };
+        let not_a_model = |found| Error::NotAModel { path: folder.to_path_buf(), found };
+        if !folder.is_dir() {
+            return Err(not_a_model("it is a file".to_string()));
+        }
+        for entry in fs::read_dir(folder).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            if !parts.iter().any(|part| name == *part) {
+                return Err(not_a_model(format!("it holds {}", name.to_string_lossy())));
+            }
+        }
     }
-    let not_a_model = || Error::NotAModel { path: folder.to_path_buf() };
-    let mut entries = fs::read_dir(folder).map_err(|_| not_a_model())?;
-    if entries.next().is_none() || folder.join(CONFIG_FILE).is_file() {
-        return Ok(());
-    }
-    Err(not_a_model())
+    // Folders that are missing are made later: what counts is the nearest one that is there.
+    let above = folder.ancestors().skip(1).find(|path| path.exists());
+    let above = above.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new()
+        .prefix(".model-")
+        .tempdir_in(above)
+        .map(drop)
+        .map_err(|source| Error::Io { action: "write to", path: above.to_path_buf(), source })
 }
 
 /// Puts the staged folder in the place of `folder`, whose old contents go last.
@@ -253,6 +266,18 @@ fn swap_in(staging: tempfile::TempDir, folder: &Path) -> Result<()> {
         let _ = fs::remove_dir_all(&staged);
     }
     result.map_err(io)
+}
+
+/// Temporary files and folders are private by default; these become the user's, so the umask
+/// decides who reads them.
+fn public_builder(mode: u32) -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".model-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
 }
 
 /// The folder that holds `folder`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Var};
 use candle_nn::VarMap;
 use recurrent::SeededRng;
 
@@ -50,21 +50,11 @@ pub fn sorted(variables: &VarMap) -> BTreeMap<String, Var> {
 }
 
 /// Name and shape of every parameter of a network.
-///
-/// # Errors
-/// If the configuration is out of range.
-pub(crate) fn shapes(
-    config: &ModelConfig,
-    vocab_size: usize,
-) -> Result<BTreeMap<String, Vec<usize>>> {
-    // The layers name their parameters themselves; drawing them is the way to ask.
-    let layers = RecurrentLayer::initial_weights(config, &mut SeededRng::new(0), &Device::Cpu)?;
-    let mut shapes: BTreeMap<String, Vec<usize>> = layers
-        .into_iter()
-        .map(|(name, tensor): (String, Tensor)| (name, tensor.dims().to_vec()))
-        .collect();
+pub(crate) fn shapes(config: &ModelConfig, vocab_size: usize) -> BTreeMap<String, Vec<usize>> {
+    let mut shapes: BTreeMap<String, Vec<usize>> =
+        RecurrentLayer::parameter_shapes(config).into_iter().collect();
     shapes.insert("embedding.weight".to_string(), vec![vocab_size, config.embedding_dim]);
     shapes.insert("fc.weight".to_string(), vec![config.output_size, config.pooled_size()]);
     shapes.insert("fc.bias".to_string(), vec![config.output_size]);
-    Ok(shapes)
+    shapes
 }

@@ -70,6 +70,18 @@ impl RecurrentLayer {
         Ok(weights.into_iter().map(|(name, weight)| (format!("{prefix}.{name}"), weight)).collect())
     }
 
+    /// Shapes by full parameter name.
+    pub(crate) fn parameter_shapes(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
+        let layers = layers(config);
+        let shapes = match config.cell {
+            CellKind::Lstm => Lstm::parameter_shapes(&layers),
+            CellKind::Gru => Gru::parameter_shapes(&layers),
+            CellKind::RnnTanh | CellKind::RnnRelu => Rnn::parameter_shapes(&layers),
+        };
+        let prefix = config.cell.parameter_prefix();
+        shapes.into_iter().map(|(name, shape)| (format!("{prefix}.{name}"), shape)).collect()
+    }
+
     pub(crate) fn init_state(&self, batch: usize) -> Result<State> {
         Ok(match self {
             Self::Rnn(rnn) => State { h: rnn.init_state(batch)?, c: None },

@@ -37,19 +37,6 @@ impl Gru {
     pub fn new(config: &RecurrentConfig, vb: VarBuilder) -> Result<Self> {
         Ok(Self { stack: Stack::new(Cell::Gru, config, &vb)? })
     }
-
-    /// Draws every parameter from U(±1/√H), by name.
-    ///
-    /// # Errors
-    /// If the configuration is out of range or the device fails.
-    pub fn initial_weights(
-        config: &RecurrentConfig,
-        rng: &mut SeededRng,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Vec<(String, Tensor)>> {
-        stack::initial_weights(Cell::Gru, config, rng, dtype, device)
-    }
 }
 
-single_state_layer!(Gru);
+single_state_layer!(Gru, Cell::Gru);

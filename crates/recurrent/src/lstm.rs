@@ -44,6 +44,11 @@ impl Lstm {
         Ok(Self { stack: Stack::new(Cell::Lstm, config, &vb)? })
     }
 
+    /// Name and shape of every parameter that a layer of this configuration has.
+    pub fn parameter_shapes(config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
+        stack::parameter_shapes(Cell::Lstm, config)
+    }
+
     /// Draws every parameter from U(±1/√H), by name.
     ///
     /// # Errors

@@ -49,19 +49,6 @@ impl Rnn {
         };
         Ok(Self { stack: Stack::new(cell, config, &vb)? })
     }
-
-    /// Draws every parameter from U(±1/√H), by name.
-    ///
-    /// # Errors
-    /// If the configuration is out of range or the device fails.
-    pub fn initial_weights(
-        config: &RecurrentConfig,
-        rng: &mut SeededRng,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Vec<(String, Tensor)>> {
-        stack::initial_weights(Cell::RnnTanh, config, rng, dtype, device)
-    }
 }
 
-single_state_layer!(Rnn);
+single_state_layer!(Rnn, Cell::RnnTanh);

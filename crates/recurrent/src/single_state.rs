@@ -1,9 +1,28 @@
 //! What [`Rnn`](crate::Rnn) and [`Gru`](crate::Gru) share: their state is one tensor.
 
-/// Gives a layer over a `stack` field its methods.
+/// Gives a layer over a `stack` field its methods; all nonlinearities of one layer have the same
+/// parameters, so one cell stands for them.
 macro_rules! single_state_layer {
-    ($layer:ident) => {
+    ($layer:ident, $cell:expr) => {
         impl $layer {
+            /// Name and shape of every parameter that a layer of this configuration has.
+            pub fn parameter_shapes(config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
+                stack::parameter_shapes($cell, config)
+            }
+
+            /// Draws every parameter from U(±1/√H), by name.
+            ///
+            /// # Errors
+            /// If the configuration is out of range or the device fails.
+            pub fn initial_weights(
+                config: &RecurrentConfig,
+                rng: &mut SeededRng,
+                dtype: DType,
+                device: &Device,
+            ) -> Result<Vec<(String, Tensor)>> {
+                stack::initial_weights($cell, config, rng, dtype, device)
+            }
+
             /// The same layer on another implementation.
             pub fn with_backend(mut self, backend: Backend) -> Self {
                 self.stack.set_backend(backend);

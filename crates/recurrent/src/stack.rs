@@ -208,6 +208,15 @@ impl Stack {
     }
 }
 
+/// Name and shape of every parameter of a layer stack, in PyTorch's order.
+pub(crate) fn parameter_shapes(cell: Cell, config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
+    let directions = &[false, true][..config.num_directions()];
+    (0..config.num_layers)
+        .flat_map(|layer| directions.iter().map(move |&reverse| (layer, reverse)))
+        .flat_map(|(layer, reverse)| parameters(cell, config, layer, reverse))
+        .collect()
+}
+
 /// Draws PyTorch's initial weights, U(±1/√H), for every parameter of a layer stack.
 pub(crate) fn initial_weights(
     cell: Cell,
@@ -218,13 +227,8 @@ pub(crate) fn initial_weights(
 ) -> Result<Vec<(String, Tensor)>> {
     config.check()?;
     let bound = initial_bound(config) as f32;
-    let mut weights = Vec::new();
-    for layer in 0..config.num_layers {
-        for reverse in &[false, true][..config.num_directions()] {
-            for (name, shape) in parameters(cell, config, layer, *reverse) {
-                weights.push((name, rng.uniform((-bound, bound), shape, dtype, device)?));
-            }
-        }
-    }
-    Ok(weights)
+    parameter_shapes(cell, config)
+        .into_iter()
+        .map(|(name, shape)| Ok((name, rng.uniform((-bound, bound), shape, dtype, device)?)))
+        .collect()
 }

@@ -91,8 +91,7 @@ fn a_small_network_learns_the_telling_word() {
     assert_eq!((on_disk.model, on_disk.training), (report.model.clone(), report.training.clone()));
     let (data, _) = data();
     let loaded = folder::load(&folder, &Device::Cpu).unwrap();
-    let again =
-        trainer::evaluate(&loaded.network, &data.validation, 200, &mut |_| {}).unwrap();
+    let again = trainer::evaluate(&loaded.network, &data.validation, 200, &mut |_| {}).unwrap();
     assert_eq!(again, best.validation);
 }
 

@@ -99,7 +99,7 @@ impl<E: Number> PanelProduct<'_, E> {
 /// `panel` for `n_k` rows of N vectors.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)] // All are plain addresses of one inner loop.
-#[allow(clippy::needless_range_loop)] // n goes through the second dimension of `sums`.
+#[allow(clippy::needless_range_loop)] // See the first comment of the body.
 unsafe fn tile<V: Vector, const R: usize, const N: usize>(
     isa: Isa<V>,
     c: *mut V::Elem,
@@ -115,23 +115,27 @@ unsafe fn tile<V: Vector, const R: usize, const N: usize>(
     if R > V::TILE_ROWS[N - 1] {
         return;
     }
+    // Plain counted loops over arrays: the compiler unrolls them and keeps every number in a
+    // register. Iterators over the same arrays made it go through the stack.
     // SAFETY: the caller vouches for all addresses.
     unsafe {
         let mut sums = [[isa.splat(V::Elem::default()); N]; R];
-        for (r, row) in sums.iter_mut().enumerate() {
-            for (n, sum) in row.iter_mut().enumerate() {
-                *sum = V::load(c.add(r * c_stride + n * V::LANES));
+        for r in 0..R {
+            for n in 0..N {
+                sums[r][n] = V::load(c.add(r * c_stride + n * V::LANES));
             }
         }
-        for k in 0..n_k {
-            let a = a.add(k * depth_stride);
-            let panel = panel.add(k * N * V::LANES);
+        // Every third row has a pointer of its own and the others an offset from it: few pointers
+        // to move on, and offsets of one and two strides are free in x86's addressing.
+        let mut a_every_third = [a, a.wrapping_add(3 * row_stride), a.wrapping_add(6 * row_stride)];
+        let mut panel = panel;
+        for _ in 0..n_k {
             // The shorter side is held in registers, the longer is fetched one at a time: with 16
             // registers there is room for the tile, the shorter side and one more.
             if R < N {
                 let mut left = [isa.splat(V::Elem::default()); R];
-                for (r, left) in left.iter_mut().enumerate() {
-                    *left = isa.splat(*a.add(r * row_stride));
+                for r in 0..R {
+                    left[r] = isa.splat(*a_every_third[r / 3].add(r % 3 * row_stride));
                 }
                 for n in 0..N {
                     let right = V::load(panel.add(n * V::LANES));
@@ -141,20 +145,23 @@ unsafe fn tile<V: Vector, const R: usize, const N: usize>(
                 }
             } else {
                 let mut right = [isa.splat(V::Elem::default()); N];
-                for (n, right) in right.iter_mut().enumerate() {
-                    *right = V::load(panel.add(n * V::LANES));
+                for n in 0..N {
+                    right[n] = V::load(panel.add(n * V::LANES));
                 }
-                for (r, row) in sums.iter_mut().enumerate() {
-                    let left = isa.splat(*a.add(r * row_stride));
-                    for (sum, right) in row.iter_mut().zip(right) {
-                        *sum = left.mul_add(right, *sum);
+                for r in 0..R {
+                    let left = isa.splat(*a_every_third[r / 3].add(r % 3 * row_stride));
+                    for n in 0..N {
+                        sums[r][n] = left.mul_add(right[n], sums[r][n]);
                     }
                 }
             }
+            panel = panel.add(N * V::LANES);
+            // The last step may leave the slice, where a pointer may go that is not followed.
+            a_every_third = a_every_third.map(|a| a.wrapping_add(depth_stride));
         }
-        for (r, row) in sums.iter().enumerate() {
-            for (n, sum) in row.iter().enumerate() {
-                sum.store(c.add(r * c_stride + n * V::LANES));
+        for r in 0..R {
+            for n in 0..N {
+                sums[r][n].store(c.add(r * c_stride + n * V::LANES));
             }
         }
     }

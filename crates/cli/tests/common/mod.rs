@@ -1,0 +1,187 @@
+//! What the tests of the command share: a working folder, running `sentiment` in it, and labelled
+//! texts that the smallest network learns in a few epochs.
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a test that cannot make its files has failed; each test file uses its part"
+)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program under test.
+pub const SENTIMENT: &str = env!("CARGO_BIN_EXE_sentiment");
+
+/// Texts in `reviews.csv` of [`Workplace::with_reviews`]; a tenth of them are for testing.
+pub const N_REVIEWS: usize = 240;
+
+/// Settings that make the default recipe learn [`reviews`] in a tenth of a second.
+const TINY: [&str; 8] = [
+    "preprocessing.seq_len=12",
+    "preprocessing.min_frequency=1",
+    "model.embedding_dim=8",
+    "model.hidden_dim=8",
+    "training.batch_size=10",
+    "training.epochs=4",
+    "training.learning_rate=0.02",
+    "training.patience=0",
+];
+
+/// A CSV of `n` different texts, in which `good` and `great` or `bad` and `awful` decide the label.
+pub fn reviews(n: usize) -> String {
+    const FILLER: [&str; 10] =
+        ["film", "plot", "cast", "music", "scene", "evening", "friend", "seat", "story", "rain"];
+    let mut csv = String::from("text,label\n");
+    for idx in 0..n {
+        let label = ["negative", "positive"][idx % 2];
+        let verdict = [["bad", "awful"], ["good", "great"]][idx % 2][idx / 2 % 2];
+        // The digits of the number, as words: no two texts are equal.
+        let mut words: Vec<&str> =
+            format!("{idx:05}").bytes().map(|digit| FILLER[usize::from(digit - b'0')]).collect();
+        words.insert(idx % 6, verdict);
+        writeln!(csv, "{},{label}", words.join(" ")).unwrap();
+    }
+    csv
+}
+
+/// A temporary folder in which commands run, so that messages hold short relative paths.
+pub struct Workplace(TempDir);
+
+impl Workplace {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// One that holds `reviews.csv`.
+    pub fn with_reviews() -> Self {
+        let place = Self::new();
+        place.write("reviews.csv", reviews(N_REVIEWS));
+        place
+    }
+
+    /// One that holds `reviews.csv` and a model trained on it in `model`.
+    pub fn with_model() -> Self {
+        let place = Self::with_reviews();
+        place.train(&["--output", "model"]).succeeded();
+        place
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn write(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    pub fn read(&self, name: impl AsRef<Path>) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub fn bytes(&self, name: impl AsRef<Path>) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// The names in a folder, hidden ones included, in order.
+    pub fn names(&self, folder: impl AsRef<Path>) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.path(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// `sentiment` with these arguments, to run here.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(SENTIMENT);
+        command.args(args).current_dir(self.0.path());
+        command
+    }
+
+    /// Runs `sentiment` here with nothing on standard input.
+    pub fn run(&self, args: &[&str]) -> Outcome {
+        self.command(args).stdin(Stdio::null()).output().unwrap().into()
+    }
+
+    /// Runs `sentiment` here with these bytes on standard input.
+    pub fn run_with_input(&self, args: &[&str], input: &[u8]) -> Outcome {
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// Runs a small training on `reviews.csv`; `args` come last and win.
+    pub fn train(&self, args: &[&str]) -> Outcome {
+        self.run(&train_args(args))
+    }
+}
+
+/// The arguments of a small training on `reviews.csv`, then `args`.
+pub fn train_args<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["train", "--data", "reviews.csv"];
+    all.extend(TINY.iter().flat_map(|setting| ["--set", setting]));
+    all.extend(args);
+    all
+}
+
+/// How a command ended and what it said.
+pub struct Outcome {
+    /// `None` if a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Outcome {
+    /// Checks that the command ended well.
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "standard error:\n{}", self.stderr);
+        self
+    }
+
+    /// Checks the exit code of a failure, and that standard error says each of `parts`, does not
+    /// come from a panic, and that nothing pretends to be a result.
+    #[track_caller]
+    pub fn failed(self, code: i32, parts: &[&str]) -> Self {
+        let stderr = &self.stderr;
+        assert_eq!(self.code, Some(code), "standard error:\n{stderr}");
+        assert!(stderr.contains("error: "), "standard error:\n{stderr}");
+        assert!(!stderr.contains("panicked"), "standard error:\n{stderr}");
+        for part in parts {
+            assert!(stderr.contains(part), "no {part:?} in standard error:\n{stderr}");
+        }
+        assert_eq!(self.stdout, "", "a failure has no result");
+        self
+    }
+
+    /// Standard output as one JSON value.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}

@@ -1,0 +1,84 @@
+//! What the command says about itself.
+
+mod common;
+
+use common::Workplace;
+
+/// Checks that a help text on standard output holds each of `parts`.
+#[track_caller]
+fn check(args: &[&str], parts: &[&str]) {
+    let outcome = Workplace::new().run(args).succeeded();
+    for part in parts {
+        assert!(outcome.stdout.contains(part), "no {part:?} in:\n{}", outcome.stdout);
+    }
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn the_overview_lists_every_command_with_examples() {
+    check(
+        &["--help"],
+        &["train ", "evaluate ", "predict ", "Examples:", "sentiment predict --model models/"],
+    );
+    check(&["--version"], &[concat!("sentiment ", env!("CARGO_PKG_VERSION"))]);
+}
+
+#[test]
+fn train_help_tells_recipes_formats_labels_and_what_ctrl_c_does() {
+    check(
+        &["train", "--help"],
+        &[
+            "--recipe <NAME|FILE>",
+            "[default: default]",
+            "default, notebook, or a TOML file",
+            "--set <TABLE.KEY=VALUE>",
+            "--seed <N>",
+            ".parquet, .csv, .tsv or .jsonl",
+            "0/1, neg/pos, negative/positive or false/true",
+            "--output <DIR>",
+            "--force",
+            "Ctrl-C stops early and keeps the best model",
+            "cuda:",
+            "Examples:",
+        ],
+    );
+}
+
+#[test]
+fn evaluate_help_tells_the_splits() {
+    check(
+        &["evaluate", "--help"],
+        &["--model <DIR>", "--data <FILE>", "--split <SPLIT>", "held back", "ROC AUC", "Examples:"],
+    );
+}
+
+#[test]
+fn predict_help_tells_the_three_ways_to_give_texts() {
+    check(
+        &["predict", "--help"],
+        &[
+            "[TEXT]...",
+            "standard input",
+            "--input <FILE>",
+            "--output <FILE>",
+            "--json",
+            "Examples:",
+        ],
+    );
+}
+
+#[test]
+fn no_command_and_wrong_ones_are_usage_errors() {
+    let place = Workplace::new();
+    let outcome = place.run(&[]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("Usage: sentiment <COMMAND>"), "{}", outcome.stderr);
+    place.run(&["trian"]).failed(2, &["'trian'", "similar subcommand", "'train'"]);
+    place.run(&["predict", "text"]).failed(2, &["--model <DIR>"]);
+    place
+        .run(&["train", "--outptu", "model"])
+        .failed(2, &["'--outptu'", "a similar argument exists: '--output'"]);
+    place.run(&["train", "--seed", "many"]).failed(2, &["'many'", "--seed <N>"]);
+    place.run(&["train", "--device", "gpu"]).failed(2, &["'gpu'", "auto, cpu, cuda, metal"]);
+    place.run(&["train", "--force"]).failed(2, &["--output <DIR>"]);
+}

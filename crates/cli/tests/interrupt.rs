@@ -1,0 +1,115 @@
+//! Ctrl-C in a training: what was learned is kept.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot start or reach its process has failed")]
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Lines, Read as _};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use common::{Outcome, Workplace, train_args};
+
+/// A training in the background, ended with the test whatever happens.
+struct Training {
+    child: Child,
+    stderr: Lines<BufReader<ChildStderr>>,
+}
+
+impl Training {
+    fn start(place: &Workplace, args: &[&str]) -> Self {
+        let mut child = place
+            .command(&train_args(args))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, stderr }
+    }
+
+    /// Reads standard error up to a line that begins so.
+    fn wait_for(&mut self, start: &str) {
+        let found = self.stderr.any(|line| line.unwrap().starts_with(start));
+        assert!(found, "the training ended without a line {start:?}");
+    }
+
+    fn press_ctrl_c(&self) {
+        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success(), "the training had ended before");
+    }
+
+    /// What came after all that was read.
+    fn finish(mut self) -> Outcome {
+        let rest: Vec<String> = self.stderr.by_ref().map(|line| line.unwrap()).collect();
+        let mut stdout = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        let code = self.child.wait().unwrap().code();
+        Outcome { code, stdout, stderr: rest.join("\n") }
+    }
+}
+
+impl Drop for Training {
+    fn drop(&mut self) {
+        // After `finish` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn ctrl_c_after_an_epoch_keeps_the_best_model_and_names_its_folder() {
+    let place = Workplace::with_reviews();
+    let mut training =
+        Training::start(&place, &["--output", "model", "--set", "training.epochs=3000"]);
+    training.wait_for("epoch 1 ");
+    training.press_ctrl_c();
+    let outcome = training.finish();
+
+    assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("training interrupted after"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("model: model "), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("test accuracy"), "{}", outcome.stdout);
+    let report = place.read("model/metrics.json");
+    assert!(report.contains("\"ended\": \"interrupted\""), "{report}");
+    place.run(&["predict", "--model", "model", "a good film"]).succeeded();
+    assert_eq!(place.names("."), ["model", "reviews.csv"], "a temporary folder stayed");
+}
+
+#[test]
+fn ctrl_c_before_the_first_epoch_ends_validates_and_keeps_what_was_learned() {
+    let place = Workplace::new();
+    place.write("reviews.csv", common::reviews(40_000));
+    let args = ["--output", "model", "--set", "training.batch_size=1"];
+    let mut training = Training::start(&place, &args);
+    training.wait_for("training recipe");
+    // The epoch has 32,000 steps, thousands a second at most: some are done now, and not all.
+    thread::sleep(Duration::from_millis(1000));
+    training.press_ctrl_c();
+    let outcome = training.finish();
+
+    assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+    let said = "interrupted: validating what was learned (Ctrl-C again ends at once)";
+    assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("epoch 0."), "part of an epoch:\n{}", outcome.stderr);
+    assert!(outcome.stdout.contains("best model after epoch 0."), "{}", outcome.stdout);
+    place.run(&["predict", "--model", "model", "a good film"]).succeeded();
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let place = Workplace::new();
+    place.write("reviews.csv", common::reviews(40_000));
+    let settings = ["--set", "training.batch_size=1", "--set", "model.hidden_dim=128"];
+    let mut training = Training::start(&place, &[&["--output", "model"][..], &settings].concat());
+    training.wait_for("training recipe");
+    thread::sleep(Duration::from_millis(500));
+    training.press_ctrl_c();
+    // Validating and testing 8,000 texts is left to do: far longer than starting `kill`.
+    training.wait_for("interrupted: validating what was learned");
+    training.press_ctrl_c();
+    let outcome = training.finish();
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(130), ""));
+}
