@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
+use model::folder;
 use plotters::prelude::*;
 use trainer::EpochRecord;
 
@@ -35,17 +36,19 @@ pub(crate) fn draw(history: &[EpochRecord], path: &Path) -> anyhow::Result<()> {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE).map_err(drawing_error)?;
         let (left, right) = root.split_horizontally(SIZE.0 / 2);
-        panel(&left, "loss", &losses)?;
-        panel(&right, "accuracy", &accuracy)?;
+        // Losses fall from the left and accuracies rise: these corners stay free longest.
+        panel(&left, "loss", &losses, SeriesLabelPosition::UpperRight)?;
+        panel(&right, "accuracy", &accuracy, SeriesLabelPosition::LowerRight)?;
         root.present().map_err(drawing_error)?;
     }
-    std::fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))
+    Ok(folder::write_whole(path, svg.as_bytes())?)
 }
 
 fn panel(
     area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
     title: &str,
     lines: &[Line],
+    legend: SeriesLabelPosition,
 ) -> anyhow::Result<()> {
     let all = || lines.iter().flat_map(|line| &line.points);
     let last_epoch = all().map(|point| point.0).fold(1.0, f64::max);
@@ -72,6 +75,7 @@ fn panel(
     }
     chart
         .configure_series_labels()
+        .position(legend)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()

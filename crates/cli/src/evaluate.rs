@@ -68,11 +68,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let is_own_data = same_file(path, &report.data.path);
     let split = args.split.unwrap_or(if is_own_data { SplitName::Test } else { SplitName::All });
 
-    let choice = if is_own_data && args.text_column.is_none() && args.label_column.is_none() {
-        let (text, label) = (report.data.text_column.clone(), report.data.label_column.clone());
-        ColumnChoice { text: Some(text), label: Some(label) }
-    } else {
-        ColumnChoice { text: args.text_column.clone(), label: args.label_column.clone() }
+    let own = |column: &String| is_own_data.then(|| column.clone());
+    let choice = ColumnChoice {
+        text: args.text_column.clone().or_else(|| own(&report.data.text_column)),
+        label: args.label_column.clone().or_else(|| own(&report.data.label_column)),
     };
     let table = match (LabelledTexts::read(path, &choice), &args.data) {
         (Err(error @ dataset::Error::Missing { .. }), None) => {
@@ -107,14 +106,14 @@ fn check_is_training_data(
     path: &Path,
     report: &TrainingReport,
 ) -> anyhow::Result<()> {
-    let expected = report.data.summary.n_rows;
-    if table.len() != expected {
+    if table.fingerprint() != report.data.fingerprint {
         bail!(
-            "{} has {} rows, but the model was trained on {} with {expected}: its test split cannot \
-             be found again here; --split all measures every row",
+            "{} has {} rows, and not the same ones as {} with {} when the model was trained on it: \
+             the test split cannot be found again here; --split all measures every row",
             path.display(),
             table.len(),
             report.data.path.display(),
+            report.data.summary.n_rows,
         );
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use dataset::{ChosenColumn, ColumnChoice, ColumnNames, LabelledTexts, SplitConfig};
 use model::folder;
 use trainer::{DataOrigin, Ending, Prepared, SplitPlan, TrainingJob, TrainingReport};
@@ -105,11 +105,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     progress.finish();
     let mut report = result?;
     if report.best().is_none() {
-        eprintln!("interrupted before anything was learned: no model was kept");
-        return Ok(ExitCode::from(interrupt::EXIT_CODE));
+        if report.ended == Ending::Interrupted {
+            eprintln!("interrupted before anything was learned: no model was kept");
+            return Ok(ExitCode::from(interrupt::EXIT_CODE));
+        }
+        bail!("no validation gave a finite loss: no model was kept; try a lower learning_rate");
     }
     test(&mut report, &data, &folder, &device)?;
-    curve::draw(&report.history, &folder.join(folder::CURVE_FILE))?;
+    if let Err(error) = curve::draw(&report.history, &folder.join(folder::CURVE_FILE)) {
+        // The model is worth more than its picture.
+        eprintln!("warning: {error:#}");
+    }
     print_result(args, &report, &folder)?;
     Ok(match report.ended {
         Ending::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
@@ -146,6 +152,7 @@ fn prepare(args: &Args, recipe: &Recipe, path: &Path) -> anyhow::Result<(Prepare
     );
     let origin = DataOrigin {
         path: path.to_path_buf(),
+        fingerprint: table.fingerprint(),
         text_column: columns.text.name,
         label_column: columns.label.name,
         split,
@@ -212,13 +219,15 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
         )?;
     }
     writeln!(out, "model: {0}   learning curve: {0}/{1}", folder.display(), folder::CURVE_FILE)?;
-    writeln!(out, "try it: sentiment predict --model {} \"your text\"", folder.display())?;
+    // As this program was called, so that the line can be copied.
+    let program = std::env::args().next().unwrap_or_else(|| "sentiment".to_string());
+    writeln!(out, "try it: {program} predict --model {} \"your text\"", folder.display())?;
     Ok(())
 }
 
 fn device_name(device: &candle_core::Device) -> String {
     if device.is_cpu() {
-        let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let n_threads = rayon::current_num_threads();
         format!("CPU ({n_threads} threads)")
     } else {
         format!("{device:?}")

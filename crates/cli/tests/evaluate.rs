@@ -64,7 +64,7 @@ fn a_test_split_is_not_looked_for_in_data_of_another_size() {
         1,
         &[
             "reviews.csv has 250 rows",
-            "trained on reviews.csv with 240",
+            "reviews.csv with 240 when the model was trained",
             "--split all measures every",
         ],
     );

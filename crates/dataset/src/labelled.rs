@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, choose_both};
 use crate::error::{Error, Result};
 use crate::labels;
@@ -121,6 +123,19 @@ impl LabelledTexts {
         [self.len() - n_positive, n_positive]
     }
 
+    /// SHA-256 over all labels and texts in their order, in hexadecimal: equal for equal contents,
+    /// whatever the file's name or format.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for (text, label) in self.texts().zip(self.labels()) {
+            hash.update([*label]);
+            // The length keeps the end of one text from passing as the start of the next.
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Finds texts that occur more than once, byte for byte; the first of each is kept.
     ///
     /// Do this before splitting: a text in both training and test makes the test too easy.
@@ -169,6 +184,22 @@ mod tests {
         let table = LabelledTexts::new(texts, vec![0, 1, 0, 1, 1, 1]).unwrap();
         let expected = Deduplicated { kept: vec![0, 1, 3], n_duplicates: 3, n_conflicting: 1 };
         assert_eq!(table.deduplicate(), expected);
+    }
+
+    #[test]
+    fn fingerprints_tell_contents_order_and_borders() {
+        let print =
+            |texts: [&str; 2], labels| LabelledTexts::new(texts, labels).unwrap().fingerprint();
+        let one = print(["ab", "c"], vec![0, 1]);
+        assert_eq!(one, print(["ab", "c"], vec![0, 1]));
+        assert_eq!(one.len(), 64);
+        for other in [
+            print(["a", "bc"], vec![0, 1]),
+            print(["c", "ab"], vec![1, 0]),
+            print(["ab", "c"], vec![1, 1]),
+        ] {
+            assert_ne!(one, other);
+        }
     }
 
     #[test]

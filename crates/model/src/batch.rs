@@ -4,11 +4,9 @@
 //! Moving the ids is cheap, so it is done here, before they are embedded.
 
 use candle_core::Tensor;
+use text_preprocessing::PAD_ID;
 
 use crate::error::{Error, Result};
-
-/// The id of padding.
-pub const PADDING_ID: u32 = 0;
 
 /// Ids whose rows begin at the left, and how many of each are real.
 #[derive(Debug)]
@@ -26,13 +24,13 @@ impl AlignedBatch {
         let real: Vec<&[u32]> = rows
             .iter()
             .map(|row| {
-                let n_padding = row.iter().take_while(|&&id| id == PADDING_ID).count();
+                let n_padding = row.iter().take_while(|&&id| id == PAD_ID).count();
                 &row[n_padding..]
             })
             .collect();
         let lengths: Vec<usize> = real.iter().map(|row| row.len()).collect();
         let steps = lengths.iter().copied().max().unwrap_or(0).max(1);
-        let mut aligned = vec![PADDING_ID; rows.len() * steps];
+        let mut aligned = vec![PAD_ID; rows.len() * steps];
         for (to, from) in aligned.chunks_exact_mut(steps).zip(&real) {
             to[..from.len()].copy_from_slice(from);
         }

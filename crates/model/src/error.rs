@@ -87,6 +87,16 @@ pub enum Error {
         /// What is there, in words.
         found: String,
     },
+    /// A new model could not take the place of an old one, which could not go back either.
+    #[error("cannot write {path}; the model that was there is now in {old}")]
+    Stranded {
+        /// The folder.
+        path: PathBuf,
+        /// Where its old contents are.
+        old: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A file or folder could not be read or written.
     #[error("cannot {action} {path}")]
     Io {

@@ -109,12 +109,12 @@ pub fn save(
 /// # Errors
 /// [`Error::Io`] if it cannot be written.
 pub fn save_metrics(folder: &Path, metrics: &impl Serialize) -> Result<()> {
-    let path = folder.join(METRICS_FILE);
-    let io = |source| Error::Io { action: "write", path: path.clone(), source };
-    let mut file = public_builder(0o666).tempfile_in(folder).map_err(io)?;
-    serde_json::to_writer_pretty(&mut file, metrics).map_err(|error| io(error.into()))?;
-    file.persist(&path).map_err(|error| io(error.error))?;
-    Ok(())
+    let text = json(metrics).map_err(|source| Error::Io {
+        action: "write",
+        path: folder.join(METRICS_FILE),
+        source,
+    })?;
+    write_whole(&folder.join(METRICS_FILE), &text)
 }
 
 /// Reads a model folder.
@@ -204,14 +204,31 @@ fn read_weights(
     tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
 }
 
+/// Writes one file of a model folder, such as the learning curve, so that it is whole or not there.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+pub fn write_whole(path: &Path, contents: &[u8]) -> Result<()> {
+    let io = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
+    let mut file = public_builder(0o666).tempfile_in(parent_of(path)).map_err(io)?;
+    file.write_all(contents).and_then(|()| file.as_file().sync_all()).map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
 fn write_json(staging: &Path, folder: &Path, file: &str, contents: &impl Serialize) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let mut to = fs::File::create(staging.join(file))?;
-        serde_json::to_writer_pretty(&mut to, contents)?;
-        to.write_all(b"\n")?;
+        to.write_all(&json(contents)?)?;
         to.sync_all()
     };
     write().map_err(|source| Error::Io { action: "write", path: folder.join(file), source })
+}
+
+fn json(contents: &impl Serialize) -> std::io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(contents)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// Whether `folder` can be written without losing anything but an older model.
@@ -221,9 +238,12 @@ fn write_json(staging: &Path, folder: &Path, file: &str, contents: &impl Seriali
 /// [`Error::Io`] if it cannot be read, or the nearest existing folder above it cannot be written.
 pub fn check_replaceable(folder: &Path) -> Result<()> {
     let parts = [WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE, METRICS_FILE, CURVE_FILE];
+    let not_a_model = |found| Error::NotAModel { path: folder.to_path_buf(), found };
+    if folder.file_name().is_none() {
+        return Err(not_a_model("a model needs a folder with a name of its own".to_string()));
+    }
     if folder.exists() {
         let io = |source| Error::Io { action: "read", path: folder.to_path_buf(), source };
-        let not_a_model = |found| Error::NotAModel { path: folder.to_path_buf(), found };
         if !folder.is_dir() {
             return Err(not_a_model("it is a file".to_string()));
         }
@@ -247,25 +267,29 @@ pub fn check_replaceable(folder: &Path) -> Result<()> {
 /// Puts the staged folder in the place of `folder`, whose old contents go last.
 fn swap_in(staging: tempfile::TempDir, folder: &Path) -> Result<()> {
     let io = |source| Error::Io { action: "write", path: folder.to_path_buf(), source };
-    let staged = staging.keep();
-    let result = (|| {
-        if !folder.exists() {
-            return fs::rename(&staged, folder);
-        }
-        let old = tempfile::Builder::new().prefix(".old-model-").tempdir_in(parent_of(folder))?;
-        let moved = old.path().join("model");
-        fs::rename(folder, &moved)?;
-        // If the new one cannot take the place, the old one goes back.
-        fs::rename(&staged, folder).or_else(|error| {
-            fs::rename(&moved, folder)?;
-            Err(error)
-        })
-    })();
-    if result.is_err() {
-        // Best effort: the error that matters is the one being returned.
-        let _ = fs::remove_dir_all(&staged);
+    if !folder.exists() {
+        fs::rename(staging.path(), folder).map_err(io)?;
+        // What was staged has gone: there is nothing left to remove.
+        let _ = staging.keep();
+        return Ok(());
     }
-    result.map_err(io)
+    let old = public_builder(0o777).tempdir_in(parent_of(folder)).map_err(io)?;
+    // Until one of the two is in place again, nothing may be removed.
+    let old = old.keep();
+    let moved = old.join("model");
+    fs::rename(folder, &moved).map_err(io)?;
+    if let Err(error) = fs::rename(staging.path(), folder) {
+        return match fs::rename(&moved, folder) {
+            Ok(()) => Err(io(error)),
+            Err(_) => {
+                Err(Error::Stranded { path: folder.to_path_buf(), old: moved, source: error })
+            }
+        };
+    }
+    let _ = staging.keep();
+    // Best effort: the new model is in place, and what may stay behind is only the old one.
+    let _ = fs::remove_dir_all(&old);
+    Ok(())
 }
 
 /// Temporary files and folders are private by default; these become the user's, so the umask

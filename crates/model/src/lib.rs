@@ -10,7 +10,6 @@ mod parameters;
 mod pooling;
 mod recurrent_layer;
 
-pub use batch::PADDING_ID;
 pub use config::{CellKind, ModelConfig, Padding, Pooling};
 pub use device::DeviceChoice;
 pub use error::{Error, Result};

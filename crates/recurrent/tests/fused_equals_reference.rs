@@ -65,6 +65,33 @@ fn assert_equal(case: &Case, backend: Backend, tolerance: f64) {
     }
 }
 
+/// Enough tokens for several chunks of steps, and rows long enough for several blocks of the
+/// product, on one thread and on more.
+#[test]
+fn long_batches_equal_the_reference() {
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    for kind in Kind::ALL {
+        let config =
+            RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(150, 83) };
+        let mut rng = SeededRng::new(7);
+        let mut var = |shape: (usize, usize, usize)| {
+            let values = rng.standard_normal(shape, DType::F32, &Device::Cpu).unwrap();
+            Var::from_tensor(&(values * 0.3).unwrap()).unwrap()
+        };
+        let x = var((40, 60, 150));
+        let states = Some((0..kind.n_states()).map(|_| var((4, 40, 83))).collect());
+        let weights = kind.initial_weights(&config, &mut rng, DType::F32).unwrap();
+        let weights =
+            weights.into_iter().map(|(name, t)| (name, Var::from_tensor(&t).unwrap())).collect();
+        let lengths = Some((0..40).map(|row| 60 - row * 17 % 61).collect());
+        let case = Case { kind, config, weights, x, states, lengths };
+        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+            assert_equal(&case, Backend::Fused(set), TOLERANCE_F32);
+            one_thread.install(|| assert_equal(&case, Backend::Fused(set), TOLERANCE_F32));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 

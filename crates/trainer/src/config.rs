@@ -68,8 +68,9 @@ impl TrainingConfig {
             let (expected, got) = ("a number above 0", self.learning_rate.to_string());
             return Err(Error::Config { field: "learning_rate", expected, got });
         }
-        if self.clip_norm.is_nan() || self.clip_norm < 0.0 {
-            let (expected, got) = ("0 (off) or more", self.clip_norm.to_string());
+        if !self.clip_norm.is_finite() || self.clip_norm < 0.0 {
+            let (expected, got) =
+                ("0 (off) or a finite number above it", self.clip_norm.to_string());
             return Err(Error::Config { field: "clip_norm", expected, got });
         }
         Ok(())

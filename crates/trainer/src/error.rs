@@ -19,14 +19,16 @@ pub enum Error {
         /// What it held.
         got: String,
     },
-    /// The loss became infinite or not a number.
+    /// The loss or the gradient became infinite or not a number.
     #[error(
-        "the loss became {loss} in epoch {epoch} at step {step} (learning rate {learning_rate}, \
+        "the {quantity} became {value} in epoch {epoch} at step {step} (learning rate {learning_rate}, \
          batch {batch} of the epoch, training rows {rows}); {kept}"
     )]
-    NonFiniteLoss {
-        /// The loss.
-        loss: f32,
+    NonFinite {
+        /// What became so.
+        quantity: &'static str,
+        /// What it became.
+        value: f64,
         /// Epoch, from 1.
         epoch: usize,
         /// Optimiser step since the start, from 1.
@@ -49,6 +51,12 @@ pub enum Error {
         rows: usize,
         /// Configured batch size.
         batch_size: usize,
+    },
+    /// The network puts out more than one number; the two classes here need one.
+    #[error("output_size is {got}; two classes are trained and scored with 1")]
+    OutputSize {
+        /// The network's `output_size`.
+        got: usize,
     },
     /// A split to be scored has no labels.
     #[error("the texts have no labels to compare predictions with")]

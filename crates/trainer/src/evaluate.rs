@@ -31,6 +31,7 @@ pub fn logits(
     seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
 ) -> Result<Vec<f32>> {
+    check_output_size(network.config())?;
     let config = LoaderConfig {
         batch_size: BATCH_SIZE,
         padding: batch_padding(network.config(), seq_len),
@@ -48,6 +49,14 @@ pub fn logits(
         on_rows(batch.rows.len());
     }
     Ok(all)
+}
+
+/// Whether a network has the one output that two classes need.
+pub(crate) fn check_output_size(config: &ModelConfig) -> Result<()> {
+    match config.output_size {
+        1 => Ok(()),
+        got => Err(Error::OutputSize { got }),
+    }
 }
 
 /// How a network does on a labelled split.

@@ -40,6 +40,8 @@ pub struct DataOrigin {
     pub text_column: String,
     /// Its label column.
     pub label_column: String,
+    /// [`LabelledTexts::fingerprint`](dataset::LabelledTexts::fingerprint) of its contents.
+    pub fingerprint: String,
     /// Which rows were used, and how they were divided.
     pub split: SplitPlan,
     /// Counts.

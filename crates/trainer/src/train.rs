@@ -14,7 +14,7 @@ use crate::adam::Adam;
 use crate::clip::{clip_factor, global_norm};
 use crate::config::{StateCarry, TrainingConfig};
 use crate::error::{Error, Result};
-use crate::evaluate::{batch_padding, evaluate};
+use crate::evaluate::{batch_padding, check_output_size, evaluate};
 use crate::loss::bce_with_logits;
 use crate::observer::{Event, Observer, is_better};
 use crate::prepare::Prepared;
@@ -51,10 +51,11 @@ impl TrainingJob<'_> {
     /// The same job gives the same numbers bit for bit on the same machine and thread count.
     ///
     /// # Errors
-    /// [`Error::NonFiniteLoss`] if the loss leaves the finite numbers (the best model so far stays
+    /// [`Error::NonFinite`] if the loss or the gradient leaves the finite numbers (the best model so far stays
     /// in the folder); [`Error::FewerThanABatch`]; an error of the model, device or disk.
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         self.training.check()?;
+        check_output_size(self.model)?;
         let n_rows = self.data.train.len();
         if n_rows < self.training.batch_size {
             let batch_size = self.training.batch_size;
@@ -85,6 +86,13 @@ struct Run<'a> {
     /// Validations since the best.
     n_worse: usize,
     since_validation: Progress,
+}
+
+/// Where in a training a step is, from 1.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    epoch: usize,
+    batch: usize,
 }
 
 /// What was trained since the last validation.
@@ -164,10 +172,8 @@ impl<'a> Run<'a> {
                 return Ok(Some(Ending::Interrupted));
             }
             let batch = batch?;
-            let (loss, new_state) = self.step(&batch, state.take())?;
-            if !loss.is_finite() {
-                return Err(self.non_finite(loss, epoch, index + 1, &batch));
-            }
+            let place = Place { epoch, batch: index + 1 };
+            let (loss, new_state) = self.step(&batch, state.take(), place)?;
             state = new_state;
             n_done += batch.rows.len();
             observer.on_event(Event::Step { n_rows: batch.rows.len(), loss });
@@ -182,7 +188,12 @@ impl<'a> Run<'a> {
     }
 
     /// Forward, backward, clip, update. Returns the loss and the state for the next batch.
-    fn step(&mut self, batch: &Batch, state: Option<State>) -> Result<(f32, Option<State>)> {
+    fn step(
+        &mut self,
+        batch: &Batch,
+        state: Option<State>,
+        place: Place,
+    ) -> Result<(f32, Option<State>)> {
         let training = self.job.training;
         let n_rows = batch.rows.len();
         let carries = training.state == StateCarry::Carry;
@@ -193,11 +204,10 @@ impl<'a> Run<'a> {
         let loss = bce_with_logits(&logits, &batch.labels)?;
         let loss_value = loss.to_scalar::<f32>()?;
         self.n_steps += 1;
-        if !loss_value.is_finite() {
-            return Ok((loss_value, None));
-        }
+        self.check_finite("loss", f64::from(loss_value), batch, place)?;
         let gradients = loss.backward()?;
         let norm = global_norm(self.adam.gradients(&gradients))?;
+        self.check_finite("gradient's norm", norm, batch, place)?;
         let factor = clip_factor(norm, training.clip_norm);
         self.adam.step(&gradients, training.learning_rate, factor)?;
         self.since_validation.n_rows += n_rows;
@@ -247,7 +257,17 @@ impl<'a> Run<'a> {
         Ok(patience > 0 && self.n_worse >= patience)
     }
 
-    fn non_finite(&self, loss: f32, epoch: usize, batch_number: usize, batch: &Batch) -> Error {
+    /// Stops the training, before the weights are touched, once numbers are no longer finite.
+    fn check_finite(
+        &self,
+        quantity: &'static str,
+        value: f64,
+        batch: &Batch,
+        place: Place,
+    ) -> Result<()> {
+        if value.is_finite() {
+            return Ok(());
+        }
         let mut rows: Vec<String> =
             batch.rows.iter().take(ROWS_IN_ERROR).map(u32::to_string).collect();
         if batch.rows.len() > ROWS_IN_ERROR {
@@ -263,14 +283,15 @@ impl<'a> Run<'a> {
                      or clip_norm"
                 .to_string(),
         };
-        Error::NonFiniteLoss {
-            loss,
-            epoch,
+        Err(Error::NonFinite {
+            quantity,
+            value,
+            epoch: place.epoch,
             step: self.n_steps,
             learning_rate: self.job.training.learning_rate,
-            batch: batch_number,
+            batch: place.batch,
             rows: rows.join(", "),
             kept,
-        }
+        })
     }
 }

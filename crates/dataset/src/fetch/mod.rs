@@ -1,7 +1,8 @@
 //! Fetches the labelled reviews that the examples and the recipes use, and makes Parquet of them.
 //!
-//! The one place of the workspace that downloads. It prints nothing, ends no process and asks no
-//! questions: news goes to a callback, results and errors to the caller.
+//! The one place of the workspace that downloads. It ends no process and asks no questions: news goes
+//! to a callback, results and errors to the caller. It prints nothing either, but for `draw`, which
+//! programs with a terminal may give as the callback (feature `progress-bar`).
 //!
 //! ```no_run
 //! use dataset::fetch::{self, Event, FetchRequest, Source};

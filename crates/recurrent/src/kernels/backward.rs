@@ -18,7 +18,7 @@
 use super::buffer::Buffer;
 use super::forward::{SavedRows, gather_inputs, gather_state, pack_states};
 use super::gemm::{Left, PanelProduct};
-use super::geometry::Geometry;
+use super::geometry::{Geometry, spread_stride};
 use super::pack::{ColumnPanels, FlatWeights};
 use super::plan::{Chunk, Plan};
 use super::units::{self, BackwardRow};
@@ -78,7 +78,7 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
         let width = geometry.panel_width();
         let chunks = plan.chunks();
         let chunk_tokens = chunks.iter().map(|chunk| chunk.n_tokens).max().unwrap_or(0);
-        let mut work = Workspace::new(geometry, plan, chunk_tokens);
+        let mut work = Workspace::new(geometry, chunk_tokens);
         let mut running = RunningGradient::start(geometry, plan, self.d_final_state, self.state);
         let mut sums = BackwardRows {
             input: Buffer::zeros(geometry.n_panels * geometry.input * width),
@@ -321,11 +321,10 @@ struct Workspace<E> {
 }
 
 impl<E: Number> Workspace<E> {
-    fn new(geometry: &Geometry, plan: &Plan, chunk_tokens: usize) -> Self {
-        debug_assert!(chunk_tokens <= plan.n_tokens());
+    fn new(geometry: &Geometry, chunk_tokens: usize) -> Self {
         let apart = geometry.cell == Cell::Gru;
-        let h_stride = geometry.padded_hidden() + 16;
-        let dx_stride = geometry.input.next_multiple_of(geometry.lanes) + 16;
+        let h_stride = spread_stride(geometry.padded_hidden());
+        let dx_stride = spread_stride(geometry.input);
         let n_gates = chunk_tokens * geometry.padded_gates();
         Self {
             x: Buffer::zeros(chunk_tokens * geometry.input_stride()),

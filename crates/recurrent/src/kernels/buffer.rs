@@ -18,7 +18,7 @@ pub(crate) struct Buffer<E> {
 impl<E: Number> Buffer<E> {
     /// `len` zeros.
     pub(crate) fn zeros(len: usize) -> Self {
-        let n_lines = (len * size_of::<E>()).div_ceil(size_of::<CacheLine>());
+        let n_lines = len.div_ceil(size_of::<CacheLine>() / size_of::<E>());
         Self { lines: vec![CacheLine([0; 64]); n_lines], len, elem: std::marker::PhantomData }
     }
 

@@ -4,6 +4,7 @@
 //! k, a register tile of R rows by `width` columns multiplies R numbers of A with one panel row:
 //! `R · vectors` fused multiply-adds for `R + vectors` loads.
 
+use super::geometry::MAX_VECTORS;
 use super::vector::{Isa, Job, Number, Vector};
 
 /// Bytes of a panel that are walked before the next rows of A: they stay in half of a 32 KiB
@@ -36,19 +37,21 @@ impl<E: Number> Job<E> for PanelProduct<'_, E> {
         if self.n_rows == 0 || self.depth == 0 {
             return;
         }
-        match self.panel.len() / self.depth / V::LANES {
+        let n_vectors = self.panel.len() / self.depth / V::LANES;
+        assert!((1..=MAX_VECTORS).contains(&n_vectors), "a panel of {n_vectors} vectors");
+        match n_vectors {
             1 => self.rows::<V, 1>(isa),
             2 => self.rows::<V, 2>(isa),
             3 => self.rows::<V, 3>(isa),
-            4 => self.rows::<V, 4>(isa),
-            n => unreachable_width(n),
+            _ => self.rows::<V, 4>(isa),
         }
     }
 }
 
-#[cold]
-fn unreachable_width(n_vectors: usize) {
-    debug_assert!(false, "a panel of {n_vectors} vectors: panels are packed 1 to 4 wide");
+/// The end of the last of `n_rows` stretches that are `stride` apart; `None` if no memory is so
+/// large.
+fn extent(n_rows: usize, stride: usize, len: usize) -> Option<usize> {
+    (n_rows - 1).checked_mul(stride)?.checked_add(len)
 }
 
 impl<E: Number> PanelProduct<'_, E> {
@@ -58,8 +61,10 @@ impl<E: Number> PanelProduct<'_, E> {
         let Self { c, c_stride, a, n_rows, panel, depth } = self;
         // These three checks are what makes the pointer arithmetic in `tile` sound.
         assert!(panel.len() == depth * width);
-        assert!(c.len() >= (n_rows - 1) * c_stride + width);
-        assert!(a.data.len() > (n_rows - 1) * a.row_stride + (depth - 1) * a.depth_stride);
+        assert!(extent(n_rows, c_stride, width).is_some_and(|end| end <= c.len()));
+        let row_end = extent(depth, a.depth_stride, 1);
+        let a_end = row_end.and_then(|row_end| extent(n_rows, a.row_stride, row_end));
+        assert!(a_end.is_some_and(|end| end <= a.data.len()));
 
         let block = (PANEL_BLOCK_BYTES / (width * size_of::<E>())).max(1);
         // As many tiles as the largest tile needs, all of nearly the same height.

@@ -59,10 +59,9 @@ impl Geometry {
         self.n_panels * self.panel_width()
     }
 
-    /// Distance between rows of a gathered input: whole cache lines, and never a power of two,
-    /// whose rows would fight for the same few places of the cache.
+    /// Distance between rows of a gathered input.
     pub(crate) fn input_stride(&self) -> usize {
-        self.input.next_multiple_of(16) + 16
+        spread_stride(self.input)
     }
 
     /// Row of the stacked weight (PyTorch's order: gate by gate) that stands at position
@@ -78,4 +77,10 @@ impl Geometry {
     pub(crate) fn work(&self) -> usize {
         self.batch * self.steps * self.cell.n_gates() * self.hidden * (self.input + self.hidden)
     }
+}
+
+/// A distance between rows of `len` numbers: whole cache lines of f32, and an odd number of them.
+/// Rows a power of two apart would fight for the same few places of the cache.
+pub(crate) fn spread_stride(len: usize) -> usize {
+    (len.div_ceil(16) | 1) * 16
 }

@@ -44,10 +44,10 @@ pub(crate) fn forward<V: Vector>(
                 isa.store(new, h, unit);
             }
             Cell::Lstm => {
-                let sum =
-                    |index| isa.load(gates, gate(index)).add(isa.load(recurrent, gate(index)));
-                let (i, f) = (sum(0).sigmoid(), sum(1).sigmoid());
-                let (g, o) = (sum(2).tanh(), sum(3).sigmoid());
+                let i = sum(isa, gates, recurrent, gate(0)).sigmoid();
+                let f = sum(isa, gates, recurrent, gate(1)).sigmoid();
+                let g = sum(isa, gates, recurrent, gate(2)).tanh();
+                let o = sum(isa, gates, recurrent, gate(3)).sigmoid();
                 let new_c = f.mul(isa.load(c, unit)).add(i.mul(g));
                 isa.store(i, gates, gate(0));
                 isa.store(f, gates, gate(1));
@@ -60,9 +60,8 @@ pub(crate) fn forward<V: Vector>(
                 isa.store(o.mul(new_c.tanh()), h, unit);
             }
             Cell::Gru => {
-                let sum =
-                    |index| isa.load(gates, gate(index)).add(isa.load(recurrent, gate(index)));
-                let (r, z) = (sum(0).sigmoid(), sum(1).sigmoid());
+                let r = sum(isa, gates, recurrent, gate(0)).sigmoid();
+                let z = sum(isa, gates, recurrent, gate(1)).sigmoid();
                 let recurrent_n = isa.load(recurrent, gate(2));
                 let n = r.mul_add(recurrent_n, isa.load(gates, gate(2))).tanh();
                 isa.store(r, gates, gate(0));

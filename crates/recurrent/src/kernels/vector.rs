@@ -19,8 +19,8 @@ impl Number for f64 {
 
 /// One register of `LANES` numbers.
 ///
-/// A value exists only on a CPU that has the instructions: the two constructors are unsafe and
-/// reached through [`Isa`] alone, so arithmetic on values can be safe.
+/// A value exists only on a CPU that has the instructions: both constructors are unsafe, so
+/// arithmetic on values can be safe.
 pub(crate) trait Vector: Copy {
     type Elem: Number;
 
@@ -133,7 +133,7 @@ pub(crate) trait F32Vector: Vector<Elem = f32> {
 
 /// 1.5 * 2^23: adding it rounds an f32 of moderate size to a whole number that then stands in the
 /// lowest bits.
-pub(crate) const SHIFTER: f32 = 12_582_912.0;
+const SHIFTER: f32 = 12_582_912.0;
 
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
 /// ln 2 in two parts; the first has few bits, so that its multiples are exact.

@@ -4,7 +4,7 @@
 //! tensor, states are stacked, and outputs and final states come back end to end. Slicing and
 //! joining them are candle's own operations, so gradients reach every part.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::OnceLock;
 
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Shape, Storage, Tensor};
 
@@ -36,7 +36,7 @@ fn run_as<E: Element>(pass: &LayerPass<'_>, instructions: InstructionSet) -> Lay
         },
         has_backward: x.track_op() || weights.track_op() || state.track_op(),
         wants_dx: x.track_op(),
-        saved: Mutex::new(None),
+        saved: OnceLock::new(),
     };
     let result = if op.has_backward {
         x.apply_op3(&weights, &state, op)?
@@ -64,14 +64,8 @@ struct FusedLayer<E> {
     /// Whether any input asks for a gradient, so that the pass must keep what `bwd` needs.
     has_backward: bool,
     wants_dx: bool,
-    saved: Mutex<Option<Saved<E>>>,
-}
-
-impl<E: Element> FusedLayer<E> {
-    fn saved(&self) -> MutexGuard<'_, Option<Saved<E>>> {
-        // The value is only ever replaced whole: a panic elsewhere cannot leave it half made.
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// Set by the forward pass if `has_backward`.
+    saved: OnceLock<Saved<E>>,
 }
 
 impl<E: Element> CustomOp3 for FusedLayer<E> {
@@ -93,7 +87,10 @@ impl<E: Element> CustomOp3 for FusedLayer<E> {
         let state = slice::<E>(state, state_layout)?;
         let pass = Pass::new::<E>(&self.problem);
         let (result, saved) = pass.forward(x, weights, state, self.has_backward);
-        *self.saved() = saved;
+        if let Some(saved) = saved {
+            // An operation runs forward once.
+            let _ = self.saved.set(saved);
+        }
         let shape = Shape::from(result.len());
         Ok((E::to_cpu_storage_owned(result), shape))
     }
@@ -106,8 +103,7 @@ impl<E: Element> CustomOp3 for FusedLayer<E> {
         result: &Tensor,
         d_result: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let saved = self.saved();
-        let Some(saved) = saved.as_ref() else {
+        let Some(saved) = self.saved.get() else {
             candle_core::bail!("{}: nothing was saved for the backward pass", self.name());
         };
         let d_result = d_result.contiguous()?;
