@@ -148,8 +148,8 @@ ROC AUC    {roc_auc}
 
                      predicted
                 negative  positive
-true negative  {:>9} {:>9}
-     positive  {:>9} {:>9}
+is negative    {:>9} {:>9}
+is positive    {:>9} {:>9}
 ",
         metrics.n_rows,
         metrics.loss,

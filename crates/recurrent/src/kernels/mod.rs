@@ -1,6 +1,6 @@
 //! Fused CPU kernels: one layer in one direction over a whole batch, forward and backward.
 //!
-//! What makes them fast, in the order of what it gained:
+//! What makes them fast:
 //! - the input product of many steps is one matrix product, not one per step;
 //! - weights are packed once per pass into panels that a register tile walks through in order;
 //! - a panel holds all gates of the same hidden units, so the non-linearities run on numbers that
