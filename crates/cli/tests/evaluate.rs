@@ -30,7 +30,7 @@ fn the_table_for_people_holds_the_numbers_of_the_json() {
     let counts = &json["confusion"];
     let count = |field: &str| counts[field].to_string();
     let negatives =
-        ["true", "negative", &count("true_negative"), &count("false_positive")].map(str::to_owned);
+        ["is", "negative", &count("true_negative"), &count("false_positive")].map(str::to_owned);
     assert!(rows.contains(&negatives.to_vec()), "{table}");
 }
 
