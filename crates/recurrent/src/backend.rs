@@ -8,13 +8,13 @@ use crate::kernels::InstructionSet;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
-    /// Fused kernels where there are some (CPU, f32 and f64) on the best instruction set, else the
-    /// reference.
+    /// Fused kernels where there are some (CPU, f32 and f64, no projection) on the best instruction
+    /// set, else the reference.
     #[default]
     Auto,
     /// Candle's own tensor operations, step by step: slow, plain, and the same on every device.
     Reference,
-    /// Fused CPU kernels on this instruction set; an error if the CPU lacks it.
+    /// Fused CPU kernels on this instruction set; an error if the CPU lacks it or no kernel fits.
     Fused(InstructionSet),
 }
 

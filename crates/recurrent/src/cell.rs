@@ -1,5 +1,7 @@
 //! The three recurrences: how many gates and state tensors each has, and its gate order.
 
+use crate::config::RecurrentConfig;
+
 /// One recurrence. The gate order inside stacked weights is PyTorch's.
 ///
 /// - RNN: one block.
@@ -29,5 +31,12 @@ impl Cell {
             Cell::Lstm => 2,
             _ => 1,
         }
+    }
+
+    /// Features of each state tensor: a projection narrows `h` and leaves `c`.
+    pub(crate) fn state_sizes(self, config: &RecurrentConfig) -> Vec<usize> {
+        let mut sizes = vec![config.hidden_size; self.n_states()];
+        sizes[0] = config.h_size();
+        sizes
     }
 }

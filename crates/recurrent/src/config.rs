@@ -1,6 +1,7 @@
 //! What a recurrent layer looks like; names and defaults are PyTorch's, except that batches come
 //! first.
 
+use crate::cell::Cell;
 use crate::error::{Error, Result};
 
 /// Configuration shared by [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm) and [`Gru`](crate::Gru).
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 pub struct RecurrentConfig {
     /// Features of each step of the input, I.
     pub input_size: usize,
-    /// Features of the hidden state, H.
+    /// Hidden units, H.
     pub hidden_size: usize,
     /// Layers stacked on one another, L.
     pub num_layers: usize,
@@ -21,6 +22,11 @@ pub struct RecurrentConfig {
     /// Whether inputs and outputs are `(batch, steps, features)`, else `(steps, batch, features)`.
     /// States are `(num_layers * directions, batch, hidden)` either way.
     pub batch_first: bool,
+    /// Features P that an LSTM's hidden state is projected to after each step, as in
+    /// [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html); below
+    /// `hidden_size`. 0 for no projection. The other layers have none.
+    #[serde(default)]
+    pub proj_size: usize,
 }
 
 impl RecurrentConfig {
@@ -34,6 +40,7 @@ impl RecurrentConfig {
             bias: true,
             dropout: 0.0,
             batch_first: true,
+            proj_size: 0,
         }
     }
 
@@ -42,12 +49,18 @@ impl RecurrentConfig {
         if self.bidirectional { 2 } else { 1 }
     }
 
-    /// Features of each step of the output: `directions * hidden_size`.
-    pub fn output_size(&self) -> usize {
-        self.num_directions() * self.hidden_size
+    /// Features of the state `h`: `proj_size` with a projection, else `hidden_size`. The LSTM's
+    /// `c` always has `hidden_size`.
+    pub fn h_size(&self) -> usize {
+        if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Features of each step of the output: `directions * h_size`.
+    pub fn output_size(&self) -> usize {
+        self.num_directions() * self.h_size()
+    }
+
+    pub(crate) fn check(&self, cell: Cell) -> Result<()> {
         let sizes = [
             ("input_size", self.input_size),
             ("hidden_size", self.hidden_size),
@@ -65,6 +78,15 @@ impl RecurrentConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             let (expected, got) = ("at least 0 and below 1", self.dropout.to_string());
             return Err(Error::Config { field: "dropout", expected, got });
+        }
+        if self.proj_size > 0 {
+            let expected = match cell {
+                Cell::Lstm if self.proj_size < self.hidden_size => return Ok(()),
+                Cell::Lstm => "less than hidden_size",
+                _ => "0, since only the LSTM has a projection",
+            };
+            let got = self.proj_size.to_string();
+            return Err(Error::Config { field: "proj_size", expected, got });
         }
         Ok(())
     }

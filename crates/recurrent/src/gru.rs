@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
+use crate::initialization::{self, Initialization};
 use crate::random::SeededRng;
 use crate::single_state::single_state_layer;
 use crate::stack::{self, RunOptions, Stack};

@@ -1,17 +1,19 @@
 #![doc = include_str!("../README.md")]
 //!
-//! Letters in shapes: B batch, T steps, I input size, H hidden size, L layers, D directions,
-//! G gates.
+//! Letters in shapes: B batch, T steps, I input size, H hidden size, P projection size, L layers,
+//! D directions, G gates.
 
 mod backend;
 mod cell;
 mod config;
 mod error;
 mod gru;
+mod initialization;
 mod kernels;
 mod layer;
 mod lengths;
 mod lstm;
+mod orthogonal;
 mod random;
 mod rnn;
 mod single_state;
@@ -21,6 +23,7 @@ pub use backend::Backend;
 pub use config::RecurrentConfig;
 pub use error::{Error, Result};
 pub use gru::Gru;
+pub use initialization::{Initialization, RecurrentInit};
 pub use kernels::InstructionSet;
 pub use lstm::{Lstm, LstmState};
 pub use random::SeededRng;

@@ -7,15 +7,17 @@ use crate::backend::Backend;
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
+use crate::initialization::{self, Initialization};
 use crate::random::SeededRng;
 use crate::stack::{self, RunOptions, Stack, StackOutput};
 
-/// The state of an [`Lstm`]: two tensors `(num_layers * directions, batch, hidden)`.
+/// The state of an [`Lstm`].
 #[derive(Debug, Clone)]
 pub struct LstmState {
-    /// Hidden state.
+    /// Hidden state `(num_layers * directions, batch, hidden)`; with a projection its last size is
+    /// `proj_size`.
     pub h: Tensor,
-    /// Cell state.
+    /// Cell state `(num_layers * directions, batch, hidden)`.
     pub c: Tensor,
 }
 
@@ -28,6 +30,12 @@ pub struct LstmState {
 /// g = tanh(W_ig x + b_ig + W_hg h + b_hg)
 /// o = σ(W_io x + b_io + W_ho h + b_ho)
 /// ```
+///
+/// With [`RecurrentConfig::proj_size`] P above 0 each step ends with a projection,
+/// `h' = W_hr (o ⊙ tanh(c'))` (Sak et al. 2014, [Long short-term memory based recurrent neural
+/// network architectures](https://arxiv.org/abs/1402.1128)): `h`, outputs and the next layer's
+/// inputs are P wide for each direction, and `W_hh` is `[4·H, P]`. No fused kernel has it: such a
+/// layer runs in candle's own operations, also under [`Backend::Auto`].
 #[derive(Debug, Clone)]
 pub struct Lstm {
     stack: Stack,
@@ -36,7 +44,8 @@ pub struct Lstm {
 impl Lstm {
     /// Takes `weight_ih_l0 [4·H, I]`, `weight_hh_l0 [4·H, H]`, `bias_ih_l0 [4·H]`,
     /// `bias_hh_l0 [4·H]`, the same `_l1`, ... and `_reverse`, from `vb`; gates are stacked in the
-    /// order i, f, g, o.
+    /// order i, f, g, o. With a projection `weight_hh_l0` is `[4·H, P]`, and
+    /// `weight_hr_l0 [P, H]` comes last.
     ///
     /// # Errors
     /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
@@ -59,7 +68,22 @@ impl Lstm {
         dtype: DType,
         device: &Device,
     ) -> Result<Vec<(String, Tensor)>> {
-        stack::initial_weights(Cell::Lstm, config, rng, dtype, device)
+        Self::initial_weights_with(config, &Initialization::default(), rng, dtype, device)
+    }
+
+    /// Draws every parameter as `initialization` says, by name.
+    ///
+    /// # Errors
+    /// If the configuration is out of range, it asks for a forget bias without having biases, or
+    /// the device fails.
+    pub fn initial_weights_with(
+        config: &RecurrentConfig,
+        initialization: &Initialization,
+        rng: &mut SeededRng,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Vec<(String, Tensor)>> {
+        initialization::initial_weights(Cell::Lstm, config, initialization, rng, dtype, device)
     }
 
     /// The same layer on another implementation.
@@ -73,7 +97,7 @@ impl Lstm {
         self.stack.config()
     }
 
-    /// Zeros of the state's shape, on the weights' device.
+    /// Zeros of the state's shapes, on the weights' device.
     ///
     /// # Errors
     /// If the device fails.
@@ -83,7 +107,8 @@ impl Lstm {
     }
 
     /// Runs all steps of every row from a zero state: `x (batch, steps, input)` gives outputs
-    /// `(batch, steps, directions * hidden)` and the state after the last step.
+    /// `(batch, steps, output_size)`, see [`RecurrentConfig::output_size`], and the state after the
+    /// last step.
     ///
     /// # Errors
     /// As [`Lstm::forward_with`].
@@ -108,8 +133,8 @@ impl Lstm {
         Ok(split(output))
     }
 
-    /// Runs one step of a stream: `x (batch, input)` gives the output `(batch, hidden)` and the
-    /// new state.
+    /// Runs one step of a stream: `x (batch, input)` gives the output `(batch, output_size)` and
+    /// the new state.
     ///
     /// # Errors
     /// As [`Lstm::forward_with`]; also if the layer is bidirectional.

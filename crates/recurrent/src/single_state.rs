@@ -20,7 +20,22 @@ macro_rules! single_state_layer {
                 dtype: DType,
                 device: &Device,
             ) -> Result<Vec<(String, Tensor)>> {
-                stack::initial_weights($cell, config, rng, dtype, device)
+                Self::initial_weights_with(config, &Initialization::default(), rng, dtype, device)
+            }
+
+            /// Draws every parameter as `initialization` says, by name.
+            ///
+            /// # Errors
+            /// If the configuration is out of range, `initialization` asks for a forget bias, or
+            /// the device fails.
+            pub fn initial_weights_with(
+                config: &RecurrentConfig,
+                initialization: &Initialization,
+                rng: &mut SeededRng,
+                dtype: DType,
+                device: &Device,
+            ) -> Result<Vec<(String, Tensor)>> {
+                initialization::initial_weights($cell, config, initialization, rng, dtype, device)
             }
 
             /// The same layer on another implementation.

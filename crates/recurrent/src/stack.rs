@@ -8,7 +8,7 @@ use crate::backend::Backend;
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::{Error, Result};
-use crate::layer::{LayerPass, LayerWeights, initial_bound, parameters};
+use crate::layer::{LayerPass, LayerWeights, Parameter, parameters};
 use crate::lengths::Lengths;
 use crate::random::SeededRng;
 
@@ -43,7 +43,8 @@ pub(crate) struct Stack {
     device: Device,
 }
 
-/// Outputs in the input's order of dimensions, and each state `(L·D, B, H)`.
+/// Outputs in the input's order of dimensions, and each state `(L·D, B, H)`, a projected `h`
+/// `(L·D, B, P)`.
 pub(crate) struct StackOutput {
     pub(crate) outputs: Tensor,
     pub(crate) states: Vec<Tensor>,
@@ -51,7 +52,7 @@ pub(crate) struct StackOutput {
 
 impl Stack {
     pub(crate) fn new(cell: Cell, config: &RecurrentConfig, vb: &VarBuilder) -> Result<Self> {
-        config.check()?;
+        config.check(cell)?;
         let directions = &[false, true][..config.num_directions()];
         let weights = (0..config.num_layers)
             .map(|layer| {
@@ -81,12 +82,12 @@ impl Stack {
 
     pub(crate) fn zero_states(&self, batch: usize) -> Result<Vec<Tensor>> {
         let layers = self.config.num_layers * self.config.num_directions();
-        let shape = (layers, batch, self.config.hidden_size);
-        let zeros = Tensor::zeros(shape, self.dtype, &self.device)?;
-        Ok(vec![zeros; self.cell.n_states()])
+        let zeros = |size| Tensor::zeros((layers, batch, size), self.dtype, &self.device);
+        let sizes = self.cell.state_sizes(&self.config);
+        Ok(sizes.into_iter().map(zeros).collect::<candle_core::Result<_>>()?)
     }
 
-    /// `states`: each `(L·D, B, H)`, in the cell's order.
+    /// `states`: each of its own size, `(L·D, B, H or P)`, in the cell's order.
     pub(crate) fn run(
         &self,
         x: &Tensor,
@@ -111,9 +112,10 @@ impl Stack {
             let mut outputs = Vec::with_capacity(directions.len());
             for (direction, weights) in directions.iter().enumerate() {
                 let index = layer * directions.len() + direction;
+                let hidden = self.config.hidden_size;
                 let state = initial
                     .iter()
-                    .map(|state| state.get(index))
+                    .map(|state| state.get(index)?.pad_with_zeros(1, 0, hidden - state.dim(2)?))
                     .collect::<candle_core::Result<Vec<_>>>()?;
                 let pass = LayerPass {
                     cell: self.cell,
@@ -135,8 +137,10 @@ impl Stack {
         }
         // `[L·D, states, B, H]`, then one tensor per state.
         let all = Tensor::stack(&final_states, 0)?;
-        let states = (0..self.cell.n_states())
-            .map(|state| all.narrow(1, state, 1)?.squeeze(1))
+        let sizes = self.cell.state_sizes(&self.config);
+        let states = (0..)
+            .zip(sizes)
+            .map(|(state, size)| all.narrow(1, state, 1)?.squeeze(1)?.narrow(2, 0, size))
             .collect::<candle_core::Result<_>>()?;
         Ok(StackOutput { outputs: self.caller_order(x)?, states })
     }
@@ -181,12 +185,13 @@ impl Stack {
 
     fn check_states(&self, states: &[&Tensor], batch: usize) -> Result<Vec<Tensor>> {
         let layers = self.config.num_layers * self.config.num_directions();
-        let expected = [layers, batch, self.config.hidden_size];
-        for state in states {
+        let sizes = self.cell.state_sizes(&self.config);
+        for (state, size) in states.iter().zip(sizes) {
+            let expected = [layers, batch, size];
             if state.dims() != expected {
                 return Err(Error::Shape {
                     tensor: "the initial state",
-                    expected: format!("{expected:?}, (layers * directions, batch, hidden)"),
+                    expected: format!("{expected:?}, (layers * directions, batch, features)"),
                     got: state.dims().to_vec(),
                 });
             }
@@ -208,27 +213,18 @@ impl Stack {
     }
 }
 
-/// Name and shape of every parameter of a layer stack, in PyTorch's order.
-pub(crate) fn parameter_shapes(cell: Cell, config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
+/// Every parameter of a layer stack, in PyTorch's order.
+pub(crate) fn all_parameters(
+    cell: Cell,
+    config: &RecurrentConfig,
+) -> impl Iterator<Item = Parameter> {
     let directions = &[false, true][..config.num_directions()];
     (0..config.num_layers)
         .flat_map(|layer| directions.iter().map(move |&reverse| (layer, reverse)))
-        .flat_map(|(layer, reverse)| parameters(cell, config, layer, reverse))
-        .collect()
+        .flat_map(move |(layer, reverse)| parameters(cell, config, layer, reverse))
 }
 
-/// Draws PyTorch's initial weights, U(±1/√H), for every parameter of a layer stack.
-pub(crate) fn initial_weights(
-    cell: Cell,
-    config: &RecurrentConfig,
-    rng: &mut SeededRng,
-    dtype: DType,
-    device: &Device,
-) -> Result<Vec<(String, Tensor)>> {
-    config.check()?;
-    let bound = initial_bound(config) as f32;
-    parameter_shapes(cell, config)
-        .into_iter()
-        .map(|(name, shape)| Ok((name, rng.uniform((-bound, bound), shape, dtype, device)?)))
-        .collect()
+/// Name and shape of every parameter of a layer stack, in PyTorch's order.
+pub(crate) fn parameter_shapes(cell: Cell, config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
+    all_parameters(cell, config).map(|parameter| (parameter.name, parameter.shape)).collect()
 }

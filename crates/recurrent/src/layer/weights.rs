@@ -7,36 +7,83 @@ use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
 
-/// Weights of one layer in one direction; gates are stacked in the first dimension.
+/// Weights of one layer in one direction; gates are stacked in the first dimension. P is the
+/// width of `h`: that of the projection, or H without one.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerWeights {
     /// `weight_ih`: `[G·H, I]`
     pub(crate) input: Tensor,
-    /// `weight_hh`: `[G·H, H]`
+    /// `weight_hh`: `[G·H, P]`
     pub(crate) recurrent: Tensor,
     /// `bias_ih`, `bias_hh`: `[G·H]` each
     pub(crate) biases: Option<(Tensor, Tensor)>,
+    /// `weight_hr`: `[P, H]`
+    pub(crate) projection: Option<Tensor>,
 }
 
-/// Name and shape of each parameter of a layer and direction, in PyTorch's order.
+/// What a parameter does in its layer; the order is PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    InputWeight,
+    RecurrentWeight,
+    InputBias,
+    RecurrentBias,
+    Projection,
+}
+
+impl Role {
+    const ALL: [Role; 5] = [
+        Role::InputWeight,
+        Role::RecurrentWeight,
+        Role::InputBias,
+        Role::RecurrentBias,
+        Role::Projection,
+    ];
+
+    fn exists(self, config: &RecurrentConfig) -> bool {
+        match self {
+            Role::InputWeight | Role::RecurrentWeight => true,
+            Role::InputBias | Role::RecurrentBias => config.bias,
+            Role::Projection => config.proj_size > 0,
+        }
+    }
+}
+
+/// One parameter of a layer and direction.
+#[derive(Debug)]
+pub(crate) struct Parameter {
+    pub(crate) role: Role,
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+}
+
+impl Parameter {
+    fn new(cell: Cell, config: &RecurrentConfig, layer: usize, reverse: bool, role: Role) -> Self {
+        let rows = cell.n_gates() * config.hidden_size;
+        let input_size = if layer == 0 { config.input_size } else { config.output_size() };
+        let (prefix, shape) = match role {
+            Role::InputWeight => ("weight_ih", vec![rows, input_size]),
+            Role::RecurrentWeight => ("weight_hh", vec![rows, config.h_size()]),
+            Role::InputBias => ("bias_ih", vec![rows]),
+            Role::RecurrentBias => ("bias_hh", vec![rows]),
+            Role::Projection => ("weight_hr", vec![config.proj_size, config.hidden_size]),
+        };
+        let suffix = if reverse { "_reverse" } else { "" };
+        Self { role, name: format!("{prefix}_l{layer}{suffix}"), shape }
+    }
+}
+
+/// Every parameter of a layer and direction, in PyTorch's order.
 pub(crate) fn parameters(
     cell: Cell,
     config: &RecurrentConfig,
     layer: usize,
     reverse: bool,
-) -> Vec<(String, Vec<usize>)> {
-    let suffix = if reverse { "_reverse" } else { "" };
-    let rows = cell.n_gates() * config.hidden_size;
-    let input_size = if layer == 0 { config.input_size } else { config.output_size() };
-    let mut parameters = vec![
-        (format!("weight_ih_l{layer}{suffix}"), vec![rows, input_size]),
-        (format!("weight_hh_l{layer}{suffix}"), vec![rows, config.hidden_size]),
-    ];
-    if config.bias {
-        parameters.push((format!("bias_ih_l{layer}{suffix}"), vec![rows]));
-        parameters.push((format!("bias_hh_l{layer}{suffix}"), vec![rows]));
-    }
-    parameters
+) -> impl Iterator<Item = Parameter> {
+    Role::ALL
+        .into_iter()
+        .filter(|role| role.exists(config))
+        .map(move |role| Parameter::new(cell, config, layer, reverse, role))
 }
 
 impl LayerWeights {
@@ -49,16 +96,17 @@ impl LayerWeights {
     ) -> Result<Self> {
         let bound = initial_bound(config);
         let init = Init::Uniform { lo: -bound, up: bound };
-        let mut tensors = Vec::with_capacity(4);
-        for (name, shape) in parameters(cell, config, layer, reverse) {
-            tensors.push(vb.get_with_hints(shape, &name, init)?);
-        }
-        let mut tensors = tensors.into_iter();
-        let mut next = || tensors.next();
-        let (Some(input), Some(recurrent)) = (next(), next()) else {
-            unreachable!("every layer has two weight matrices");
+        let get = |role| {
+            let Parameter { name, shape, .. } = Parameter::new(cell, config, layer, reverse, role);
+            vb.get_with_hints(shape, &name, init)
         };
-        Ok(Self { input, recurrent, biases: next().zip(next()) })
+        let get_if_any = |role: Role| role.exists(config).then(|| get(role)).transpose();
+        Ok(Self {
+            input: get(Role::InputWeight)?,
+            recurrent: get(Role::RecurrentWeight)?,
+            biases: get_if_any(Role::InputBias)?.zip(get_if_any(Role::RecurrentBias)?),
+            projection: get_if_any(Role::Projection)?,
+        })
     }
 }
 
