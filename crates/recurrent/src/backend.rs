@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use crate::error::{Error, Result};
+use crate::fused;
 use crate::kernels::InstructionSet;
+use crate::stack::Run;
 
 /// Which implementation runs a layer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,6 +19,27 @@ pub enum Backend {
     Reference,
     /// Fused CPU kernels on this instruction set; an error if the CPU lacks it or no kernel fits.
     Fused(InstructionSet),
+}
+
+impl Backend {
+    /// The instruction set of the fused kernels that are to run, or `None` for the reference.
+    pub(crate) fn instructions(self, run: &Run<'_>) -> Result<Option<InstructionSet>> {
+        let obstacle = fused::obstacle(run);
+        match self {
+            Backend::Reference => Ok(None),
+            Backend::Auto => Ok(obstacle.is_none().then(InstructionSet::best)),
+            Backend::Fused(set) => {
+                let lacking = (!set.is_available()).then_some("this CPU lacks the instruction set");
+                match obstacle.or(lacking) {
+                    None => Ok(Some(set)),
+                    Some(reason) => Err(Error::Backend {
+                        backend: self.to_string(),
+                        reason: reason.to_string(),
+                    }),
+                }
+            }
+        }
+    }
 }
 
 impl fmt::Display for Backend {

@@ -5,10 +5,10 @@ use candle_core::{DType, Device, Tensor};
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::{Error, Result};
-use crate::layer::{Parameter, Role, initial_bound};
 use crate::orthogonal::orthogonal_matrix;
 use crate::random::SeededRng;
 use crate::stack::all_parameters;
+use crate::weights::{Parameter, Role, initial_bound};
 
 /// How initial weights are drawn. The default is PyTorch's: every number from U(±1/√H)
 /// ([torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html)). An option

@@ -3,28 +3,31 @@
 //! Letters in shapes: B batch, T steps, I input size, H hidden size, P projection size, L layers,
 //! D directions, G gates.
 
+mod autograd;
 mod backend;
 mod cell;
 mod config;
 mod error;
+mod fused;
 mod gru;
 mod initialization;
 mod kernels;
-mod layer;
 mod lengths;
 mod lstm;
 mod orthogonal;
 mod random;
+mod reference;
 mod rnn;
 mod single_state;
 mod stack;
+mod weights;
 
 pub use backend::Backend;
 pub use config::RecurrentConfig;
 pub use error::{Error, Result};
 pub use gru::Gru;
 pub use initialization::{Initialization, RecurrentInit};
-pub use kernels::InstructionSet;
+pub use kernels::{InstructionSet, set_num_threads};
 pub use lstm::{Lstm, LstmState};
 pub use random::SeededRng;
 pub use rnn::{Nonlinearity, Rnn};

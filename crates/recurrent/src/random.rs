@@ -56,10 +56,16 @@ impl SeededRng {
         if rate == 0.0 {
             return Ok(x.clone());
         }
-        let (rate, scale) = (rate as f32, (1.0 / (1.0 - rate)) as f32);
-        let kept = |unit: f32| if unit < rate { 0.0 } else { scale };
-        let mask = self.fill(kept, x.shape().clone(), x.dtype(), x.device())?;
+        let (kept, scale) = (self.kept(x.elem_count(), rate), dropout_scale(rate) as f32);
+        let mask: Vec<f32> = kept.into_iter().map(|kept| f32::from(kept) * scale).collect();
+        let mask = Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?;
         Ok(x.mul(&mask)?)
+    }
+
+    /// 0 with probability `rate`, else 1.
+    pub(crate) fn kept(&mut self, len: usize, rate: f64) -> Vec<u8> {
+        let rate = rate as f32;
+        (0..len).map(|_| u8::from(self.unit() >= rate)).collect()
     }
 
     fn fill(
@@ -77,6 +83,11 @@ impl SeededRng {
     fn unit(&mut self) -> f32 {
         (self.0.next_u32() >> 8) as f32 * (1.0 / (1 << 24) as f32)
     }
+}
+
+/// What dropout multiplies the numbers by that it keeps.
+pub(crate) fn dropout_scale(rate: f64) -> f64 {
+    1.0 / (1.0 - rate)
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@ use crate::backend::Backend;
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::{Error, Result};
-use crate::layer::{LayerPass, LayerWeights, Parameter, parameters};
+use crate::fused::{self, PackedOnce};
 use crate::lengths::Lengths;
 use crate::random::SeededRng;
+use crate::reference;
+use crate::weights::{LayerWeights, Parameter, parameters};
 
 /// How to run a sequence through a layer. The default runs all steps of every row from a zero
 /// state, without dropout.
@@ -38,9 +40,22 @@ pub(crate) struct Stack {
     config: RecurrentConfig,
     /// `[layer][direction]`
     weights: Vec<Vec<LayerWeights>>,
+    packed: PackedOnce,
     backend: Backend,
     dtype: DType,
     device: Device,
+}
+
+/// One run of a stack, checked.
+pub(crate) struct Run<'a> {
+    pub(crate) cell: Cell,
+    pub(crate) config: &'a RecurrentConfig,
+    /// `[layer][direction]`
+    pub(crate) weights: &'a [Vec<LayerWeights>],
+    pub(crate) packed: &'a PackedOnce,
+    /// `[B, T, I]`
+    pub(crate) x: &'a Tensor,
+    pub(crate) lengths: &'a Lengths,
 }
 
 /// Outputs in the input's order of dimensions, and each state `(L·D, B, H)`, a projected `h`
@@ -66,6 +81,7 @@ impl Stack {
             cell,
             config: config.clone(),
             weights,
+            packed: PackedOnce::default(),
             backend: Backend::Auto,
             dtype: vb.dtype(),
             device: vb.device().clone(),
@@ -78,6 +94,7 @@ impl Stack {
 
     pub(crate) fn set_backend(&mut self, backend: Backend) {
         self.backend = backend;
+        self.packed = PackedOnce::default();
     }
 
     pub(crate) fn zero_states(&self, batch: usize) -> Result<Vec<Tensor>> {
@@ -93,56 +110,32 @@ impl Stack {
         x: &Tensor,
         states: Option<&[&Tensor]>,
         lengths: Option<&[usize]>,
-        mut dropout: Option<&mut SeededRng>,
+        dropout: Option<&mut SeededRng>,
     ) -> Result<StackOutput> {
-        let mut x = self.batch_first(x)?;
+        let x = self.batch_first(x)?;
         let (batch, steps, _) = x.dims3()?;
-        let lengths = Lengths::check(lengths, batch, steps)?;
-        let initial = match states {
-            Some(states) => self.check_states(states, batch)?,
-            None => self.zero_states(batch)?,
-        };
+        let lengths = &Lengths::check(lengths, batch, steps)?;
+        let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
+        let zeros_if_absent = || initial.clone().map_or_else(|| self.zero_states(batch), Ok);
         if steps == 0 {
             let shape = (batch, 0, self.config.output_size());
             let outputs = Tensor::zeros(shape, self.dtype, &self.device)?;
-            return Ok(StackOutput { outputs: self.caller_order(outputs)?, states: initial });
+            let states = zeros_if_absent()?;
+            return Ok(StackOutput { outputs: self.caller_order(outputs)?, states });
         }
-        let mut final_states = Vec::with_capacity(self.weights.len() * 2);
-        for (layer, directions) in self.weights.iter().enumerate() {
-            let mut outputs = Vec::with_capacity(directions.len());
-            for (direction, weights) in directions.iter().enumerate() {
-                let index = layer * directions.len() + direction;
-                let hidden = self.config.hidden_size;
-                let state = initial
-                    .iter()
-                    .map(|state| state.get(index)?.pad_with_zeros(1, 0, hidden - state.dim(2)?))
-                    .collect::<candle_core::Result<Vec<_>>>()?;
-                let pass = LayerPass {
-                    cell: self.cell,
-                    weights,
-                    x: &x,
-                    state: &Tensor::stack(&state, 0)?,
-                    lengths: &lengths,
-                    reverse: direction == 1,
-                };
-                let (output, final_state) = pass.run(self.backend)?;
-                outputs.push(output);
-                final_states.push(final_state);
-            }
-            x = if outputs.len() == 1 { outputs.swap_remove(0) } else { Tensor::cat(&outputs, 2)? };
-            let is_last = layer + 1 == self.weights.len();
-            if let (false, Some(rng)) = (is_last, dropout.as_deref_mut()) {
-                x = rng.dropout(&x, self.config.dropout)?;
-            }
-        }
-        // `[L·D, states, B, H]`, then one tensor per state.
-        let all = Tensor::stack(&final_states, 0)?;
-        let sizes = self.cell.state_sizes(&self.config);
-        let states = (0..)
-            .zip(sizes)
-            .map(|(state, size)| all.narrow(1, state, 1)?.squeeze(1)?.narrow(2, 0, size))
-            .collect::<candle_core::Result<_>>()?;
-        Ok(StackOutput { outputs: self.caller_order(x)?, states })
+        let run = Run {
+            cell: self.cell,
+            config: &self.config,
+            weights: &self.weights,
+            packed: &self.packed,
+            x: &x,
+            lengths,
+        };
+        let output = match self.backend.instructions(&run)? {
+            Some(instructions) => fused::run(&run, initial.as_deref(), dropout, instructions)?,
+            None => reference::run(&run, &zeros_if_absent()?, dropout)?,
+        };
+        Ok(StackOutput { outputs: self.caller_order(output.outputs)?, states: output.states })
     }
 
     /// One step of a stream: `x [B, I]`.

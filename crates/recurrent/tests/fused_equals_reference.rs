@@ -4,13 +4,11 @@
 mod common;
 
 use candle_core::{DType, Device, Var};
-use common::{Case, Kind, relative_difference};
+use common::{Case, Kind, TOLERANCE_F32, assert_equals_reference};
 use proptest::prelude::*;
 use recurrent::{Backend, InstructionSet, RecurrentConfig, SeededRng};
 
-/// f32 sums in two orders over at most some thousand terms; measured at most 4e-6.
-const TOLERANCE_F32: f64 = 2e-5;
-/// The same in f64.
+/// As [`TOLERANCE_F32`], in f64.
 const TOLERANCE_F64: f64 = 1e-12;
 
 fn kinds() -> impl Strategy<Value = Kind> {
@@ -49,56 +47,13 @@ prop_compose! {
     }
 }
 
-fn assert_equal(case: &Case, backend: Backend, tolerance: f64) {
-    let expected = case.everything(Backend::Reference).unwrap();
-    let got = case.everything(backend).unwrap();
-    for ((name, got), (_, expected)) in got.iter().zip(&expected) {
-        let difference = relative_difference(got, expected).unwrap();
-        assert!(
-            difference <= tolerance,
-            "{backend}: {:?} {:?} x {:?} lengths {:?}: {name} differs by {difference:.1e}",
-            case.kind,
-            case.config,
-            case.x.dims(),
-            case.lengths,
-        );
-    }
-}
-
-/// Enough tokens for several chunks of steps, and rows long enough for several blocks of the
-/// product, on one thread and on more.
-#[test]
-fn long_batches_equal_the_reference() {
-    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    for kind in Kind::ALL {
-        let config =
-            RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(150, 83) };
-        let mut rng = SeededRng::new(7);
-        let mut var = |shape: (usize, usize, usize)| {
-            let values = rng.standard_normal(shape, DType::F32, &Device::Cpu).unwrap();
-            Var::from_tensor(&(values * 0.3).unwrap()).unwrap()
-        };
-        let x = var((40, 60, 150));
-        let states = Some((0..kind.n_states()).map(|_| var((4, 40, 83))).collect());
-        let weights = kind.initial_weights(&config, &mut rng, DType::F32).unwrap();
-        let weights =
-            weights.into_iter().map(|(name, t)| (name, Var::from_tensor(&t).unwrap())).collect();
-        let lengths = Some((0..40).map(|row| 60 - row * 17 % 61).collect());
-        let case = Case { kind, config, weights, x, states, lengths };
-        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
-            assert_equal(&case, Backend::Fused(set), TOLERANCE_F32);
-            one_thread.install(|| assert_equal(&case, Backend::Fused(set), TOLERANCE_F32));
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_instruction_set_equals_the_reference(case in cases()) {
         for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
-            assert_equal(&case, Backend::Fused(set), TOLERANCE_F32);
+            assert_equals_reference(&case, Backend::Fused(set), TOLERANCE_F32);
         }
     }
 
@@ -110,6 +65,6 @@ proptest! {
         case.x = to_f64(&case.x);
         case.weights = case.weights.iter().map(|(name, var)| (name.clone(), to_f64(var))).collect();
         case.states = case.states.map(|states| states.iter().map(to_f64).collect());
-        assert_equal(&case, Backend::Auto, TOLERANCE_F64);
+        assert_equals_reference(&case, Backend::Auto, TOLERANCE_F64);
     }
 }

@@ -1,4 +1,4 @@
-//! The backward pass over the rows of one thread.
+//! One thread's part of a backward pass: some rows of the batch, some hidden units, all steps.
 //!
 //! ```text
 //! for each chunk of steps, last first
@@ -6,6 +6,7 @@
 //!     for each step, last first
 //!         dh += gradient of the outputs
 //!         d_gates, dc = cell'(gates, dh, dc)       d_gates [panel][tokens, panel width]
+//!         wait for the threads that have the other units
 //!         dh = d_gates · W_hh
 //!     dW_ih += xᵀ · d_gates                        one product for all steps of the chunk
 //!     dW_hh += hᵀ · d_gates
@@ -15,48 +16,53 @@
 //! Only `dh` must be made step by step; the weight gradients of a chunk are products whose inner
 //! dimension is the chunk's tokens.
 
+use std::ops::Range;
+
 use super::buffer::Buffer;
-use super::forward::{SavedRows, gather_inputs, gather_state, pack_states};
+use super::crew::Barrier;
+use super::forward::{Columns, Saved};
 use super::gemm::{Left, PanelProduct};
 use super::geometry::{Geometry, spread_stride};
-use super::pack::{ColumnPanels, FlatWeights};
+use super::input::{Input, InputGradient};
+use super::pack::ColumnBlocks;
 use super::plan::{Chunk, Plan};
+use super::shared::Shared;
 use super::units::{self, BackwardRow};
 use super::vector::{Isa, Job, Number, Vector};
 use crate::cell::Cell;
 
-/// Packed weights of the backward pass, shared by all threads.
+/// Packed weights of the backward pass.
 pub(crate) struct BackwardWeights<E> {
-    /// For dx; absent when nobody asks for it.
-    input: Option<ColumnPanels<E>>,
-    recurrent: ColumnPanels<E>,
+    /// The columns of W_ih that a thread makes dx for; absent when nobody asks for it.
+    pub(crate) input: Option<ColumnBlocks<E>>,
+    /// The columns of W_hh that belong to a thread's units.
+    pub(crate) recurrent: ColumnBlocks<E>,
 }
 
-impl<E: Number> BackwardWeights<E> {
-    pub(crate) fn pack(weights: &FlatWeights<'_, E>, geometry: &Geometry, wants_dx: bool) -> Self {
-        let input = wants_dx.then(|| ColumnPanels::new(weights.input, geometry.input, geometry));
-        let recurrent = ColumnPanels::new(weights.recurrent, geometry.hidden, geometry);
-        Self { input, recurrent }
-    }
-}
-
-/// One thread's part of a backward pass. Tensors are contiguous; shapes as in the forward pass.
+/// Tensors are contiguous; shapes as in the forward pass.
 pub(crate) struct BackwardJob<'a, E> {
     pub(crate) geometry: &'a Geometry,
     pub(crate) plan: &'a Plan,
+    pub(crate) panels: Range<usize>,
+    pub(crate) barrier: &'a Barrier,
     pub(crate) weights: &'a BackwardWeights<E>,
-    pub(crate) saved: &'a SavedRows<E>,
-    pub(crate) x: &'a [E],
-    pub(crate) state: &'a [E],
-    pub(crate) outputs: &'a [E],
-    pub(crate) d_outputs: &'a [E],
-    pub(crate) d_final_state: &'a [E],
-    /// By rank: the row's `[T, I]` part of dx, zeroed; empty when dx is not wanted.
-    pub(crate) dx: Vec<&'a mut [E]>,
+    pub(crate) saved: &'a Saved<E>,
+    pub(crate) x: Input<'a, E>,
+    /// Initial state tensors, `[B, H]` each, in the cell's order; zeros where absent.
+    pub(crate) initial: [Option<&'a [E]>; 2],
+    pub(crate) outputs: Columns<&'a [E]>,
+    pub(crate) d_outputs: Option<Columns<&'a [E]>>,
+    /// Gradients of the final state, as `initial`.
+    pub(crate) d_final: [Option<&'a [E]>; 2],
+    /// Gradient of a for one chunk, `[panel][tokens, panel width]`.
+    pub(crate) d_input: Shared<'a, E>,
+    /// Gradient of b where it differs from that of a (GRU).
+    pub(crate) d_recurrent: Option<Shared<'a, E>>,
+    pub(crate) dx: Option<InputGradient<'a, E>>,
 }
 
 /// One thread's share of the gradients. Weight gradients are in gate panels, transposed.
-pub(crate) struct BackwardRows<E> {
+pub(crate) struct BackwardShare<E> {
     /// `[panel][I][panel width]`
     pub(crate) input: Buffer<E>,
     /// `[panel][H][panel width]`
@@ -65,203 +71,243 @@ pub(crate) struct BackwardRows<E> {
     pub(crate) input_bias: Buffer<E>,
     /// `[panel][panel width]`, GRU only; elsewhere it equals the input's.
     pub(crate) recurrent_bias: Buffer<E>,
-    /// `[states, ranks, H]`
-    pub(crate) state: Vec<E>,
+    /// Gradients of the initial state, `[ranks, units]` each; dc for the LSTM only.
+    pub(crate) dh: Buffer<E>,
+    pub(crate) dc: Buffer<E>,
 }
 
 impl<E: Number> Job<E> for BackwardJob<'_, E> {
-    type Output = BackwardRows<E>;
+    type Output = BackwardShare<E>;
 
     #[inline(always)]
-    fn run<V: Vector<Elem = E>>(mut self, isa: Isa<V>) -> BackwardRows<E> {
+    fn run<V: Vector<Elem = E>>(self, isa: Isa<V>) -> BackwardShare<E> {
+        let _attendance = self.barrier.attend();
         let (geometry, plan) = (self.geometry, self.plan);
-        let width = geometry.panel_width();
+        let n_gates = self.panels.len() * geometry.panel_width();
         let chunks = plan.chunks();
         let chunk_tokens = chunks.iter().map(|chunk| chunk.n_tokens).max().unwrap_or(0);
-        let mut work = Workspace::new(geometry, chunk_tokens);
-        let mut running = RunningGradient::start(geometry, plan, self.d_final_state, self.state);
-        let mut sums = BackwardRows {
-            input: Buffer::zeros(geometry.n_panels * geometry.input * width),
-            recurrent: Buffer::zeros(geometry.n_panels * geometry.hidden * width),
-            input_bias: Buffer::zeros(geometry.padded_gates()),
-            recurrent_bias: Buffer::zeros(if work.apart { geometry.padded_gates() } else { 0 }),
-            state: Vec::new(),
+        let mut work = Workspace::new(&self, chunk_tokens);
+        let mut share = BackwardShare {
+            input: Buffer::zeros(geometry.input * n_gates),
+            recurrent: Buffer::zeros(geometry.hidden * n_gates),
+            input_bias: Buffer::zeros(n_gates),
+            recurrent_bias: Buffer::zeros(if self.d_recurrent.is_some() { n_gates } else { 0 }),
+            dh: self.gather_state(self.d_final[0]),
+            dc: self.gather_state(self.d_final[1]),
         };
-
         for &chunk in chunks.iter().rev() {
-            gather_inputs(geometry, plan, chunk, self.x, &mut work.x);
+            self.x.gather(geometry, plan, chunk, &mut work.x);
             self.gather_h_before(chunk, &mut work);
             for step in (chunk.start..chunk.end).rev() {
-                self.step(isa, chunk, step, &mut work, &mut running);
+                self.d_gates(isa, chunk, step, &work, &mut share);
+                self.barrier.wait();
+                self.dh(isa, chunk, step, &mut share.dh);
             }
-            add_weight_gradients(isa, geometry, chunk, &work, &mut sums);
-            if let Some(weights) = &self.weights.input {
-                input_gradient(isa, geometry, weights, chunk, &mut work);
-                self.scatter_dx(chunk, &work);
-            }
+            self.add_weight_gradients(isa, chunk, &work, &mut share);
+            self.input_gradient(isa, chunk, &mut work.dx);
+            // The next chunk's gradients will stand where this one's are.
+            self.barrier.wait();
         }
-        sums.state = running.finish(geometry, plan);
-        sums
+        share
     }
 }
 
-impl<E: Number> BackwardJob<'_, E> {
-    /// One step back: `d_gates` of the step, and dh and dc of the step before.
+impl<'a, E: Number> BackwardJob<'a, E> {
+    /// This thread's hidden units, filled up.
+    fn n_units(&self) -> usize {
+        self.panels.len() * self.geometry.panel_units()
+    }
+
+    /// This thread's rows and units of a state `[B, H]`.
+    fn gather_state(&self, state: Option<&[E]>) -> Buffer<E> {
+        let mut own = Buffer::zeros(self.plan.n_rows() * self.n_units());
+        if let Some(state) = state {
+            let units = self.geometry.units(&self.panels);
+            self.plan.gather_state(self.geometry, state, &units, &mut own, self.n_units());
+        }
+        own
+    }
+
+    /// The h before each token of a chunk, `[tokens, h stride]`, all units.
+    fn gather_h_before(&self, chunk: Chunk, work: &mut Workspace<E>) {
+        let (geometry, plan) = (self.geometry, self.plan);
+        for step in chunk.start..chunk.end {
+            for rank in 0..plan.active[step] {
+                let token = plan.offset[step] - chunk.first_token + rank;
+                let to = &mut work.h_before[token * work.h_stride..][..geometry.hidden];
+                if step > 0 {
+                    let place = plan.place(geometry, rank, step - 1);
+                    let from = self.outputs.range(place, &(0..geometry.hidden));
+                    to.copy_from_slice(&self.outputs.numbers[from]);
+                } else if let Some(state) = self.initial[0] {
+                    let from = plan.rows[rank] * geometry.hidden;
+                    to.copy_from_slice(&state[from..][..geometry.hidden]);
+                } else {
+                    to.fill(E::default());
+                }
+            }
+        }
+    }
+
+    /// The gradients of one step's gates and of the c before it.
     #[inline(always)]
-    fn step<V: Vector<Elem = E>>(
+    fn d_gates<V: Vector<Elem = E>>(
         &self,
         isa: Isa<V>,
         chunk: Chunk,
         step: usize,
-        work: &mut Workspace<E>,
-        running: &mut RunningGradient<E>,
+        work: &Workspace<E>,
+        share: &mut BackwardShare<E>,
     ) {
         let (geometry, plan) = (self.geometry, self.plan);
-        let (width, units, padded) =
-            (geometry.panel_width(), geometry.panel_units(), geometry.padded_hidden());
-        let n_rows = plan.active[step];
-        let token = plan.offset[step];
+        let (width, units) = (geometry.panel_width(), geometry.panel_units());
+        let (n_units, n_rows, token) = (self.n_units(), plan.active[step], plan.offset[step]);
         let local = token - chunk.first_token;
-        for rank in 0..n_rows {
-            let row = plan.rows[rank];
-            let from = (row * geometry.steps + plan.time(rank, step)) * geometry.hidden;
-            let dh = &mut running.dh[rank * padded..][..geometry.hidden];
-            for (dh, d_output) in dh.iter_mut().zip(&self.d_outputs[from..]) {
-                *dh += *d_output;
+        if let Some(d_outputs) = self.d_outputs {
+            let own = geometry.units(&self.panels);
+            for rank in 0..n_rows {
+                let from = d_outputs.range(plan.place(geometry, rank, step), &own);
+                let dh = &mut share.dh[rank * n_units..][..own.len()];
+                for (dh, d_output) in dh.iter_mut().zip(&d_outputs.numbers[from]) {
+                    *dh += *d_output;
+                }
             }
         }
-        let chunk_gates = &self.saved.gates[chunk.first_token * geometry.padded_gates()..]
-            [..chunk.n_tokens * geometry.padded_gates()];
-        let (c_before, extra): (&[E], &[E]) = if geometry.cell == Cell::Lstm && step > 0 {
-            (&self.saved.extra[plan.offset[step - 1] * padded..], &self.saved.extra)
-        } else {
-            (&running.initial_c, &self.saved.extra)
+        let gates = self.saved.gates(chunk, self.panels.len() * width);
+        let extra = &self.saved.extra;
+        let c_before: &[E] = match geometry.cell {
+            Cell::Lstm if step > 0 => &extra[plan.offset[step - 1] * n_units..],
+            Cell::Lstm => &work.initial_c,
+            _ => &[],
         };
-        for panel in 0..geometry.n_panels {
-            let first_gate = (panel * chunk.n_tokens + local) * width;
+        for (index, panel) in self.panels.clone().enumerate() {
             for rank in 0..n_rows {
-                let unit = rank * padded + panel * units;
-                let gate = first_gate + rank * width;
-                let of_units = |slice: &'_ [E], at: usize| -> std::ops::Range<usize> {
-                    if slice.is_empty() { 0..0 } else { at..at + units }
+                let gate = (index * chunk.n_tokens + local + rank) * width;
+                let shared_gate = (panel * chunk.n_tokens + local + rank) * width;
+                let own = rank * n_units + index * units;
+                let h_before = (local + rank) * work.h_stride + panel * units;
+                let shared_gate = shared_gate..shared_gate + width;
+                // SAFETY: these panels are this thread's until the barrier, and their places
+                // differ from step to step.
+                let (d_input, d_recurrent) = unsafe {
+                    let d_recurrent = self.d_recurrent.map(|d| d.write(shared_gate.clone()));
+                    (self.d_input.write(shared_gate), d_recurrent)
                 };
                 let row = BackwardRow {
-                    gates: &chunk_gates[gate..][..width],
-                    h_before: &work.h_before[(local + rank) * work.h_stride + panel * units..]
-                        [..units],
-                    extra: &extra[of_units(extra, token * padded + unit)],
-                    c_before: &c_before[of_units(c_before, unit)],
-                    dh: &running.dh[unit..][..units],
-                    dc: &mut running.dc[unit..][..units],
-                    dh_direct: &mut running.next_dh[unit..][..units],
-                    d_input: &mut work.d_input[gate..][..width],
-                    d_recurrent: if work.apart {
-                        &mut work.d_recurrent[gate..][..width]
+                    gates: &gates[gate..][..width],
+                    h_before: &work.h_before[h_before..][..units],
+                    extra: if extra.is_empty() {
+                        &[]
                     } else {
-                        &mut []
+                        &extra[token * n_units + own..][..units]
                     },
+                    c_before: if c_before.is_empty() { &[] } else { &c_before[own..][..units] },
+                    dh: &mut share.dh[own..][..units],
+                    dc: &mut share.dc[own..][..units],
+                    d_input,
+                    d_recurrent: d_recurrent.unwrap_or_default(),
                 };
                 units::backward(isa, geometry.cell, row, geometry.vectors_per_gate);
             }
         }
-        // The GRU's direct part is there already; the others have none.
-        if geometry.cell != Cell::Gru {
-            running.next_dh[..n_rows * padded].fill(E::default());
-        }
-        let d_recurrent = if work.apart { &work.d_recurrent } else { &work.d_input };
+    }
+
+    /// `dh += d_gates · W_hh` for one step's rows and this thread's units.
+    #[inline(always)]
+    fn dh<V: Vector<Elem = E>>(&self, isa: Isa<V>, chunk: Chunk, step: usize, dh: &mut [E]) {
+        let (geometry, plan) = (self.geometry, self.plan);
+        let width = geometry.panel_width();
+        let n_rows = plan.active[step];
+        let local = plan.offset[step] - chunk.first_token;
         for panel in 0..geometry.n_panels {
-            let first_gate = (panel * chunk.n_tokens + local) * width;
+            let first = (panel * chunk.n_tokens + local) * width;
+            // SAFETY: the barrier is passed, and nobody writes to this step's places any more.
+            let d_gates = unsafe {
+                self.d_recurrent.unwrap_or(self.d_input).read(first..first + n_rows * width)
+            };
             for (column, block) in self.weights.recurrent.blocks(panel * width, width) {
                 isa.call(PanelProduct {
-                    c: &mut running.next_dh[column..],
-                    c_stride: padded,
-                    a: Left {
-                        data: &d_recurrent[first_gate..][..n_rows * width],
-                        row_stride: width,
-                        depth_stride: 1,
-                    },
+                    c: &mut dh[column..],
+                    c_stride: self.n_units(),
+                    a: Left { data: d_gates, row_stride: width, depth_stride: 1 },
                     n_rows,
                     panel: block,
                     depth: width,
                 });
             }
         }
-        running.advance(n_rows, padded);
     }
 
-    /// The h before each token of a chunk, `[tokens, h stride]`.
-    fn gather_h_before(&self, chunk: Chunk, work: &mut Workspace<E>) {
-        let (geometry, plan) = (self.geometry, self.plan);
-        for step in chunk.start..chunk.end {
-            for rank in 0..plan.active[step] {
-                let row = plan.rows[rank];
-                let from = if step == 0 {
-                    &self.state[row * geometry.hidden..]
-                } else {
-                    let time = plan.time(rank, step - 1);
-                    &self.outputs[(row * geometry.steps + time) * geometry.hidden..]
-                };
-                let token = plan.offset[step] - chunk.first_token + rank;
-                work.h_before[token * work.h_stride..][..geometry.hidden]
-                    .copy_from_slice(&from[..geometry.hidden]);
+    /// `dW_ih += xᵀ · d_gates`, `dW_hh += hᵀ · d_gates` and the bias sums, over one chunk.
+    #[inline(always)]
+    fn add_weight_gradients<V: Vector<Elem = E>>(
+        &self,
+        isa: Isa<V>,
+        chunk: Chunk,
+        work: &Workspace<E>,
+        share: &mut BackwardShare<E>,
+    ) {
+        let geometry = self.geometry;
+        let width = geometry.panel_width();
+        let of_chunk = |shared: Shared<'a, E>, panel: usize| -> &'a [E] {
+            let len = chunk.n_tokens * width;
+            // SAFETY: only this thread writes to its panels, and that is done for this chunk.
+            unsafe { shared.read(panel * len..(panel + 1) * len) }
+        };
+        for (index, panel) in self.panels.clone().enumerate() {
+            let d_input = of_chunk(self.d_input, panel);
+            let d_recurrent = self.d_recurrent.map_or(d_input, |d| of_chunk(d, panel));
+            isa.call(PanelProduct {
+                c: &mut share.input[index * geometry.input * width..][..geometry.input * width],
+                c_stride: width,
+                a: Left { data: &work.x, row_stride: 1, depth_stride: geometry.input_stride() },
+                n_rows: geometry.input,
+                panel: d_input,
+                depth: chunk.n_tokens,
+            });
+            isa.call(PanelProduct {
+                c: &mut share.recurrent[index * geometry.hidden * width..]
+                    [..geometry.hidden * width],
+                c_stride: width,
+                a: Left { data: &work.h_before, row_stride: 1, depth_stride: work.h_stride },
+                n_rows: geometry.hidden,
+                panel: d_recurrent,
+                depth: chunk.n_tokens,
+            });
+            add_rows(isa, d_input, &mut share.input_bias[index * width..][..width]);
+            if self.d_recurrent.is_some() {
+                add_rows(isa, d_recurrent, &mut share.recurrent_bias[index * width..][..width]);
             }
         }
     }
 
-    fn scatter_dx(&mut self, chunk: Chunk, work: &Workspace<E>) {
-        let (geometry, plan) = (self.geometry, self.plan);
-        for step in chunk.start..chunk.end {
-            for rank in 0..plan.active[step] {
-                let token = plan.offset[step] - chunk.first_token + rank;
-                let at = plan.time(rank, step) * geometry.input;
-                self.dx[rank][at..][..geometry.input]
-                    .copy_from_slice(&work.dx[token * work.dx_stride..][..geometry.input]);
+    /// `dx = d_gates · W_ih` for all tokens of a chunk and this thread's columns.
+    #[inline(always)]
+    fn input_gradient<V: Vector<Elem = E>>(&self, isa: Isa<V>, chunk: Chunk, dx: &mut [E]) {
+        let (Some(weights), Some(to)) = (&self.weights.input, self.dx) else { return };
+        let geometry = self.geometry;
+        let width = geometry.panel_width();
+        let stride = spread_stride(weights.padded_columns());
+        dx[..chunk.n_tokens * stride].fill(E::default());
+        for panel in 0..geometry.n_panels {
+            let len = chunk.n_tokens * width;
+            // SAFETY: all threads are past the barrier of the chunk's last step, and nobody
+            // writes before the barrier at the chunk's end.
+            let d_input = unsafe { self.d_input.read(panel * len..(panel + 1) * len) };
+            for (column, block) in weights.blocks(panel * width, width) {
+                isa.call(PanelProduct {
+                    c: &mut dx[column..],
+                    c_stride: stride,
+                    a: Left { data: d_input, row_stride: width, depth_stride: 1 },
+                    n_rows: chunk.n_tokens,
+                    panel: block,
+                    depth: width,
+                });
             }
         }
-    }
-}
-
-/// `dW_ih += xᵀ · d_gates`, `dW_hh += hᵀ · d_gates` and the bias sums, over one chunk.
-#[inline(always)]
-fn add_weight_gradients<V: Vector>(
-    isa: Isa<V>,
-    geometry: &Geometry,
-    chunk: Chunk,
-    work: &Workspace<V::Elem>,
-    sums: &mut BackwardRows<V::Elem>,
-) {
-    let width = geometry.panel_width();
-    let d_recurrent = if work.apart { &work.d_recurrent } else { &work.d_input };
-    for panel in 0..geometry.n_panels {
-        let tokens = panel * chunk.n_tokens * width..(panel + 1) * chunk.n_tokens * width;
-        isa.call(PanelProduct {
-            c: &mut sums.input[panel * geometry.input * width..][..geometry.input * width],
-            c_stride: width,
-            a: Left { data: &work.x, row_stride: 1, depth_stride: geometry.input_stride() },
-            n_rows: geometry.input,
-            panel: &work.d_input[tokens.clone()],
-            depth: chunk.n_tokens,
-        });
-        isa.call(PanelProduct {
-            c: &mut sums.recurrent[panel * geometry.hidden * width..][..geometry.hidden * width],
-            c_stride: width,
-            a: Left { data: &work.h_before, row_stride: 1, depth_stride: work.h_stride },
-            n_rows: geometry.hidden,
-            panel: &d_recurrent[tokens.clone()],
-            depth: chunk.n_tokens,
-        });
-        add_rows(
-            isa,
-            &work.d_input[tokens.clone()],
-            &mut sums.input_bias[panel * width..][..width],
-        );
-        if work.apart {
-            add_rows(
-                isa,
-                &work.d_recurrent[tokens],
-                &mut sums.recurrent_bias[panel * width..][..width],
-            );
-        }
+        let columns = (weights.columns().start, weights.columns().len());
+        // SAFETY: no other thread has these rows and these columns.
+        unsafe { to.scatter(geometry, (self.plan, chunk), columns, dx, stride) };
     }
 }
 
@@ -275,33 +321,6 @@ fn add_rows<V: Vector>(isa: Isa<V>, rows: &[V::Elem], sum: &mut [V::Elem]) {
     }
 }
 
-/// `dx = d_gates · W_ih` for all tokens of a chunk.
-#[inline(always)]
-fn input_gradient<V: Vector>(
-    isa: Isa<V>,
-    geometry: &Geometry,
-    weights: &ColumnPanels<V::Elem>,
-    chunk: Chunk,
-    work: &mut Workspace<V::Elem>,
-) {
-    let width = geometry.panel_width();
-    let stride = work.dx_stride;
-    work.dx[..chunk.n_tokens * stride].fill(V::Elem::default());
-    for panel in 0..geometry.n_panels {
-        let tokens = &work.d_input[panel * chunk.n_tokens * width..][..chunk.n_tokens * width];
-        for (column, block) in weights.blocks(panel * width, width) {
-            isa.call(PanelProduct {
-                c: &mut work.dx[column..],
-                c_stride: stride,
-                a: Left { data: tokens, row_stride: width, depth_stride: 1 },
-                n_rows: chunk.n_tokens,
-                panel: block,
-                depth: width,
-            });
-        }
-    }
-}
-
 /// One chunk's intermediate results.
 struct Workspace<E> {
     /// `[tokens, input stride]`
@@ -309,71 +328,26 @@ struct Workspace<E> {
     /// `[tokens, h stride]`
     h_before: Buffer<E>,
     h_stride: usize,
-    /// `[panel][tokens, panel width]`
-    d_input: Buffer<E>,
-    /// The same for the recurrent side where it differs (GRU), else empty.
-    d_recurrent: Buffer<E>,
-    /// Whether the gradients of the two sides differ.
-    apart: bool,
     /// `[tokens, dx stride]`
     dx: Buffer<E>,
-    dx_stride: usize,
-}
-
-impl<E: Number> Workspace<E> {
-    fn new(geometry: &Geometry, chunk_tokens: usize) -> Self {
-        let apart = geometry.cell == Cell::Gru;
-        let h_stride = spread_stride(geometry.padded_hidden());
-        let dx_stride = spread_stride(geometry.input);
-        let n_gates = chunk_tokens * geometry.padded_gates();
-        Self {
-            x: Buffer::zeros(chunk_tokens * geometry.input_stride()),
-            h_before: Buffer::zeros(chunk_tokens * h_stride),
-            h_stride,
-            d_input: Buffer::zeros(n_gates),
-            d_recurrent: Buffer::zeros(if apart { n_gates } else { 0 }),
-            apart,
-            dx: Buffer::zeros(chunk_tokens * dx_stride),
-            dx_stride,
-        }
-    }
-}
-
-/// The gradient that goes from step to step, `[ranks, padded H]` each.
-///
-/// It starts with the gradient of the final state. Going backward, a row takes part from its last
-/// step on; until then its gradient waits in place.
-struct RunningGradient<E> {
-    dh: Buffer<E>,
-    next_dh: Buffer<E>,
-    dc: Buffer<E>,
-    /// LSTM: the initial c; else empty.
+    /// LSTM: the initial c of this thread's rows and units; else empty.
     initial_c: Buffer<E>,
 }
 
-impl<E: Number> RunningGradient<E> {
-    fn start(geometry: &Geometry, plan: &Plan, d_final_state: &[E], state: &[E]) -> Self {
-        let len = plan.n_rows() * geometry.padded_hidden();
-        let has_c = geometry.cell.n_states() == 2;
-        let mut dh = Buffer::zeros(len);
-        gather_state(geometry, plan, d_final_state, 0, &mut dh);
-        let mut dc = Buffer::zeros(len);
-        let mut initial_c = Buffer::zeros(if has_c { len } else { 0 });
-        if has_c {
-            gather_state(geometry, plan, d_final_state, 1, &mut dc);
-            gather_state(geometry, plan, state, 1, &mut initial_c);
+impl<E: Number> Workspace<E> {
+    fn new(job: &BackwardJob<'_, E>, chunk_tokens: usize) -> Self {
+        let geometry = job.geometry;
+        let h_stride = spread_stride(geometry.padded_hidden());
+        let dx_stride =
+            job.weights.input.as_ref().map_or(0, |blocks| spread_stride(blocks.padded_columns()));
+        let is_lstm = geometry.cell == Cell::Lstm;
+        Self {
+            x: Buffer::scratch(chunk_tokens * geometry.input_stride()),
+            // Zeros, because filled-up units are read as well, and zero times a NaN is a NaN.
+            h_before: Buffer::zeros(chunk_tokens * h_stride),
+            h_stride,
+            dx: Buffer::scratch(chunk_tokens * dx_stride),
+            initial_c: if is_lstm { job.gather_state(job.initial[1]) } else { Buffer::zeros(0) },
         }
-        Self { dh, next_dh: Buffer::zeros(len), dc, initial_c }
-    }
-
-    /// Makes the rows' new dh the current one and leaves the waiting rows as they are.
-    fn advance(&mut self, n_rows: usize, padded: usize) {
-        let rows = ..n_rows * padded;
-        self.dh[rows].copy_from_slice(&self.next_dh[rows]);
-    }
-
-    /// The gradient of the initial state, `[states, ranks, H]`.
-    fn finish(self, geometry: &Geometry, plan: &Plan) -> Vec<E> {
-        pack_states(geometry, plan, [&self.dh, &self.dc])
     }
 }

@@ -6,6 +6,8 @@
 //! each, one vector per gate: `[units 0..L of gate 0][units 0..L of gate 1]...`, then the next
 //! vector of units. The last panel is filled up with units whose weights are zero.
 
+use std::ops::Range;
+
 use crate::cell::Cell;
 
 /// Vectors in the widest panel that the matrix product knows.
@@ -57,6 +59,12 @@ impl Geometry {
     /// Gate numbers of all panels: G·H rounded up.
     pub(crate) fn padded_gates(&self) -> usize {
         self.n_panels * self.panel_width()
+    }
+
+    /// The hidden units of some panels, without those that only fill the last panel up.
+    pub(crate) fn units(&self, panels: &Range<usize>) -> Range<usize> {
+        let unit = |panel| self.hidden.min(panel * self.panel_units());
+        unit(panels.start)..unit(panels.end)
     }
 
     /// Distance between rows of a gathered input.

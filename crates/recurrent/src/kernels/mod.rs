@@ -1,32 +1,41 @@
-//! Fused CPU kernels: one layer in one direction over a whole batch, forward and backward.
+//! Fused CPU kernels: all layers and directions over a whole batch, forward and backward.
 //!
 //! What makes them fast:
 //! - the input product of many steps is one matrix product, not one per step;
 //! - weights are packed once per pass into panels that a register tile walks through in order;
 //! - a panel holds all gates of the same hidden units, so the non-linearities run on numbers that
 //!   the product has just left in the first-level cache;
-//! - each thread owns rows of the batch and runs all steps alone, without a barrier;
+//! - each thread owns rows of the batch and runs all steps alone, without a barrier; with few rows,
+//!   threads divide the hidden units instead, so that each reads only its part of the weights, and
+//!   meet after each step;
 //! - steps are taken in chunks, so that the gates of a chunk never leave the second-level cache
 //!   between the input product, the recurrence and (backward) the weight gradients;
-//! - rows are ordered by length inside a thread: padding costs nothing.
+//! - rows are ordered by length inside a thread: padding costs nothing;
+//! - memory is handed from pass to pass, so that the system need not find it page by page.
 //!
 //! The plain form of the same computation is `layer::reference`; tests compare the two.
 
 mod backward;
 mod buffer;
+mod crew;
 mod forward;
 mod gemm;
 mod geometry;
+mod input;
 mod isa;
 mod pack;
 mod pass;
 mod plan;
 mod portable;
+mod shared;
+mod stacked;
 mod units;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use crew::set_num_threads;
 pub(crate) use isa::Element;
 pub use isa::InstructionSet;
-pub(crate) use pass::{Pass, Problem, Saved};
+pub(crate) use pack::Weights;
+pub(crate) use stacked::{BackwardTensors, LayerDropout, PackedWeights, Problem, Saved};

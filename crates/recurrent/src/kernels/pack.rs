@@ -1,46 +1,106 @@
 //! Weights in the order in which the matrix products walk through them, and gradients back.
 
-use super::buffer::Buffer;
-use super::geometry::{Geometry, MAX_VECTORS};
-use super::vector::Number;
+use std::ops::Range;
 
-/// The flat parameter of one layer and direction, as autograd hands it over:
-/// `W_ih [G·H, I]`, `W_hh [G·H, H]`, and where there are biases `b_ih [G·H]`, `b_hh [G·H]`.
-pub(crate) struct FlatWeights<'a, E> {
+use super::buffer::Buffer;
+use super::crew::Crew;
+use super::geometry::{Geometry, MAX_VECTORS};
+use super::shared::Shared;
+use super::vector::Number;
+use crate::cell::Cell;
+
+/// The weights of one layer and direction: `W_ih [G·H, I]`, `W_hh [G·H, H]`, and where there are
+/// biases `b_ih [G·H]`, `b_hh [G·H]`; contiguous.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a, E> {
     pub(crate) input: &'a [E],
     pub(crate) recurrent: &'a [E],
     pub(crate) biases: Option<(&'a [E], &'a [E])>,
 }
 
-impl<'a, E> FlatWeights<'a, E> {
-    pub(crate) fn split(flat: &'a [E], geometry: &Geometry) -> Self {
-        let rows = geometry.cell.n_gates() * geometry.hidden;
-        let (input, rest) = flat.split_at(rows * geometry.input);
-        let (recurrent, rest) = rest.split_at(rows * geometry.hidden);
-        let biases = (!rest.is_empty()).then(|| rest.split_at(rows));
-        Self { input, recurrent, biases }
+/// Packed weights of the forward pass, shared by all threads.
+pub(crate) struct ForwardWeights<E> {
+    /// `[panel][I][panel width]`
+    input: Buffer<E>,
+    /// `[panel][H][panel width]`
+    recurrent: Buffer<E>,
+    /// `[panel][panel width]`
+    input_bias: Buffer<E>,
+    /// `[panel][panel width]`
+    recurrent_bias: Buffer<E>,
+}
+
+impl<E: Number> ForwardWeights<E> {
+    pub(crate) fn pack(weights: &Weights<'_, E>, geometry: &Geometry, crew: &Crew) -> Self {
+        // The GRU's reset gate acts on its recurrent side, bias included, so there the two biases
+        // must stay apart; elsewhere they only ever appear as a sum.
+        let (input_biases, recurrent_biases): (Vec<&[E]>, Vec<&[E]>) = match weights.biases {
+            None => (vec![], vec![]),
+            Some((input, recurrent)) if geometry.cell == Cell::Gru => {
+                (vec![input], vec![recurrent])
+            }
+            Some((input, recurrent)) => (vec![input, recurrent], vec![]),
+        };
+        Self {
+            input: gate_panels(weights.input, geometry.input, geometry, crew),
+            recurrent: gate_panels(weights.recurrent, geometry.hidden, geometry, crew),
+            input_bias: gate_bias(&input_biases, geometry),
+            recurrent_bias: gate_bias(&recurrent_biases, geometry),
+        }
+    }
+
+    /// One panel; `len` is that of a panel.
+    #[inline(always)]
+    pub(crate) fn input(&self, panel: usize, len: usize) -> &[E] {
+        &self.input[panel * len..][..len]
+    }
+
+    #[inline(always)]
+    pub(crate) fn recurrent(&self, panel: usize, len: usize) -> &[E] {
+        &self.recurrent[panel * len..][..len]
+    }
+
+    #[inline(always)]
+    pub(crate) fn input_bias(&self, panel: usize, width: usize) -> &[E] {
+        &self.input_bias[panel * width..][..width]
+    }
+
+    #[inline(always)]
+    pub(crate) fn recurrent_bias(&self, panel: usize, width: usize) -> &[E] {
+        &self.recurrent_bias[panel * width..][..width]
     }
 }
 
-/// For each panel of gates: `[depth][panel_width]`, the product's right side in `x · Wᵀ`.
-pub(crate) fn gate_panels<E: Number>(weight: &[E], depth: usize, geometry: &Geometry) -> Buffer<E> {
+/// For each panel of gates: `[depth][panel width]`, the product's right side in `x · Wᵀ`.
+fn gate_panels<E: Number>(
+    weight: &[E],
+    depth: usize,
+    geometry: &Geometry,
+    crew: &Crew,
+) -> Buffer<E> {
     let width = geometry.panel_width();
-    let mut packed = Buffer::zeros(geometry.n_panels * depth * width);
-    for panel in 0..geometry.n_panels {
-        let to = &mut packed[panel * depth * width..][..depth * width];
+    let mut packed = Buffer::scratch(geometry.n_panels * depth * width);
+    let shared = Shared::new(&mut packed);
+    crew.for_each(geometry.n_panels, |panel| {
+        // SAFETY: each panel is packed once.
+        let to = unsafe { shared.write(panel * depth * width..(panel + 1) * depth * width) };
         for column in 0..width {
-            let Some(row) = geometry.weight_row(panel, column) else { continue };
-            let from = &weight[row * depth..][..depth];
-            for (k, value) in from.iter().enumerate() {
-                to[k * width + column] = *value;
+            match geometry.weight_row(panel, column) {
+                Some(row) => {
+                    let from = &weight[row * depth..][..depth];
+                    for (to, from) in to[column..].iter_mut().step_by(width).zip(from) {
+                        *to = *from;
+                    }
+                }
+                None => to[column..].iter_mut().step_by(width).for_each(|to| *to = E::default()),
             }
         }
-    }
+    });
     packed
 }
 
 /// A bias in the order of the gate panels, zeros where there is none.
-pub(crate) fn gate_bias<E: Number>(biases: &[&[E]], geometry: &Geometry) -> Buffer<E> {
+fn gate_bias<E: Number>(biases: &[&[E]], geometry: &Geometry) -> Buffer<E> {
     let width = geometry.panel_width();
     let mut packed = Buffer::zeros(geometry.padded_gates());
     for panel in 0..geometry.n_panels {
@@ -55,66 +115,123 @@ pub(crate) fn gate_bias<E: Number>(biases: &[&[E]], geometry: &Geometry) -> Buff
     packed
 }
 
-/// A weight `[G·H, N]` for the products `d_gates · W` of the backward pass: panels of up to four
-/// vectors of its N columns, each `[padded gates][vectors]` with gates in panel order.
-pub(crate) struct ColumnPanels<E> {
+/// Some columns of a weight `[G·H, N]` for the products `d_gates · W` of the backward pass: blocks
+/// of up to four vectors of columns, each `[padded gates][vectors]` with gates in panel order.
+pub(crate) struct ColumnBlocks<E> {
     packed: Buffer<E>,
     depth: usize,
-    n_vectors: usize,
     lanes: usize,
+    columns: Range<usize>,
 }
 
-impl<E: Number> ColumnPanels<E> {
-    pub(crate) fn new(weight: &[E], n_columns: usize, geometry: &Geometry) -> Self {
+impl<E: Number> ColumnBlocks<E> {
+    /// Packs `columns` of the `n_columns` that the weight has.
+    pub(crate) fn pack(
+        weight: &[E],
+        n_columns: usize,
+        columns: Range<usize>,
+        geometry: &Geometry,
+        crew: &Crew,
+    ) -> Self {
         let lanes = geometry.lanes;
         let depth = geometry.padded_gates();
-        let n_vectors = n_columns.div_ceil(lanes);
-        let mut packed = Buffer::zeros(depth * n_vectors * lanes);
-        for first in (0..n_vectors).step_by(MAX_VECTORS) {
+        let n_vectors = columns.len().div_ceil(lanes);
+        let mut packed = Buffer::scratch(depth * n_vectors * lanes);
+        let shared = Shared::new(&mut packed);
+        crew.for_each(n_vectors.div_ceil(MAX_VECTORS), |block| {
+            let first = block * MAX_VECTORS;
             let width = MAX_VECTORS.min(n_vectors - first) * lanes;
-            let to = &mut packed[first * lanes * depth..][..depth * width];
-            let columns = (first * lanes)..n_columns.min(first * lanes + width);
+            let start = first * lanes * depth;
+            // SAFETY: each block is packed once.
+            let to = unsafe { shared.write(start..start + depth * width) };
+            let from_column = columns.start + first * lanes;
+            let n_real = width.min(columns.end - from_column);
             for panel in 0..geometry.n_panels {
                 for column in 0..geometry.panel_width() {
-                    let Some(row) = geometry.weight_row(panel, column) else { continue };
                     let k = panel * geometry.panel_width() + column;
-                    let from = &weight[row * n_columns..][columns.clone()];
-                    to[k * width..][..from.len()].copy_from_slice(from);
+                    let to = &mut to[k * width..][..width];
+                    match geometry.weight_row(panel, column) {
+                        Some(row) => {
+                            let from = &weight[row * n_columns + from_column..][..n_real];
+                            to[..n_real].copy_from_slice(from);
+                            to[n_real..].fill(E::default());
+                        }
+                        None => to.fill(E::default()),
+                    }
                 }
             }
-        }
-        Self { packed, depth, n_vectors, lanes }
+        });
+        Self { packed, depth, lanes, columns }
     }
 
-    /// Each panel's first column, with the panel's `depth` rows `[first_row .. first_row + depth]`.
+    /// Vectors that hold the columns.
+    fn n_vectors(&self) -> usize {
+        self.columns.len().div_ceil(self.lanes)
+    }
+
+    /// Numbers in one row of all blocks: the columns, filled up.
+    pub(crate) fn padded_columns(&self) -> usize {
+        self.n_vectors() * self.lanes
+    }
+
+    pub(crate) fn columns(&self) -> &Range<usize> {
+        &self.columns
+    }
+
+    /// Each block's first column, counted from the first packed one, with the block's `depth` rows
+    /// `[first_row .. first_row + depth]`.
     pub(crate) fn blocks(
         &self,
         first_row: usize,
         depth: usize,
     ) -> impl Iterator<Item = (usize, &[E])> {
-        (0..self.n_vectors).step_by(MAX_VECTORS).map(move |first| {
-            let width = MAX_VECTORS.min(self.n_vectors - first) * self.lanes;
-            let panel = &self.packed[first * self.lanes * self.depth..][..self.depth * width];
-            (first * self.lanes, &panel[first_row * width..][..depth * width])
+        (0..self.n_vectors()).step_by(MAX_VECTORS).map(move |first| {
+            let width = MAX_VECTORS.min(self.n_vectors() - first) * self.lanes;
+            let block = &self.packed[first * self.lanes * self.depth..][..self.depth * width];
+            (first * self.lanes, &block[first_row * width..][..depth * width])
         })
     }
 }
 
-/// Writes a gradient from gate panels `[panel][depth][panel_width]` back as `[G·H, depth]`.
+/// Adds up gradients in gate panels, `[panel][depth][panel width]` of the panels `panels` each, in
+/// the shares' order, and writes the sum as rows of `[G·H, depth]`.
 pub(crate) fn unpack_gate_panels<E: Number>(
-    packed: &[E],
+    shares: &mut [(Range<usize>, Buffer<E>)],
     depth: usize,
     geometry: &Geometry,
-    to: &mut [E],
-) {
+    crew: &Crew,
+) -> Vec<E> {
     let width = geometry.panel_width();
-    for panel in 0..geometry.n_panels {
-        let from = &packed[panel * depth * width..][..depth * width];
-        for column in 0..width {
-            let Some(row) = geometry.weight_row(panel, column) else { continue };
-            for (k, value) in to[row * depth..][..depth].iter_mut().enumerate() {
-                *value = from[k * width + column];
+    let mut rows = vec![E::default(); geometry.cell.n_gates() * geometry.hidden * depth];
+    let to = Shared::new(&mut rows);
+    let shares: Vec<(Range<usize>, Shared<'_, E>)> = shares
+        .iter_mut()
+        .map(|(panels, share)| (panels.clone(), Shared::new(&mut share[..])))
+        .collect();
+    crew.for_each(geometry.n_panels, |panel| {
+        let len = depth * width;
+        let mut sum: Option<&mut [E]> = None;
+        for (panels, share) in &shares {
+            if !panels.contains(&panel) {
+                continue;
+            }
+            let start = (panel - panels.start) * len;
+            // SAFETY: this is the one call for this panel.
+            let share = unsafe { share.write(start..start + len) };
+            match &mut sum {
+                None => sum = Some(share),
+                Some(sum) => sum.iter_mut().zip(&*share).for_each(|(sum, share)| *sum += *share),
             }
         }
-    }
+        let Some(sum) = sum else { return };
+        for column in 0..width {
+            let Some(row) = geometry.weight_row(panel, column) else { continue };
+            // SAFETY: each row of the weight belongs to one column of one panel.
+            let to = unsafe { to.write(row * depth..(row + 1) * depth) };
+            for (to, from) in to.iter_mut().zip(sum[column..].iter().step_by(width)) {
+                *to = *from;
+            }
+        }
+    });
+    rows
 }

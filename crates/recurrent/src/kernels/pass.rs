@@ -1,211 +1,284 @@
-//! One layer in one direction: splits the work over threads and puts the results together.
+//! One layer in one direction: divides a pass among threads and puts the results together.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
-use super::backward::{BackwardJob, BackwardRows, BackwardWeights};
-use super::forward::{ForwardJob, ForwardWeights, SavedRows};
+use super::backward::{BackwardJob, BackwardShare, BackwardWeights};
+use super::buffer::Buffer;
+use super::crew::{Barrier, Crew, share};
+use super::forward::{Columns, ForwardJob, Saved};
 use super::geometry::Geometry;
+use super::input::{Input, InputGradient};
 use super::isa::{Element, InstructionSet};
-use super::pack::{FlatWeights, unpack_gate_panels};
+use super::pack::{ColumnBlocks, ForwardWeights, Weights, unpack_gate_panels};
 use super::plan::Plan;
+use super::shared::Shared;
 use crate::cell::Cell;
 
 /// Multiply-adds below which a second thread costs more than it brings.
 const WORK_PER_THREAD: usize = 200_000;
 
-/// One pass to run: what the layer is, its sizes, and the CPU's instruction set.
-#[derive(Debug, Clone)]
-pub(crate) struct Problem {
-    pub(crate) cell: Cell,
-    /// B, T, I.
-    pub(crate) input: (usize, usize, usize),
-    /// H.
-    pub(crate) hidden: usize,
-    /// Real steps of each row, at most T.
-    pub(crate) lengths: Vec<usize>,
-    pub(crate) reverse: bool,
-    pub(crate) instructions: InstructionSet,
-}
+/// Rows for each thread below which threads divide the hidden units instead: fewer rows do not
+/// fill a register tile, and every thread would have to read all weights for them.
+const MIN_ROWS_PER_THREAD: usize = 12;
 
-/// A problem with its layout and its division over threads.
+/// A pass with its division among threads.
 pub(crate) struct Pass {
     geometry: Geometry,
-    plans: Vec<Plan>,
+    /// The rows of each team; a team's members divide the hidden units.
+    teams: Vec<Plan>,
+    /// The panels of each member of a team.
+    members: Vec<Range<usize>>,
     instructions: InstructionSet,
 }
 
-/// What a forward pass keeps for the backward pass.
-pub(crate) struct Saved<E> {
-    pass: Pass,
-    rows: Vec<SavedRows<E>>,
+/// What a forward pass keeps for the backward pass, by thread.
+pub(crate) struct SavedPass<E>(Vec<Saved<E>>);
+
+/// State tensors of one layer and direction in the cell's order, `[B, H]` each; zeros if absent.
+pub(crate) type States<'a, E> = [Option<&'a [E]>; 2];
+
+/// What a backward pass reads beside the saved.
+pub(crate) struct BackwardInput<'a, E> {
+    pub(crate) x: Input<'a, E>,
+    pub(crate) weights: Weights<'a, E>,
+    pub(crate) initial: States<'a, E>,
+    pub(crate) outputs: Columns<&'a [E]>,
+    pub(crate) d_outputs: Option<Columns<&'a [E]>>,
+    pub(crate) d_final: States<'a, E>,
+    pub(crate) dx: Option<InputGradient<'a, E>>,
 }
 
-/// Gradients of one pass, in the shapes of what they belong to.
-pub(crate) struct Gradients<E> {
-    /// `[B, T, I]`, if it was wanted.
-    pub(crate) x: Option<Vec<E>>,
-    /// Flat, in the order of [`FlatWeights`].
-    pub(crate) weights: Vec<E>,
-    /// `[states, B, H]`
-    pub(crate) state: Vec<E>,
+/// Gradients of one layer and direction, in the shapes of what they belong to.
+pub(crate) struct PassGradients<E> {
+    /// W_ih, W_hh and, where there are biases, b_ih and b_hh.
+    pub(crate) weights: Vec<Vec<E>>,
+    /// `[B, H]` for each state tensor.
+    pub(crate) initial: Vec<Vec<E>>,
 }
 
 impl Pass {
-    pub(crate) fn new<E: Element>(problem: &Problem) -> Self {
-        let lanes = E::lanes(problem.instructions);
-        let geometry = Geometry::new(problem.cell, problem.input, problem.hidden, lanes);
-        let n_threads = (geometry.work() / WORK_PER_THREAD).clamp(1, rayon::current_num_threads());
-        let plans = Plan::deal(&problem.lengths, problem.reverse, n_threads);
-        Self { geometry, plans, instructions: problem.instructions }
+    /// `lengths`: real steps of each row.
+    pub(crate) fn new(
+        geometry: Geometry,
+        lengths: &[usize],
+        reverse: bool,
+        instructions: InstructionSet,
+        crew: &Crew,
+    ) -> Self {
+        let n_threads = (geometry.work() / WORK_PER_THREAD).clamp(1, crew.n_members());
+        let by_units = geometry.batch < n_threads * MIN_ROWS_PER_THREAD;
+        let n_members = if by_units { n_threads.min(geometry.n_panels) } else { 1 };
+        let teams = Plan::deal(lengths, reverse, if n_members > 1 { 1 } else { n_threads });
+        let members =
+            (0..n_members).map(|member| share(geometry.n_panels, member, n_members)).collect();
+        Self { geometry, teams, members, instructions }
     }
 
-    /// Runs forward. `x [B, T, I]`, `weights` flat, `state [states, B, H]`.
-    ///
-    /// Returns outputs `[B, T, H]` (zero past a row's length) followed by final states
-    /// `[states, B, H]` in one vector and, if `save` is set, what the backward pass needs.
+    /// Threads that must work at the same time.
+    pub(crate) fn n_threads(&self) -> usize {
+        self.teams.len() * self.members.len()
+    }
+
+    fn barrier(&self) -> Barrier {
+        Barrier::new(self.members.len())
+    }
+
+    /// Runs forward: writes the outputs of every real step and the final states `[B, H]`.
+    #[allow(clippy::too_many_arguments)] // One for each tensor of the pass.
     pub(crate) fn forward<E: Element>(
-        self,
-        x: &[E],
-        weights: &[E],
-        state: &[E],
-        save: bool,
-    ) -> (Vec<E>, Option<Saved<E>>) {
-        let geometry = &self.geometry;
-        let n_outputs = geometry.batch * geometry.steps * geometry.hidden;
-        let n_state = geometry.cell.n_states() * geometry.batch * geometry.hidden;
-        let mut result = vec![E::default(); n_outputs + n_state];
-        let packed = ForwardWeights::pack(&FlatWeights::split(weights, geometry), geometry);
-        let (outputs, final_state) = result.split_at_mut(n_outputs);
-
-        let jobs = deal_rows(&self.plans, outputs, geometry.steps * geometry.hidden);
-        let rows: Vec<_> = self
-            .plans
-            .par_iter()
-            .zip(jobs)
-            .map(|(plan, outputs)| {
-                let job = ForwardJob { geometry, plan, weights: &packed, x, state, outputs, save };
-                E::dispatch(self.instructions, job)
-            })
-            .collect();
-
-        let mut saved = Vec::with_capacity(rows.len());
-        for (plan, rows) in self.plans.iter().zip(rows) {
-            scatter_state(geometry, plan, &rows.final_state, final_state);
-            saved.extend(rows.saved);
-        }
-        let saved = save.then_some(Saved { pass: self, rows: saved });
-        (result, saved)
-    }
-}
-
-impl<E: Element> Saved<E> {
-    /// Runs backward. `result` is what the forward pass returned and `d_result` its gradient;
-    /// the other arguments are the forward pass's own.
-    pub(crate) fn backward(
         &self,
-        x: &[E],
-        weights: &[E],
-        state: &[E],
-        result: &[E],
-        d_result: &[E],
-        wants_dx: bool,
-    ) -> Gradients<E> {
-        let geometry = &self.pass.geometry;
-        let n_outputs = geometry.batch * geometry.steps * geometry.hidden;
-        let row_len = geometry.steps * geometry.input;
-        let mut dx = vec![E::default(); if wants_dx { geometry.batch * row_len } else { 0 }];
-        let flat = FlatWeights::split(weights, geometry);
-        let packed = BackwardWeights::pack(&flat, geometry, wants_dx);
-        let (outputs, _) = result.split_at(n_outputs);
-        let (d_outputs, d_final_state) = d_result.split_at(n_outputs);
-
-        let jobs = deal_rows(&self.pass.plans, &mut dx, row_len);
-        let rows: Vec<BackwardRows<E>> = self
-            .pass
-            .plans
-            .par_iter()
-            .zip(&self.rows)
-            .zip(jobs)
-            .map(|((plan, saved), dx)| {
-                let job = BackwardJob {
-                    geometry,
-                    plan,
-                    weights: &packed,
-                    saved,
-                    x,
-                    state,
-                    outputs,
-                    d_outputs,
-                    d_final_state,
-                    dx,
-                };
-                E::dispatch(self.pass.instructions, job)
+        crew: &Crew,
+        x: Input<'_, E>,
+        weights: &ForwardWeights<E>,
+        initial: States<'_, E>,
+        outputs: Columns<Shared<'_, E>>,
+        final_states: &mut [&mut [E]],
+        save: bool,
+    ) -> Option<SavedPass<E>> {
+        let geometry = &self.geometry;
+        let padded = geometry.padded_hidden();
+        let all_units = 0..geometry.hidden;
+        let mut h: Vec<[Buffer<E>; 2]> = self
+            .teams
+            .iter()
+            .map(|plan| {
+                let len = plan.n_rows() * padded;
+                let mut h = [Buffer::zeros(len), Buffer::zeros(len)];
+                if let Some(initial) = initial[0] {
+                    plan.gather_state(geometry, initial, &all_units, &mut h[0], padded);
+                }
+                h
             })
             .collect();
+        let shared_h: Vec<[Shared<'_, E>; 2]> =
+            h.iter_mut().map(|h| h.each_mut().map(|h| Shared::new(h))).collect();
+        let barrier = self.barrier();
+        let shares = self.on_threads(crew, |thread| {
+            let (team, member) = self.place(thread);
+            let job = ForwardJob {
+                geometry,
+                plan: &self.teams[team],
+                panels: self.members[member].clone(),
+                barrier: &barrier,
+                weights,
+                x,
+                initial_c: initial[1],
+                h: shared_h[team],
+                outputs,
+                save,
+            };
+            E::dispatch(self.instructions, job)
+        });
 
-        let mut d_state = vec![E::default(); state.len()];
-        for (plan, rows) in self.pass.plans.iter().zip(&rows) {
-            scatter_state(geometry, plan, &rows.state, &mut d_state);
+        for (plan, h) in self.teams.iter().zip(&h) {
+            for (rank, (row, length)) in plan.rows.iter().zip(&plan.lengths).enumerate() {
+                let from = &h[length % 2][rank * padded..][..geometry.hidden];
+                final_states[0][row * geometry.hidden..][..geometry.hidden].copy_from_slice(from);
+            }
         }
-        let d_weights = flatten(geometry, rows, weights.len(), flat.biases.is_some());
-        Gradients { x: wants_dx.then_some(dx), weights: d_weights, state: d_state }
-    }
-}
-
-/// Adds the threads' shares in their fixed order, so that the sum does not depend on which thread
-/// ended first, and brings them into the flat parameter's order.
-fn flatten<E: Element>(
-    geometry: &Geometry,
-    rows: Vec<BackwardRows<E>>,
-    n_weights: usize,
-    has_biases: bool,
-) -> Vec<E> {
-    let mut flat = vec![E::default(); n_weights];
-    let mut shares = rows.into_iter();
-    let Some(mut total) = shares.next() else { return flat };
-    for share in shares {
-        total.input.add_assign(&share.input);
-        total.recurrent.add_assign(&share.recurrent);
-        total.input_bias.add_assign(&share.input_bias);
-        total.recurrent_bias.add_assign(&share.recurrent_bias);
-    }
-    let n_gate_rows = geometry.cell.n_gates() * geometry.hidden;
-    let (input, rest) = flat.split_at_mut(n_gate_rows * geometry.input);
-    let (recurrent, biases) = rest.split_at_mut(n_gate_rows * geometry.hidden);
-    unpack_gate_panels(&total.input, geometry.input, geometry, input);
-    unpack_gate_panels(&total.recurrent, geometry.hidden, geometry, recurrent);
-    if has_biases {
-        let (input_bias, recurrent_bias) = biases.split_at_mut(n_gate_rows);
-        let of_recurrent =
-            if total.recurrent_bias.is_empty() { &total.input_bias } else { &total.recurrent_bias };
-        unpack_gate_panels(&total.input_bias, 1, geometry, input_bias);
-        unpack_gate_panels(of_recurrent, 1, geometry, recurrent_bias);
-    }
-    flat
-}
-
-/// Hands each plan its own rows of a `[B, row_len]` tensor, by rank. An empty tensor deals none.
-fn deal_rows<'a, E>(plans: &[Plan], tensor: &'a mut [E], row_len: usize) -> Vec<Vec<&'a mut [E]>> {
-    let mut rows: Vec<Option<&mut [E]>> = if tensor.is_empty() {
-        Vec::new()
-    } else {
-        tensor.chunks_exact_mut(row_len).map(Some).collect()
-    };
-    plans
-        .iter()
-        .map(|plan| {
-            plan.rows.iter().filter_map(|&row| rows.get_mut(row).and_then(Option::take)).collect()
-        })
-        .collect()
-}
-
-/// Copies `[states, ranks, H]` of one plan to its places in `[states, B, H]`.
-fn scatter_state<E: Element>(geometry: &Geometry, plan: &Plan, from: &[E], to: &mut [E]) {
-    let hidden = geometry.hidden;
-    for state in 0..geometry.cell.n_states() {
-        for (rank, row) in plan.rows.iter().enumerate() {
-            let from = &from[(state * plan.n_rows() + rank) * hidden..][..hidden];
-            to[(state * geometry.batch + row) * hidden..][..hidden].copy_from_slice(from);
+        if geometry.cell == Cell::Lstm {
+            for (thread, share) in shares.iter().enumerate() {
+                self.scatter_state(thread, &share.c, final_states[1]);
+            }
         }
+        let saved: Option<Vec<Saved<E>>> = shares.into_iter().map(|share| share.saved).collect();
+        saved.map(SavedPass)
+    }
+
+    /// Runs backward.
+    pub(crate) fn backward<E: Element>(
+        &self,
+        crew: &Crew,
+        saved: &SavedPass<E>,
+        input: &BackwardInput<'_, E>,
+    ) -> PassGradients<E> {
+        let geometry = &self.geometry;
+        let weights = self.pack_backward(crew, &input.weights, input.dx.is_some());
+        let mut d_gates: Vec<[Buffer<E>; 2]> = self
+            .teams
+            .iter()
+            .map(|plan| {
+                let tokens = plan.chunks().iter().map(|chunk| chunk.n_tokens).max().unwrap_or(0);
+                let len = tokens * geometry.padded_gates();
+                let is_gru = geometry.cell == Cell::Gru;
+                [Buffer::scratch(len), Buffer::scratch(if is_gru { len } else { 0 })]
+            })
+            .collect();
+        let d_gates: Vec<[Shared<'_, E>; 2]> =
+            d_gates.iter_mut().map(|d| d.each_mut().map(|d| Shared::new(d))).collect();
+        let barrier = self.barrier();
+        let shares = self.on_threads(crew, |thread| {
+            let (team, member) = self.place(thread);
+            let [d_input, d_recurrent] = d_gates[team];
+            let job = BackwardJob {
+                geometry,
+                plan: &self.teams[team],
+                panels: self.members[member].clone(),
+                barrier: &barrier,
+                weights: &weights[member],
+                saved: &saved.0[thread],
+                x: input.x,
+                initial: input.initial,
+                outputs: input.outputs,
+                d_outputs: input.d_outputs,
+                d_final: input.d_final,
+                d_input,
+                d_recurrent: (geometry.cell == Cell::Gru).then_some(d_recurrent),
+                dx: input.dx,
+            };
+            E::dispatch(self.instructions, job)
+        });
+        self.gather_gradients(crew, shares, input.weights.biases.is_some())
+    }
+
+    /// A thread's team and its place among the team's members.
+    fn place(&self, thread: usize) -> (usize, usize) {
+        (thread / self.members.len(), thread % self.members.len())
+    }
+
+    /// Runs `job` for every thread of the pass; results in their order.
+    fn on_threads<R: Send>(&self, crew: &Crew, job: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        let n_threads = self.n_threads();
+        // Members of a team wait for one another, so each needs a thread of the crew.
+        assert!(self.members.len() == 1 || n_threads <= crew.n_members());
+        let results = crew.map(|crew_member| {
+            share(n_threads, crew_member, crew.n_members()).map(&job).collect::<Vec<R>>()
+        });
+        results.into_iter().flatten().collect()
+    }
+
+    /// Packed weights for each member of a team.
+    fn pack_backward<E: Element>(
+        &self,
+        crew: &Crew,
+        weights: &Weights<'_, E>,
+        wants_dx: bool,
+    ) -> Vec<BackwardWeights<E>> {
+        let geometry = &self.geometry;
+        let n_input_vectors = geometry.input.div_ceil(geometry.lanes);
+        let n_members = self.members.len();
+        (0..n_members)
+            .map(|member| {
+                let vectors = share(n_input_vectors, member, n_members);
+                let columns = geometry.input.min(vectors.start * geometry.lanes)
+                    ..geometry.input.min(vectors.end * geometry.lanes);
+                let units = geometry.units(&self.members[member]);
+                let pack = |weight, n_columns, columns| {
+                    ColumnBlocks::pack(weight, n_columns, columns, geometry, crew)
+                };
+                BackwardWeights {
+                    input: wants_dx.then(|| pack(weights.input, geometry.input, columns)),
+                    recurrent: pack(weights.recurrent, geometry.hidden, units),
+                }
+            })
+            .collect()
+    }
+
+    /// Adds up the threads' shares in their fixed order, so that the sum does not depend on which
+    /// thread ended first.
+    fn gather_gradients<E: Element>(
+        &self,
+        crew: &Crew,
+        shares: Vec<BackwardShare<E>>,
+        has_biases: bool,
+    ) -> PassGradients<E> {
+        let geometry = &self.geometry;
+        let mut initial =
+            vec![vec![E::default(); geometry.batch * geometry.hidden]; geometry.cell.n_states()];
+        let (mut input, mut recurrent) = (Vec::new(), Vec::new());
+        let (mut input_bias, mut recurrent_bias) = (Vec::new(), Vec::new());
+        for (thread, share) in shares.into_iter().enumerate() {
+            for (state, own) in initial.iter_mut().zip([&share.dh, &share.dc]) {
+                self.scatter_state(thread, own, state);
+            }
+            let panels = &self.members[self.place(thread).1];
+            input.push((panels.clone(), share.input));
+            recurrent.push((panels.clone(), share.recurrent));
+            input_bias.push((panels.clone(), share.input_bias));
+            recurrent_bias.push((panels.clone(), share.recurrent_bias));
+        }
+        let mut weights = vec![
+            unpack_gate_panels(&mut input, geometry.input, geometry, crew),
+            unpack_gate_panels(&mut recurrent, geometry.hidden, geometry, crew),
+        ];
+        if has_biases {
+            let d_input = unpack_gate_panels(&mut input_bias, 1, geometry, crew);
+            let d_recurrent = if geometry.cell == Cell::Gru {
+                unpack_gate_panels(&mut recurrent_bias, 1, geometry, crew)
+            } else {
+                d_input.clone()
+            };
+            weights.extend([d_input, d_recurrent]);
+        }
+        PassGradients { weights, initial }
+    }
+
+    /// Copies a thread's rows and units, `[ranks, units]`, to their places in `[B, H]`.
+    fn scatter_state<E: Element>(&self, thread: usize, own: &[E], state: &mut [E]) {
+        let (team, member) = self.place(thread);
+        let panels = &self.members[member];
+        let stride = panels.len() * self.geometry.panel_units();
+        let units = self.geometry.units(panels);
+        self.teams[team].scatter_state(&self.geometry, own, stride, &units, state);
     }
 }

@@ -4,6 +4,11 @@
 //! have a real token; their intermediate results stand together, step after step, so that a
 //! "token" (one row at one step) has the number `offset[s] + rank`.
 
+use std::ops::Range;
+
+use super::geometry::Geometry;
+use super::vector::Number;
+
 /// Tokens of one chunk of steps: enough rows to feed the matrix product, few enough that their
 /// gates stay in the second-level cache.
 const CHUNK_TOKENS: usize = 384;
@@ -70,6 +75,41 @@ impl Plan {
     /// The sequence position that the row of this rank is at in this step.
     pub(crate) fn time(&self, rank: usize, step: usize) -> usize {
         if self.reverse { self.lengths[rank] - 1 - step } else { step }
+    }
+
+    /// The number of that position among all `B·T` of the batch.
+    pub(crate) fn place(&self, geometry: &Geometry, rank: usize, step: usize) -> usize {
+        self.rows[rank] * geometry.steps + self.time(rank, step)
+    }
+
+    /// Copies some units of a state `[B, H]` to `[ranks, stride]`, by rank.
+    pub(crate) fn gather_state<E: Number>(
+        &self,
+        geometry: &Geometry,
+        state: &[E],
+        units: &Range<usize>,
+        to: &mut [E],
+        stride: usize,
+    ) {
+        for (rank, row) in self.rows.iter().enumerate() {
+            to[rank * stride..][..units.len()]
+                .copy_from_slice(&state[row * geometry.hidden..][units.clone()]);
+        }
+    }
+
+    /// The reverse of [`Plan::gather_state`].
+    pub(crate) fn scatter_state<E: Number>(
+        &self,
+        geometry: &Geometry,
+        from: &[E],
+        stride: usize,
+        units: &Range<usize>,
+        state: &mut [E],
+    ) {
+        for (rank, row) in self.rows.iter().enumerate() {
+            state[row * geometry.hidden..][units.clone()]
+                .copy_from_slice(&from[rank * stride..][..units.len()]);
+        }
     }
 
     /// Ranges of steps, each of about [`CHUNK_TOKENS`] tokens, in the order of the forward pass.

@@ -9,9 +9,9 @@ use crate::cell::Cell;
 
 /// Where one row's vector of units stands in the buffers of a step.
 pub(crate) struct ForwardRow<'a, E> {
-    /// In: a, all gates of the panel. Out: the activated gates.
+    /// In: a + b, for the GRU a, all gates of the panel. Out: the activated gates.
     pub(crate) gates: &'a mut [E],
-    /// b, all gates of the panel.
+    /// GRU: b, all gates of the panel. Others: unused.
     pub(crate) recurrent: &'a [E],
     /// h of the step before, this panel's units.
     pub(crate) h_before: &'a [E],
@@ -38,16 +38,16 @@ pub(crate) fn forward<V: Vector>(
         let gate = |index: usize| (vector * cell.n_gates() + index) * lanes;
         match cell {
             Cell::RnnTanh | Cell::RnnRelu => {
-                let sum = sum(isa, gates, recurrent, gate(0));
+                let sum = isa.load(gates, gate(0));
                 let new = if cell == Cell::RnnTanh { sum.tanh() } else { sum.relu() };
                 isa.store(new, gates, gate(0));
                 isa.store(new, h, unit);
             }
             Cell::Lstm => {
-                let i = sum(isa, gates, recurrent, gate(0)).sigmoid();
-                let f = sum(isa, gates, recurrent, gate(1)).sigmoid();
-                let g = sum(isa, gates, recurrent, gate(2)).tanh();
-                let o = sum(isa, gates, recurrent, gate(3)).sigmoid();
+                let i = isa.load(gates, gate(0)).sigmoid();
+                let f = isa.load(gates, gate(1)).sigmoid();
+                let g = isa.load(gates, gate(2)).tanh();
+                let o = isa.load(gates, gate(3)).sigmoid();
                 let new_c = f.mul(isa.load(c, unit)).add(i.mul(g));
                 isa.store(i, gates, gate(0));
                 isa.store(f, gates, gate(1));
@@ -78,7 +78,7 @@ pub(crate) fn forward<V: Vector>(
     }
 }
 
-/// The pre-activation of one gate: both sides together.
+/// The pre-activation of one of the GRU's first two gates: both sides together.
 ///
 /// A function and not a closure: a closure around vectors is compiled apart, without the
 /// instruction set, and then calls every instruction as a function.
@@ -97,12 +97,11 @@ pub(crate) struct BackwardRow<'a, E> {
     pub(crate) extra: &'a [E],
     /// LSTM: c before this step.
     pub(crate) c_before: &'a [E],
-    /// Gradient of h of this step.
-    pub(crate) dh: &'a [E],
+    /// In: gradient of h of this step. Out: the part of the gradient of the h before that does not
+    /// go through the weights.
+    pub(crate) dh: &'a mut [E],
     /// In and out: gradient of c.
     pub(crate) dc: &'a mut [E],
-    /// Out: the part of the gradient of the h before that does not go through the weights.
-    pub(crate) dh_direct: &'a mut [E],
     /// Out: gradient of a.
     pub(crate) d_input: &'a mut [E],
     /// Out: gradient of b where it differs from that of a (GRU).
@@ -118,12 +117,14 @@ pub(crate) fn backward<V: Vector>(
     vectors_per_gate: usize,
 ) {
     let (lanes, one) = (V::LANES, isa.splat(V::Elem::ONE));
-    let BackwardRow { gates, h_before, extra, c_before, dh, dc, dh_direct, d_input, d_recurrent } =
+    let BackwardRow { gates, h_before, extra, c_before, dh: dh_row, dc, d_input, d_recurrent } =
         row;
     for vector in 0..vectors_per_gate {
         let unit = vector * lanes;
         let gate = |index: usize| (vector * cell.n_gates() + index) * lanes;
-        let dh = isa.load(dh, unit);
+        let dh = isa.load(dh_row, unit);
+        // Only the GRU has a way around the weights.
+        isa.store(isa.splat(V::Elem::default()), dh_row, unit);
         match cell {
             Cell::RnnTanh => {
                 let h = isa.load(gates, gate(0));
@@ -152,7 +153,7 @@ pub(crate) fn backward<V: Vector>(
                 let d_n = dh.mul(one.sub(z)).mul(one.sub(n.mul(n)));
                 let d_z = dh.mul(isa.load(h_before, unit).sub(n)).mul(z).mul(one.sub(z));
                 let d_r = d_n.mul(recurrent_n).mul(r).mul(one.sub(r));
-                isa.store(dh.mul(z), dh_direct, unit);
+                isa.store(dh.mul(z), dh_row, unit);
                 isa.store(d_r, d_input, gate(0));
                 isa.store(d_z, d_input, gate(1));
                 isa.store(d_n, d_input, gate(2));

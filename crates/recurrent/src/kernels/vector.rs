@@ -4,7 +4,14 @@ use std::marker::PhantomData;
 
 /// A floating-point number that kernels compute with.
 pub(crate) trait Number:
-    Copy + Default + Send + Sync + std::fmt::Debug + std::ops::AddAssign + 'static
+    Copy
+    + Default
+    + Send
+    + Sync
+    + std::fmt::Debug
+    + std::ops::AddAssign
+    + std::ops::Mul<Output = Self>
+    + 'static
 {
     const ONE: Self;
 }

@@ -1,5 +1,5 @@
 //! What the integration tests share: layers of any kind, run with gradients.
-#![allow(dead_code)] // Each test file uses its part.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
@@ -137,4 +137,28 @@ pub fn relative_difference(got: &Tensor, expected: &Tensor) -> Result<f64> {
     let difference = got.iter().zip(&expected).map(|(g, e)| (g - e).abs());
     // `f64::max` would drop a NaN.
     Ok(difference.fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most }) / largest)
+}
+
+/// f32 sums in two orders over at most some thousand terms; measured at most 4e-6.
+pub const TOLERANCE_F32: f64 = 2e-5;
+
+/// Outputs, states and gradients of a backend are the reference's.
+pub fn assert_equals_reference(case: &Case, backend: Backend, tolerance: f64) {
+    assert_close(case, backend, &case.everything(Backend::Reference).unwrap(), tolerance);
+}
+
+/// A backend gives the expected tensors.
+pub fn assert_close(case: &Case, backend: Backend, expected: &[(String, Tensor)], tolerance: f64) {
+    let got = case.everything(backend).unwrap();
+    for ((name, got), (_, expected)) in got.iter().zip(expected) {
+        let difference = relative_difference(got, expected).unwrap();
+        assert!(
+            difference <= tolerance,
+            "{backend}: {:?} {:?} x {:?} lengths {:?}: {name} differs by {difference:.1e}",
+            case.kind,
+            case.config,
+            case.x.dims(),
+            case.lengths,
+        );
+    }
 }

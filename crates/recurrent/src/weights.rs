@@ -87,6 +87,12 @@ pub(crate) fn parameters(
 }
 
 impl LayerWeights {
+    /// All of them, in PyTorch's order.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        let biases = self.biases.iter().flat_map(|(input, recurrent)| [input, recurrent]);
+        [&self.input, &self.recurrent].into_iter().chain(biases).chain(&self.projection)
+    }
+
     pub(crate) fn new(
         cell: Cell,
         config: &RecurrentConfig,

@@ -1,0 +1,211 @@
+//! One operation of candle's autograd with any number of inputs and outputs.
+//!
+//! Candle's own custom operations take up to three tensors and give one. A recurrent network has
+//! dozens of parameters and gives outputs and states; to join and slice them with candle's
+//! operations would copy all of them several times, forward and backward. So the numbers stay out
+//! of the graph. What its nodes hand on are tickets, tensors of one number:
+//!
+//! ```text
+//! input 0 ── Entrance ─┐                     ┌─ Exit ── output 0
+//! input 1 ── Entrance ─┼─ cat ──── Hub ──────┼─ Exit ── output 1
+//! ...                  │                     │
+//! ```
+//!
+//! Backward, each exit leaves its gradient at the counter, the hub runs the operation's backward
+//! with what lies there and leaves the inputs' gradients, and each entrance takes its own. Candle
+//! walks the graph from its end, so they come in this order.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+
+/// The backward pass of an operation.
+pub(crate) trait Backward: Send + Sync + 'static {
+    /// Gradients of the inputs, from the outputs (without a graph) and their gradients; an output
+    /// that nothing depends on has none.
+    fn backward(
+        &self,
+        outputs: &[Tensor],
+        d_outputs: &[Option<Tensor>],
+    ) -> Result<Vec<Option<Tensor>>>;
+}
+
+/// Makes tensors of `outputs` whose gradients reach `inputs` through `backward`. On the CPU only.
+///
+/// One graph may run backward any number of times, but not from two threads at once.
+pub(crate) fn record(
+    inputs: &[&Tensor],
+    outputs: Vec<(CpuStorage, Shape)>,
+    backward: impl Backward,
+) -> Result<Vec<Tensor>> {
+    let counter = Arc::new(Counter {
+        backward: Box::new(backward),
+        outputs: OnceLock::new(),
+        d_outputs: Mutex::new(vec![None; outputs.len()]),
+        d_inputs: Mutex::new(vec![None; inputs.len()]),
+    });
+    let tickets: Vec<Tensor> = inputs
+        .iter()
+        .enumerate()
+        .filter(|(_, input)| input.track_op())
+        .map(|(index, input)| input.apply_op1(Entrance { counter: Arc::clone(&counter), index }))
+        .collect::<Result<_>>()?;
+    let hub = Tensor::cat(&tickets, 0)?.apply_op1(Hub(Arc::clone(&counter)))?;
+    let outputs: Vec<Tensor> = outputs
+        .into_iter()
+        .enumerate()
+        .map(|(index, (storage, shape))| {
+            let output = Mutex::new(Some((storage, shape)));
+            hub.apply_op1(Exit { counter: Arc::clone(&counter), index, output })
+        })
+        .collect::<Result<_>>()?;
+    // Without their graphs, or the counter would hold itself.
+    let _ = counter.outputs.set(outputs.iter().map(Tensor::detach).collect());
+    Ok(outputs)
+}
+
+/// Where gradients change hands.
+struct Counter {
+    backward: Box<dyn Backward>,
+    outputs: OnceLock<Vec<Tensor>>,
+    d_outputs: Mutex<Vec<Option<Tensor>>>,
+    d_inputs: Mutex<Vec<Option<Tensor>>>,
+}
+
+/// A list of gradients is whole whenever it is not locked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn ticket() -> (CpuStorage, Shape) {
+    (CpuStorage::F32(vec![0.0]), Shape::from(1))
+}
+
+struct Entrance {
+    counter: Arc<Counter>,
+    index: usize,
+}
+
+impl CustomOp1 for Entrance {
+    fn name(&self) -> &'static str {
+        "recurrent-input"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok(ticket())
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+        Ok(lock(&self.counter.d_inputs)[self.index].take())
+    }
+}
+
+struct Hub(Arc<Counter>);
+
+impl CustomOp1 for Hub {
+    fn name(&self) -> &'static str {
+        "recurrent"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok(ticket())
+    }
+
+    fn bwd(&self, tickets: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+        let d_outputs = std::mem::take(&mut *lock(&self.0.d_outputs));
+        let n_outputs = d_outputs.len();
+        let outputs = self.0.outputs.get().map_or(&[][..], |outputs| outputs);
+        let d_inputs = self.0.backward.backward(outputs, &d_outputs);
+        *lock(&self.0.d_outputs) = vec![None; n_outputs];
+        *lock(&self.0.d_inputs) = d_inputs?;
+        Ok(Some(Tensor::zeros(tickets.shape(), tickets.dtype(), &Device::Cpu)?))
+    }
+}
+
+struct Exit {
+    counter: Arc<Counter>,
+    index: usize,
+    output: Mutex<Option<(CpuStorage, Shape)>>,
+}
+
+impl CustomOp1 for Exit {
+    fn name(&self) -> &'static str {
+        "recurrent-output"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        let output = lock(&self.output).take();
+        output.ok_or_else(|| candle_core::Error::msg("the output was handed out already"))
+    }
+
+    fn bwd(&self, hub: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        lock(&self.counter.d_outputs)[self.index] = Some(gradient.clone());
+        Ok(Some(Tensor::zeros(hub.shape(), hub.dtype(), &Device::Cpu)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Var;
+
+    use super::*;
+
+    /// Outputs a + b and a · b of two numbers.
+    struct SumAndProduct(Tensor, Tensor);
+
+    impl Backward for SumAndProduct {
+        fn backward(
+            &self,
+            outputs: &[Tensor],
+            d_outputs: &[Option<Tensor>],
+        ) -> Result<Vec<Option<Tensor>>> {
+            assert_eq!(outputs[1].to_vec1::<f64>()?, [(&self.0 * &self.1)?.to_vec1::<f64>()?[0]]);
+            let zero = self.0.zeros_like()?;
+            let d_sum = d_outputs[0].as_ref().unwrap_or(&zero);
+            let d_product = d_outputs[1].as_ref().unwrap_or(&zero);
+            Ok(vec![
+                Some((d_sum + (d_product * &self.1)?)?),
+                Some((d_sum + (d_product * &self.0)?)?),
+            ])
+        }
+    }
+
+    fn sum_and_product(a: &Tensor, b: &Tensor) -> Result<Vec<Tensor>> {
+        let (sum, product) = ((a + b)?.to_vec1::<f64>()?, (a * b)?.to_vec1::<f64>()?);
+        let outputs = [sum, product].map(|x| (CpuStorage::F64(x), Shape::from(1)));
+        record(&[a, b], outputs.into(), SumAndProduct(a.detach(), b.detach()))
+    }
+
+    #[test]
+    fn gradients_pass_through_whatever_outputs_are_used() -> Result<()> {
+        let (a, b) = (Var::new(&[3.0], &Device::Cpu)?, Var::new(&[5.0], &Device::Cpu)?);
+        let outputs = sum_and_product(&a, &b)?;
+        let both = (outputs[0].sqr()? + &outputs[1])?;
+        for (loss, expected) in
+            [(&outputs[0], [1.0, 1.0]), (&outputs[1], [5.0, 3.0]), (&both, [21.0, 19.0])]
+        {
+            // Twice, because a graph may run backward again.
+            for _ in 0..2 {
+                let gradients = loss.backward()?;
+                let got = [&a, &b].map(|x| gradients.get(x).map(|g| g.to_vec1::<f64>()));
+                for (got, expected) in got.into_iter().zip(expected) {
+                    assert_eq!(got.transpose()?, Some(vec![expected]));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_constant_input_gets_no_gradient_and_chains_work() -> Result<()> {
+        let a = Var::new(&[2.0], &Device::Cpu)?;
+        let b = Tensor::new(&[7.0], &Device::Cpu)?;
+        let first = sum_and_product(&a, &b)?;
+        let second = sum_and_product(&first[0], &first[1])?;
+        // (a + b) · a b, differentiated by a: 2 a b + b².
+        let gradients = second[1].backward()?;
+        assert_eq!(gradients.get(&a).map(|g| g.to_vec1::<f64>()).transpose()?, Some(vec![77.0]));
+        assert!(gradients.get(&b).is_none());
+        Ok(())
+    }
+}

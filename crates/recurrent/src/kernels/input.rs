@@ -1,0 +1,93 @@
+//! What a layer reads, step by step: `[B, T, I]`, perhaps under a dropout mask.
+
+use super::geometry::Geometry;
+use super::plan::{Chunk, Plan};
+use super::shared::Shared;
+use super::vector::Number;
+
+/// A layer's input, `[B, T, I]`, contiguous.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a, E> {
+    pub(crate) numbers: &'a [E],
+    pub(crate) dropout: Option<Dropout<'a, E>>,
+}
+
+/// Which numbers of an input are kept, and by what those are multiplied.
+#[derive(Clone, Copy)]
+pub(crate) struct Dropout<'a, E> {
+    /// 1 or 0 for each number.
+    pub(crate) kept: &'a [u8],
+    pub(crate) scale: E,
+}
+
+impl<E: Number> Dropout<'_, E> {
+    /// Masks numbers that stand at `first` and after it in the input.
+    fn apply(&self, numbers: &mut [E], first: usize) {
+        for (number, &kept) in numbers.iter_mut().zip(&self.kept[first..]) {
+            *number = if kept == 1 { *number * self.scale } else { E::default() };
+        }
+    }
+}
+
+impl<E: Number> Input<'_, E> {
+    /// Copies a chunk's rows to `[tokens, input stride]`.
+    pub(crate) fn gather(&self, geometry: &Geometry, plan: &Plan, chunk: Chunk, to: &mut [E]) {
+        let len = geometry.input;
+        for step in chunk.start..chunk.end {
+            for rank in 0..plan.active[step] {
+                let first = plan.place(geometry, rank, step) * len;
+                let token = plan.offset[step] - chunk.first_token + rank;
+                let to = &mut to[token * geometry.input_stride()..][..len];
+                to.copy_from_slice(&self.numbers[first..][..len]);
+                if let Some(dropout) = self.dropout {
+                    dropout.apply(to, first);
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of an input, `[B, T, I]`, of which a thread owns some rows or columns.
+#[derive(Clone, Copy)]
+pub(crate) struct InputGradient<'a, E> {
+    pub(crate) numbers: Shared<'a, E>,
+    pub(crate) dropout: Option<Dropout<'a, E>>,
+    /// Whether another direction has written its part already.
+    pub(crate) add: bool,
+}
+
+impl<E: Number> InputGradient<'_, E> {
+    /// Brings columns `[column .. column + width]` of a chunk to their places, from
+    /// `[tokens, stride]`.
+    ///
+    /// # Safety
+    /// No other thread reads or writes these columns of the plan's rows.
+    pub(crate) unsafe fn scatter(
+        &self,
+        geometry: &Geometry,
+        (plan, chunk): (&Plan, Chunk),
+        (column, width): (usize, usize),
+        from: &mut [E],
+        stride: usize,
+    ) {
+        for step in chunk.start..chunk.end {
+            for rank in 0..plan.active[step] {
+                let first = plan.place(geometry, rank, step) * geometry.input + column;
+                let token = plan.offset[step] - chunk.first_token + rank;
+                let from = &mut from[token * stride..][..width];
+                if let Some(dropout) = self.dropout {
+                    dropout.apply(from, first);
+                }
+                // SAFETY: the caller vouches for it.
+                let to = unsafe { self.numbers.write(first..first + width) };
+                if self.add {
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to += *from;
+                    }
+                } else {
+                    to.copy_from_slice(from);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A slice that several threads fill, each at its own places.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::vector::Number;
+
+/// A mutable slice whose parts are lent out without the compiler's proof that they are apart.
+///
+/// Its methods are unsafe for one reason only: from one barrier to the next, nobody may read or
+/// write what somebody else writes.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a, E> {
+    start: *mut E,
+    len: usize,
+    slice: PhantomData<&'a mut [E]>,
+}
+
+// SAFETY: it is a mutable borrow of numbers; who uses it from several threads promises above that
+// their accesses do not meet.
+unsafe impl<E: Number> Send for Shared<'_, E> {}
+// SAFETY: as above.
+unsafe impl<E: Number> Sync for Shared<'_, E> {}
+
+impl<'a, E: Number> Shared<'a, E> {
+    pub(crate) fn new(slice: &'a mut [E]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// # Safety
+    /// Nobody writes to the range while the result lives.
+    #[inline(always)]
+    pub(crate) unsafe fn read(&self, range: Range<usize>) -> &'a [E] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: the range lies in the slice; the caller vouches for the rest.
+        unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.len()) }
+    }
+
+    /// # Safety
+    /// Nobody else reads or writes the range while the result lives.
+    #[inline(always)]
+    pub(crate) unsafe fn write(&self, range: Range<usize>) -> &'a mut [E] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: the range lies in the slice; the caller vouches for the rest.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}

@@ -1,0 +1,46 @@
+//! Any number of threads and either division of the work (rows of the batch, hidden units) gives
+//! the plain reference's numbers. Alone in its process, so that no other test has the threads.
+#![allow(clippy::unwrap_used)] // A failure to build a case is a failure of the test.
+
+mod common;
+
+use candle_core::{DType, Device, Var};
+use common::{Case, Kind, TOLERANCE_F32, assert_close};
+use recurrent::{Backend, InstructionSet, RecurrentConfig, SeededRng, set_num_threads};
+
+/// Two layers and directions over rows of mixed lengths (0 included), long enough for several
+/// blocks of the product.
+fn case(kind: Kind, (batch, steps): (usize, usize)) -> Case {
+    let config =
+        RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(150, 83) };
+    let mut rng = SeededRng::new(7);
+    let mut var = |shape: (usize, usize, usize)| {
+        let values = rng.standard_normal(shape, DType::F32, &Device::Cpu).unwrap();
+        Var::from_tensor(&(values * 0.3).unwrap()).unwrap()
+    };
+    let x = var((batch, steps, 150));
+    let states = Some((0..kind.n_states()).map(|_| var((4, batch, 83))).collect());
+    let weights = kind.initial_weights(&config, &mut rng, DType::F32).unwrap();
+    let weights =
+        weights.into_iter().map(|(name, t)| (name, Var::from_tensor(&t).unwrap())).collect();
+    let lengths = Some((0..batch).map(|row| steps - row * 17 % (steps + 1)).collect());
+    Case { kind, config, weights, x, states, lengths }
+}
+
+#[test]
+fn threads_change_nothing() {
+    for kind in Kind::ALL {
+        // 40 rows fill several chunks of steps; 1 and 3 rows are too few to be dealt to threads.
+        for shape in [(40, 60), (1, 30), (3, 150)] {
+            let case = case(kind, shape);
+            let expected = case.everything(Backend::Reference).unwrap();
+            for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+                for n_threads in [1, 2, 4] {
+                    set_num_threads(n_threads);
+                    assert_close(&case, Backend::Fused(set), &expected, TOLERANCE_F32);
+                }
+            }
+        }
+    }
+    set_num_threads(0);
+}
