@@ -1,87 +1,70 @@
-//! Recurrent layers: training pass and forward pass, fused and reference.
+//! Recurrent layers in the notebook's size, fused and in candle's operations: one group a network.
 
-use std::hint::black_box;
+use anyhow::Result;
+use benches::{Cell, Implementation, Lengths, Mode, Pass, PassConfig};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
-use candle_core::{DType, Device, Result, Tensor, Var};
-use candle_nn::VarBuilder;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use recurrent::{Backend, Gru, Lstm, Nonlinearity, RecurrentConfig, Rnn, SeededRng};
-
-/// The notebook's network: batch 50, 200 steps, 400 -> 256, two layers.
-const BATCH: usize = 50;
-const STEPS: usize = 200;
-
-/// A layer's forward pass, whatever its kind: the outputs.
-type Forward = Box<dyn Fn(&Tensor) -> Result<Tensor>>;
-
-fn notebook_config() -> RecurrentConfig {
-    RecurrentConfig { num_layers: 2, ..RecurrentConfig::new(400, 256) }
-}
-
-fn build(kind: &str, trainable: bool, backend: Backend) -> Result<Forward> {
-    let config = notebook_config();
-    let mut rng = SeededRng::new(0);
-    let device = Device::Cpu;
-    let weights = match kind {
-        "lstm" => Lstm::initial_weights(&config, &mut rng, DType::F32, &device)?,
-        "gru" => Gru::initial_weights(&config, &mut rng, DType::F32, &device)?,
-        _ => Rnn::initial_weights(&config, &mut rng, DType::F32, &device)?,
-    };
-    let weights = weights.into_iter().map(|(name, tensor)| {
-        let tensor = if trainable { Var::from_tensor(&tensor)?.into_inner() } else { tensor };
-        Ok((name, tensor))
-    });
-    let vb = VarBuilder::from_tensors(weights.collect::<Result<_>>()?, DType::F32, &device);
-    Ok(match kind {
-        "lstm" => {
-            let layer = Lstm::new(&config, vb)?.with_backend(backend);
-            Box::new(move |x| Ok(layer.forward(x)?.0))
-        }
-        "gru" => {
-            let layer = Gru::new(&config, vb)?.with_backend(backend);
-            Box::new(move |x| Ok(layer.forward(x)?.0))
-        }
-        _ => {
-            let layer = Rnn::new(&config, Nonlinearity::Tanh, vb)?.with_backend(backend);
-            Box::new(move |x| Ok(layer.forward(x)?.0))
-        }
-    })
-}
-
+/// Each network and what is timed of it: batch 50, 200 steps, 400 -> 256 features.
 fn layers(criterion: &mut Criterion) {
-    let mut run = || -> Result<()> {
-        let mut rng = SeededRng::new(1);
-        let x = rng.standard_normal((BATCH, STEPS, 400), DType::F32, &Device::Cpu)?;
-        let x_var = Var::from_tensor(&x)?;
-        let x_one = x.narrow(0, 0, 1)?.contiguous()?;
-        for kind in ["lstm", "gru", "rnn"] {
-            let mut group = criterion.benchmark_group(kind);
-            group.sample_size(10).throughput(Throughput::Elements((BATCH * STEPS) as u64));
-            for backend in [Backend::Auto, Backend::Reference] {
-                let train = build(kind, true, backend)?;
-                group.bench_function(format!("training pass, {backend}"), |bencher| {
-                    bencher.iter(|| -> Result<()> {
-                        let loss = train(&x_var)?.narrow(1, STEPS - 1, 1)?.sum_all()?;
-                        black_box(loss.backward()?);
-                        Ok(())
-                    });
-                });
-                let infer = build(kind, false, backend)?;
-                group.bench_function(format!("forward pass, {backend}"), |bencher| {
-                    bencher.iter(|| black_box(infer(&x)));
-                });
-            }
-            let infer = build(kind, false, Backend::Auto)?;
-            group.throughput(Throughput::Elements(STEPS as u64));
-            group.bench_function("forward pass of one row", |bencher| {
-                bencher.iter(|| black_box(infer(&x_one)));
-            });
+    let two_layers = PassConfig::default();
+    let networks = [
+        ("lstm", two_layers.clone()),
+        ("gru", PassConfig { cell: Cell::Gru, ..two_layers.clone() }),
+        ("rnn", PassConfig { cell: Cell::Rnn, ..two_layers.clone() }),
+        ("bidirectional lstm", PassConfig { layers: 1, bidirectional: true, ..two_layers }),
+    ];
+    for (name, network) in networks {
+        if let Err(error) = group(criterion, name, &network) {
+            eprintln!("{name} could not be timed: {error:#}");
         }
-        Ok(())
-    };
-    if let Err(error) = run() {
-        eprintln!("the benchmark could not be set up: {error}");
     }
+}
+
+fn group(criterion: &mut Criterion, name: &str, network: &PassConfig) -> Result<()> {
+    let forward = PassConfig { mode: Mode::Forward, ..network.clone() };
+    let mut passes = vec![
+        ("training pass", network.clone()),
+        ("training pass, mixed lengths", PassConfig { lengths: Lengths::Mixed, ..network.clone() }),
+        ("forward pass", forward.clone()),
+        ("forward pass of one row", PassConfig { batch: 1, ..forward.clone() }),
+    ];
+    if !network.bidirectional {
+        // One iteration is 200 steps; the throughput is that of single ones.
+        passes.push(("steps of a stream", PassConfig { mode: Mode::Step, batch: 1, ..forward }));
+    }
+    let mut group = criterion.benchmark_group(name);
+    // Passes of a second: criterion's usual 100 samples of growing size would take an hour.
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    for (what, config) in passes {
+        for (by, backend) in
+            [("fused", Implementation::Fused), ("reference", Implementation::Reference)]
+        {
+            let config = PassConfig { backend, ..config.clone() };
+            let steps = if config.mode == Mode::Step { config.steps } else { 1 };
+            group.throughput(Throughput::Elements((config.n_tokens() * steps) as u64));
+            // Made when criterion asks for it, so that what a filter leaves out costs nothing.
+            let mut pass: Option<Result<Pass>> = None;
+            group.bench_function(format!("{what}, {by}"), |bencher| {
+                match pass.get_or_insert_with(|| prepare(&config)) {
+                    Ok(pass) => bencher.iter(|| pass.run()),
+                    // Criterion insists on timing something.
+                    Err(_) => bencher.iter(|| ()),
+                }
+            });
+            if let Some(Err(error)) = pass {
+                return Err(error.context(what));
+            }
+        }
+    }
+    group.finish();
+    Ok(())
+}
+
+/// A pass that has run once: what can fail has failed by then, not uncounted while it is timed.
+fn prepare(config: &PassConfig) -> Result<Pass> {
+    let mut pass = Pass::new(config)?;
+    pass.run()?;
+    Ok(pass)
 }
 
 criterion_group!(benches, layers);

@@ -1,1 +1,23 @@
-//! The benchmarks live in `benches/`; this library is empty on purpose.
+//! Prepared passes of recurrent layers, ours and candle-nn's, and ways to measure them.
+//!
+//! The criterion benchmark (`benches/recurrent.rs`) and the program `layer-times` run the same
+//! passes: [`PassConfig`] says what, [`Pass`] runs it. Nothing here is meant for other crates.
+//!
+//! Letters in shapes: B batch, T steps, I input size, H hidden size, L layers, D directions,
+//! G gates.
+
+mod candle_stack;
+mod config;
+mod lengths;
+mod memory;
+mod network;
+mod pass;
+mod serve;
+mod spread;
+
+pub use config::{Cell, Implementation, Instructions, Lengths, Mode, PassConfig};
+pub use memory::{KeptMemory, MemoryError, MemoryReport, measure_memory};
+pub use network::{Gradients, Network, Outputs, Stream, build};
+pub use pass::Pass;
+pub use serve::{Prepared, Ready, serve};
+pub use spread::Spread;

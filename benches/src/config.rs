@@ -1,0 +1,182 @@
+//! What is timed: a network, its input, and which of its passes.
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
+use recurrent::{Backend, InstructionSet, RecurrentConfig};
+
+use crate::lengths;
+
+/// One pass of one network. The flags, their names and defaults are those of the Python programs
+/// in `benches/peers`, so that one line of flags means the same computation to all of them.
+#[derive(Debug, Clone, Args)]
+pub struct PassConfig {
+    /// Kind of the layers; rnn is the one with tanh
+    #[arg(long, value_enum, default_value = "lstm")]
+    pub cell: Cell,
+    /// Rows of a batch
+    #[arg(long, default_value = "50", value_parser = at_least_one())]
+    pub batch: usize,
+    /// Steps of each row; in mode step, how many steps a run takes before it divides by them
+    #[arg(long, default_value = "200", value_parser = at_least_one())]
+    pub steps: usize,
+    /// Features of each step of the input
+    #[arg(long, default_value = "400", value_parser = at_least_one())]
+    pub input: usize,
+    /// Features of the hidden state
+    #[arg(long, default_value = "256", value_parser = at_least_one())]
+    pub hidden: usize,
+    /// Layers stacked on one another
+    #[arg(long, default_value = "2", value_parser = at_least_one())]
+    pub layers: usize,
+    /// Read each row from its end as well
+    #[arg(long)]
+    pub bidirectional: bool,
+    /// Which pass is timed
+    #[arg(long, value_enum, default_value = "training")]
+    pub mode: Mode,
+    /// How many of a row's steps are real
+    #[arg(long, value_enum, default_value = "full")]
+    pub lengths: Lengths,
+    /// Who computes
+    #[arg(long, value_enum, default_value = "fused")]
+    pub backend: Implementation,
+    /// Instruction set of the fused kernels
+    #[arg(long, value_enum, default_value = "auto")]
+    pub instructions: Instructions,
+}
+
+/// Kind of the layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Cell {
+    /// Long short-term memory
+    Lstm,
+    /// Gated recurrent unit
+    Gru,
+    /// Plain recurrent network with tanh
+    Rnn,
+}
+
+/// Which pass is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Forward, then backward from the sum of each row's last outputs to the input and all weights
+    Training,
+    /// Forward, without gradients
+    Forward,
+    /// One step of a stream, the state carried on; give it --batch 1
+    Step,
+}
+
+/// How many of a row's steps are real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lengths {
+    /// All
+    Full,
+    /// Evenly spread from 20 % to 120 % of the steps, cut at the steps (of 200: 40 to 200, mean
+    /// 135), short and long rows in turn
+    Mixed,
+}
+
+/// Who computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Implementation {
+    /// Our fused kernels
+    Fused,
+    /// Our plain form in candle's operations
+    Reference,
+    /// `candle_nn::rnn`, its layers stacked; lstm and gru, one direction, full lengths
+    CandleNn,
+}
+
+/// Instruction set of the fused kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Instructions {
+    /// The best that this CPU has
+    Auto,
+    /// AVX-512
+    Avx512,
+    /// AVX2
+    Avx2,
+    /// What every CPU of the target has
+    Portable,
+}
+
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+impl Default for PassConfig {
+    /// The defaults of the flags.
+    fn default() -> Self {
+        Self {
+            cell: Cell::Lstm,
+            batch: 50,
+            steps: 200,
+            input: 400,
+            hidden: 256,
+            layers: 2,
+            bidirectional: false,
+            mode: Mode::Training,
+            lengths: Lengths::Full,
+            backend: Implementation::Fused,
+            instructions: Instructions::Auto,
+        }
+    }
+}
+
+impl PassConfig {
+    /// The layers, in the words of `recurrent`.
+    pub fn recurrent(&self) -> RecurrentConfig {
+        RecurrentConfig {
+            num_layers: self.layers,
+            bidirectional: self.bidirectional,
+            ..RecurrentConfig::new(self.input, self.hidden)
+        }
+    }
+
+    /// The backend of our own layers; candle-nn has none of them.
+    pub fn backend(&self) -> Backend {
+        match (self.backend, self.instructions) {
+            (Implementation::Reference | Implementation::CandleNn, _) => Backend::Reference,
+            (Implementation::Fused, Instructions::Auto) => Backend::Fused(InstructionSet::best()),
+            (_, Instructions::Avx512) => Backend::Fused(InstructionSet::Avx512),
+            (_, Instructions::Avx2) => Backend::Fused(InstructionSet::Avx2),
+            (_, Instructions::Portable) => Backend::Fused(InstructionSet::Portable),
+        }
+    }
+
+    /// Real steps of each row; `None` if all of them are.
+    pub fn lengths(&self) -> Option<Vec<usize>> {
+        match self.lengths {
+            Lengths::Full => None,
+            Lengths::Mixed => Some(lengths::mixed(self.batch, self.steps)),
+        }
+    }
+
+    /// Real steps of all rows together; in mode step, those of one step.
+    pub fn n_tokens(&self) -> usize {
+        if self.mode == Mode::Step {
+            return self.batch;
+        }
+        self.lengths().map_or(self.batch * self.steps, |lengths| lengths.iter().sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Flags {
+        #[command(flatten)]
+        config: PassConfig,
+    }
+
+    #[test]
+    fn no_flags_are_the_default() {
+        let flags = Flags::parse_from(["program"]).config;
+        assert_eq!(format!("{flags:?}"), format!("{:?}", PassConfig::default()));
+    }
+}

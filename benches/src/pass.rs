@@ -1,0 +1,145 @@
+//! One pass, prepared: weights, input and lengths are there, and running it is all that is timed.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use anyhow::Result;
+use candle_core::{DType, Device, Tensor, Var};
+use recurrent::SeededRng;
+
+use crate::config::{Mode, PassConfig};
+use crate::network::{Gradients, Network, Stream, build};
+
+/// A pass that can be run again and again.
+pub struct Pass {
+    kind: Kind,
+    n_steps: usize,
+}
+
+enum Kind {
+    Training { network: Box<dyn Network>, x: Var, lengths: Option<Vec<usize>> },
+    Forward { network: Box<dyn Network>, x: Tensor, lengths: Option<Vec<usize>> },
+    Step { stream: Stream, x: Tensor },
+}
+
+impl Pass {
+    /// Builds the network and draws its input.
+    ///
+    /// # Errors
+    /// If the implementation does not have what the configuration asks for.
+    pub fn new(config: &PassConfig) -> Result<Self> {
+        let lengths = config.lengths();
+        let shape = (config.batch, config.steps, config.input);
+        let kind = match config.mode {
+            Mode::Training => Kind::Training {
+                network: build(config, Gradients::Wanted)?,
+                x: Var::from_tensor(&normal(shape)?)?,
+                lengths,
+            },
+            Mode::Forward => Kind::Forward {
+                network: build(config, Gradients::Unwanted)?,
+                x: normal(shape)?,
+                lengths,
+            },
+            Mode::Step => Kind::Step {
+                stream: build(config, Gradients::Unwanted)?.into_stream(config.batch)?,
+                x: normal((config.batch, config.input))?,
+            },
+        };
+        Ok(Self { kind, n_steps: config.steps })
+    }
+
+    /// Runs the pass once; in mode step, `steps` steps. All that it makes is freed again before
+    /// it returns.
+    ///
+    /// # Errors
+    /// If candle fails.
+    pub fn run(&mut self) -> Result<()> {
+        match &mut self.kind {
+            Kind::Training { network, x, lengths } => train(&**network, x, lengths.as_deref())?,
+            Kind::Forward { network, x, lengths } => {
+                black_box(network.run(x, lengths.as_deref())?);
+            }
+            Kind::Step { stream, x } => {
+                for _ in 0..self.n_steps {
+                    black_box(stream(x)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the pass once and returns its time in seconds; in mode step, that of one step.
+    ///
+    /// # Errors
+    /// As [`Pass::run`].
+    pub fn time_s(&mut self) -> Result<f64> {
+        let started = Instant::now();
+        self.run()?;
+        let elapsed_s = started.elapsed().as_secs_f64();
+        Ok(match self.kind {
+            Kind::Step { .. } => elapsed_s / self.n_steps as f64,
+            _ => elapsed_s,
+        })
+    }
+}
+
+/// Forward, and backward from the sum of each row's last outputs, as a classifier's loss starts.
+/// Where rows end early their last outputs are the final states.
+pub(crate) fn train(network: &dyn Network, x: &Var, lengths: Option<&[usize]>) -> Result<()> {
+    let result = network.run(x, lengths)?;
+    let last = match lengths {
+        Some(_) => result.last,
+        None => result.outputs.narrow(1, x.dim(1)? - 1, 1)?,
+    };
+    black_box(last.sum_all()?.backward()?);
+    Ok(())
+}
+
+/// Standard normal numbers.
+pub(crate) fn normal(shape: impl Into<candle_core::Shape>) -> Result<Tensor> {
+    Ok(SeededRng::new(1).standard_normal(shape, DType::F32, &Device::Cpu)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Cell, Implementation, Instructions, Lengths};
+
+    fn small() -> PassConfig {
+        PassConfig { batch: 3, steps: 4, input: 5, hidden: 6, ..PassConfig::default() }
+    }
+
+    #[test]
+    fn every_combination_runs_or_says_why_not() {
+        let mut faults = Vec::new();
+        for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
+            for mode in [Mode::Training, Mode::Forward, Mode::Step] {
+                for lengths in [Lengths::Full, Lengths::Mixed] {
+                    for backend in
+                        [Implementation::Fused, Implementation::Reference, Implementation::CandleNn]
+                    {
+                        let config = PassConfig { cell, mode, lengths, backend, ..small() };
+                        let possible = backend != Implementation::CandleNn
+                            || (cell != Cell::Rnn && lengths == Lengths::Full);
+                        let result = Pass::new(&config).and_then(|mut pass| pass.time_s());
+                        if result.is_ok() != possible {
+                            faults.push(format!("{config:?}: {result:?}"));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    #[test]
+    fn an_instruction_set_without_fused_kernels_is_refused() {
+        let config = PassConfig {
+            backend: Implementation::Reference,
+            instructions: Instructions::Portable,
+            ..small()
+        };
+        assert!(Pass::new(&config).is_err());
+    }
+}
