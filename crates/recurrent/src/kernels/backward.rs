@@ -229,6 +229,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
                 isa.call(PanelProduct {
                     c: &mut dh[column..],
                     c_stride: self.n_units(),
+                    start: None,
                     a: Left { data: d_gates, row_stride: width, depth_stride: 1 },
                     n_rows,
                     panel: block,
@@ -260,6 +261,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
             isa.call(PanelProduct {
                 c: &mut share.input[index * geometry.input * width..][..geometry.input * width],
                 c_stride: width,
+                start: None,
                 a: Left { data: &work.x, row_stride: 1, depth_stride: geometry.input_stride() },
                 n_rows: geometry.input,
                 panel: d_input,
@@ -269,6 +271,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
                 c: &mut share.recurrent[index * geometry.hidden * width..]
                     [..geometry.hidden * width],
                 c_stride: width,
+                start: None,
                 a: Left { data: &work.h_before, row_stride: 1, depth_stride: work.h_stride },
                 n_rows: geometry.hidden,
                 panel: d_recurrent,
@@ -298,6 +301,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
                 isa.call(PanelProduct {
                     c: &mut dx[column..],
                     c_stride: stride,
+                    start: None,
                     a: Left { data: d_input, row_stride: width, depth_stride: 1 },
                     n_rows: chunk.n_tokens,
                     panel: block,

@@ -143,10 +143,10 @@ impl<E: Number> ForwardJob<'_, E> {
         let geometry = self.geometry;
         let width = geometry.panel_width();
         for (panel, to) in self.panels.clone().zip(gates.chunks_exact_mut(chunk.n_tokens * width)) {
-            fill_rows(to, self.weights.input_bias(panel, width));
             isa.call(PanelProduct {
                 c: to,
                 c_stride: width,
+                start: Some(self.weights.input_bias(panel, width)),
                 a: Left { data: x, row_stride: geometry.input_stride(), depth_stride: 1 },
                 n_rows: chunk.n_tokens,
                 panel: self.weights.input(panel, geometry.input * width),
@@ -179,15 +179,10 @@ impl<E: Number> ForwardJob<'_, E> {
         for (index, panel) in self.panels.clone().enumerate() {
             let first_gate = (index * chunk.n_tokens + token - chunk.first_token) * width;
             let gates = &mut gates[first_gate..][..n_rows * width];
-            if is_gru {
-                fill_rows(
-                    &mut scratch[..n_rows * width],
-                    self.weights.recurrent_bias(panel, width),
-                );
-            }
             isa.call(PanelProduct {
                 c: if is_gru { &mut *scratch } else { &mut *gates },
                 c_stride: width,
+                start: is_gru.then(|| self.weights.recurrent_bias(panel, width)),
                 a: Left { data: h_before, row_stride: padded, depth_stride: 1 },
                 n_rows,
                 panel: self.weights.recurrent(panel, geometry.hidden * width),
@@ -223,12 +218,5 @@ impl<E: Number> ForwardJob<'_, E> {
                 self.outputs.numbers.write(to).copy_from_slice(h);
             }
         }
-    }
-}
-
-/// Makes every row of `[n, row length]` equal to `row`.
-fn fill_rows<E: Number>(rows: &mut [E], row: &[E]) {
-    for to in rows.chunks_exact_mut(row.len()) {
-        to.copy_from_slice(row);
     }
 }

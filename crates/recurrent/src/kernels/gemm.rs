@@ -1,4 +1,5 @@
-//! The one matrix product under all passes: `C += A · P`, where P is a packed panel.
+//! The one matrix product under all passes: `C += A · P` or `C = row + A · P`, where P is a packed
+//! panel.
 //!
 //! A panel is `depth × width` numbers, row after row, and `width` is one to four vectors. For each
 //! k, a register tile of R rows by `width` columns multiplies R numbers of A with one panel row:
@@ -19,10 +20,13 @@ pub(crate) struct Left<'a, E> {
     pub(crate) depth_stride: usize,
 }
 
-/// `c[r, :] += Σ_k a[r, k] · panel[k, :]` for `n_rows` rows; `c`'s rows are `c_stride` apart.
+/// `c[r, :] = start[r, :] + Σ_k a[r, k] · panel[k, :]` for `n_rows` rows; `c`'s rows are `c_stride`
+/// apart.
 pub(crate) struct PanelProduct<'a, E> {
     pub(crate) c: &'a mut [E],
     pub(crate) c_stride: usize,
+    /// What every sum starts from: one row for all (a bias), or what stands in `c`.
+    pub(crate) start: Option<&'a [E]>,
     pub(crate) a: Left<'a, E>,
     pub(crate) n_rows: usize,
     pub(crate) panel: &'a [E],
@@ -58,9 +62,10 @@ impl<E: Number> PanelProduct<'_, E> {
     #[inline(always)]
     fn rows<V: Vector<Elem = E>, const N: usize>(self, isa: Isa<V>) {
         let width = N * V::LANES;
-        let Self { c, c_stride, a, n_rows, panel, depth } = self;
-        // These three checks are what makes the pointer arithmetic in `tile` sound.
+        let Self { c, c_stride, start, a, n_rows, panel, depth } = self;
+        // These checks are what makes the pointer arithmetic in `tile` sound.
         assert!(panel.len() == depth * width);
+        assert!(start.is_none_or(|row| row.len() == width));
         assert!(extent(n_rows, c_stride, width).is_some_and(|end| end <= c.len()));
         let row_end = extent(depth, a.depth_stride, 1);
         let a_end = row_end.and_then(|row_end| extent(n_rows, a.row_stride, row_end));
@@ -80,16 +85,21 @@ impl<E: Number> PanelProduct<'_, E> {
                     let c = c.as_mut_ptr().add(row * c_stride);
                     let a_at = a.data.as_ptr().add(row * a.row_stride + k * a.depth_stride);
                     let panel = panel.as_ptr().add(k * width);
+                    let (start, start_stride) = match start {
+                        Some(row) if k == 0 => (row.as_ptr(), 0),
+                        _ => (c.cast_const(), c_stride),
+                    };
+                    let from = (start, start_stride);
                     let (rs, ks) = (a.row_stride, a.depth_stride);
                     match height {
-                        1 => tile::<V, 1, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
-                        2 => tile::<V, 2, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
-                        3 => tile::<V, 3, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
-                        4 => tile::<V, 4, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
-                        5 => tile::<V, 5, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
-                        6 => tile::<V, 6, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
-                        7 => tile::<V, 7, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
-                        _ => tile::<V, 8, N>(isa, c, c_stride, a_at, rs, ks, panel, n_k),
+                        1 => tile::<V, 1, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
+                        2 => tile::<V, 2, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
+                        3 => tile::<V, 3, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
+                        4 => tile::<V, 4, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
+                        5 => tile::<V, 5, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
+                        6 => tile::<V, 6, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
+                        7 => tile::<V, 7, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
+                        _ => tile::<V, 8, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
                     }
                 }
             }
@@ -100,7 +110,7 @@ impl<E: Number> PanelProduct<'_, E> {
 /// One register tile: R rows by N vectors.
 ///
 /// # Safety
-/// `c` is valid for R rows of N vectors, `a` for R rows of `n_k` numbers (both at their strides),
+/// `c` and `start` are valid for R rows of N vectors, `a` for R rows of `n_k` numbers (both at their strides),
 /// `panel` for `n_k` rows of N vectors.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)] // All are plain addresses of one inner loop.
@@ -109,6 +119,7 @@ unsafe fn tile<V: Vector, const R: usize, const N: usize>(
     isa: Isa<V>,
     c: *mut V::Elem,
     c_stride: usize,
+    (start, start_stride): (*const V::Elem, usize),
     a: *const V::Elem,
     row_stride: usize,
     depth_stride: usize,
@@ -127,7 +138,7 @@ unsafe fn tile<V: Vector, const R: usize, const N: usize>(
         let mut sums = [[isa.splat(V::Elem::default()); N]; R];
         for r in 0..R {
             for n in 0..N {
-                sums[r][n] = V::load(c.add(r * c_stride + n * V::LANES));
+                sums[r][n] = V::load(start.add(r * start_stride + n * V::LANES));
             }
         }
         // Every third row has a pointer of its own and the others an offset from it: few pointers
