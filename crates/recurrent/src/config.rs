@@ -13,7 +13,7 @@ pub struct RecurrentConfig {
     pub hidden_size: usize,
     /// Layers stacked on one another, L.
     pub num_layers: usize,
-    /// Whether a second direction reads each sequence from its end; outputs are then `2·H` wide.
+    /// Whether a second direction reads each sequence from its end; outputs are then twice as wide.
     pub bidirectional: bool,
     /// Whether the layers have biases.
     pub bias: bool,

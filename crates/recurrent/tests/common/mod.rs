@@ -1,6 +1,8 @@
 //! What the integration tests share: layers of any kind, run with gradients.
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
 
+pub mod golden_case;
+
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use recurrent::{
@@ -86,17 +88,23 @@ impl Case {
 
     /// A loss that weighs every output and final state differently.
     pub fn loss(&self, outputs: &Tensor, states: &[Tensor]) -> Result<Tensor> {
-        let mut loss = outputs.mul(&ripple(outputs)?)?.sum_all()?;
-        for state in states {
-            loss = (loss + state.mul(&ripple(state)?)?.sum_all()?)?;
-        }
-        Ok(loss)
+        loss_with_slopes(outputs, states, |_, part| ripple(part))
     }
 
     /// Outputs, states and every gradient, by name.
     pub fn everything(&self, backend: Backend) -> Result<Vec<(String, Tensor)>> {
+        self.everything_with_slopes(backend, |_, part| ripple(part))
+    }
+
+    /// The same with another loss: the sum of outputs and final states, which are numbered from 0,
+    /// each weighed by the tensor that `slopes` gives.
+    pub fn everything_with_slopes(
+        &self,
+        backend: Backend,
+        slopes: impl Fn(usize, &Tensor) -> Result<Tensor>,
+    ) -> Result<Vec<(String, Tensor)>> {
         let (outputs, states) = self.forward(backend)?;
-        let gradients = self.loss(&outputs, &states)?.backward()?;
+        let gradients = loss_with_slopes(&outputs, &states, slopes)?.backward()?;
         let mut all = vec![("outputs".to_string(), outputs)];
         for (index, state) in states.into_iter().enumerate() {
             all.push((format!("state {index}"), state));
@@ -118,6 +126,18 @@ impl Case {
         }
         Ok(all)
     }
+}
+
+fn loss_with_slopes(
+    outputs: &Tensor,
+    states: &[Tensor],
+    slopes: impl Fn(usize, &Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let mut loss = outputs.mul(&slopes(0, outputs)?)?.sum_all()?;
+    for (index, state) in states.iter().enumerate() {
+        loss = (loss + state.mul(&slopes(index + 1, state)?)?.sum_all()?)?;
+    }
+    Ok(loss)
 }
 
 /// Numbers between -1 and 1 without a pattern that a sum could hide: cos(1.3 i + 0.2).

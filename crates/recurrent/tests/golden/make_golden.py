@@ -1,51 +1,36 @@
-"""Writes golden.safetensors: outputs, states and gradients of PyTorch's recurrent layers.
+"""Writes golden.safetensors: outputs, states and gradients of PyTorch's recurrent layers, whole.
 
 usage: python make_golden.py        (in this folder; needs torch and safetensors)
 
 Every case is one call of nn.RNN, nn.LSTM or nn.GRU in float32 with seeded weights and inputs. The
 loss weighs each number of the outputs and of the final states by cos(1.3 i + 0.2), i its index in
-row-major order, so that a swapped row or step changes the gradients. Rows with lengths go through
-pack_padded_sequence(enforce_sorted=False).
+row-major order, so that a swapped row or step changes the gradients.
 
-A tensor's name is CASE/PART, with CASE = cell,layers,directions,bias,state,lengths,B,T,I,H.
+A tensor's name is CASE/PART, with CASE = cell,layers,directions,bias,state,lengths,B,T,I,H,P; P is
+0 without a projection. Large shapes are in wide.safetensors.
 """
 
 import itertools
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-LAYERS = {
-    "rnn-tanh": lambda **kw: nn.RNN(nonlinearity="tanh", **kw),
-    "rnn-relu": lambda **kw: nn.RNN(nonlinearity="relu", **kw),
-    "lstm": nn.LSTM,
-    "gru": nn.GRU,
-}
+import torch_layers
 
 
 def ripple(like):
     return torch.cos(1.3 * torch.arange(like.numel(), dtype=torch.float64) + 0.2).reshape(like.shape)
 
 
-def run(cell, layers, directions, bias, has_state, has_lengths, b, t, i, h, seed):
+def run(cell, layers, directions, bias, has_state, has_lengths, b, t, i, h, p, seed):
     torch.manual_seed(seed)
-    net = LAYERS[cell](input_size=i, hidden_size=h, num_layers=layers, bias=bias,
-                       bidirectional=directions == 2, batch_first=True)
+    net = torch_layers.build(cell, layers, directions, bias, i, h, p)
     x = torch.randn(b, t, i, requires_grad=True)
-    n_states = 2 if cell == "lstm" else 1
-    states = [torch.randn(layers * directions, b, h, requires_grad=True) for _ in range(n_states)]
+    states = [torch.randn(shape, requires_grad=True) for shape in torch_layers.state_shapes(net, b)]
     lengths = torch.randint(1, t + 1, (b,))
     lengths[0], lengths[-1] = t, 1
-    given = (states[0] if n_states == 1 else tuple(states)) if has_state else None
-    if has_lengths:
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        packed, final = net(packed, given)
-        outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=t)
-    else:
-        outputs, final = net(x, given)
-    final = list(final) if n_states == 2 else [final]
+    given = states if has_state else None
+    outputs, final = torch_layers.call(net, x, given, lengths if has_lengths else None)
     sum((part.double() * ripple(part)).sum() for part in [outputs, *final]).backward()
 
     parts = {"x": x, "outputs": outputs, "gradient of x": x.grad}
@@ -61,7 +46,7 @@ def run(cell, layers, directions, bias, has_state, has_lengths, b, t, i, h, seed
     if has_lengths:
         parts["lengths"] = lengths.to(torch.uint32)
     flags = ["bias" if bias else "-", "state" if has_state else "-", "lengths" if has_lengths else "-"]
-    case = ",".join(map(str, [cell, layers, directions, *flags, b, t, i, h]))
+    case = ",".join(map(str, [cell, layers, directions, *flags, b, t, i, h, p]))
     return {f"{case}/{name}": part.detach().contiguous() for name, part in parts.items()}
 
 
@@ -69,14 +54,17 @@ def main():
     golden = {}
     flags = list(itertools.product([True, False], repeat=3))
     shapes = [(3, 7, 5, 6), (1, 1, 3, 1), (4, 2, 1, 5), (2, 11, 9, 19)]
+    projected_shapes = [(3, 7, 5, 6, 2), (1, 1, 3, 2, 1), (4, 2, 1, 5, 4), (2, 6, 4, 9, 3)]
+    layers = [(cell, [(*shape, 0) for shape in shapes]) for cell in torch_layers.LAYERS]
+    layers.append(("lstm", projected_shapes))
     seed = 0
-    for cell in LAYERS:
-        for layers, directions in itertools.product([1, 2, 3], [1, 2]):
+    for cell, shapes in layers:
+        for n_layers, directions in itertools.product([1, 2, 3], [1, 2]):
             # Flags and shapes take turns: each meets each cell, not each combination.
             for _ in range(2):
                 bias, has_state, has_lengths = flags[seed % len(flags)]
                 shape = shapes[(seed // 3) % len(shapes)]
-                golden |= run(cell, layers, directions, bias, has_state, has_lengths, *shape, seed)
+                golden |= run(cell, n_layers, directions, bias, has_state, has_lengths, *shape, seed)
                 seed += 1
     save_file(golden, "golden.safetensors")
     print(f"{seed} cases, torch {torch.__version__}")
