@@ -19,71 +19,84 @@ pub(crate) struct Weights<'a, E> {
 }
 
 /// Packed weights of the forward pass, shared by all threads.
+///
+/// They are one piece of memory, the recurrent ones first: these are read in every step, and one
+/// large page keeps their lines out of one another's way in the second-level cache.
 pub(crate) struct ForwardWeights<E> {
-    /// `[panel][I][panel width]`
-    input: Buffer<E>,
-    /// `[panel][H][panel width]`
-    recurrent: Buffer<E>,
-    /// `[panel][panel width]`
-    input_bias: Buffer<E>,
-    /// `[panel][panel width]`
-    recurrent_bias: Buffer<E>,
+    packed: Buffer<E>,
+    layout: ForwardLayout,
+}
+
+/// Where the parts of [`ForwardWeights`] start.
+struct ForwardLayout {
+    /// `[panel][panel width]`, as the next.
+    recurrent_bias: usize,
+    input_bias: usize,
+    /// `[panel][I][panel width]`; `[panel][H][panel width]` of the recurrent side starts at 0.
+    input: usize,
 }
 
 impl<E: Number> ForwardWeights<E> {
     pub(crate) fn pack(weights: &Weights<'_, E>, geometry: &Geometry, crew: &Crew) -> Self {
+        let gates = geometry.padded_gates();
+        let recurrent_bias = geometry.hidden * gates;
+        let input_bias = recurrent_bias + gates;
+        let input = input_bias + gates;
+        let mut packed = Buffer::scratch(input + geometry.input * gates);
+        let (recurrent_part, rest) = packed.split_at_mut(recurrent_bias);
+        let (recurrent_bias_part, rest) = rest.split_at_mut(gates);
+        let (input_bias_part, input_part) = rest.split_at_mut(gates);
         // The GRU's reset gate acts on its recurrent side, bias included, so there the two biases
         // must stay apart; elsewhere they only ever appear as a sum.
-        let (input_biases, recurrent_biases): (Vec<&[E]>, Vec<&[E]>) = match weights.biases {
+        let (of_input, of_recurrent): (Vec<&[E]>, Vec<&[E]>) = match weights.biases {
             None => (vec![], vec![]),
             Some((input, recurrent)) if geometry.cell == Cell::Gru => {
                 (vec![input], vec![recurrent])
             }
             Some((input, recurrent)) => (vec![input, recurrent], vec![]),
         };
-        Self {
-            input: gate_panels(weights.input, geometry.input, geometry, crew),
-            recurrent: gate_panels(weights.recurrent, geometry.hidden, geometry, crew),
-            input_bias: gate_bias(&input_biases, geometry),
-            recurrent_bias: gate_bias(&recurrent_biases, geometry),
-        }
+        pack_bias(&of_input, geometry, input_bias_part);
+        pack_bias(&of_recurrent, geometry, recurrent_bias_part);
+        pack_gate_panels(weights.recurrent, geometry.hidden, geometry, crew, recurrent_part);
+        pack_gate_panels(weights.input, geometry.input, geometry, crew, input_part);
+        Self { packed, layout: ForwardLayout { recurrent_bias, input_bias, input } }
     }
 
     /// One panel; `len` is that of a panel.
     #[inline(always)]
     pub(crate) fn input(&self, panel: usize, len: usize) -> &[E] {
-        &self.input[panel * len..][..len]
+        &self.packed[self.layout.input + panel * len..][..len]
     }
 
     #[inline(always)]
     pub(crate) fn recurrent(&self, panel: usize, len: usize) -> &[E] {
-        &self.recurrent[panel * len..][..len]
+        &self.packed[panel * len..][..len]
     }
 
     #[inline(always)]
     pub(crate) fn input_bias(&self, panel: usize, width: usize) -> &[E] {
-        &self.input_bias[panel * width..][..width]
+        &self.packed[self.layout.input_bias + panel * width..][..width]
     }
 
     #[inline(always)]
     pub(crate) fn recurrent_bias(&self, panel: usize, width: usize) -> &[E] {
-        &self.recurrent_bias[panel * width..][..width]
+        &self.packed[self.layout.recurrent_bias + panel * width..][..width]
     }
 }
 
 /// For each panel of gates: `[depth][panel width]`, the product's right side in `x · Wᵀ`.
-fn gate_panels<E: Number>(
+fn pack_gate_panels<E: Number>(
     weight: &[E],
     depth: usize,
     geometry: &Geometry,
     crew: &Crew,
-) -> Buffer<E> {
+    packed: &mut [E],
+) {
     let width = geometry.panel_width();
-    let mut packed = Buffer::scratch(geometry.n_panels * depth * width);
-    let shared = Shared::new(&mut packed);
+    let packed = Shared::new(packed);
     crew.for_each(geometry.n_panels, |panel| {
         // SAFETY: each panel is packed once.
-        let to = unsafe { shared.write(panel * depth * width..(panel + 1) * depth * width) };
+        let to = unsafe { packed.write(panel * depth * width..(panel + 1) * depth * width) };
         for column in 0..width {
             match geometry.weight_row(panel, column) {
                 Some(row) => {
@@ -96,13 +109,12 @@ fn gate_panels<E: Number>(
             }
         }
     });
-    packed
 }
 
-/// A bias in the order of the gate panels, zeros where there is none.
-fn gate_bias<E: Number>(biases: &[&[E]], geometry: &Geometry) -> Buffer<E> {
+/// The sum of some biases in the order of the gate panels.
+fn pack_bias<E: Number>(biases: &[&[E]], geometry: &Geometry, packed: &mut [E]) {
     let width = geometry.panel_width();
-    let mut packed = Buffer::zeros(geometry.padded_gates());
+    packed.fill(E::default());
     for panel in 0..geometry.n_panels {
         for column in 0..width {
             if let Some(row) = geometry.weight_row(panel, column) {
@@ -112,7 +124,6 @@ fn gate_bias<E: Number>(biases: &[&[E]], geometry: &Geometry) -> Buffer<E> {
             }
         }
     }
-    packed
 }
 
 /// Some columns of a weight `[G·H, N]` for the products `d_gates · W` of the backward pass: blocks
