@@ -29,6 +29,8 @@ fn case(kind: Kind, (batch, steps): (usize, usize)) -> Case {
 
 #[test]
 fn threads_change_nothing() {
+    // SAFETY: no other thread runs yet that could read the environment.
+    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "4") };
     for kind in Kind::ALL {
         // 40 rows fill several chunks of steps; 1 and 3 rows are too few to be dealt to threads.
         for shape in [(40, 60), (1, 30), (3, 150)] {

@@ -88,14 +88,18 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
         let chunk_tokens = chunks.iter().map(|chunk| chunk.n_tokens).max().unwrap_or(0);
         let mut work = Workspace::new(&self, chunk_tokens);
         let mut share = BackwardShare {
-            input: Buffer::zeros(geometry.input * n_gates),
-            recurrent: Buffer::zeros(geometry.hidden * n_gates),
+            input: Buffer::scratch(geometry.input * n_gates),
+            recurrent: Buffer::scratch(geometry.hidden * n_gates),
             input_bias: Buffer::zeros(n_gates),
             recurrent_bias: Buffer::zeros(if self.d_recurrent.is_some() { n_gates } else { 0 }),
             dh: self.gather_state(self.d_final[0]),
             dc: self.gather_state(self.d_final[1]),
         };
-        for &chunk in chunks.iter().rev() {
+        if chunks.is_empty() {
+            share.input.fill(E::default());
+            share.recurrent.fill(E::default());
+        }
+        for (index, &chunk) in chunks.iter().rev().enumerate() {
             self.x.gather(geometry, plan, chunk, &mut work.x);
             self.gather_h_before(chunk, &mut work);
             for step in (chunk.start..chunk.end).rev() {
@@ -103,7 +107,7 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
                 self.barrier.wait();
                 self.dh(isa, chunk, step, &mut share.dh);
             }
-            self.add_weight_gradients(isa, chunk, &work, &mut share);
+            self.add_weight_gradients(isa, chunk, index == 0, &work, &mut share);
             self.input_gradient(isa, chunk, &mut work.dx);
             // The next chunk's gradients will stand where this one's are.
             self.barrier.wait();
@@ -239,17 +243,20 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         }
     }
 
-    /// `dW_ih += xᵀ · d_gates`, `dW_hh += hᵀ · d_gates` and the bias sums, over one chunk.
+    /// `dW_ih += xᵀ · d_gates`, `dW_hh += hᵀ · d_gates` and the bias sums, over one chunk; the first
+    /// chunk starts the sums.
     #[inline(always)]
     fn add_weight_gradients<V: Vector<Elem = E>>(
         &self,
         isa: Isa<V>,
         chunk: Chunk,
+        is_first: bool,
         work: &Workspace<E>,
         share: &mut BackwardShare<E>,
     ) {
         let geometry = self.geometry;
         let width = geometry.panel_width();
+        let start = is_first.then(|| &work.zeros[..width]);
         let of_chunk = |shared: Shared<'a, E>, panel: usize| -> &'a [E] {
             let len = chunk.n_tokens * width;
             // SAFETY: only this thread writes to its panels, and that is done for this chunk.
@@ -261,7 +268,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
             isa.call(PanelProduct {
                 c: &mut share.input[index * geometry.input * width..][..geometry.input * width],
                 c_stride: width,
-                start: None,
+                start,
                 a: Left { data: &work.x, row_stride: 1, depth_stride: geometry.input_stride() },
                 n_rows: geometry.input,
                 panel: d_input,
@@ -271,7 +278,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
                 c: &mut share.recurrent[index * geometry.hidden * width..]
                     [..geometry.hidden * width],
                 c_stride: width,
-                start: None,
+                start,
                 a: Left { data: &work.h_before, row_stride: 1, depth_stride: work.h_stride },
                 n_rows: geometry.hidden,
                 panel: d_recurrent,
@@ -336,6 +343,8 @@ struct Workspace<E> {
     dx: Buffer<E>,
     /// LSTM: the initial c of this thread's rows and units; else empty.
     initial_c: Buffer<E>,
+    /// `[panel width]`
+    zeros: Buffer<E>,
 }
 
 impl<E: Number> Workspace<E> {
@@ -352,6 +361,7 @@ impl<E: Number> Workspace<E> {
             h_stride,
             dx: Buffer::scratch(chunk_tokens * dx_stride),
             initial_c: if is_lstm { job.gather_state(job.initial[1]) } else { Buffer::zeros(0) },
+            zeros: Buffer::zeros(geometry.panel_width()),
         }
     }
 }

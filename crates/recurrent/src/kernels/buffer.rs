@@ -56,6 +56,23 @@ impl<E: Number> DerefMut for Buffer<E> {
     }
 }
 
+/// `len` zeros in a vector that leaves the kernels, as a tensor's numbers do.
+pub(crate) fn zeroed_vec<E: Number>(len: usize) -> Vec<E> {
+    // The allocator takes so much from the system, which gives zeros on first touch: by large
+    // pages, if asked before.
+    let mut numbers = vec![E::default(); len];
+    let bytes = len * size_of::<E>();
+    if bytes >= 2 * HUGE_PAGE {
+        let start = numbers.as_mut_ptr().cast::<u8>();
+        let before_page = start.align_offset(HUGE_PAGE);
+        let n_pages = bytes.saturating_sub(before_page) / HUGE_PAGE;
+        if let Some(start) = NonNull::new(start.wrapping_add(before_page)) {
+            advise_huge_pages(start, n_pages * HUGE_PAGE);
+        }
+    }
+    numbers
+}
+
 const CACHE_LINE: usize = 64;
 
 /// The system's large page on x86-64 and most 64-bit Arm.

@@ -72,13 +72,18 @@ impl Geometry {
         spread_stride(self.input)
     }
 
-    /// Row of the stacked weight (PyTorch's order: gate by gate) that stands at position
-    /// `column` of panel `panel`, or `None` where the panel is filled up.
-    pub(crate) fn weight_row(&self, panel: usize, column: usize) -> Option<usize> {
-        let (vector, lane) = (column / self.lanes, column % self.lanes);
+    /// Rows of the stacked weight (PyTorch's order: gate by gate) that stand in vector `vector` of
+    /// panel `panel`; fewer than a vector's lanes where the panel is filled up.
+    pub(crate) fn weight_rows(&self, panel: usize, vector: usize) -> Range<usize> {
         let (unit_vector, gate) = (vector / self.cell.n_gates(), vector % self.cell.n_gates());
-        let unit = panel * self.panel_units() + unit_vector * self.lanes + lane;
-        (unit < self.hidden).then_some(gate * self.hidden + unit)
+        let unit = panel * self.panel_units() + unit_vector * self.lanes;
+        let row = |unit: usize| gate * self.hidden + unit.min(self.hidden);
+        row(unit)..row(unit + self.lanes)
+    }
+
+    /// Vectors in one row of a panel.
+    pub(crate) fn panel_vectors(&self) -> usize {
+        self.cell.n_gates() * self.vectors_per_gate
     }
 
     /// Multiply-adds of one forward pass.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, zeroed_vec};
 use super::crew::Crew;
 use super::geometry::{Geometry, MAX_VECTORS};
 use super::shared::Shared;
@@ -97,15 +97,12 @@ fn pack_gate_panels<E: Number>(
     crew.for_each(geometry.n_panels, |panel| {
         // SAFETY: each panel is packed once.
         let to = unsafe { packed.write(panel * depth * width..(panel + 1) * depth * width) };
-        for column in 0..width {
-            match geometry.weight_row(panel, column) {
-                Some(row) => {
-                    let from = &weight[row * depth..][..depth];
-                    for (to, from) in to[column..].iter_mut().step_by(width).zip(from) {
-                        *to = *from;
-                    }
-                }
-                None => to[column..].iter_mut().step_by(width).for_each(|to| *to = E::default()),
+        for vector in 0..geometry.panel_vectors() {
+            let rows = geometry.weight_rows(panel, vector);
+            let to = &mut to[vector * geometry.lanes..];
+            transpose(&weight[rows.start * depth..], (rows.len(), depth), depth, to, width);
+            for to in to.chunks_mut(width) {
+                to[rows.len()..geometry.lanes].fill(E::default());
             }
         }
     });
@@ -116,11 +113,11 @@ fn pack_bias<E: Number>(biases: &[&[E]], geometry: &Geometry, packed: &mut [E]) 
     let width = geometry.panel_width();
     packed.fill(E::default());
     for panel in 0..geometry.n_panels {
-        for column in 0..width {
-            if let Some(row) = geometry.weight_row(panel, column) {
-                for bias in biases {
-                    packed[panel * width + column] += bias[row];
-                }
+        for vector in 0..geometry.panel_vectors() {
+            let to = &mut packed[panel * width + vector * geometry.lanes..];
+            for bias in biases {
+                let bias = &bias[geometry.weight_rows(panel, vector)];
+                to.iter_mut().zip(bias).for_each(|(to, bias)| *to += *bias);
             }
         }
     }
@@ -158,16 +155,15 @@ impl<E: Number> ColumnBlocks<E> {
             let from_column = columns.start + first * lanes;
             let n_real = width.min(columns.end - from_column);
             for panel in 0..geometry.n_panels {
-                for column in 0..geometry.panel_width() {
-                    let k = panel * geometry.panel_width() + column;
-                    let to = &mut to[k * width..][..width];
-                    match geometry.weight_row(panel, column) {
-                        Some(row) => {
-                            let from = &weight[row * n_columns + from_column..][..n_real];
-                            to[..n_real].copy_from_slice(from);
-                            to[n_real..].fill(E::default());
-                        }
-                        None => to.fill(E::default()),
+                for vector in 0..geometry.panel_vectors() {
+                    let mut rows = geometry.weight_rows(panel, vector);
+                    let k = panel * geometry.panel_width() + vector * lanes;
+                    for to in to[k * width..][..lanes * width].chunks_exact_mut(width) {
+                        let n_real = if rows.is_empty() { 0 } else { n_real };
+                        let row = rows.next().unwrap_or(0);
+                        let from = &weight[row * n_columns + from_column..][..n_real];
+                        to[..n_real].copy_from_slice(from);
+                        to[n_real..].fill(E::default());
                     }
                 }
             }
@@ -213,7 +209,7 @@ pub(crate) fn unpack_gate_panels<E: Number>(
     crew: &Crew,
 ) -> Vec<E> {
     let width = geometry.panel_width();
-    let mut rows = vec![E::default(); geometry.cell.n_gates() * geometry.hidden * depth];
+    let mut rows = zeroed_vec(geometry.cell.n_gates() * geometry.hidden * depth);
     let to = Shared::new(&mut rows);
     let shares: Vec<(Range<usize>, Shared<'_, E>)> = shares
         .iter_mut()
@@ -235,14 +231,38 @@ pub(crate) fn unpack_gate_panels<E: Number>(
             }
         }
         let Some(sum) = sum else { return };
-        for column in 0..width {
-            let Some(row) = geometry.weight_row(panel, column) else { continue };
-            // SAFETY: each row of the weight belongs to one column of one panel.
-            let to = unsafe { to.write(row * depth..(row + 1) * depth) };
-            for (to, from) in to.iter_mut().zip(sum[column..].iter().step_by(width)) {
-                *to = *from;
-            }
+        for vector in 0..geometry.panel_vectors() {
+            let rows = geometry.weight_rows(panel, vector);
+            // SAFETY: each row of the weight belongs to one vector of one panel.
+            let to = unsafe { to.write(rows.start * depth..rows.end * depth) };
+            let from = &sum[vector * geometry.lanes..];
+            transpose(from, (depth, rows.len()), width, to, depth);
         }
     });
     rows
+}
+
+/// Numbers along one side of the squares that [`transpose`] goes by: one cache line of f32.
+const SQUARE: usize = 16;
+
+/// `to[c, r] = from[r, c]` for `n_rows × n_columns` numbers; strides are those of rows of `from`
+/// and of `to`. By squares, so that every cache line is read or written as a whole.
+fn transpose<E: Number>(
+    from: &[E],
+    (n_rows, n_columns): (usize, usize),
+    from_stride: usize,
+    to: &mut [E],
+    to_stride: usize,
+) {
+    for first_row in (0..n_rows).step_by(SQUARE) {
+        for first_column in (0..n_columns).step_by(SQUARE) {
+            let columns = first_column..n_columns.min(first_column + SQUARE);
+            for row in first_row..n_rows.min(first_row + SQUARE) {
+                let from = &from[row * from_stride..][columns.clone()];
+                for (column, number) in columns.clone().zip(from) {
+                    to[column * to_stride + row] = *number;
+                }
+            }
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! All layers and directions of a network: the passes one after another, and what flows between
 //! them.
 
-use super::buffer::Buffer;
-use super::crew::{Crew, num_threads};
+use super::buffer::{Buffer, zeroed_vec};
+use super::crew::Crew;
 use super::forward::Columns;
 use super::geometry::Geometry;
 use super::input::{Dropout, Input, InputGradient};
@@ -90,7 +90,7 @@ impl Problem {
     }
 
     pub(crate) fn pack<E: Element>(&self, weights: &[Weights<'_, E>]) -> PackedWeights<E> {
-        self.pack_with(&Crew::hire(num_threads()), weights)
+        self.pack_with(&Crew::new(), weights)
     }
 
     fn pack_with<E: Element>(&self, crew: &Crew, weights: &[Weights<'_, E>]) -> PackedWeights<E> {
@@ -116,7 +116,7 @@ impl Problem {
         dropout: LayerDropout,
         save: bool,
     ) -> Forward<E> {
-        let crew = Crew::hire(num_threads());
+        let crew = Crew::new();
         let packed_now;
         let packed = match packed {
             Some(packed) => packed,
@@ -128,7 +128,7 @@ impl Problem {
         let state_len = self.batch * self.hidden_size;
         let mut final_states =
             vec![vec![E::default(); packed.0.len() * state_len]; self.cell.n_states()];
-        let mut outputs = vec![E::default(); self.n_outputs()];
+        let mut outputs = zeroed_vec(self.n_outputs());
         let mut between: Vec<Buffer<E>> = Vec::new();
         let mut passes = Vec::new();
         for layer in 0..self.num_layers {
@@ -184,12 +184,12 @@ impl Problem {
         wants_dx: bool,
     ) -> Gradients<E> {
         let n_threads = saved.passes.iter().map(|(pass, _)| pass.n_threads()).max().unwrap_or(1);
-        let crew = Crew::wait_for(n_threads);
+        let crew = Crew::of(n_threads);
         let state_len = self.batch * self.hidden_size;
         let mut weights: Vec<Vec<Vec<E>>> = vec![Vec::new(); saved.passes.len()];
         let mut initial =
             vec![vec![E::default(); saved.passes.len() * state_len]; self.cell.n_states()];
-        let mut dx = vec![E::default(); if wants_dx { tensors.x.len() } else { 0 }];
+        let mut dx = zeroed_vec(if wants_dx { tensors.x.len() } else { 0 });
         let mut d_outputs: Option<Buffer<E>> = None;
         for layer in (0..self.num_layers).rev() {
             let outputs = saved.between.get(layer).map_or(tensors.outputs, |outputs| outputs);
