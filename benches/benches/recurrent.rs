@@ -6,6 +6,7 @@ use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_
 
 /// Each network and what is timed of it: batch 50, 200 steps, 400 -> 256 features.
 fn layers(criterion: &mut Criterion) {
+    recurrent::keep_freed_memory();
     let two_layers = PassConfig::default();
     let networks = [
         ("lstm", two_layers.clone()),

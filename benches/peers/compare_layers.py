@@ -40,7 +40,7 @@ def parse_args():
     flags.add_argument("--row-seconds", type=float, metavar="S", help="start no round of a row after S seconds (default 20; in the sweep 2.5)")
     flags.add_argument("--min-rounds", type=int, default=3, help="but run at least so many (default 3)")
     flags.add_argument("--max-rounds", type=int, default=21, help="and at most so many (default 21)")
-    flags.add_argument("--keep-freed-memory", action="store_true", help="give every program the C library's settings that the tool sentiment sets for itself (glibc)")
+    flags.add_argument("--memory", choices=["as-run", "kept", "system"], default="as-run", help="whether freed memory stays in the process (glibc). as-run: ours keeps it, by one call, as programs that train with it do, others as they come (default); kept: every program is made to keep it; system: no program does")
     flags.add_argument("--output", metavar="FILE", help="write the report to a file, too")
     flags.add_argument("--quick", action="store_true", help="tiny sizes and 3 rounds, to see that everything works")
     args = flags.parse_args()
@@ -63,7 +63,7 @@ class Comparison:
     def __init__(self, args, ours):
         self.args = args
         self.ours = ours
-        self.environment = environment(args.threads, args.keep_freed_memory)
+        self.environment = environment(args.threads, args.memory == "kept")
         seconds = args.row_seconds or (2.5 if args.sweep else 20)
         self.limits = Limits(seconds, 3, 3) if args.quick else Limits(seconds, args.min_rounds, args.max_rounds)
         self.programs = {}
@@ -74,7 +74,10 @@ class Comparison:
         if program == "ours":
             fused = [] if "--backend" in flags else ["--instructions", self.args.instructions]
             flags = merge(flags, fused)
-        child = Child(command(program, self.ours, self.args.threads), flags, self.environment)
+        command_line = command(program, self.ours, self.args.threads)
+        if program == "ours" and self.args.memory == "system":
+            command_line.append("--system-malloc")
+        child = Child(command_line, flags, self.environment)
         self.programs[child.ready["program"]] = None
         return child
 
@@ -215,7 +218,7 @@ def main():
             lines = comparison.table([row for row in ROWS if not args.only or row.key in args.only])
     except ChildError as error:
         sys.exit(f"error: {error}")
-    settings = ["freed memory kept"] if args.keep_freed_memory else []
+    settings = [f"memory {args.memory}"]
     settings += ["a quick run, which says nothing of speed"] if args.quick else []
     report = [f"{'; '.join([machine_line, *comparison.programs, *settings])}", "", *lines]
     report += [f"left out: {reason}" for reason in comparison.skipped]

@@ -45,13 +45,21 @@ struct Cli {
     #[arg(long, conflicts_with = "memory")]
     serve: bool,
 
+    /// Leave the C library's settings alone, which `recurrent::keep_freed_memory` would change
+    #[arg(long)]
+    system_malloc: bool,
+
     /// Measure the peak memory of one training pass instead (Linux)
     #[arg(long)]
     memory: bool,
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    let cli = Cli::parse();
+    if !cli.system_malloc {
+        recurrent::keep_freed_memory();
+    }
+    match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,7 +1,6 @@
 //! `sentiment`: trains, tests and uses recurrent text classifiers. This file parses the command
 //! line, dispatches, and prints an error once; one file a command.
 
-mod allocator;
 mod curve;
 mod error;
 mod evaluate;
@@ -71,7 +70,7 @@ impl From<DeviceName> for DeviceChoice {
 }
 
 fn main() -> ExitCode {
-    allocator::keep_freed_memory();
+    recurrent::keep_freed_memory();
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),

@@ -3,6 +3,7 @@
 //! Letters in shapes: B batch, T steps, I input size, H hidden size, P projection size, L layers,
 //! D directions, G gates.
 
+mod allocator;
 mod autograd;
 mod backend;
 mod cell;
@@ -22,6 +23,7 @@ mod single_state;
 mod stack;
 mod weights;
 
+pub use allocator::keep_freed_memory;
 pub use backend::Backend;
 pub use config::RecurrentConfig;
 pub use error::{Error, Result};

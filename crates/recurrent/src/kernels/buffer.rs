@@ -152,9 +152,13 @@ const MIN_KEPT_BYTES: usize = 64 << 10;
 /// thread, so this is a good number of passes: as many as an evaluation between two epochs.
 const PATIENCE: u64 = 4096;
 
-/// Blocks that nobody holds now.
+/// Blocks that nobody holds now, oldest first, and what is known of the others.
 struct Kept {
     free: Vec<Free>,
+    /// Bytes of the blocks that are lent.
+    lent_bytes: usize,
+    /// The most that lent and free blocks may have together: what was ever lent at once.
+    max_bytes: usize,
     /// Requests so far.
     clock: u64,
 }
@@ -164,7 +168,44 @@ struct Free {
     since: u64,
 }
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept { free: Vec::new(), clock: 0 });
+static KEPT: Mutex<Kept> =
+    Mutex::new(Kept { free: Vec::new(), lent_bytes: 0, max_bytes: 0, clock: 0 });
+
+impl Kept {
+    /// A free block for `bytes` bytes that is hardly larger.
+    fn take(&mut self, bytes: usize) -> Option<Block> {
+        let fits = |free: &Free| (bytes..=bytes + bytes / 16).contains(&free.block.bytes);
+        let (index, _) = self
+            .free
+            .iter()
+            .enumerate()
+            .filter(|(_, free)| fits(free))
+            .min_by_key(|(_, free)| free.block.bytes)?;
+        Some(self.free.remove(index).block)
+    }
+
+    fn free_bytes(&self) -> usize {
+        self.free.iter().map(|free| free.block.bytes).sum()
+    }
+
+    /// Takes blocks out that leave too little room, or that nobody has wanted for long.
+    fn evict(&mut self) -> Vec<Block> {
+        let mut evicted = Vec::new();
+        let is_stale = |free: &Free, clock: u64| clock - free.since > PATIENCE;
+        while let Some(oldest) = self.free.first() {
+            let stale = is_stale(oldest, self.clock);
+            if !stale && self.lent_bytes + self.free_bytes() <= self.max_bytes {
+                break;
+            }
+            let block = self.free.remove(0).block;
+            if stale {
+                self.max_bytes -= block.bytes.min(self.max_bytes);
+            }
+            evicted.push(block);
+        }
+        evicted
+    }
+}
 
 /// At least `bytes` initialised bytes; a kept block that is not much larger, or a new one.
 fn lend(bytes: usize) -> Block {
@@ -172,18 +213,17 @@ fn lend(bytes: usize) -> Block {
     if bytes < MIN_KEPT_BYTES {
         return Block::new(bytes);
     }
-    // Eight sizes for each doubling, so that batches of similar lengths share blocks.
-    let bytes = bytes.next_multiple_of(bytes.next_power_of_two() / 16);
     // Nothing inside the lock can leave the list half changed.
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.clock += 1;
-    match kept.free.iter().rposition(|free| free.block.bytes == bytes) {
-        Some(index) => kept.free.swap_remove(index).block,
-        None => {
-            drop(kept);
-            Block::new(bytes)
-        }
-    }
+    let block = kept.take(bytes);
+    kept.lent_bytes += block.as_ref().map_or(bytes, |block| block.bytes);
+    kept.max_bytes = kept.max_bytes.max(kept.lent_bytes);
+    let evicted = kept.evict();
+    // Memory goes back and comes without the lock.
+    drop(kept);
+    drop(evicted);
+    block.unwrap_or_else(|| Block::new(bytes))
 }
 
 fn give_back(block: Block) {
@@ -191,9 +231,9 @@ fn give_back(block: Block) {
         return;
     }
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = kept.clock;
-    kept.free.push(Free { block, since: now });
-    kept.free.retain(|free| now - free.since <= PATIENCE);
+    kept.lent_bytes -= block.bytes;
+    let since = kept.clock;
+    kept.free.push(Free { block, since });
 }
 
 #[cfg(test)]
