@@ -4,8 +4,8 @@
 
 mod common;
 
-use candle_core::{DType, Device, Var};
-use common::{Case, Kind, TOLERANCE_F32, assert_close};
+use candle_core::{DType, Device, Tensor, Var};
+use common::{Case, Kind, TOLERANCE_F32, assert_close, relative_difference, ripple};
 use recurrent::{Backend, InstructionSet, RecurrentConfig, SeededRng, set_num_threads};
 
 /// Two layers and directions over rows of mixed lengths (0 included), long enough for several
@@ -44,5 +44,38 @@ fn threads_change_nothing() {
             }
         }
     }
+    steps_without_gradient_change_nothing();
     set_num_threads(0);
+}
+
+/// A loss of the outputs at one time leaves most steps of the top layer without a gradient, in one
+/// direction or the other; a loss of the states alone has none from the outputs.
+fn steps_without_gradient_change_nothing() {
+    for kind in Kind::ALL {
+        for shape in [(40, 60), (3, 150)] {
+            let case = case(kind, shape);
+            for time in [Some(0), Some(31), Some(59), None] {
+                let slopes = |index: usize, part: &Tensor| match (index, time) {
+                    (0, Some(time)) => {
+                        let one_step = ripple(&part.narrow(1, time, 1)?)?;
+                        one_step.pad_with_zeros(1, time, part.dim(1)? - time - 1)
+                    }
+                    (1, None) => ripple(part),
+                    _ => part.zeros_like(),
+                };
+                let expected = case.everything_with_slopes(Backend::Reference, slopes).unwrap();
+                for n_threads in [1, 2] {
+                    set_num_threads(n_threads);
+                    let got = case.everything_with_slopes(Backend::Auto, slopes).unwrap();
+                    for ((name, got), (_, expected)) in got.iter().zip(&expected) {
+                        let difference = relative_difference(got, expected).unwrap();
+                        assert!(
+                            difference <= TOLERANCE_F32,
+                            "{kind:?} {shape:?} time {time:?}: {name} differs by {difference:.1e}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! One thread's part of a backward pass: some rows of the batch, some hidden units, all steps.
 //!
 //! ```text
-//! for each chunk of steps, last first
+//! for each chunk of steps, last first, from the first one that a gradient reaches
 //!     gather the chunk's inputs and the h before each step
 //!     for each step, last first
 //!         dh += gradient of the outputs
@@ -15,6 +15,9 @@
 //!
 //! Only `dh` must be made step by step; the weight gradients of a chunk are products whose inner
 //! dimension is the chunk's tokens.
+//!
+//! Chunks behind the last gradient are skipped, since theirs is zero: a classifier that reads the
+//! outputs of the last word trains only the first step of the top layer's reverse direction.
 
 use std::ops::Range;
 
@@ -95,11 +98,14 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
             dh: self.gather_state(self.d_final[0]),
             dc: self.gather_state(self.d_final[1]),
         };
-        if chunks.is_empty() {
-            share.input.fill(E::default());
-            share.recurrent.fill(E::default());
-        }
-        for (index, &chunk) in chunks.iter().rev().enumerate() {
+        let mut has_gradient = self.final_states_have_gradient();
+        let mut is_first = true;
+        for &chunk in chunks.iter().rev() {
+            has_gradient = has_gradient || self.outputs_have_gradient(chunk);
+            if !has_gradient {
+                self.zero_input_gradient(chunk, &mut work.dx);
+                continue;
+            }
             self.x.gather(geometry, plan, chunk, &mut work.x);
             self.gather_h_before(chunk, &mut work);
             for step in (chunk.start..chunk.end).rev() {
@@ -107,10 +113,15 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
                 self.barrier.wait();
                 self.dh(isa, chunk, step, &mut share.dh);
             }
-            self.add_weight_gradients(isa, chunk, index == 0, &work, &mut share);
+            self.add_weight_gradients(isa, chunk, is_first, &work, &mut share);
+            is_first = false;
             self.input_gradient(isa, chunk, &mut work.dx);
             // The next chunk's gradients will stand where this one's are.
             self.barrier.wait();
+        }
+        if is_first {
+            share.input.fill(E::default());
+            share.recurrent.fill(E::default());
         }
         share
     }
@@ -132,23 +143,41 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         own
     }
 
+    /// Whether any gradient comes from the final states of this team's rows.
+    fn final_states_have_gradient(&self) -> bool {
+        let hidden = self.geometry.hidden;
+        self.d_final.iter().flatten().any(|d_state| {
+            self.plan.rows.iter().any(|row| has_nonzero(&d_state[row * hidden..][..hidden]))
+        })
+    }
+
+    /// Whether any gradient comes from the outputs of a chunk, in any unit: the threads of a team
+    /// must decide alike.
+    fn outputs_have_gradient(&self, chunk: Chunk) -> bool {
+        let Some(d_outputs) = self.d_outputs else { return false };
+        let units = 0..self.geometry.hidden;
+        (chunk.start..chunk.end).rev().any(|step| {
+            (0..self.plan.active[step]).any(|rank| {
+                let place = self.plan.place(self.geometry, rank, step);
+                has_nonzero(&d_outputs.numbers[d_outputs.range(place, &units)])
+            })
+        })
+    }
+
     /// The h before each token of a chunk, `[tokens, h stride]`, all units.
     fn gather_h_before(&self, chunk: Chunk, work: &mut Workspace<E>) {
         let (geometry, plan) = (self.geometry, self.plan);
-        for step in chunk.start..chunk.end {
-            for rank in 0..plan.active[step] {
-                let token = plan.offset[step] - chunk.first_token + rank;
-                let to = &mut work.h_before[token * work.h_stride..][..geometry.hidden];
-                if step > 0 {
-                    let place = plan.place(geometry, rank, step - 1);
-                    let from = self.outputs.range(place, &(0..geometry.hidden));
-                    to.copy_from_slice(&self.outputs.numbers[from]);
-                } else if let Some(state) = self.initial[0] {
-                    let from = plan.rows[rank] * geometry.hidden;
-                    to.copy_from_slice(&state[from..][..geometry.hidden]);
-                } else {
-                    to.fill(E::default());
-                }
+        for (rank, step, token) in plan.tokens_by_row(chunk) {
+            let to = &mut work.h_before[token * work.h_stride..][..geometry.hidden];
+            if step > 0 {
+                let place = plan.place(geometry, rank, step - 1);
+                let from = self.outputs.range(place, &(0..geometry.hidden));
+                to.copy_from_slice(&self.outputs.numbers[from]);
+            } else if let Some(state) = self.initial[0] {
+                let from = plan.rows[rank] * geometry.hidden;
+                to.copy_from_slice(&state[from..][..geometry.hidden]);
+            } else {
+                to.fill(E::default());
             }
         }
     }
@@ -197,6 +226,16 @@ impl<'a, E: Number> BackwardJob<'a, E> {
                     let d_recurrent = self.d_recurrent.map(|d| d.write(shared_gate.clone()));
                     (self.d_input.write(shared_gate), d_recurrent)
                 };
+                // What the next step reads was written long ago; the product in between gives the
+                // lines time to come.
+                for vector in 0..width / V::LANES {
+                    let before = gate.wrapping_sub(n_rows * width);
+                    V::prefetch(gates.as_ptr().wrapping_add(before + vector * V::LANES));
+                }
+                if !c_before.is_empty() {
+                    let before = own.wrapping_sub(n_rows * n_units);
+                    V::prefetch(c_before.as_ptr().wrapping_add(before));
+                }
                 let row = BackwardRow {
                     gates: &gates[gate..][..width],
                     h_before: &work.h_before[h_before..][..units],
@@ -320,6 +359,24 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         // SAFETY: no other thread has these rows and these columns.
         unsafe { to.scatter(geometry, (self.plan, chunk), columns, dx, stride) };
     }
+
+    /// `dx = 0` for all tokens of a chunk and this thread's columns.
+    fn zero_input_gradient(&self, chunk: Chunk, dx: &mut [E]) {
+        let (Some(weights), Some(to)) = (&self.weights.input, self.dx) else { return };
+        if to.add {
+            return;
+        }
+        let stride = spread_stride(weights.padded_columns());
+        dx[..chunk.n_tokens * stride].fill(E::default());
+        let columns = (weights.columns().start, weights.columns().len());
+        // SAFETY: as in `input_gradient`.
+        unsafe { to.scatter(self.geometry, (self.plan, chunk), columns, dx, stride) };
+    }
+}
+
+/// Whether any number is not zero; a NaN is not.
+fn has_nonzero<E: Number>(numbers: &[E]) -> bool {
+    numbers.iter().any(|&number| number != E::default())
 }
 
 /// Adds all rows of `[n, width]` to `sum [width]`.

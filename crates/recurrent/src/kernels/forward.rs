@@ -179,6 +179,11 @@ impl<E: Number> ForwardJob<'_, E> {
         for (index, panel) in self.panels.clone().enumerate() {
             let first_gate = (index * chunk.n_tokens + token - chunk.first_token) * width;
             let gates = &mut gates[first_gate..][..n_rows * width];
+            for rank in 0..if extra.is_empty() { 0 } else { n_rows } {
+                // The product gives these lines, which no pattern predicts, the time to come.
+                let at = &raw const extra[(token + rank) * n_units + index * units];
+                V::prefetch(at);
+            }
             isa.call(PanelProduct {
                 c: if is_gru { &mut *scratch } else { &mut *gates },
                 c_stride: width,

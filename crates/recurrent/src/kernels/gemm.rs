@@ -8,10 +8,6 @@
 use super::geometry::MAX_VECTORS;
 use super::vector::{Isa, Job, Number, Vector};
 
-/// Bytes of a panel that are walked before the next rows of A: they stay in half of a 32 KiB
-/// first-level cache.
-const PANEL_BLOCK_BYTES: usize = 16 * 1024;
-
 /// Where A's element (row r, column k) stands: `data[r * row_stride + k * depth_stride]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Left<'a, E> {
@@ -71,7 +67,7 @@ impl<E: Number> PanelProduct<'_, E> {
         let a_end = row_end.and_then(|row_end| extent(n_rows, a.row_stride, row_end));
         assert!(a_end.is_some_and(|end| end <= a.data.len()));
 
-        let block = (PANEL_BLOCK_BYTES / (width * size_of::<E>())).max(1);
+        let block = (V::PANEL_BLOCK_BYTES / (width * size_of::<E>())).max(1);
         // As many tiles as the largest tile needs, all of nearly the same height.
         let n_tiles = n_rows.div_ceil(V::TILE_ROWS[N - 1]);
         for k in (0..depth).step_by(block) {

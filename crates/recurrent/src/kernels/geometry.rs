@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::isa::InstructionSet;
 use crate::cell::Cell;
 
 /// Vectors in the widest panel that the matrix product knows.
@@ -20,6 +21,7 @@ pub(crate) struct Geometry {
     pub(crate) steps: usize,
     pub(crate) input: usize,
     pub(crate) hidden: usize,
+    pub(crate) instructions: InstructionSet,
     /// Numbers in one vector.
     pub(crate) lanes: usize,
     /// Vectors of hidden units in one panel.
@@ -33,12 +35,13 @@ impl Geometry {
         cell: Cell,
         (batch, steps, input): (usize, usize, usize),
         hidden: usize,
+        instructions: InstructionSet,
         lanes: usize,
     ) -> Self {
         let unit_vectors = hidden.div_ceil(lanes);
         let vectors_per_gate = (MAX_VECTORS / cell.n_gates()).min(unit_vectors).max(1);
         let n_panels = unit_vectors.div_ceil(vectors_per_gate);
-        Self { cell, batch, steps, input, hidden, lanes, vectors_per_gate, n_panels }
+        Self { cell, batch, steps, input, hidden, instructions, lanes, vectors_per_gate, n_panels }
     }
 
     /// Numbers in one row of a panel: all gates of its units.

@@ -33,15 +33,12 @@ impl<E: Number> Input<'_, E> {
     /// Copies a chunk's rows to `[tokens, input stride]`.
     pub(crate) fn gather(&self, geometry: &Geometry, plan: &Plan, chunk: Chunk, to: &mut [E]) {
         let len = geometry.input;
-        for step in chunk.start..chunk.end {
-            for rank in 0..plan.active[step] {
-                let first = plan.place(geometry, rank, step) * len;
-                let token = plan.offset[step] - chunk.first_token + rank;
-                let to = &mut to[token * geometry.input_stride()..][..len];
-                to.copy_from_slice(&self.numbers[first..][..len]);
-                if let Some(dropout) = self.dropout {
-                    dropout.apply(to, first);
-                }
+        for (rank, step, token) in plan.tokens_by_row(chunk) {
+            let first = plan.place(geometry, rank, step) * len;
+            let to = &mut to[token * geometry.input_stride()..][..len];
+            to.copy_from_slice(&self.numbers[first..][..len]);
+            if let Some(dropout) = self.dropout {
+                dropout.apply(to, first);
             }
         }
     }
@@ -70,23 +67,20 @@ impl<E: Number> InputGradient<'_, E> {
         from: &mut [E],
         stride: usize,
     ) {
-        for step in chunk.start..chunk.end {
-            for rank in 0..plan.active[step] {
-                let first = plan.place(geometry, rank, step) * geometry.input + column;
-                let token = plan.offset[step] - chunk.first_token + rank;
-                let from = &mut from[token * stride..][..width];
-                if let Some(dropout) = self.dropout {
-                    dropout.apply(from, first);
+        for (rank, step, token) in plan.tokens_by_row(chunk) {
+            let first = plan.place(geometry, rank, step) * geometry.input + column;
+            let from = &mut from[token * stride..][..width];
+            if let Some(dropout) = self.dropout {
+                dropout.apply(from, first);
+            }
+            // SAFETY: the caller vouches for it.
+            let to = unsafe { self.numbers.write(first..first + width) };
+            if self.add {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to += *from;
                 }
-                // SAFETY: the caller vouches for it.
-                let to = unsafe { self.numbers.write(first..first + width) };
-                if self.add {
-                    for (to, from) in to.iter_mut().zip(from) {
-                        *to += *from;
-                    }
-                } else {
-                    to.copy_from_slice(from);
-                }
+            } else {
+                to.copy_from_slice(from);
             }
         }
     }

@@ -29,6 +29,7 @@ mod plan;
 mod portable;
 mod shared;
 mod stacked;
+mod transpose;
 mod units;
 mod vector;
 #[cfg(target_arch = "x86_64")]

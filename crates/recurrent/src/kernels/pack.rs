@@ -1,11 +1,14 @@
 //! Weights in the order in which the matrix products walk through them, and gradients back.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::buffer::{Buffer, zeroed_vec};
+use super::buffer::Buffer;
 use super::crew::Crew;
 use super::geometry::{Geometry, MAX_VECTORS};
+use super::isa::Element;
 use super::shared::Shared;
+use super::transpose::{Transpose, as_place};
 use super::vector::Number;
 use crate::cell::Cell;
 
@@ -36,7 +39,7 @@ struct ForwardLayout {
     input: usize,
 }
 
-impl<E: Number> ForwardWeights<E> {
+impl<E: Element> ForwardWeights<E> {
     pub(crate) fn pack(weights: &Weights<'_, E>, geometry: &Geometry, crew: &Crew) -> Self {
         let gates = geometry.padded_gates();
         let recurrent_bias = geometry.hidden * gates;
@@ -61,7 +64,9 @@ impl<E: Number> ForwardWeights<E> {
         pack_gate_panels(weights.input, geometry.input, geometry, crew, input_part);
         Self { packed, layout: ForwardLayout { recurrent_bias, input_bias, input } }
     }
+}
 
+impl<E: Number> ForwardWeights<E> {
     /// One panel; `len` is that of a panel.
     #[inline(always)]
     pub(crate) fn input(&self, panel: usize, len: usize) -> &[E] {
@@ -85,7 +90,7 @@ impl<E: Number> ForwardWeights<E> {
 }
 
 /// For each panel of gates: `[depth][panel width]`, the product's right side in `x · Wᵀ`.
-fn pack_gate_panels<E: Number>(
+fn pack_gate_panels<E: Element>(
     weight: &[E],
     depth: usize,
     geometry: &Geometry,
@@ -100,9 +105,21 @@ fn pack_gate_panels<E: Number>(
         for vector in 0..geometry.panel_vectors() {
             let rows = geometry.weight_rows(panel, vector);
             let to = &mut to[vector * geometry.lanes..];
-            transpose(&weight[rows.start * depth..], (rows.len(), depth), depth, to, width);
-            for to in to.chunks_mut(width) {
-                to[rows.len()..geometry.lanes].fill(E::default());
+            E::dispatch(
+                geometry.instructions,
+                Transpose {
+                    from: &weight[rows.start * depth..],
+                    from_stride: depth,
+                    n_rows: rows.len(),
+                    n_columns: depth,
+                    to: as_place(to),
+                    to_stride: width,
+                },
+            );
+            if rows.len() < geometry.lanes {
+                for to in to.chunks_mut(width) {
+                    to[rows.len()..geometry.lanes].fill(E::default());
+                }
             }
         }
     });
@@ -202,15 +219,17 @@ impl<E: Number> ColumnBlocks<E> {
 
 /// Adds up gradients in gate panels, `[panel][depth][panel width]` of the panels `panels` each, in
 /// the shares' order, and writes the sum as rows of `[G·H, depth]`.
-pub(crate) fn unpack_gate_panels<E: Number>(
+pub(crate) fn unpack_gate_panels<E: Element>(
     shares: &mut [(Range<usize>, Buffer<E>)],
     depth: usize,
     geometry: &Geometry,
     crew: &Crew,
 ) -> Vec<E> {
     let width = geometry.panel_width();
-    let mut rows = zeroed_vec(geometry.cell.n_gates() * geometry.hidden * depth);
-    let to = Shared::new(&mut rows);
+    let n_rows = geometry.cell.n_gates() * geometry.hidden;
+    let mut rows = Vec::with_capacity(n_rows * depth);
+    let to = Shared::new(&mut rows.spare_capacity_mut()[..n_rows * depth]);
+    let n_written = AtomicUsize::new(0);
     let shares: Vec<(Range<usize>, Shared<'_, E>)> = shares
         .iter_mut()
         .map(|(panels, share)| (panels.clone(), Shared::new(&mut share[..])))
@@ -235,34 +254,22 @@ pub(crate) fn unpack_gate_panels<E: Number>(
             let rows = geometry.weight_rows(panel, vector);
             // SAFETY: each row of the weight belongs to one vector of one panel.
             let to = unsafe { to.write(rows.start * depth..rows.end * depth) };
-            let from = &sum[vector * geometry.lanes..];
-            transpose(from, (depth, rows.len()), width, to, depth);
+            E::dispatch(
+                geometry.instructions,
+                Transpose {
+                    from: &sum[vector * geometry.lanes..],
+                    from_stride: width,
+                    n_rows: depth,
+                    n_columns: rows.len(),
+                    to,
+                    to_stride: depth,
+                },
+            );
+            n_written.fetch_add(rows.len(), Ordering::Relaxed);
         }
     });
+    assert_eq!(n_written.into_inner(), n_rows, "rows of a gradient");
+    // SAFETY: each row belongs to one vector, and all rows have been written.
+    unsafe { rows.set_len(n_rows * depth) };
     rows
-}
-
-/// Numbers along one side of the squares that [`transpose`] goes by: one cache line of f32.
-const SQUARE: usize = 16;
-
-/// `to[c, r] = from[r, c]` for `n_rows × n_columns` numbers; strides are those of rows of `from`
-/// and of `to`. By squares, so that every cache line is read or written as a whole.
-fn transpose<E: Number>(
-    from: &[E],
-    (n_rows, n_columns): (usize, usize),
-    from_stride: usize,
-    to: &mut [E],
-    to_stride: usize,
-) {
-    for first_row in (0..n_rows).step_by(SQUARE) {
-        for first_column in (0..n_columns).step_by(SQUARE) {
-            let columns = first_column..n_columns.min(first_column + SQUARE);
-            for row in first_row..n_rows.min(first_row + SQUARE) {
-                let from = &from[row * from_stride..][columns.clone()];
-                for (column, number) in columns.clone().zip(from) {
-                    to[column * to_stride + row] = *number;
-                }
-            }
-        }
-    }
 }

@@ -8,7 +8,7 @@ use super::crew::{Barrier, Crew, share};
 use super::forward::{Columns, ForwardJob, Saved};
 use super::geometry::Geometry;
 use super::input::{Input, InputGradient};
-use super::isa::{Element, InstructionSet};
+use super::isa::Element;
 use super::pack::{ColumnBlocks, ForwardWeights, Weights, unpack_gate_panels};
 use super::plan::Plan;
 use super::shared::Shared;
@@ -28,7 +28,6 @@ pub(crate) struct Pass {
     teams: Vec<Plan>,
     /// The panels of each member of a team.
     members: Vec<Range<usize>>,
-    instructions: InstructionSet,
 }
 
 /// What a forward pass keeps for the backward pass, by thread.
@@ -58,20 +57,14 @@ pub(crate) struct PassGradients<E> {
 
 impl Pass {
     /// `lengths`: real steps of each row.
-    pub(crate) fn new(
-        geometry: Geometry,
-        lengths: &[usize],
-        reverse: bool,
-        instructions: InstructionSet,
-        crew: &Crew,
-    ) -> Self {
+    pub(crate) fn new(geometry: Geometry, lengths: &[usize], reverse: bool, crew: &Crew) -> Self {
         let n_threads = (geometry.work() / WORK_PER_THREAD).clamp(1, crew.n_members());
         let by_units = geometry.batch < n_threads * MIN_ROWS_PER_THREAD;
         let n_members = if by_units { n_threads.min(geometry.n_panels) } else { 1 };
         let teams = Plan::deal(lengths, reverse, if n_members > 1 { 1 } else { n_threads });
         let members =
             (0..n_members).map(|member| share(geometry.n_panels, member, n_members)).collect();
-        Self { geometry, teams, members, instructions }
+        Self { geometry, teams, members }
     }
 
     /// Threads that must work at the same time.
@@ -127,7 +120,7 @@ impl Pass {
                 outputs,
                 save,
             };
-            E::dispatch(self.instructions, job)
+            E::dispatch(geometry.instructions, job)
         });
 
         for (plan, h) in self.teams.iter().zip(&h) {
@@ -186,7 +179,7 @@ impl Pass {
                 d_recurrent: (geometry.cell == Cell::Gru).then_some(d_recurrent),
                 dx: input.dx,
             };
-            E::dispatch(self.instructions, job)
+            E::dispatch(geometry.instructions, job)
         });
         self.gather_gradients(crew, shares, input.weights.biases.is_some())
     }

@@ -82,6 +82,19 @@ impl Plan {
         self.rows[rank] * geometry.steps + self.time(rank, step)
     }
 
+    /// Rank, step and number within the chunk of each of its tokens, row after row: in this order
+    /// a row's places in `[B, T, ..]` follow one another, which memory is read fastest in.
+    pub(crate) fn tokens_by_row(
+        &self,
+        chunk: Chunk,
+    ) -> impl Iterator<Item = (usize, usize, usize)> + '_ {
+        (0..self.active[chunk.start]).flat_map(move |rank| {
+            let end = chunk.end.min(self.lengths[rank]);
+            (chunk.start..end)
+                .map(move |step| (rank, step, self.offset[step] - chunk.first_token + rank))
+        })
+    }
+
     /// Copies some units of a state `[B, H]` to `[ranks, stride]`, by rank.
     pub(crate) fn gather_state<E: Number>(
         &self,
@@ -152,6 +165,17 @@ mod tests {
             assert!(plan.lengths.is_sorted_by(|a, b| a >= b));
             let covered: usize = plan.chunks().iter().map(|chunk| chunk.n_tokens).sum();
             assert_eq!(covered, plan.n_tokens());
+            for chunk in plan.chunks() {
+                let mut tokens: Vec<usize> = plan
+                    .tokens_by_row(chunk)
+                    .map(|(rank, step, token)| {
+                        assert_eq!(token, plan.offset[step] - chunk.first_token + rank);
+                        token
+                    })
+                    .collect();
+                tokens.sort_unstable();
+                assert_eq!(tokens, (0..chunk.n_tokens).collect::<Vec<_>>());
+            }
         }
     }
 

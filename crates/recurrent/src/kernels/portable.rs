@@ -20,6 +20,8 @@ macro_rules! portable_vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
             const TILE_ROWS: [usize; 4] = [4, 3, 2, 2];
+            // Half of a 32 KiB first-level cache.
+            const PANEL_BLOCK_BYTES: usize = 16 << 10;
 
             #[inline(always)]
             unsafe fn splat(x: $elem) -> Self {
@@ -37,6 +39,27 @@ macro_rules! portable_vector {
                 // SAFETY: the caller vouches for the memory.
                 unsafe { to.cast::<[$elem; $lanes]>().write_unaligned(self.0) }
             }
+
+            #[inline(always)]
+            unsafe fn transpose(
+                from: *const $elem,
+                from_stride: usize,
+                to: *mut $elem,
+                to_stride: usize,
+            ) {
+                for row in 0..$lanes {
+                    for column in 0..$lanes {
+                        // SAFETY: the caller vouches for the memory.
+                        unsafe {
+                            *to.add(column * to_stride + row) =
+                                *from.add(row * from_stride + column);
+                        }
+                    }
+                }
+            }
+
+            #[inline(always)]
+            fn prefetch(_: *const $elem) {}
 
             #[inline(always)]
             fn add(self, other: Self) -> Self {

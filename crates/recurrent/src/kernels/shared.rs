@@ -3,8 +3,6 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::vector::Number;
-
 /// A mutable slice whose parts are lent out without the compiler's proof that they are apart.
 ///
 /// Its methods are unsafe for one reason only: from one barrier to the next, nobody may read or
@@ -18,11 +16,11 @@ pub(crate) struct Shared<'a, E> {
 
 // SAFETY: it is a mutable borrow of numbers; who uses it from several threads promises above that
 // their accesses do not meet.
-unsafe impl<E: Number> Send for Shared<'_, E> {}
+unsafe impl<E: Send + Sync> Send for Shared<'_, E> {}
 // SAFETY: as above.
-unsafe impl<E: Number> Sync for Shared<'_, E> {}
+unsafe impl<E: Send + Sync> Sync for Shared<'_, E> {}
 
-impl<'a, E: Number> Shared<'a, E> {
+impl<'a, E> Shared<'a, E> {
     pub(crate) fn new(slice: &'a mut [E]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }

@@ -77,8 +77,9 @@ pub(crate) struct BackwardTensors<'a, E> {
 impl Problem {
     fn geometry<E: Element>(&self, layer: usize) -> Geometry {
         let input = if layer == 0 { self.input_size } else { self.output_size() };
-        let lanes = E::lanes(self.instructions);
-        Geometry::new(self.cell, (self.batch, self.steps, input), self.hidden_size, lanes)
+        let (instructions, lanes) = (self.instructions, E::lanes(self.instructions));
+        let sizes = (self.batch, self.steps, input);
+        Geometry::new(self.cell, sizes, self.hidden_size, instructions, lanes)
     }
 
     fn output_size(&self) -> usize {
@@ -139,8 +140,7 @@ impl Problem {
             for direction in 0..self.num_directions {
                 let index = layer * self.num_directions + direction;
                 let reverse = direction == 1;
-                let pass =
-                    Pass::new(geometry.clone(), &self.lengths, reverse, self.instructions, &crew);
+                let pass = Pass::new(geometry.clone(), &self.lengths, reverse, &crew);
                 let mut final_states: Vec<&mut [E]> = final_states
                     .iter_mut()
                     .map(|state| &mut state[index * state_len..][..state_len])

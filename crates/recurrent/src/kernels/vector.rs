@@ -1,6 +1,7 @@
 //! What the kernels ask of one register of numbers, and the proof that the CPU has it.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 /// A floating-point number that kernels compute with.
 pub(crate) trait Number:
@@ -9,6 +10,7 @@ pub(crate) trait Number:
     + Send
     + Sync
     + std::fmt::Debug
+    + PartialEq
     + std::ops::AddAssign
     + std::ops::Mul<Output = Self>
     + 'static
@@ -38,6 +40,10 @@ pub(crate) trait Vector: Copy {
     /// for one row of the panel or one column of the left side, whichever is shorter.
     const TILE_ROWS: [usize; 4];
 
+    /// Bytes of a panel that are walked before the next rows of A, so that they come from a cache
+    /// and sums are not stored and loaded too often.
+    const PANEL_BLOCK_BYTES: usize;
+
     /// # Safety
     /// The CPU has this vector's instruction set.
     unsafe fn splat(x: Self::Elem) -> Self;
@@ -49,6 +55,21 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// `to` is writable for `LANES` numbers.
     unsafe fn store(self, to: *mut Self::Elem);
+
+    /// Transposes a square of `LANES × LANES` numbers; strides are those of rows.
+    ///
+    /// # Safety
+    /// The CPU has this vector's instruction set; `LANES` rows of `LANES` numbers are readable at
+    /// `from` and writable at `to`, and the two do not overlap.
+    unsafe fn transpose(
+        from: *const Self::Elem,
+        from_stride: usize,
+        to: *mut Self::Elem,
+        to_stride: usize,
+    );
+
+    /// Says that a cache line will be needed soon. Any address will do.
+    fn prefetch(at: *const Self::Elem);
 
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
@@ -118,6 +139,23 @@ impl<V: Vector> Isa<V> {
         let part = &mut to[at..at + V::LANES];
         // SAFETY: `part` has LANES numbers.
         unsafe { value.store(part.as_mut_ptr()) }
+    }
+
+    /// Transposes a square that starts at the start of `from` and of `to`.
+    #[inline(always)]
+    pub(crate) fn transpose(
+        self,
+        from: &[V::Elem],
+        from_stride: usize,
+        to: &mut [MaybeUninit<V::Elem>],
+        to_stride: usize,
+    ) {
+        let extent = |stride: usize| (V::LANES - 1).checked_mul(stride)?.checked_add(V::LANES);
+        assert!(extent(from_stride).is_some_and(|end| end <= from.len()));
+        assert!(extent(to_stride).is_some_and(|end| end <= to.len()));
+        // SAFETY: `self` proves the instruction set; all rows lie in their slices, of which one is
+        // borrowed mutably, so they are apart.
+        unsafe { V::transpose(from.as_ptr(), from_stride, to.as_mut_ptr().cast(), to_stride) }
     }
 
     #[inline(always)]
