@@ -81,7 +81,7 @@ fn cargo(args: &[&str]) -> anyhow::Result<()> {
     check(&mut cargo_command(args))
 }
 
-fn cargo_command(args: &[&str]) -> Command {
+pub(crate) fn cargo_command(args: &[&str]) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(Path::new(&cargo));
     command.args(args);

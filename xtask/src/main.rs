@@ -3,6 +3,7 @@
 mod ci;
 mod fetch_data;
 mod layers;
+mod sanitize;
 
 use std::env;
 use std::path::Path;
@@ -24,6 +25,7 @@ struct Cli {
 enum Task {
     FetchData(fetch_data::Args),
     Ci(ci::Args),
+    Sanitize(sanitize::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,5 +50,6 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::FetchData(args) => fetch_data::run(args, &user_folder),
         Task::Ci(args) => ci::run(args),
+        Task::Sanitize(args) => sanitize::run(args),
     }
 }
