@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from machine import OthersLoad
 
-# Threads of a library spin for some milliseconds after its run, in hope of more work. The next
-# program starts when they have gone to sleep.
-SETTLE_S = 0.02
+# Threads of a library spin for some time after its run, in hope of more work (ONNX Runtime's for 40 ms).
+# The next program starts when they have gone to sleep.
+SETTLE_S = 0.06
 
 # A turn lasts about so long at least: a single run of microseconds would time the threads' waking.
 TURN_S = 0.1
