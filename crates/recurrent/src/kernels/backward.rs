@@ -25,7 +25,7 @@ use super::buffer::Buffer;
 use super::crew::Barrier;
 use super::forward::{Columns, Saved};
 use super::gemm::{Left, PanelProduct};
-use super::geometry::{Geometry, spread_stride};
+use super::geometry::{Geometry, MAX_VECTORS, spread_stride};
 use super::input::{Input, InputGradient};
 use super::pack::ColumnBlocks;
 use super::plan::{Chunk, Plan};
@@ -115,7 +115,7 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
             }
             self.add_weight_gradients(isa, chunk, is_first, &work, &mut share);
             is_first = false;
-            self.input_gradient(isa, chunk, &mut work.dx);
+            self.input_gradient(isa, chunk, &work.zeros, &mut work.dx);
             // The next chunk's gradients will stand where this one's are.
             self.barrier.wait();
         }
@@ -262,23 +262,20 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         let width = geometry.panel_width();
         let n_rows = plan.active[step];
         let local = plan.offset[step] - chunk.first_token;
-        for panel in 0..geometry.n_panels {
-            let first = (panel * chunk.n_tokens + local) * width;
-            // SAFETY: the barrier is passed, and nobody writes to this step's places any more.
-            let d_gates = unsafe {
-                self.d_recurrent.unwrap_or(self.d_input).read(first..first + n_rows * width)
-            };
-            for (column, block) in self.weights.recurrent.blocks(panel * width, width) {
-                isa.call(PanelProduct {
-                    c: &mut dh[column..],
-                    c_stride: self.n_units(),
-                    start: None,
-                    a: Left { data: d_gates, row_stride: width, depth_stride: 1 },
-                    n_rows,
-                    panel: block,
-                    depth: width,
-                });
-            }
+        let d_gates = self.d_recurrent.unwrap_or(self.d_input);
+        // SAFETY: the barrier is passed, and nobody writes to this step's places any more.
+        let d_gates =
+            unsafe { Left::segments(d_gates, local * width, width, chunk.n_tokens * width) };
+        for (column, block) in self.weights.recurrent.blocks() {
+            isa.call(PanelProduct {
+                c: &mut dh[column..],
+                c_stride: self.n_units(),
+                start: None,
+                a: d_gates,
+                n_rows,
+                panel: block,
+                depth: geometry.padded_gates(),
+            });
         }
     }
 
@@ -308,7 +305,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
                 c: &mut share.input[index * geometry.input * width..][..geometry.input * width],
                 c_stride: width,
                 start,
-                a: Left { data: &work.x, row_stride: 1, depth_stride: geometry.input_stride() },
+                a: Left::new(&work.x, 1, geometry.input_stride()),
                 n_rows: geometry.input,
                 panel: d_input,
                 depth: chunk.n_tokens,
@@ -318,7 +315,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
                     [..geometry.hidden * width],
                 c_stride: width,
                 start,
-                a: Left { data: &work.h_before, row_stride: 1, depth_stride: work.h_stride },
+                a: Left::new(&work.h_before, 1, work.h_stride),
                 n_rows: geometry.hidden,
                 panel: d_recurrent,
                 depth: chunk.n_tokens,
@@ -332,28 +329,30 @@ impl<'a, E: Number> BackwardJob<'a, E> {
 
     /// `dx = d_gates · W_ih` for all tokens of a chunk and this thread's columns.
     #[inline(always)]
-    fn input_gradient<V: Vector<Elem = E>>(&self, isa: Isa<V>, chunk: Chunk, dx: &mut [E]) {
+    fn input_gradient<V: Vector<Elem = E>>(
+        &self,
+        isa: Isa<V>,
+        chunk: Chunk,
+        zeros: &[E],
+        dx: &mut [E],
+    ) {
         let (Some(weights), Some(to)) = (&self.weights.input, self.dx) else { return };
         let geometry = self.geometry;
         let width = geometry.panel_width();
         let stride = spread_stride(weights.padded_columns());
-        dx[..chunk.n_tokens * stride].fill(E::default());
-        for panel in 0..geometry.n_panels {
-            let len = chunk.n_tokens * width;
-            // SAFETY: all threads are past the barrier of the chunk's last step, and nobody
-            // writes before the barrier at the chunk's end.
-            let d_input = unsafe { self.d_input.read(panel * len..(panel + 1) * len) };
-            for (column, block) in weights.blocks(panel * width, width) {
-                isa.call(PanelProduct {
-                    c: &mut dx[column..],
-                    c_stride: stride,
-                    start: None,
-                    a: Left { data: d_input, row_stride: width, depth_stride: 1 },
-                    n_rows: chunk.n_tokens,
-                    panel: block,
-                    depth: width,
-                });
-            }
+        // SAFETY: all threads are past the barrier of the chunk's last step, and nobody writes
+        // before the barrier at the chunk's end.
+        let d_input = unsafe { Left::segments(self.d_input, 0, width, chunk.n_tokens * width) };
+        for (column, block) in weights.blocks() {
+            isa.call(PanelProduct {
+                c: &mut dx[column..],
+                c_stride: stride,
+                start: Some(&zeros[..block.len() / geometry.padded_gates()]),
+                a: d_input,
+                n_rows: chunk.n_tokens,
+                panel: block,
+                depth: geometry.padded_gates(),
+            });
         }
         let columns = (weights.columns().start, weights.columns().len());
         // SAFETY: no other thread has these rows and these columns.
@@ -400,7 +399,7 @@ struct Workspace<E> {
     dx: Buffer<E>,
     /// LSTM: the initial c of this thread's rows and units; else empty.
     initial_c: Buffer<E>,
-    /// `[panel width]`
+    /// As many as a row of the widest panel has.
     zeros: Buffer<E>,
 }
 
@@ -418,7 +417,7 @@ impl<E: Number> Workspace<E> {
             h_stride,
             dx: Buffer::scratch(chunk_tokens * dx_stride),
             initial_c: if is_lstm { job.gather_state(job.initial[1]) } else { Buffer::zeros(0) },
-            zeros: Buffer::zeros(geometry.panel_width()),
+            zeros: Buffer::zeros(MAX_VECTORS * geometry.lanes),
         }
     }
 }

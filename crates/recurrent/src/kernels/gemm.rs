@@ -5,15 +5,47 @@
 //! k, a register tile of R rows by `width` columns multiplies R numbers of A with one panel row:
 //! `R · vectors` fused multiply-adds for `R + vectors` loads.
 
+use std::marker::PhantomData;
+
 use super::geometry::MAX_VECTORS;
+use super::shared::{Shared, Source};
 use super::vector::{Isa, Job, Number, Vector};
 
-/// Where A's element (row r, column k) stands: `data[r * row_stride + k * depth_stride]`.
+/// Where A's elements stand. Its columns come in segments of `segment` columns each: element (row
+/// r, column k) is `data[r * row_stride + k / segment * segment_stride + k % segment *
+/// depth_stride]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Left<'a, E> {
-    pub(crate) data: &'a [E],
-    pub(crate) row_stride: usize,
-    pub(crate) depth_stride: usize,
+    data: Source<'a, E>,
+    row_stride: usize,
+    depth_stride: usize,
+    segment: usize,
+    segment_stride: usize,
+}
+
+impl<'a, E> Left<'a, E> {
+    /// Rows that are `row_stride` apart and columns that are `depth_stride` apart.
+    #[inline(always)]
+    pub(crate) fn new(data: &'a [E], row_stride: usize, depth_stride: usize) -> Self {
+        let data = Source { start: data.as_ptr(), len: data.len(), slice: PhantomData };
+        Self { data, row_stride, depth_stride, segment: usize::MAX, segment_stride: 0 }
+    }
+
+    /// Rows of `segment` numbers, one behind the other, of which each next segment's stand
+    /// `segment_stride` further.
+    ///
+    /// # Safety
+    /// While the product runs, nobody writes to the elements of its rows and columns.
+    #[inline(always)]
+    pub(crate) unsafe fn segments(
+        data: Shared<'a, E>,
+        first: usize,
+        segment: usize,
+        segment_stride: usize,
+    ) -> Self {
+        let data = data.source(first);
+        Self { data, row_stride: segment, depth_stride: 1, segment, segment_stride }
+    }
 }
 
 /// `c[r, :] = start[r, :] + Σ_k a[r, k] · panel[k, :]` for `n_rows` rows; `c`'s rows are `c_stride`
@@ -61,41 +93,61 @@ impl<E: Number> PanelProduct<'_, E> {
         let Self { c, c_stride, start, a, n_rows, panel, depth } = self;
         // These checks are what makes the pointer arithmetic in `tile` sound.
         assert!(panel.len() == depth * width);
+        let segment = a.segment.min(depth);
+        let n_segments = depth / segment;
+        assert!(depth == n_segments * segment);
         assert!(start.is_none_or(|row| row.len() == width));
         assert!(extent(n_rows, c_stride, width).is_some_and(|end| end <= c.len()));
-        let row_end = extent(depth, a.depth_stride, 1);
-        let a_end = row_end.and_then(|row_end| extent(n_rows, a.row_stride, row_end));
-        assert!(a_end.is_some_and(|end| end <= a.data.len()));
+        let a_end = extent(segment, a.depth_stride, 1)
+            .and_then(|end| extent(n_segments, a.segment_stride, end))
+            .and_then(|end| extent(n_rows, a.row_stride, end));
+        assert!(a_end.is_some_and(|end| end <= a.data.len));
 
         let block = (V::PANEL_BLOCK_BYTES / (width * size_of::<E>())).max(1);
         // As many tiles as the largest tile needs, all of nearly the same height.
         let n_tiles = n_rows.div_ceil(V::TILE_ROWS[N - 1]);
-        for k in (0..depth).step_by(block) {
-            let n_k = block.min(depth - k);
+        // A block is some columns of one segment, or some whole segments.
+        let blocks = (0..n_segments).step_by((block / segment).max(1)).flat_map(|first| {
+            let n = (block / segment).clamp(1, n_segments - first);
+            (0..segment).step_by(block).map(move |k| (first, n, k, block.min(segment - k)))
+        });
+        for (first_segment, n_segments, k, n_k) in blocks {
+            let is_first = first_segment == 0 && k == 0;
             for tile_idx in 0..n_tiles {
                 let row = tile_idx * n_rows / n_tiles;
                 let height = (tile_idx + 1) * n_rows / n_tiles - row;
-                // SAFETY: `row + height <= n_rows` and `k + n_k <= depth`, so with the checks
-                // above every access of the tile lies inside its slice.
+                // SAFETY: `row + height <= n_rows`, `first_segment + n_segments` is within the
+                // segments and `k + n_k <= segment`, so with the checks above every access of the
+                // tile lies inside its slice.
                 unsafe {
                     let c = c.as_mut_ptr().add(row * c_stride);
-                    let a_at = a.data.as_ptr().add(row * a.row_stride + k * a.depth_stride);
-                    let panel = panel.as_ptr().add(k * width);
+                    let offset = first_segment * a.segment_stride + k * a.depth_stride;
                     let (start, start_stride) = match start {
-                        Some(row) if k == 0 => (row.as_ptr(), 0),
+                        Some(row) if is_first => (row.as_ptr(), 0),
                         _ => (c.cast_const(), c_stride),
                     };
-                    let from = (start, start_stride);
-                    let (rs, ks) = (a.row_stride, a.depth_stride);
+                    let tile = Tile {
+                        c,
+                        c_stride,
+                        start,
+                        start_stride,
+                        a: a.data.start.add(row * a.row_stride + offset),
+                        row_stride: a.row_stride,
+                        depth_stride: a.depth_stride,
+                        segment_stride: a.segment_stride,
+                        panel: panel.as_ptr().add((first_segment * segment + k) * width),
+                        n_segments,
+                        n_k,
+                    };
                     match height {
-                        1 => tile::<V, 1, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
-                        2 => tile::<V, 2, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
-                        3 => tile::<V, 3, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
-                        4 => tile::<V, 4, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
-                        5 => tile::<V, 5, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
-                        6 => tile::<V, 6, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
-                        7 => tile::<V, 7, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
-                        _ => tile::<V, 8, N>(isa, c, c_stride, from, a_at, rs, ks, panel, n_k),
+                        1 => tile.run::<V, 1, N>(isa),
+                        2 => tile.run::<V, 2, N>(isa),
+                        3 => tile.run::<V, 3, N>(isa),
+                        4 => tile.run::<V, 4, N>(isa),
+                        5 => tile.run::<V, 5, N>(isa),
+                        6 => tile.run::<V, 6, N>(isa),
+                        7 => tile.run::<V, 7, N>(isa),
+                        _ => tile.run::<V, 8, N>(isa),
                     }
                 }
             }
@@ -104,76 +156,88 @@ impl<E: Number> PanelProduct<'_, E> {
 }
 
 /// One register tile: R rows by N vectors.
-///
-/// # Safety
-/// `c` and `start` are valid for R rows of N vectors, `a` for R rows of `n_k` numbers (both at their strides),
-/// `panel` for `n_k` rows of N vectors.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)] // All are plain addresses of one inner loop.
-#[allow(clippy::needless_range_loop)] // See the first comment of the body.
-unsafe fn tile<V: Vector, const R: usize, const N: usize>(
-    isa: Isa<V>,
-    c: *mut V::Elem,
+struct Tile<E> {
+    c: *mut E,
     c_stride: usize,
-    (start, start_stride): (*const V::Elem, usize),
-    a: *const V::Elem,
+    start: *const E,
+    start_stride: usize,
+    a: *const E,
     row_stride: usize,
     depth_stride: usize,
-    panel: *const V::Elem,
+    segment_stride: usize,
+    panel: *const E,
+    n_segments: usize,
+    /// Columns of each segment.
     n_k: usize,
-) {
-    // Tiles higher than the vector allows are never asked for; saying so here keeps them from
-    // being compiled.
-    if R > V::TILE_ROWS[N - 1] {
-        return;
-    }
-    // Plain counted loops over arrays: the compiler unrolls them and keeps every number in a
-    // register. Iterators over the same arrays made it go through the stack.
-    // SAFETY: the caller vouches for all addresses.
-    unsafe {
-        let mut sums = [[isa.splat(V::Elem::default()); N]; R];
-        for r in 0..R {
-            for n in 0..N {
-                sums[r][n] = V::load(start.add(r * start_stride + n * V::LANES));
-            }
+}
+
+impl<E: Number> Tile<E> {
+    /// # Safety
+    /// `c` and `start` are valid for R rows of N vectors, `a` for R rows of `n_segments` segments
+    /// of `n_k` numbers (all at their strides), `panel` for `n_segments · n_k` rows of N vectors.
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // See the first comment of the body.
+    unsafe fn run<V: Vector<Elem = E>, const R: usize, const N: usize>(self, isa: Isa<V>) {
+        // Tiles higher than the vector allows are never asked for; saying so here keeps them from
+        // being compiled.
+        if R > V::TILE_ROWS[N - 1] {
+            return;
         }
-        // Every third row has a pointer of its own and the others an offset from it: few pointers
-        // to move on, and offsets of one and two strides are free in x86's addressing.
-        let mut a_every_third = [a, a.wrapping_add(3 * row_stride), a.wrapping_add(6 * row_stride)];
-        let mut panel = panel;
-        for _ in 0..n_k {
-            // The shorter side is held in registers, the longer is fetched one at a time: with 16
-            // registers there is room for the tile, the shorter side and one more.
-            if R < N {
-                let mut left = [isa.splat(V::Elem::default()); R];
-                for r in 0..R {
-                    left[r] = isa.splat(*a_every_third[r / 3].add(r % 3 * row_stride));
-                }
+        let Self { c, c_stride, start, start_stride, row_stride, depth_stride, .. } = self;
+        // Plain counted loops over arrays: the compiler unrolls them and keeps every number in a
+        // register. Iterators over the same arrays made it go through the stack.
+        // SAFETY: the caller vouches for all addresses.
+        unsafe {
+            let mut sums = [[isa.splat(E::default()); N]; R];
+            for r in 0..R {
                 for n in 0..N {
-                    let right = V::load(panel.add(n * V::LANES));
-                    for r in 0..R {
-                        sums[r][n] = left[r].mul_add(right, sums[r][n]);
-                    }
-                }
-            } else {
-                let mut right = [isa.splat(V::Elem::default()); N];
-                for n in 0..N {
-                    right[n] = V::load(panel.add(n * V::LANES));
-                }
-                for r in 0..R {
-                    let left = isa.splat(*a_every_third[r / 3].add(r % 3 * row_stride));
-                    for n in 0..N {
-                        sums[r][n] = left.mul_add(right[n], sums[r][n]);
-                    }
+                    sums[r][n] = V::load(start.add(r * start_stride + n * V::LANES));
                 }
             }
-            panel = panel.add(N * V::LANES);
-            // The last step may leave the slice, where a pointer may go that is not followed.
-            a_every_third = a_every_third.map(|a| a.wrapping_add(depth_stride));
-        }
-        for r in 0..R {
-            for n in 0..N {
-                sums[r][n].store(c.add(r * c_stride + n * V::LANES));
+            let mut panel = self.panel;
+            for segment in 0..self.n_segments {
+                let a = self.a.add(segment * self.segment_stride);
+                // Every third row has a pointer of its own and the others an offset from it: few
+                // pointers to move on, and offsets of one and two strides are free in x86's
+                // addressing.
+                let mut a_every_third =
+                    [a, a.wrapping_add(3 * row_stride), a.wrapping_add(6 * row_stride)];
+                for _ in 0..self.n_k {
+                    // The shorter side is held in registers, the longer is fetched one at a time:
+                    // with 16 registers there is room for the tile, the shorter side and one more.
+                    if R < N {
+                        let mut left = [isa.splat(E::default()); R];
+                        for r in 0..R {
+                            left[r] = isa.splat(*a_every_third[r / 3].add(r % 3 * row_stride));
+                        }
+                        for n in 0..N {
+                            let right = V::load(panel.add(n * V::LANES));
+                            for r in 0..R {
+                                sums[r][n] = left[r].mul_add(right, sums[r][n]);
+                            }
+                        }
+                    } else {
+                        let mut right = [isa.splat(E::default()); N];
+                        for n in 0..N {
+                            right[n] = V::load(panel.add(n * V::LANES));
+                        }
+                        for r in 0..R {
+                            let left = isa.splat(*a_every_third[r / 3].add(r % 3 * row_stride));
+                            for n in 0..N {
+                                sums[r][n] = left.mul_add(right[n], sums[r][n]);
+                            }
+                        }
+                    }
+                    panel = panel.add(N * V::LANES);
+                    // The last step may leave the slice, where a pointer may go that is not
+                    // followed.
+                    a_every_third = a_every_third.map(|a| a.wrapping_add(depth_stride));
+                }
+            }
+            for r in 0..R {
+                for n in 0..N {
+                    sums[r][n].store(c.add(r * c_stride + n * V::LANES));
+                }
             }
         }
     }

@@ -202,17 +202,12 @@ impl<E: Number> ColumnBlocks<E> {
         &self.columns
     }
 
-    /// Each block's first column, counted from the first packed one, with the block's `depth` rows
-    /// `[first_row .. first_row + depth]`.
-    pub(crate) fn blocks(
-        &self,
-        first_row: usize,
-        depth: usize,
-    ) -> impl Iterator<Item = (usize, &[E])> {
+    /// Each block, with its first column, counted from the first packed one.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = (usize, &[E])> {
         (0..self.n_vectors()).step_by(MAX_VECTORS).map(move |first| {
             let width = MAX_VECTORS.min(self.n_vectors() - first) * self.lanes;
             let block = &self.packed[first * self.lanes * self.depth..][..self.depth * width];
-            (first * self.lanes, &block[first_row * width..][..depth * width])
+            (first * self.lanes, block)
         })
     }
 }

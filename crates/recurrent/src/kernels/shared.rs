@@ -3,6 +3,14 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+/// Numbers of which some are read while others are perhaps written.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a, E> {
+    pub(crate) start: *const E,
+    pub(crate) len: usize,
+    pub(crate) slice: PhantomData<&'a [E]>,
+}
+
 /// A mutable slice whose parts are lent out without the compiler's proof that they are apart.
 ///
 /// Its methods are unsafe for one reason only: from one barrier to the next, nobody may read or
@@ -23,6 +31,15 @@ unsafe impl<E: Send + Sync> Sync for Shared<'_, E> {}
 impl<'a, E> Shared<'a, E> {
     pub(crate) fn new(slice: &'a mut [E]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// Where numbers from `first` on stand.
+    #[inline(always)]
+    pub(crate) fn source(&self, first: usize) -> Source<'a, E> {
+        assert!(first <= self.len);
+        // SAFETY: at most the end of the slice.
+        let start = unsafe { self.start.add(first) };
+        Source { start, len: self.len - first, slice: PhantomData }
     }
 
     /// # Safety
