@@ -17,7 +17,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
+use candle_core::backend::{BackendDevice, BackendStorage};
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Storage, Tensor,
+};
 
 /// The backward pass of an operation.
 pub(crate) trait Backward: Send + Sync + 'static {
@@ -30,12 +33,13 @@ pub(crate) trait Backward: Send + Sync + 'static {
     ) -> Result<Vec<Option<Tensor>>>;
 }
 
-/// Makes tensors of `outputs` whose gradients reach `inputs` through `backward`. On the CPU only.
+/// Makes tensors of `outputs` whose gradients reach `inputs` through `backward`. All are on one
+/// device, the CPU or a CUDA device.
 ///
 /// One graph may run backward any number of times, but not from two threads at once.
 pub(crate) fn record(
     inputs: &[&Tensor],
-    outputs: Vec<(CpuStorage, Shape)>,
+    outputs: Vec<(Storage, Shape)>,
     backward: impl Backward,
 ) -> Result<Vec<Tensor>> {
     let counter = Arc::new(Counter {
@@ -81,6 +85,11 @@ fn ticket() -> (CpuStorage, Shape) {
     (CpuStorage::F32(vec![0.0]), Shape::from(1))
 }
 
+fn cuda_ticket(beside: &CudaStorage) -> Result<(CudaStorage, Shape)> {
+    let shape = Shape::from(1);
+    Ok((beside.device().zeros_impl(&shape, DType::F32)?, shape))
+}
+
 struct Entrance {
     counter: Arc<Counter>,
     index: usize,
@@ -93,6 +102,10 @@ impl CustomOp1 for Entrance {
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
         Ok(ticket())
+    }
+
+    fn cuda_fwd(&self, beside: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        cuda_ticket(beside)
     }
 
     fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
@@ -111,6 +124,10 @@ impl CustomOp1 for Hub {
         Ok(ticket())
     }
 
+    fn cuda_fwd(&self, beside: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        cuda_ticket(beside)
+    }
+
     fn bwd(&self, tickets: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
         let d_outputs = std::mem::take(&mut *lock(&self.0.d_outputs));
         let n_outputs = d_outputs.len();
@@ -118,14 +135,21 @@ impl CustomOp1 for Hub {
         let d_inputs = self.0.backward.backward(outputs, &d_outputs);
         *lock(&self.0.d_outputs) = vec![None; n_outputs];
         *lock(&self.0.d_inputs) = d_inputs?;
-        Ok(Some(Tensor::zeros(tickets.shape(), tickets.dtype(), &Device::Cpu)?))
+        Ok(Some(tickets.zeros_like()?))
     }
 }
 
 struct Exit {
     counter: Arc<Counter>,
     index: usize,
-    output: Mutex<Option<(CpuStorage, Shape)>>,
+    output: Mutex<Option<(Storage, Shape)>>,
+}
+
+impl Exit {
+    fn hand_out(&self) -> Result<(Storage, Shape)> {
+        let output = lock(&self.output).take();
+        output.ok_or_else(|| candle_core::Error::msg("the output was handed out already"))
+    }
 }
 
 impl CustomOp1 for Exit {
@@ -134,19 +158,28 @@ impl CustomOp1 for Exit {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        let output = lock(&self.output).take();
-        output.ok_or_else(|| candle_core::Error::msg("the output was handed out already"))
+        match self.hand_out()? {
+            (Storage::Cpu(storage), shape) => Ok((storage, shape)),
+            _ => candle_core::bail!("an operation on the CPU with its output elsewhere"),
+        }
+    }
+
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        match self.hand_out()? {
+            (Storage::Cuda(storage), shape) => Ok((storage, shape)),
+            _ => candle_core::bail!("an operation on a CUDA device with its output elsewhere"),
+        }
     }
 
     fn bwd(&self, hub: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         lock(&self.counter.d_outputs)[self.index] = Some(gradient.clone());
-        Ok(Some(Tensor::zeros(hub.shape(), hub.dtype(), &Device::Cpu)?))
+        Ok(Some(hub.zeros_like()?))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Var;
+    use candle_core::{Device, Var};
 
     use super::*;
 
@@ -172,7 +205,7 @@ mod tests {
 
     fn sum_and_product(a: &Tensor, b: &Tensor) -> Result<Vec<Tensor>> {
         let (sum, product) = ((a + b)?.to_vec1::<f64>()?, (a * b)?.to_vec1::<f64>()?);
-        let outputs = [sum, product].map(|x| (CpuStorage::F64(x), Shape::from(1)));
+        let outputs = [sum, product].map(|x| (Storage::Cpu(CpuStorage::F64(x)), Shape::from(1)));
         record(&[a, b], outputs.into(), SumAndProduct(a.detach(), b.detach()))
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::cudnn;
 use crate::error::{Error, Result};
 use crate::fused;
 use crate::kernels::InstructionSet;
@@ -11,33 +12,50 @@ use crate::stack::Run;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
-    /// Fused kernels where there are some (CPU, f32 and f64, no projection) on the best instruction
-    /// set, else the reference.
+    /// Fused kernels where there are some: on the CPU (f32 and f64, no projection) those of the best
+    /// instruction set, on a CUDA device those of cuDNN (with the feature `cuda`); else the
+    /// reference.
     #[default]
     Auto,
     /// Candle's own tensor operations, step by step: slow, plain, and the same on every device.
     Reference,
     /// Fused CPU kernels on this instruction set; an error if the CPU lacks it or no kernel fits.
     Fused(InstructionSet),
+    /// cuDNN on a CUDA device; an error elsewhere, without the feature `cuda`, or if a row has
+    /// length 0.
+    Cudnn,
+}
+
+/// What a backend comes to for one run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Implementation {
+    Reference,
+    Cpu(InstructionSet),
+    Cudnn,
 }
 
 impl Backend {
-    /// The instruction set of the fused kernels that are to run, or `None` for the reference.
-    pub(crate) fn instructions(self, run: &Run<'_>) -> Result<Option<InstructionSet>> {
-        let obstacle = fused::obstacle(run);
+    /// What is to run.
+    pub(crate) fn implementation(self, run: &Run<'_>) -> Result<Implementation> {
+        let refuse = |reason: &str| {
+            Err(Error::Backend { backend: self.to_string(), reason: reason.to_string() })
+        };
         match self {
-            Backend::Reference => Ok(None),
-            Backend::Auto => Ok(obstacle.is_none().then(InstructionSet::best)),
-            Backend::Fused(set) => {
-                let lacking = (!set.is_available()).then_some("this CPU lacks the instruction set");
-                match obstacle.or(lacking) {
-                    None => Ok(Some(set)),
-                    Some(reason) => Err(Error::Backend {
-                        backend: self.to_string(),
-                        reason: reason.to_string(),
-                    }),
-                }
+            Backend::Reference => Ok(Implementation::Reference),
+            Backend::Auto if fused::obstacle(run).is_none() => {
+                Ok(Implementation::Cpu(InstructionSet::best()))
             }
+            Backend::Auto if cudnn::obstacle(run).is_none() => Ok(Implementation::Cudnn),
+            Backend::Auto => Ok(Implementation::Reference),
+            Backend::Fused(set) => match fused::obstacle(run) {
+                Some(reason) => refuse(reason),
+                None if !set.is_available() => refuse("this CPU lacks the instruction set"),
+                None => Ok(Implementation::Cpu(set)),
+            },
+            Backend::Cudnn => match cudnn::obstacle(run) {
+                Some(reason) => refuse(reason),
+                None => Ok(Implementation::Cudnn),
+            },
         }
     }
 }
@@ -48,6 +66,7 @@ impl fmt::Display for Backend {
             Backend::Auto => f.write_str("automatic"),
             Backend::Reference => f.write_str("reference"),
             Backend::Fused(set) => write!(f, "fused {set}"),
+            Backend::Cudnn => f.write_str("cuDNN"),
         }
     }
 }

@@ -99,7 +99,7 @@ fn run_as<E: KeptWeights>(
             let wants_dx = run.x.track_op();
             let storages = results
                 .into_iter()
-                .map(|(numbers, shape)| (E::to_cpu_storage_owned(numbers), shape))
+                .map(|(numbers, shape)| (Storage::Cpu(E::to_cpu_storage_owned(numbers)), shape))
                 .collect();
             record(&inputs, storages, FusedBackward { problem, operands, saved, wants_dx })?
         }

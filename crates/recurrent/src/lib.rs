@@ -8,6 +8,7 @@ mod autograd;
 mod backend;
 mod cell;
 mod config;
+mod cudnn;
 mod error;
 mod fused;
 mod gru;

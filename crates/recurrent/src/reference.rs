@@ -71,7 +71,9 @@ impl LayerPass<'_> {
         let mut outputs = vec![states[0].zeros_like()?; steps];
         for index in 0..steps {
             let time = if reverse { steps - 1 - index } else { index };
-            let new = self.step(&x.narrow(1, time, 1)?.squeeze(1)?, &states)?;
+            // Products on a CUDA device take no rows that are further apart than they are long.
+            let now = x.narrow(1, time, 1)?.squeeze(1)?.contiguous()?;
+            let new = self.step(&now, &states)?;
             if self.lengths.all_full {
                 outputs[time] = new[0].clone();
                 states = new;

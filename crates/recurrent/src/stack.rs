@@ -4,9 +4,10 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Implementation};
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
+use crate::cudnn;
 use crate::error::{Error, Result};
 use crate::fused::{self, PackedOnce};
 use crate::lengths::Lengths;
@@ -131,9 +132,10 @@ impl Stack {
             x: &x,
             lengths,
         };
-        let output = match self.backend.instructions(&run)? {
-            Some(instructions) => fused::run(&run, initial.as_deref(), dropout, instructions)?,
-            None => reference::run(&run, &zeros_if_absent()?, dropout)?,
+        let output = match self.backend.implementation(&run)? {
+            Implementation::Cpu(set) => fused::run(&run, initial.as_deref(), dropout, set)?,
+            Implementation::Cudnn => cudnn::run(&run, initial.as_deref(), dropout)?,
+            Implementation::Reference => reference::run(&run, &zeros_if_absent()?, dropout)?,
         };
         Ok(StackOutput { outputs: self.caller_order(output.outputs)?, states: output.states })
     }

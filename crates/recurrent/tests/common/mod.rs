@@ -59,7 +59,7 @@ impl Case {
             .iter()
             .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
             .collect();
-        let vb = VarBuilder::from_tensors(tensors, self.x.dtype(), &Device::Cpu);
+        let vb = VarBuilder::from_tensors(tensors, self.x.dtype(), self.x.device());
         let x = self.x.as_tensor();
         let lengths = self.lengths.as_deref();
         if self.kind == Kind::Lstm {
@@ -84,6 +84,22 @@ impl Case {
             _ => Gru::new(&self.config, vb)?.with_backend(backend).forward_with(x, options)?,
         };
         Ok((outputs, vec![state]))
+    }
+
+    /// The same call on another device and in another dtype.
+    pub fn to(&self, device: &Device, dtype: DType) -> Result<Self> {
+        let var =
+            |var: &Var| Var::from_tensor(&var.as_tensor().to_dtype(dtype)?.to_device(device)?);
+        let weights = self.weights.iter().map(|(name, weight)| Ok((name.clone(), var(weight)?)));
+        let states = self.states.as_ref().map(|states| states.iter().map(var).collect());
+        Ok(Self {
+            kind: self.kind,
+            config: self.config.clone(),
+            weights: weights.collect::<Result<_>>()?,
+            x: var(&self.x)?,
+            states: states.transpose()?,
+            lengths: self.lengths.clone(),
+        })
     }
 
     /// A loss that weighs every output and final state differently.
@@ -144,14 +160,17 @@ fn loss_with_slopes(
 /// The golden files' script uses the same.
 pub fn ripple(like: &Tensor) -> Result<Tensor> {
     let values: Vec<f64> = (0..like.elem_count()).map(|i| (1.3 * i as f64 + 0.2).cos()).collect();
-    Tensor::from_vec(values, like.shape(), like.device())?.to_dtype(like.dtype())
+    let ripple = Tensor::from_vec(values, like.shape(), &Device::Cpu)?;
+    ripple.to_dtype(like.dtype())?.to_device(like.device())
 }
 
 /// The largest difference of two tensors, relative to the second's largest magnitude or to 1: the
 /// terms of every sum here are of that size, also where a short tensor's sums happen to cancel.
 pub fn relative_difference(got: &Tensor, expected: &Tensor) -> Result<f64> {
     assert_eq!(got.dims(), expected.dims());
-    let numbers = |t: &Tensor| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+    let numbers = |t: &Tensor| {
+        t.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()
+    };
     let (got, expected) = (numbers(got)?, numbers(expected)?);
     let largest = expected.iter().fold(1f64, |most, x| most.max(x.abs()));
     let difference = got.iter().zip(&expected).map(|(g, e)| (g - e).abs());

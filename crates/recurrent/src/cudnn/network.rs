@@ -1,0 +1,160 @@
+//! A network and a batch in cuDNN's terms.
+
+use std::ffi::c_int;
+use std::rc::Rc;
+
+use candle_core::cuda_backend::cudarc::cudnn::sys;
+use candle_core::cuda_backend::gemm_reduced_precision_f32;
+use candle_core::{CudaDevice, DType, Result};
+
+use super::library::{
+    DataDescriptor, DropoutDescriptor, Handle, NetworkDescriptor, TensorDescriptor, check,
+    data_descriptor, data_type, empty_network_descriptor, int, no_dropout, tensor_descriptor,
+};
+use crate::cell::Cell;
+
+/// The flag with which rows of a padded batch may end early (`CUDNN_RNN_PADDED_IO_ENABLED`).
+const PADDED_IO: u32 = 1;
+
+/// Layers that one call runs.
+#[derive(Debug, Clone)]
+pub(super) struct Network {
+    pub(super) cell: Cell,
+    pub(super) dtype: DType,
+    pub(super) input_size: usize,
+    pub(super) hidden_size: usize,
+    /// Features of h: those of a projection, else `hidden_size`.
+    pub(super) h_size: usize,
+    pub(super) num_layers: usize,
+    pub(super) num_directions: usize,
+    pub(super) bias: bool,
+}
+
+impl Network {
+    pub(super) fn output_size(&self) -> usize {
+        self.num_directions * self.h_size
+    }
+
+    /// `[L·D, B, features]` of the state tensors, in the cell's order.
+    pub(super) fn state_shapes(&self, batch: usize) -> Vec<(usize, usize, usize)> {
+        let sizes = [self.h_size, self.hidden_size];
+        let layers = self.num_layers * self.num_directions;
+        sizes[..self.cell.n_states()].iter().map(|&size| (layers, batch, size)).collect()
+    }
+
+    fn descriptor(&self, dropout: &DropoutDescriptor) -> Result<NetworkDescriptor> {
+        let descriptor = empty_network_descriptor()?;
+        let mode = match self.cell {
+            Cell::RnnRelu => sys::cudnnRNNMode_t::CUDNN_RNN_RELU,
+            Cell::RnnTanh => sys::cudnnRNNMode_t::CUDNN_RNN_TANH,
+            Cell::Lstm => sys::cudnnRNNMode_t::CUDNN_LSTM,
+            Cell::Gru => sys::cudnnRNNMode_t::CUDNN_GRU,
+        };
+        let bias = if self.bias {
+            sys::cudnnRNNBiasMode_t::CUDNN_RNN_DOUBLE_BIAS
+        } else {
+            sys::cudnnRNNBiasMode_t::CUDNN_RNN_NO_BIAS
+        };
+        let direction = if self.num_directions == 2 {
+            sys::cudnnDirectionMode_t::CUDNN_BIDIRECTIONAL
+        } else {
+            sys::cudnnDirectionMode_t::CUDNN_UNIDIRECTIONAL
+        };
+        let sum_dtype = if self.dtype == DType::F64 { DType::F64 } else { DType::F32 };
+        let math = match self.dtype {
+            DType::F16 | DType::BF16 => sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
+            // Candle's own setting decides whether f32 products may round to TF32.
+            DType::F32 if gemm_reduced_precision_f32() => {
+                sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION
+            }
+            _ => sys::cudnnMathType_t::CUDNN_FMA_MATH,
+        };
+        // SAFETY: all descriptors exist; the sizes are plain numbers.
+        let status = unsafe {
+            sys::cudnnSetRNNDescriptor_v8(
+                descriptor.raw,
+                sys::cudnnRNNAlgo_t::CUDNN_RNN_ALGO_STANDARD,
+                mode,
+                bias,
+                direction,
+                sys::cudnnRNNInputMode_t::CUDNN_LINEAR_INPUT,
+                data_type(self.dtype)?,
+                data_type(sum_dtype)?,
+                math,
+                int(self.input_size)?,
+                int(self.hidden_size)?,
+                int(self.h_size)?,
+                int(self.num_layers)?,
+                dropout.raw,
+                PADDED_IO,
+            )
+        };
+        check(status, "cudnnSetRNNDescriptor_v8")?;
+        Ok(descriptor)
+    }
+}
+
+/// Everything that describes a call.
+pub(super) struct Call {
+    pub(super) handle: Rc<Handle>,
+    pub(super) network: NetworkDescriptor,
+    pub(super) x: DataDescriptor,
+    pub(super) outputs: DataDescriptor,
+    pub(super) h: TensorDescriptor,
+    pub(super) c: TensorDescriptor,
+    /// The network's descriptor refers to it.
+    _dropout: DropoutDescriptor,
+}
+
+impl Call {
+    /// `lengths`: real steps of each row, at least 1.
+    pub(super) fn new(
+        network: &Network,
+        device: &CudaDevice,
+        steps: usize,
+        lengths: &[c_int],
+    ) -> Result<Self> {
+        let handle = Handle::of(device)?;
+        let dropout = no_dropout(&handle)?;
+        let (batch, dtype) = (lengths.len(), network.dtype);
+        let layers = network.num_layers * network.num_directions;
+        Ok(Self {
+            network: network.descriptor(&dropout)?,
+            x: data_descriptor(dtype, (steps, network.input_size), lengths)?,
+            outputs: data_descriptor(dtype, (steps, network.output_size()), lengths)?,
+            h: tensor_descriptor(dtype, [layers, batch, network.h_size])?,
+            c: tensor_descriptor(dtype, [layers, batch, network.hidden_size])?,
+            handle,
+            _dropout: dropout,
+        })
+    }
+
+    /// Bytes of the weights, gradients or not, in cuDNN's arrangement.
+    pub(super) fn weight_bytes(&self) -> Result<usize> {
+        let mut bytes = 0;
+        // SAFETY: the descriptors exist, and there is a place for the answer.
+        let status = unsafe {
+            sys::cudnnGetRNNWeightSpaceSize(self.handle.raw, self.network.raw, &mut bytes)
+        };
+        check(status, "cudnnGetRNNWeightSpaceSize")?;
+        Ok(bytes)
+    }
+
+    /// Bytes that a pass works in, and bytes that the backward pass needs of the forward pass.
+    pub(super) fn temporary_bytes(&self, mode: sys::cudnnForwardMode_t) -> Result<(usize, usize)> {
+        let (mut work, mut reserve) = (0, 0);
+        // SAFETY: the descriptors exist, and there are places for both answers.
+        let status = unsafe {
+            sys::cudnnGetRNNTempSpaceSizes(
+                self.handle.raw,
+                self.network.raw,
+                mode,
+                self.x.raw,
+                &mut work,
+                &mut reserve,
+            )
+        };
+        check(status, "cudnnGetRNNTempSpaceSizes")?;
+        Ok((work, reserve))
+    }
+}

@@ -1,0 +1,129 @@
+//! The passes as operations of candle's autograd.
+
+use candle_core::{D, Device, Result, Storage, Tensor};
+
+use super::library::int;
+use super::network::Network;
+use super::pass::{Problem, Saved};
+use super::storage::tensor;
+use crate::autograd::{Backward, record};
+use crate::random::SeededRng;
+use crate::stack::{Run, StackOutput};
+use crate::weights::LayerWeights;
+
+/// Runs a network whose tensors have no [`super::obstacle`].
+pub(crate) fn run(
+    run: &Run<'_>,
+    initial: Option<&[Tensor]>,
+    dropout: Option<&mut SeededRng>,
+) -> Result<StackOutput> {
+    match dropout {
+        Some(rng) if run.config.dropout > 0.0 && run.config.num_layers > 1 => {
+            layer_by_layer(run, initial, rng)
+        }
+        _ => layers(run, run.weights, run.x, initial),
+    }
+}
+
+/// One call for each layer, with our dropout in between: its masks are those of every device.
+fn layer_by_layer(
+    run: &Run<'_>,
+    initial: Option<&[Tensor]>,
+    rng: &mut SeededRng,
+) -> Result<StackOutput> {
+    let directions = run.config.num_directions();
+    let mut x = run.x.clone();
+    // By layer, then by state tensor.
+    let mut states = Vec::new();
+    for (layer, weights) in run.weights.chunks(1).enumerate() {
+        if layer > 0 {
+            x = rng.dropout(&x, run.config.dropout)?;
+        }
+        let of_layer = |state: &Tensor| state.narrow(0, layer * directions, directions);
+        let initial: Option<Vec<Tensor>> =
+            initial.map(|states| states.iter().map(of_layer).collect()).transpose()?;
+        let output = layers(run, weights, &x, initial.as_deref())?;
+        x = output.outputs;
+        states.push(output.states);
+    }
+    let of_state = |state: usize| {
+        Tensor::cat(&states.iter().map(|of_layer| &of_layer[state]).collect::<Vec<_>>(), 0)
+    };
+    let states = (0..run.cell.n_states()).map(of_state).collect::<Result<_>>()?;
+    Ok(StackOutput { outputs: x, states })
+}
+
+/// Some layers in one call, from the input of the first.
+fn layers(
+    run: &Run<'_>,
+    weights: &[Vec<LayerWeights>],
+    x: &Tensor,
+    initial: Option<&[Tensor]>,
+) -> Result<StackOutput> {
+    let Device::Cuda(device) = x.device() else {
+        candle_core::bail!("the cuDNN passes run on a CUDA device only");
+    };
+    let initial = initial.unwrap_or_default();
+    let num_layers = weights.len();
+    let weights: Vec<&Tensor> = weights.iter().flatten().flat_map(LayerWeights::tensors).collect();
+    let inputs: Vec<&Tensor> =
+        std::iter::once(x).chain(weights.iter().copied()).chain(initial).collect();
+    let needs_backward = inputs.iter().any(|input| input.track_op());
+    let plain = |tensor: &Tensor| Ok(tensor.contiguous()?.detach());
+
+    let problem = Problem {
+        network: Network {
+            cell: run.cell,
+            dtype: x.dtype(),
+            input_size: x.dim(D::Minus1)?,
+            hidden_size: run.config.hidden_size,
+            h_size: run.config.h_size(),
+            num_layers,
+            num_directions: run.config.num_directions(),
+            bias: run.config.bias,
+        },
+        device: device.clone(),
+        x: plain(x)?,
+        lengths: run.lengths.by_row.iter().map(|&length| int(length)).collect::<Result<_>>()?,
+        weights: weights.iter().map(|weight| plain(weight)).collect::<Result<_>>()?,
+        initial: initial.iter().map(plain).collect::<Result<_>>()?,
+    };
+    let forward = problem.forward(needs_backward)?;
+    let mut tensors = match forward.saved {
+        None => forward.results.into_iter().map(tensor).collect(),
+        Some(saved) => {
+            let results = forward
+                .results
+                .into_iter()
+                .map(|(storage, shape)| (Storage::Cuda(storage), shape))
+                .collect();
+            record(&inputs, results, CudnnBackward { problem, saved })?
+        }
+    };
+    let states = tensors.split_off(1);
+    Ok(StackOutput { outputs: tensors.swap_remove(0), states })
+}
+
+struct CudnnBackward {
+    problem: Problem,
+    saved: Saved,
+}
+
+impl Backward for CudnnBackward {
+    fn backward(
+        &self,
+        outputs: &[Tensor],
+        d_outputs: &[Option<Tensor>],
+    ) -> Result<Vec<Option<Tensor>>> {
+        let d_outputs: Vec<Option<Tensor>> = d_outputs
+            .iter()
+            .map(|gradient| gradient.as_ref().map(Tensor::contiguous).transpose())
+            .collect::<Result<_>>()?;
+        let gradients = self.problem.backward(&self.saved, &outputs[0], &d_outputs)?;
+        Ok(std::iter::once(gradients.x)
+            .chain(gradients.weights)
+            .chain(gradients.initial)
+            .map(Some)
+            .collect())
+    }
+}

@@ -1,0 +1,269 @@
+//! cuDNN's forward and backward pass over tensors.
+
+use std::ffi::{c_int, c_void};
+
+use candle_core::backend::BackendDevice;
+use candle_core::cuda_backend::cudarc::cudnn::sys;
+use candle_core::cuda_backend::cudarc::driver::CudaSlice;
+use candle_core::{CudaDevice, CudaStorage, Result, Shape, Tensor};
+
+use super::library::check;
+use super::network::{Call, Network};
+use super::storage::{Address, Place, tensor, uninitialised, uninitialised_bytes};
+use super::weight_space::Arrangement;
+
+/// One call's tensors, contiguous and on one device; no graph behind them.
+pub(super) struct Problem {
+    pub(super) network: Network,
+    pub(super) device: CudaDevice,
+    /// `[B, T, I]`
+    pub(super) x: Tensor,
+    /// Real steps of each row, at least 1.
+    pub(super) lengths: Vec<c_int>,
+    /// In PyTorch's order, by layer and direction.
+    pub(super) weights: Vec<Tensor>,
+    /// In the cell's order, `[L·D, B, features]`; empty for zeros.
+    pub(super) initial: Vec<Tensor>,
+}
+
+/// Results of a forward pass.
+pub(super) struct Forward {
+    /// Outputs, then the final states.
+    pub(super) results: Vec<(CudaStorage, Shape)>,
+    pub(super) saved: Option<Saved>,
+}
+
+/// What a forward pass keeps for the backward pass.
+pub(super) struct Saved {
+    /// The weights as the forward pass saw them; variables may have moved since.
+    weights: CudaSlice<u8>,
+    reserve: CudaSlice<u8>,
+}
+
+/// Gradients, in the shapes of what they belong to.
+pub(super) struct Gradients {
+    pub(super) x: Tensor,
+    pub(super) weights: Vec<Tensor>,
+    pub(super) initial: Vec<Tensor>,
+}
+
+impl Problem {
+    fn call(&self) -> Result<Call> {
+        Call::new(&self.network, &self.device, self.x.dim(1)?, &self.lengths)
+    }
+
+    fn n_states(&self) -> usize {
+        self.network.cell.n_states()
+    }
+
+    /// Runs forward; saves what backward needs if it may follow.
+    pub(super) fn forward(&self, save: bool) -> Result<Forward> {
+        let (batch, steps, _) = self.x.dims3()?;
+        let (call, device) = (self.call()?, &self.device);
+        let stream = &*call.handle.stream;
+        let dtype = self.network.dtype;
+        let mode = if save {
+            sys::cudnnForwardMode_t::CUDNN_FWD_MODE_TRAINING
+        } else {
+            sys::cudnnForwardMode_t::CUDNN_FWD_MODE_INFERENCE
+        };
+        let weight_bytes = call.weight_bytes()?;
+        let (work_bytes, reserve_bytes) = call.temporary_bytes(mode)?;
+        let weights = uninitialised_bytes(device, weight_bytes)?;
+        let work = uninitialised_bytes(device, work_bytes)?;
+        let reserve = uninitialised_bytes(device, reserve_bytes)?;
+        // Lives until the stream is done with it: freeing is in the order of the stream, too.
+        let lengths = device.clone_htod(&self.lengths)?;
+        let output_shape = (batch, steps, self.network.output_size());
+        let mut results = vec![uninitialised(device, output_shape, dtype)?];
+        for shape in self.network.state_shapes(batch) {
+            results.push(uninitialised(device, shape, dtype)?);
+        }
+
+        {
+            let x = self.x.storage_and_layout();
+            let initial: Vec<_> = self.initial.iter().map(Tensor::storage_and_layout).collect();
+            let own: Vec<_> = self.weights.iter().map(Tensor::storage_and_layout).collect();
+            let x = Place::of_tensor(&x, stream)?;
+            let initial: Vec<_> = initial
+                .iter()
+                .map(|state| Place::of_tensor(state, stream))
+                .collect::<Result<_>>()?;
+            let own: Vec<_> =
+                own.iter().map(|weight| Place::of_tensor(weight, stream)).collect::<Result<_>>()?;
+            let places: Vec<_> = results
+                .iter()
+                .map(|(storage, _)| Place::of_storage(storage, stream))
+                .collect::<Result<_>>()?;
+            let [weights, work, reserve] =
+                [&weights, &work, &reserve].map(|bytes| Place::of_slice(bytes, stream));
+            let lengths = Place::of_slice(&lengths, stream);
+            let arrangement = Arrangement::of(&call, &self.network, weights.address, weight_bytes)?;
+            let own: Vec<Address> = own.iter().map(|weight| weight.address).collect();
+            // SAFETY: `Stack` made the weights in these shapes, and the space is as large as cuDNN
+            // said.
+            unsafe { arrangement.gather(&call, &own, weights.address) }?;
+            // SAFETY: all addresses are those of memory on the device that is as large as the
+            // descriptors say or as cuDNN asked for; the guards keep it until after the call, and
+            // the stream's order after that.
+            let status = unsafe {
+                sys::cudnnRNNForward(
+                    call.handle.raw,
+                    call.network.raw,
+                    mode,
+                    lengths.address as *const _,
+                    call.x.raw,
+                    pointer(Some(&x)),
+                    call.outputs.raw,
+                    pointer(places.first()),
+                    call.h.raw,
+                    pointer(initial.first()),
+                    pointer(places.get(1)),
+                    call.c.raw,
+                    pointer(initial.get(1)),
+                    pointer(places.get(2)),
+                    weight_bytes,
+                    pointer(Some(&weights)),
+                    work_bytes,
+                    pointer(Some(&work)),
+                    reserve_bytes,
+                    pointer(Some(&reserve)),
+                )
+            };
+            check(status, "cudnnRNNForward")?;
+        }
+        Ok(Forward { results, saved: save.then_some(Saved { weights, reserve }) })
+    }
+
+    /// Runs backward. `d_results`: gradients of outputs and final states, contiguous; absent ones
+    /// are zero.
+    pub(super) fn backward(
+        &self,
+        saved: &Saved,
+        outputs: &Tensor,
+        d_results: &[Option<Tensor>],
+    ) -> Result<Gradients> {
+        let (call, device) = (self.call()?, &self.device);
+        let stream = &*call.handle.stream;
+        let dtype = self.network.dtype;
+        let mode = sys::cudnnForwardMode_t::CUDNN_FWD_MODE_TRAINING;
+        let weight_bytes = call.weight_bytes()?;
+        let (work_bytes, reserve_bytes) = call.temporary_bytes(mode)?;
+        let work = uninitialised_bytes(device, work_bytes)?;
+        // cuDNN writes to it, and a graph may run backward twice.
+        let mut reserve = uninitialised_bytes(device, reserve_bytes)?;
+        device.memcpy_dtod(&saved.reserve, &mut reserve)?;
+        // Gradients are added to it.
+        let d_weights = device.alloc_zeros::<u8>(weight_bytes.max(1))?;
+        let lengths = device.clone_htod(&self.lengths)?;
+        let d_outputs = match &d_results[0] {
+            Some(gradient) => gradient.clone(),
+            None => outputs.zeros_like()?,
+        };
+        let like = |like: &Tensor| uninitialised(device, like.shape(), dtype);
+        // cuDNN does not say what it leaves past a row's length.
+        let dx = (device.zeros_impl(self.x.shape(), dtype)?, self.x.shape().clone());
+        let d_initial: Vec<_> = self.initial.iter().map(like).collect::<Result<_>>()?;
+        let d_own: Vec<_> = self.weights.iter().map(like).collect::<Result<_>>()?;
+
+        {
+            let x = self.x.storage_and_layout();
+            let outputs = outputs.storage_and_layout();
+            let d_outputs = d_outputs.storage_and_layout();
+            let initial: Vec<_> = self.initial.iter().map(Tensor::storage_and_layout).collect();
+            let d_states: Vec<_> = d_results[1..]
+                .iter()
+                .map(|gradient| gradient.as_ref().map(Tensor::storage_and_layout))
+                .collect();
+            let x = Place::of_tensor(&x, stream)?;
+            let outputs = Place::of_tensor(&outputs, stream)?;
+            let d_outputs = Place::of_tensor(&d_outputs, stream)?;
+            let initial: Vec<_> = initial
+                .iter()
+                .map(|state| Place::of_tensor(state, stream))
+                .collect::<Result<_>>()?;
+            let d_states: Vec<Option<Place<'_>>> = d_states
+                .iter()
+                .map(|state| state.as_ref().map(|state| Place::of_tensor(state, stream)))
+                .map(Option::transpose)
+                .collect::<Result<_>>()?;
+            let place = |(storage, _): &'_ (CudaStorage, Shape)| -> Result<Address> {
+                Ok(Place::of_storage(storage, stream)?.address)
+            };
+            let dx = place(&dx)?;
+            let d_initial: Vec<Address> = d_initial.iter().map(place).collect::<Result<_>>()?;
+            let d_own: Vec<Address> = d_own.iter().map(place).collect::<Result<_>>()?;
+            let [weights, work, reserve, d_weights] = [&saved.weights, &work, &reserve, &d_weights]
+                .map(|bytes| Place::of_slice(bytes, stream));
+            let lengths = Place::of_slice(&lengths, stream);
+            let d_state = |index: usize| d_states.get(index).and_then(Option::as_ref);
+            let has_c = self.n_states() == 2;
+            let to_state = |index: usize| d_initial.get(index).map_or(0, |address| *address);
+            // SAFETY: as in `forward`; the reserve is a copy of what the forward pass left.
+            let status = unsafe {
+                sys::cudnnRNNBackwardData_v8(
+                    call.handle.raw,
+                    call.network.raw,
+                    lengths.address as *const _,
+                    call.outputs.raw,
+                    pointer(Some(&outputs)),
+                    pointer(Some(&d_outputs)),
+                    call.x.raw,
+                    dx as *mut _,
+                    call.h.raw,
+                    pointer(initial.first()),
+                    pointer(d_state(0)),
+                    to_state(0) as *mut _,
+                    call.c.raw,
+                    pointer(initial.get(1)),
+                    if has_c { pointer(d_state(1)) } else { std::ptr::null_mut() },
+                    to_state(1) as *mut _,
+                    weight_bytes,
+                    pointer(Some(&weights)),
+                    work_bytes,
+                    pointer(Some(&work)),
+                    reserve_bytes,
+                    pointer(Some(&reserve)),
+                )
+            };
+            check(status, "cudnnRNNBackwardData_v8")?;
+            // SAFETY: as above; the call before has put the gates' gradients into the reserve.
+            let status = unsafe {
+                sys::cudnnRNNBackwardWeights_v8(
+                    call.handle.raw,
+                    call.network.raw,
+                    sys::cudnnWgradMode_t::CUDNN_WGRAD_MODE_ADD,
+                    lengths.address as *const _,
+                    call.x.raw,
+                    pointer(Some(&x)),
+                    call.h.raw,
+                    pointer(initial.first()),
+                    call.outputs.raw,
+                    pointer(Some(&outputs)),
+                    weight_bytes,
+                    pointer(Some(&d_weights)),
+                    work_bytes,
+                    pointer(Some(&work)),
+                    reserve_bytes,
+                    pointer(Some(&reserve)),
+                )
+            };
+            check(status, "cudnnRNNBackwardWeights_v8")?;
+            let arrangement =
+                Arrangement::of(&call, &self.network, d_weights.address, weight_bytes)?;
+            // SAFETY: the tensors are new, in the weights' shapes, and the space is as large as
+            // cuDNN said.
+            unsafe { arrangement.scatter(&call, d_weights.address, &d_own) }?;
+        }
+        Ok(Gradients {
+            x: tensor(dx),
+            weights: d_own.into_iter().map(tensor).collect(),
+            initial: d_initial.into_iter().map(tensor).collect(),
+        })
+    }
+}
+
+/// The address as cuDNN takes it; none for what is absent.
+fn pointer(place: Option<&Place<'_>>) -> *mut c_void {
+    place.map_or(std::ptr::null_mut(), |place| place.address as *mut c_void)
+}

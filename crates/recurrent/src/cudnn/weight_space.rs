@@ -1,0 +1,227 @@
+//! Where cuDNN wants the weights: one piece of memory, in whose order only cuDNN knows its way.
+
+use std::ffi::c_void;
+
+use candle_core::cuda_backend::cudarc::cudnn::sys;
+use candle_core::cuda_backend::cudarc::driver::result::memcpy_dtod_async;
+use candle_core::{Error, Result};
+
+use super::library::{check, empty_tensor_descriptor, int};
+use super::network::{Call, Network};
+use super::storage::Address;
+
+/// The number under which cuDNN asks for the LSTM's projection.
+const PROJECTION: usize = 8;
+
+/// Some bytes of one weight tensor and their place in the weight space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Region {
+    tensor_idx: usize,
+    offset: usize,
+    space_offset: usize,
+    bytes: usize,
+}
+
+/// Which bytes of the weight tensors stand where in the weight space.
+pub(super) struct Arrangement(Vec<Region>);
+
+impl Arrangement {
+    /// For tensors in PyTorch's order: of each layer and direction W_ih, W_hh, where there are
+    /// biases b_ih and b_hh, and where there is one the projection.
+    pub(super) fn of(call: &Call, network: &Network, space: Address, bytes: usize) -> Result<Self> {
+        let mut arrangement = Self(Vec::new());
+        let mut tensor_idx = 0;
+        for layer in 0..network.num_layers {
+            let input = if layer == 0 { network.input_size } else { network.output_size() };
+            for direction in 0..network.num_directions {
+                let pseudo_layer = layer * network.num_directions + direction;
+                let ask = |part| part_offsets(call, pseudo_layer, part, (space, bytes));
+                tensor_idx += arrangement.add_layer(network, (tensor_idx, input), ask)?;
+            }
+        }
+        Ok(arrangement)
+    }
+
+    /// Adds the tensors of one layer and direction and returns their number. `ask` gives the
+    /// offsets of a part's matrix and bias; a part is one gate of one side.
+    fn add_layer(
+        &mut self,
+        network: &Network,
+        (first_tensor, input): (usize, usize),
+        ask: impl Fn(usize) -> Result<(Option<usize>, Option<usize>)>,
+    ) -> Result<usize> {
+        let size = network.dtype.size_in_bytes();
+        let (n_gates, hidden) = (network.cell.n_gates(), network.hidden_size);
+        let missing = |what: &str| Error::msg(format!("cuDNN has no place for {what}"));
+        for (side, columns) in [input, network.h_size].into_iter().enumerate() {
+            for gate in 0..n_gates {
+                let (matrix, bias) = ask(side * n_gates + gate)?;
+                let matrix_bytes = hidden * columns * size;
+                self.add(Region {
+                    tensor_idx: first_tensor + side,
+                    offset: gate * matrix_bytes,
+                    space_offset: matrix.ok_or_else(|| missing("a gate's weights"))?,
+                    bytes: matrix_bytes,
+                });
+                if network.bias {
+                    self.add(Region {
+                        tensor_idx: first_tensor + 2 + side,
+                        offset: gate * hidden * size,
+                        space_offset: bias.ok_or_else(|| missing("a gate's bias"))?,
+                        bytes: hidden * size,
+                    });
+                }
+            }
+        }
+        let n_tensors = if network.bias { 4 } else { 2 };
+        if network.h_size == network.hidden_size {
+            return Ok(n_tensors);
+        }
+        let (matrix, _) = ask(PROJECTION)?;
+        self.add(Region {
+            tensor_idx: first_tensor + n_tensors,
+            offset: 0,
+            space_offset: matrix.ok_or_else(|| missing("the projection"))?,
+            bytes: network.h_size * hidden * size,
+        });
+        Ok(n_tensors + 1)
+    }
+
+    /// Gates that follow one another on both sides are copied as one.
+    fn add(&mut self, region: Region) {
+        let before = self.0.iter_mut().rev().find(|last| last.tensor_idx == region.tensor_idx);
+        match before {
+            Some(last)
+                if last.offset + last.bytes == region.offset
+                    && last.space_offset + last.bytes == region.space_offset =>
+            {
+                last.bytes += region.bytes;
+            }
+            _ => self.0.push(region),
+        }
+    }
+
+    /// Copies the tensors at these addresses into the weight space.
+    ///
+    /// # Safety
+    /// The addresses are those of contiguous tensors of the network's shapes and of a weight space
+    /// of its size, in memory of the call's device.
+    pub(super) unsafe fn gather(
+        &self,
+        call: &Call,
+        tensors: &[Address],
+        space: Address,
+    ) -> Result<()> {
+        for region in &self.0 {
+            let from = tensors[region.tensor_idx] + region.offset as Address;
+            // SAFETY: the caller vouches for it.
+            unsafe { copy(call, from, space + region.space_offset as Address, region.bytes) }?;
+        }
+        Ok(())
+    }
+
+    /// The reverse of [`Arrangement::gather`].
+    ///
+    /// # Safety
+    /// As there; and nobody else writes to the tensors.
+    pub(super) unsafe fn scatter(
+        &self,
+        call: &Call,
+        space: Address,
+        tensors: &[Address],
+    ) -> Result<()> {
+        for region in &self.0 {
+            let to = tensors[region.tensor_idx] + region.offset as Address;
+            // SAFETY: the caller vouches for it.
+            unsafe { copy(call, space + region.space_offset as Address, to, region.bytes) }?;
+        }
+        Ok(())
+    }
+}
+
+/// # Safety
+/// Both addresses are good for so many bytes on the call's device.
+unsafe fn copy(call: &Call, from: Address, to: Address, bytes: usize) -> Result<()> {
+    let stream = call.handle.stream.cu_stream();
+    // SAFETY: the caller vouches for it; the copy is in the order of the stream.
+    unsafe { memcpy_dtod_async(to, from, bytes, stream) }.map_err(Error::wrap)
+}
+
+/// Offsets of a part's matrix and bias in the weight space, where it has them.
+fn part_offsets(
+    call: &Call,
+    pseudo_layer: usize,
+    part: usize,
+    (space, bytes): (Address, usize),
+) -> Result<(Option<usize>, Option<usize>)> {
+    let (matrix_descriptor, bias_descriptor) =
+        (empty_tensor_descriptor()?, empty_tensor_descriptor()?);
+    let (mut matrix, mut bias) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: cuDNN reckons with the address of the space and does not follow it; there are places
+    // for all answers.
+    let status = unsafe {
+        sys::cudnnGetRNNWeightParams(
+            call.handle.raw,
+            call.network.raw,
+            int(pseudo_layer)?,
+            bytes,
+            space as *const _,
+            int(part)?,
+            matrix_descriptor.raw,
+            &mut matrix,
+            bias_descriptor.raw,
+            &mut bias,
+        )
+    };
+    check(status, "cudnnGetRNNWeightParams")?;
+    let offset =
+        |address: *mut c_void| (!address.is_null()).then(|| (address as Address - space) as usize);
+    Ok((offset(matrix), offset(bias)))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::DType;
+
+    use super::*;
+    use crate::cell::Cell;
+
+    #[test]
+    fn gates_that_follow_one_another_are_copied_as_one() -> Result<()> {
+        let network = Network {
+            cell: Cell::Lstm,
+            dtype: DType::F32,
+            input_size: 3,
+            hidden_size: 2,
+            h_size: 1,
+            num_layers: 1,
+            num_directions: 1,
+            bias: true,
+        };
+        // Matrices of 24 bytes a gate, recurrent ones of 8, then the projection, then the biases.
+        let ask = |part: usize| {
+            Ok(match part {
+                0..4 => (Some(part * 24), Some(136 + part * 8)),
+                4..8 => (Some(96 + (part - 4) * 8), Some(136 + part * 8)),
+                _ => (Some(128), None),
+            })
+        };
+        let mut arrangement = Arrangement(Vec::new());
+        assert_eq!(arrangement.add_layer(&network, (0, 3), ask)?, 5);
+        let region =
+            |tensor_idx, space_offset, bytes| Region { tensor_idx, offset: 0, space_offset, bytes };
+        let mut regions = arrangement.0;
+        regions.sort_by_key(|region| region.tensor_idx);
+        assert_eq!(
+            regions,
+            [
+                region(0, 0, 96),
+                region(1, 96, 32),
+                region(2, 136, 32),
+                region(3, 168, 32),
+                region(4, 128, 8),
+            ]
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! cuDNN's passes compute what the plain reference computes. With the feature `cuda` only, on a
+//! machine with a CUDA device.
+#![cfg(feature = "cuda")]
+#![allow(clippy::unwrap_used)] // A failure to build a case is a failure of the test.
+
+mod common;
+
+use candle_core::{DType, Device, Var};
+use common::{Case, Kind, assert_close, relative_difference};
+use recurrent::{Backend, Lstm, RecurrentConfig, RunOptions, SeededRng};
+
+/// f32 sums in two orders on two machines, without TF32.
+const TOLERANCE_F32: f64 = 1e-5;
+/// f64 sums in two orders.
+const TOLERANCE_F64: f64 = 1e-12;
+
+fn device() -> Device {
+    Device::new_cuda(0).expect("this test needs a CUDA device and cuDNN 9")
+}
+
+fn case(kind: Kind, config: RecurrentConfig, flags: [bool; 2]) -> Case {
+    let [has_state, has_lengths] = flags;
+    let (batch, steps) = (4, 7);
+    let mut rng = SeededRng::new(11);
+    let weights = kind.initial_weights(&config, &mut rng, DType::F32).unwrap();
+    let weights =
+        weights.into_iter().map(|(name, t)| (name, Var::from_tensor(&t).unwrap())).collect();
+    let mut var = |shape: (usize, usize, usize)| {
+        Var::from_tensor(&rng.standard_normal(shape, DType::F32, &Device::Cpu).unwrap()).unwrap()
+    };
+    let x = var(if config.batch_first {
+        (batch, steps, config.input_size)
+    } else {
+        (steps, batch, config.input_size)
+    });
+    let layers = config.num_layers * if config.bidirectional { 2 } else { 1 };
+    let projected = if config.proj_size > 0 { config.proj_size } else { config.hidden_size };
+    let sizes = [projected, config.hidden_size];
+    let states =
+        has_state.then(|| (0..kind.n_states()).map(|i| var((layers, batch, sizes[i]))).collect());
+    // Not sorted, the shortest possible among them.
+    let lengths = has_lengths.then(|| vec![3, 7, 1, 5]);
+    Case { kind, config, weights, x, states, lengths }
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for kind in Kind::ALL {
+        for num_layers in [1, 3] {
+            for flags in 0..32 {
+                let flag = |bit: usize| flags >> bit & 1 == 1;
+                let config = RecurrentConfig {
+                    num_layers,
+                    bidirectional: flag(0),
+                    bias: flag(1),
+                    batch_first: flag(2),
+                    ..RecurrentConfig::new(5, 6)
+                };
+                cases.push(case(kind, config.clone(), [flag(3), flag(4)]));
+                if kind == Kind::Lstm {
+                    let config = RecurrentConfig { proj_size: 3, ..config };
+                    cases.push(case(kind, config, [flag(3), flag(4)]));
+                }
+            }
+        }
+    }
+    cases
+}
+
+#[test]
+fn outputs_states_and_gradients_equal_the_reference() {
+    let device = device();
+    let mut faults = Vec::new();
+    for case in cases() {
+        let expected = case.everything(Backend::Reference).unwrap();
+        for (dtype, tolerance) in [(DType::F32, TOLERANCE_F32), (DType::F64, TOLERANCE_F64)] {
+            let case = case.to(&device, dtype).unwrap();
+            let expected = match dtype {
+                DType::F64 => {
+                    let case = case.to(&Device::Cpu, dtype).unwrap();
+                    case.everything(Backend::Reference).unwrap()
+                }
+                _ => expected.clone(),
+            };
+            let got = case.everything(Backend::Cudnn).unwrap();
+            for ((name, got), (_, expected)) in got.iter().zip(&expected) {
+                let difference = relative_difference(got, expected).unwrap();
+                // A NaN is a fault, too.
+                if !(difference <= tolerance) {
+                    faults.push(format!(
+                        "{dtype:?} {:?} {:?} state {} lengths {:?}: {name} differs by {difference:.1e}",
+                        case.kind,
+                        case.config,
+                        case.states.is_some(),
+                        case.lengths
+                    ));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn the_reference_gives_the_same_on_a_gpu() {
+    let device = device();
+    for case in cases().into_iter().step_by(5) {
+        let expected = case.everything(Backend::Reference).unwrap();
+        let case = case.to(&device, DType::F32).unwrap();
+        assert_close(&case, Backend::Reference, &expected, TOLERANCE_F32);
+    }
+}
+
+#[test]
+fn dropout_draws_the_masks_of_the_reference() {
+    let config = RecurrentConfig { num_layers: 3, dropout: 0.4, ..RecurrentConfig::new(5, 6) };
+    let case = case(Kind::Lstm, config, [false, false]).to(&device(), DType::F32).unwrap();
+    let run = |backend| {
+        let tensors = case
+            .weights
+            .iter()
+            .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
+            .collect();
+        let vb = candle_nn::VarBuilder::from_tensors(tensors, DType::F32, case.x.device());
+        let lstm = Lstm::new(&case.config, vb).unwrap().with_backend(backend);
+        let mut rng = SeededRng::new(5);
+        let options = RunOptions { dropout: Some(&mut rng), ..RunOptions::default() };
+        let (outputs, state) = lstm.forward_with(&case.x, options).unwrap();
+        let gradients = outputs.sum_all().unwrap().backward().unwrap();
+        [outputs, state.c, gradients.get(&case.x).unwrap().clone()]
+    };
+    for (got, expected) in run(Backend::Cudnn).iter().zip(&run(Backend::Reference)) {
+        assert!(relative_difference(got, expected).unwrap() <= TOLERANCE_F32);
+    }
+}
+
+#[test]
+fn a_graph_runs_backward_twice() {
+    let case = case(Kind::Gru, RecurrentConfig::new(5, 6), [true, true]);
+    let case = case.to(&device(), DType::F32).unwrap();
+    let (outputs, _) = case.forward(Backend::Cudnn).unwrap();
+    let loss = outputs.sum_all().unwrap();
+    let [first, second] = [(); 2].map(|()| {
+        let gradients = loss.backward().unwrap();
+        gradients.get(&case.x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    });
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_row_of_length_0_is_left_to_the_reference() {
+    let mut case = case(Kind::Lstm, RecurrentConfig::new(5, 6), [false, true]);
+    case.lengths = Some(vec![3, 0, 1, 5]);
+    let case = case.to(&device(), DType::F32).unwrap();
+    assert!(case.forward(Backend::Cudnn).is_err());
+    assert!(case.forward(Backend::Auto).is_ok());
+}
