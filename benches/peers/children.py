@@ -31,11 +31,12 @@ class ChildError(Exception):
     """A program that did not start, ended early, or said no."""
 
 
-def build_ours(profile):
+def build_ours(profile, device):
     """Builds `layer-times` and returns its path."""
     # The whole workspace's features, so that dependencies are built once for this and all else;
     # only what the program needs is built.
     command = ["cargo", "build", "--workspace", "--bin", "layer-times", "--profile", profile]
+    command += ["--features", "benches/cuda"] if device == "cuda" else []
     command += ["--message-format", "json-render-diagnostics"]
     try:
         built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)

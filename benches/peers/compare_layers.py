@@ -20,6 +20,7 @@ examples:
   compare_layers.py --only train-lstm step      two rows
   compare_layers.py --sweep                     30 sizes of one LSTM layer against PyTorch (about 8 minutes)
   compare_layers.py --instructions avx2         ours as on a CPU without AVX-512
+  compare_layers.py --device cuda               on an NVIDIA GPU, against PyTorch there
   compare_layers.py --quick                     tiny sizes: only shows that everything works
 
 Other work on the machine shows in the quartiles. Quote the ratio, not the times.
@@ -33,6 +34,7 @@ def parse_args():
     )
     flags.add_argument("--only", nargs="+", choices=keys, metavar="ROW", help=f"compare these rows: {', '.join(keys)}")
     flags.add_argument("--sweep", action="store_true", help="sizes of one LSTM layer against PyTorch instead of the rows")
+    flags.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where all programs compute (default cpu); cuda needs an NVIDIA GPU and leaves out who has no GPU code here")
     flags.add_argument("--threads", type=int, default=2, help="threads of every program (default 2)")
     flags.add_argument("--ours", metavar="PATH", help="a layer-times that is built already")
     flags.add_argument("--profile", default="release", help="cargo profile to build layer-times with (default release)")
@@ -71,6 +73,7 @@ class Comparison:
         self.disturbed = []
 
     def start(self, program, flags):
+        flags = merge(flags, ["--device", self.args.device])
         if program == "ours":
             fused = [] if "--backend" in flags else ["--instructions", self.args.instructions]
             flags = merge(flags, fused)
@@ -170,8 +173,9 @@ class Comparison:
     def cell(self, ours, peer, mode, hidden, batch):
         flags = sweep_flags(mode, hidden, batch)
         # One untimed run, as the largest sizes take ten seconds.
-        ours.use(merge(flags, ["--warmup", "1", "--instructions", self.args.instructions]))
-        peer.use(merge(flags, ["--warmup", "1"]))
+        flags = merge(flags, ["--warmup", "1", "--device", self.args.device])
+        ours.use(merge(flags, ["--instructions", self.args.instructions]))
+        peer.use(flags)
         (our_times_s, peer_times_s), others = take_turns([ours, peer], self.limits)
         self.check_quiet(f"{mode}, hidden {hidden}, batch {batch}", others)
         our_median_s, peer_median_s = quartiles(our_times_s)[1], quartiles(peer_times_s)[1]
@@ -211,7 +215,7 @@ def main():
     args = parse_args()
     machine_line = machine.describe(args.threads)
     try:
-        comparison = Comparison(args, args.ours or build_ours(args.profile))
+        comparison = Comparison(args, args.ours or build_ours(args.profile, args.device))
         if args.sweep:
             lines = comparison.sweep()
         else:

@@ -17,6 +17,8 @@ import torch_layers
 def prepare(args):
     if args.mode != "forward" or args.lengths != "full":
         raise protocol.FlagError("ONNX Runtime is timed with --mode forward --lengths full only")
+    if args.device != "cpu":
+        raise protocol.FlagError("ONNX Runtime is timed on the CPU only")
     torch.manual_seed(0)
     x = torch.randn(args.batch, args.steps, args.input)
     options = onnxruntime.SessionOptions()

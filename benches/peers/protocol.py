@@ -33,6 +33,8 @@ def parser(description):
     flags.add_argument("--bidirectional", action="store_true", help="read each row from its end as well")
     flags.add_argument("--mode", choices=["training", "forward", "step"], default="training", help="which pass is timed")
     flags.add_argument("--lengths", choices=["full", "mixed"], default="full", help="how many of a row's steps are real")
+    flags.add_argument("--loss", choices=["last", "all"], default="last", help="which of the top layer's outputs a training pass sums and starts backward from")
+    flags.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where the tensors are")
     flags.add_argument("--threads", type=int, default=2, help="threads of the library")
     flags.add_argument("--warmup", type=int, default=2, help="untimed runs before the first timed one")
     flags.add_argument("--runs", type=int, default=9, help="timed runs")

@@ -36,6 +36,7 @@ ROWS = [
     Row("train-rnn", "training pass, RNN (tanh), 2 layers", ["--cell", "rnn"], [PYTORCH]),
     Row("train-bilstm-1", "training pass, bidirectional LSTM, 1 layer", ["--bidirectional", "--layers", "1"], [PYTORCH]),
     Row("train-bilstm-2", "training pass, bidirectional LSTM, 2 layers", ["--bidirectional"], [PYTORCH]),
+    Row("train-bilstm-2-all", "training pass, bidirectional LSTM, 2 layers, loss over all outputs", ["--bidirectional", "--loss", "all"], [PYTORCH]),
     Row("train-lstm-candle-nn", "training pass, LSTM, 2 layers", [], [CANDLE_NN]),
     Row("forward-lstm", "forward pass, LSTM, 2 layers", ["--mode", "forward"], [ONNX_RUNTIME, PYTORCH]),
     Row("one-row", "forward pass of one row, LSTM, 2 layers", ["--mode", "forward", "--batch", "1"], [ONNX_RUNTIME, PYTORCH]),

@@ -1,4 +1,4 @@
-"""Times one pass of PyTorch's recurrent layers on the CPU, alone or on a script's word."""
+"""Times one pass of PyTorch's recurrent layers, alone or on a script's word."""
 
 import torch
 from torch import nn
@@ -18,7 +18,22 @@ def network(args):
 def prepare(args):
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    net = network(args)
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise protocol.FlagError("PyTorch finds no CUDA device; leave --device cuda out")
+    # Both sides compute in full f32.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    run = prepare_pass(network(args).to(args.device), args)
+    if args.device == "cpu":
+        return run
+
+    def run_to_the_end():
+        run()
+        torch.cuda.synchronize()
+
+    return run_to_the_end
+
+
+def prepare_pass(net, args):
     if args.mode == "training":
         return training(net, args)
     net.eval()
@@ -26,8 +41,8 @@ def prepare(args):
 
 
 def training(net, args):
-    """Forward, and backward from the sum of each row's last outputs to the input and all weights."""
-    x = torch.randn(args.batch, args.steps, args.input, requires_grad=True)
+    """Forward, and backward from the sum of the loss's outputs to the input and all weights."""
+    x = torch.randn(args.batch, args.steps, args.input, device=args.device, requires_grad=True)
     run_rows = rows(net, args)
 
     def run():
@@ -35,13 +50,15 @@ def training(net, args):
         net.zero_grad(set_to_none=True)
         x.grad = None
         outputs, last = run_rows(x)
-        (outputs[:, -1] if args.lengths == "full" else last).sum().backward()
+        if args.loss == "last":
+            outputs = outputs[:, -1] if args.lengths == "full" else last
+        outputs.sum().backward()
 
     return run
 
 
 def forward(net, args):
-    x = torch.randn(args.batch, args.steps, args.input)
+    x = torch.randn(args.batch, args.steps, args.input, device=args.device)
     run_rows = rows(net, args)
 
     def run():
@@ -76,7 +93,7 @@ def hidden(state):
 def step(net, args):
     if args.bidirectional:
         raise protocol.FlagError("a bidirectional network cannot take single steps")
-    x = torch.randn(args.batch, 1, args.input)
+    x = torch.randn(args.batch, 1, args.input, device=args.device)
     state = None
 
     def run():

@@ -38,7 +38,12 @@ fn layers<R>(
         .map(|layer| {
             let input = if layer == 0 { config.input } else { config.hidden };
             // candle-nn's GRU knows the names of layer 0 only, so each layer has its own builder.
-            let vb = weights(cell, &RecurrentConfig::new(input, config.hidden), gradients)?;
+            let vb = weights(
+                cell,
+                &RecurrentConfig::new(input, config.hidden),
+                gradients,
+                &config.device()?,
+            )?;
             Ok(new(input, config.hidden, vb)?)
         })
         .collect()
@@ -86,7 +91,7 @@ mod tests {
         let config =
             PassConfig { batch: 3, steps: 4, input: 5, hidden: 6, layers: 1, ..Default::default() };
         let x = SeededRng::new(1).standard_normal((3, 4, 5), DType::F32, &Device::Cpu)?;
-        let vb = |cell| weights(cell, &config.recurrent(), Gradients::Unwanted);
+        let vb = |cell| weights(cell, &config.recurrent(), Gradients::Unwanted, &Device::Cpu);
         let pairs: [(Box<dyn Network>, Box<dyn Network>); 2] = [
             (
                 lstm(&config, Gradients::Unwanted)?,

@@ -1,5 +1,7 @@
 //! What is timed: a network, its input, and which of its passes.
 
+use anyhow::{Context as _, Result};
+use candle_core::Device;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use recurrent::{Backend, InstructionSet, RecurrentConfig};
@@ -37,12 +39,18 @@ pub struct PassConfig {
     /// How many of a row's steps are real
     #[arg(long, value_enum, default_value = "full")]
     pub lengths: Lengths,
+    /// What a training pass starts backward from
+    #[arg(long, value_enum, default_value = "last")]
+    pub loss: Loss,
     /// Who computes
     #[arg(long, value_enum, default_value = "fused")]
     pub backend: Implementation,
     /// Instruction set of the fused kernels
     #[arg(long, value_enum, default_value = "auto")]
     pub instructions: Instructions,
+    /// Where the tensors are; cuda is the first such device
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub device: Place,
 }
 
 /// Kind of the layers.
@@ -77,6 +85,16 @@ pub enum Lengths {
     Mixed,
 }
 
+/// What a training pass starts backward from: a sum of the top layer's outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Loss {
+    /// Those of each row's last step, as a classifier of whole texts does; most steps of the top
+    /// layer's reverse direction then have no gradient
+    Last,
+    /// All of them, as pooling over time does
+    All,
+}
+
 /// Who computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Implementation {
@@ -101,6 +119,15 @@ pub enum Instructions {
     Portable,
 }
 
+/// Where the tensors are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Place {
+    /// In the machine's memory
+    Cpu,
+    /// On the first CUDA device; needs a build with the feature cuda
+    Cuda,
+}
+
 fn at_least_one() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)
 }
@@ -118,8 +145,10 @@ impl Default for PassConfig {
             bidirectional: false,
             mode: Mode::Training,
             lengths: Lengths::Full,
+            loss: Loss::Last,
             backend: Implementation::Fused,
             instructions: Instructions::Auto,
+            device: Place::Cpu,
         }
     }
 }
@@ -138,10 +167,23 @@ impl PassConfig {
     pub fn backend(&self) -> Backend {
         match (self.backend, self.instructions) {
             (Implementation::Reference | Implementation::CandleNn, _) => Backend::Reference,
+            _ if self.device == Place::Cuda => Backend::Cudnn,
             (Implementation::Fused, Instructions::Auto) => Backend::Fused(InstructionSet::best()),
             (_, Instructions::Avx512) => Backend::Fused(InstructionSet::Avx512),
             (_, Instructions::Avx2) => Backend::Fused(InstructionSet::Avx2),
             (_, Instructions::Portable) => Backend::Fused(InstructionSet::Portable),
+        }
+    }
+
+    /// The device of all tensors.
+    ///
+    /// # Errors
+    /// If there is none, or the program was built without it.
+    pub fn device(&self) -> Result<Device> {
+        match self.device {
+            Place::Cpu => Ok(Device::Cpu),
+            Place::Cuda => Device::new_cuda(0)
+                .context("--device cuda needs an NVIDIA GPU and a build with --features cuda"),
         }
     }
 

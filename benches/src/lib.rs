@@ -15,7 +15,7 @@ mod pass;
 mod serve;
 mod spread;
 
-pub use config::{Cell, Implementation, Instructions, Lengths, Mode, PassConfig};
+pub use config::{Cell, Implementation, Instructions, Lengths, Loss, Mode, PassConfig, Place};
 pub use memory::{KeptMemory, MemoryError, MemoryReport, measure_memory};
 pub use network::{Gradients, Network, Outputs, Stream, build};
 pub use pass::Pass;

@@ -3,9 +3,9 @@
 use std::{fmt, fs, io};
 
 use anyhow::{Context as _, Result, ensure};
-use candle_core::Var;
+use candle_core::{Device, Var};
 
-use crate::config::{Cell, Mode, PassConfig};
+use crate::config::{Cell, Mode, PassConfig, Place};
 use crate::network::{Gradients, build};
 use crate::pass::{normal, train};
 
@@ -117,15 +117,16 @@ impl fmt::Display for MemoryReport {
 /// fails.
 pub fn measure_memory(config: &PassConfig) -> Result<MemoryReport> {
     ensure!(config.mode == Mode::Training, "memory is measured of --mode training only");
+    ensure!(config.device == Place::Cpu, "memory is measured with --device cpu only");
     let network = build(config, Gradients::Wanted)?;
     // Starts the threads and takes what does not grow with the batch: weights and their gradients.
-    let one_token = Var::from_tensor(&normal((1, 1, config.input))?)?;
-    train(&*network, &one_token, None).context("the warm-up failed")?;
+    let one_token = Var::from_tensor(&normal((1, 1, config.input), &Device::Cpu)?)?;
+    train(&*network, &one_token, None, config.loss).context("the warm-up failed")?;
     let before = status_bytes("VmRSS:")?;
     let earlier_peak = status_bytes("VmHWM:")?;
 
-    let x = Var::from_tensor(&normal((config.batch, config.steps, config.input))?)?;
-    train(&*network, &x, config.lengths().as_deref())?;
+    let x = Var::from_tensor(&normal((config.batch, config.steps, config.input), &Device::Cpu)?)?;
+    train(&*network, &x, config.lengths().as_deref(), config.loss)?;
     let peak = status_bytes("VmHWM:")?;
     ensure!(
         peak > earlier_peak,

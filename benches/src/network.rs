@@ -6,7 +6,7 @@ use candle_nn::VarBuilder;
 use recurrent::{Gru, Lstm, Nonlinearity, RecurrentConfig, Rnn, RunOptions, SeededRng};
 
 use crate::candle_stack;
-use crate::config::{Cell, Implementation, Lengths, PassConfig};
+use crate::config::{Cell, Implementation, Lengths, PassConfig, Place};
 
 /// What a network makes of a batch.
 #[derive(Debug)]
@@ -42,6 +42,10 @@ pub trait Network {
 /// If the implementation does not have what the configuration asks for.
 pub fn build(config: &PassConfig, gradients: Gradients) -> Result<Box<dyn Network>> {
     ensure!(
+        config.device == Place::Cpu || config.instructions == crate::Instructions::Auto,
+        "--instructions are a CPU's: leave it out with --device cuda"
+    );
+    ensure!(
         config.backend == Implementation::Fused || config.instructions == crate::Instructions::Auto,
         "--instructions chooses among the fused kernels: leave it out, or use --backend fused"
     );
@@ -55,7 +59,7 @@ pub fn build(config: &PassConfig, gradients: Gradients) -> Result<Box<dyn Networ
         };
     }
     let (layers, backend) = (config.recurrent(), config.backend());
-    let vb = weights(config.cell, &layers, gradients)?;
+    let vb = weights(config.cell, &layers, gradients, &config.device()?)?;
     Ok(match config.cell {
         Cell::Lstm => Box::new(Lstm::new(&layers, vb)?.with_backend(backend)),
         Cell::Gru => Box::new(Gru::new(&layers, vb)?.with_backend(backend)),
@@ -77,12 +81,13 @@ pub(crate) fn weights(
     cell: Cell,
     layers: &RecurrentConfig,
     gradients: Gradients,
+    device: &Device,
 ) -> Result<VarBuilder<'static>> {
-    let (mut rng, device) = (SeededRng::new(0), Device::Cpu);
+    let mut rng = SeededRng::new(0);
     let initial = match cell {
-        Cell::Lstm => Lstm::initial_weights(layers, &mut rng, DType::F32, &device)?,
-        Cell::Gru => Gru::initial_weights(layers, &mut rng, DType::F32, &device)?,
-        Cell::Rnn => Rnn::initial_weights(layers, &mut rng, DType::F32, &device)?,
+        Cell::Lstm => Lstm::initial_weights(layers, &mut rng, DType::F32, device)?,
+        Cell::Gru => Gru::initial_weights(layers, &mut rng, DType::F32, device)?,
+        Cell::Rnn => Rnn::initial_weights(layers, &mut rng, DType::F32, device)?,
     };
     let weights = initial.into_iter().map(|(name, tensor)| {
         let tensor = match gradients {
@@ -91,7 +96,7 @@ pub(crate) fn weights(
         };
         Ok((name, tensor))
     });
-    Ok(VarBuilder::from_tensors(weights.collect::<Result<_>>()?, DType::F32, &device))
+    Ok(VarBuilder::from_tensors(weights.collect::<Result<_>>()?, DType::F32, device))
 }
 
 /// The top layer's part of a state `[L·D, B, H]`.

@@ -7,17 +7,18 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor, Var};
 use recurrent::SeededRng;
 
-use crate::config::{Mode, PassConfig};
+use crate::config::{Loss, Mode, PassConfig};
 use crate::network::{Gradients, Network, Stream, build};
 
 /// A pass that can be run again and again.
 pub struct Pass {
     kind: Kind,
     n_steps: usize,
+    device: Device,
 }
 
 enum Kind {
-    Training { network: Box<dyn Network>, x: Var, lengths: Option<Vec<usize>> },
+    Training { network: Box<dyn Network>, x: Var, lengths: Option<Vec<usize>>, loss: Loss },
     Forward { network: Box<dyn Network>, x: Tensor, lengths: Option<Vec<usize>> },
     Step { stream: Stream, x: Tensor },
 }
@@ -28,25 +29,26 @@ impl Pass {
     /// # Errors
     /// If the implementation does not have what the configuration asks for.
     pub fn new(config: &PassConfig) -> Result<Self> {
-        let lengths = config.lengths();
+        let (lengths, device) = (config.lengths(), config.device()?);
         let shape = (config.batch, config.steps, config.input);
         let kind = match config.mode {
             Mode::Training => Kind::Training {
                 network: build(config, Gradients::Wanted)?,
-                x: Var::from_tensor(&normal(shape)?)?,
+                x: Var::from_tensor(&normal(shape, &device)?)?,
                 lengths,
+                loss: config.loss,
             },
             Mode::Forward => Kind::Forward {
                 network: build(config, Gradients::Unwanted)?,
-                x: normal(shape)?,
+                x: normal(shape, &device)?,
                 lengths,
             },
             Mode::Step => Kind::Step {
                 stream: build(config, Gradients::Unwanted)?.into_stream(config.batch)?,
-                x: normal((config.batch, config.input))?,
+                x: normal((config.batch, config.input), &device)?,
             },
         };
-        Ok(Self { kind, n_steps: config.steps })
+        Ok(Self { kind, n_steps: config.steps, device })
     }
 
     /// Runs the pass once; in mode step, `steps` steps. All that it makes is freed again before
@@ -56,7 +58,9 @@ impl Pass {
     /// If candle fails.
     pub fn run(&mut self) -> Result<()> {
         match &mut self.kind {
-            Kind::Training { network, x, lengths } => train(&**network, x, lengths.as_deref())?,
+            Kind::Training { network, x, lengths, loss } => {
+                train(&**network, x, lengths.as_deref(), *loss)?;
+            }
             Kind::Forward { network, x, lengths } => {
                 black_box(network.run(x, lengths.as_deref())?);
             }
@@ -66,6 +70,8 @@ impl Pass {
                 }
             }
         }
+        // A GPU only has its orders by now.
+        self.device.synchronize()?;
         Ok(())
     }
 
@@ -84,21 +90,27 @@ impl Pass {
     }
 }
 
-/// Forward, and backward from the sum of each row's last outputs, as a classifier's loss starts.
-/// Where rows end early their last outputs are the final states.
-pub(crate) fn train(network: &dyn Network, x: &Var, lengths: Option<&[usize]>) -> Result<()> {
+/// Forward, and backward from the sum of the outputs that the loss takes. Where rows end early their
+/// last outputs are the final states.
+pub(crate) fn train(
+    network: &dyn Network,
+    x: &Var,
+    lengths: Option<&[usize]>,
+    loss: Loss,
+) -> Result<()> {
     let result = network.run(x, lengths)?;
-    let last = match lengths {
-        Some(_) => result.last,
-        None => result.outputs.narrow(1, x.dim(1)? - 1, 1)?,
+    let outputs = match (loss, lengths) {
+        (Loss::All, _) => result.outputs,
+        (Loss::Last, Some(_)) => result.last,
+        (Loss::Last, None) => result.outputs.narrow(1, x.dim(1)? - 1, 1)?,
     };
-    black_box(last.sum_all()?.backward()?);
+    black_box(outputs.sum_all()?.backward()?);
     Ok(())
 }
 
 /// Standard normal numbers.
-pub(crate) fn normal(shape: impl Into<candle_core::Shape>) -> Result<Tensor> {
-    Ok(SeededRng::new(1).standard_normal(shape, DType::F32, &Device::Cpu)?)
+pub(crate) fn normal(shape: impl Into<candle_core::Shape>, device: &Device) -> Result<Tensor> {
+    Ok(SeededRng::new(1).standard_normal(shape, DType::F32, device)?)
 }
 
 #[cfg(test)]

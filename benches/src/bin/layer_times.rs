@@ -22,6 +22,7 @@ Examples:
   layer-times --mode step --batch 1                 one step of a stream
   layer-times --lengths mixed --backend reference   rows of 40 to 200 steps, in candle's operations
   layer-times --instructions avx2                   as on a CPU without AVX-512
+  layer-times --device cuda                         cuDNN's, if built with --features cuda
   layer-times --memory                              peak memory of one training pass
 
 RAYON_NUM_THREADS sets the threads of all backends. Times on a busy machine mean little: to compare

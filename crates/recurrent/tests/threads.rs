@@ -51,10 +51,11 @@ fn threads_change_nothing() {
 /// A loss of the outputs at one time leaves most steps of the top layer without a gradient, in one
 /// direction or the other; a loss of the states alone has none from the outputs.
 fn steps_without_gradient_change_nothing() {
-    for kind in Kind::ALL {
-        for shape in [(40, 60), (3, 150)] {
+    let calls = [((40, 60), &[Some(0), Some(59), None][..]), ((3, 150), &[Some(0)])];
+    for kind in [Kind::Lstm, Kind::Gru] {
+        for (shape, times) in calls {
             let case = case(kind, shape);
-            for time in [Some(0), Some(31), Some(59), None] {
+            for &time in times {
                 let slopes = |index: usize, part: &Tensor| match (index, time) {
                     (0, Some(time)) => {
                         let one_step = ripple(&part.narrow(1, time, 1)?)?;
