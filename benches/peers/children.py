@@ -18,7 +18,7 @@ MODULES = {
 }
 SCRIPTS = {"PyTorch": "torch_layers.py", "ONNX Runtime": "onnxruntime_layers.py"}
 
-# The settings of crates/cli/src/allocator.rs, in glibc's variables.
+# The settings of crates/recurrent/src/allocator.rs, in glibc's variables.
 KEEP_FREED_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),

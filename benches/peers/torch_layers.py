@@ -106,5 +106,6 @@ def step(net, args):
 
 
 if __name__ == "__main__":
-    name = f"PyTorch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()})"
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    name = f"PyTorch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()}{gpu})"
     protocol.main(__doc__, name, prepare)

@@ -1,7 +1,7 @@
 //! candle-nn's own layers, stacked by hand as its users do.
 
 use anyhow::Result;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::rnn::{GRU, GRUConfig, GRUState, LSTM, LSTMConfig, LSTMState, RNN};
 use recurrent::RecurrentConfig;
@@ -16,34 +16,37 @@ struct CandleStack<R: RNN> {
     hidden_size: usize,
 }
 
-pub(crate) fn lstm(config: &PassConfig, gradients: Gradients) -> Result<Box<dyn Network>> {
+pub(crate) fn lstm(
+    config: &PassConfig,
+    gradients: Gradients,
+    device: &Device,
+) -> Result<Box<dyn Network>> {
     let layer = |input, hidden, vb| LSTM::new(input, hidden, LSTMConfig::default(), vb);
-    let layers = layers(Cell::Lstm, config, gradients, layer)?;
+    let layers = layers(Cell::Lstm, config, (gradients, device), layer)?;
     Ok(Box::new(CandleStack { layers, hidden: LSTMState::h, hidden_size: config.hidden }))
 }
 
-pub(crate) fn gru(config: &PassConfig, gradients: Gradients) -> Result<Box<dyn Network>> {
+pub(crate) fn gru(
+    config: &PassConfig,
+    gradients: Gradients,
+    device: &Device,
+) -> Result<Box<dyn Network>> {
     let layer = |input, hidden, vb| GRU::new(input, hidden, GRUConfig::default(), vb);
-    let layers = layers(Cell::Gru, config, gradients, layer)?;
+    let layers = layers(Cell::Gru, config, (gradients, device), layer)?;
     Ok(Box::new(CandleStack { layers, hidden: GRUState::h, hidden_size: config.hidden }))
 }
 
 fn layers<R>(
     cell: Cell,
     config: &PassConfig,
-    gradients: Gradients,
+    (gradients, device): (Gradients, &Device),
     new: impl Fn(usize, usize, VarBuilder<'static>) -> candle_core::Result<R>,
 ) -> Result<Vec<R>> {
     (0..config.layers)
         .map(|layer| {
             let input = if layer == 0 { config.input } else { config.hidden };
             // candle-nn's GRU knows the names of layer 0 only, so each layer has its own builder.
-            let vb = weights(
-                cell,
-                &RecurrentConfig::new(input, config.hidden),
-                gradients,
-                &config.device()?,
-            )?;
+            let vb = weights(cell, &RecurrentConfig::new(input, config.hidden), gradients, device)?;
             Ok(new(input, config.hidden, vb)?)
         })
         .collect()
@@ -78,7 +81,7 @@ impl<R: RNN + 'static> Network for CandleStack<R> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device};
+    use candle_core::DType;
     use recurrent::{Gru, Lstm, SeededRng};
 
     use super::*;
@@ -94,11 +97,11 @@ mod tests {
         let vb = |cell| weights(cell, &config.recurrent(), Gradients::Unwanted, &Device::Cpu);
         let pairs: [(Box<dyn Network>, Box<dyn Network>); 2] = [
             (
-                lstm(&config, Gradients::Unwanted)?,
+                lstm(&config, Gradients::Unwanted, &Device::Cpu)?,
                 Box::new(Lstm::new(&config.recurrent(), vb(Cell::Lstm)?)?),
             ),
             (
-                gru(&config, Gradients::Unwanted)?,
+                gru(&config, Gradients::Unwanted, &Device::Cpu)?,
                 Box::new(Gru::new(&config.recurrent(), vb(Cell::Gru)?)?),
             ),
         ];

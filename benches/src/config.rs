@@ -175,7 +175,7 @@ impl PassConfig {
         }
     }
 
-    /// The device of all tensors.
+    /// The device of all tensors: ask once, since each answer is a device of its own.
     ///
     /// # Errors
     /// If there is none, or the program was built without it.

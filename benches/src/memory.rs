@@ -118,7 +118,7 @@ impl fmt::Display for MemoryReport {
 pub fn measure_memory(config: &PassConfig) -> Result<MemoryReport> {
     ensure!(config.mode == Mode::Training, "memory is measured of --mode training only");
     ensure!(config.device == Place::Cpu, "memory is measured with --device cpu only");
-    let network = build(config, Gradients::Wanted)?;
+    let network = build(config, Gradients::Wanted, &Device::Cpu)?;
     // Starts the threads and takes what does not grow with the batch: weights and their gradients.
     let one_token = Var::from_tensor(&normal((1, 1, config.input), &Device::Cpu)?)?;
     train(&*network, &one_token, None, config.loss).context("the warm-up failed")?;

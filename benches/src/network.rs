@@ -40,7 +40,11 @@ pub trait Network {
 ///
 /// # Errors
 /// If the implementation does not have what the configuration asks for.
-pub fn build(config: &PassConfig, gradients: Gradients) -> Result<Box<dyn Network>> {
+pub fn build(
+    config: &PassConfig,
+    gradients: Gradients,
+    device: &Device,
+) -> Result<Box<dyn Network>> {
     ensure!(
         config.device == Place::Cpu || config.instructions == crate::Instructions::Auto,
         "--instructions are a CPU's: leave it out with --device cuda"
@@ -53,13 +57,13 @@ pub fn build(config: &PassConfig, gradients: Gradients) -> Result<Box<dyn Networ
         ensure!(!config.bidirectional, "candle-nn is stacked in one direction only here");
         ensure!(config.lengths == Lengths::Full, "candle-nn knows no lengths: use --lengths full");
         return match config.cell {
-            Cell::Lstm => candle_stack::lstm(config, gradients),
-            Cell::Gru => candle_stack::gru(config, gradients),
+            Cell::Lstm => candle_stack::lstm(config, gradients, device),
+            Cell::Gru => candle_stack::gru(config, gradients, device),
             Cell::Rnn => bail!("candle-nn has no plain RNN: use --cell lstm or gru"),
         };
     }
     let (layers, backend) = (config.recurrent(), config.backend());
-    let vb = weights(config.cell, &layers, gradients, &config.device()?)?;
+    let vb = weights(config.cell, &layers, gradients, device)?;
     Ok(match config.cell {
         Cell::Lstm => Box::new(Lstm::new(&layers, vb)?.with_backend(backend)),
         Cell::Gru => Box::new(Gru::new(&layers, vb)?.with_backend(backend)),

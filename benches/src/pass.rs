@@ -33,18 +33,18 @@ impl Pass {
         let shape = (config.batch, config.steps, config.input);
         let kind = match config.mode {
             Mode::Training => Kind::Training {
-                network: build(config, Gradients::Wanted)?,
+                network: build(config, Gradients::Wanted, &device)?,
                 x: Var::from_tensor(&normal(shape, &device)?)?,
                 lengths,
                 loss: config.loss,
             },
             Mode::Forward => Kind::Forward {
-                network: build(config, Gradients::Unwanted)?,
+                network: build(config, Gradients::Unwanted, &device)?,
                 x: normal(shape, &device)?,
                 lengths,
             },
             Mode::Step => Kind::Step {
-                stream: build(config, Gradients::Unwanted)?.into_stream(config.batch)?,
+                stream: build(config, Gradients::Unwanted, &device)?.into_stream(config.batch)?,
                 x: normal((config.batch, config.input), &device)?,
             },
         };

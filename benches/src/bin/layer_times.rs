@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow};
 use benches::{Implementation, Pass, PassConfig, Prepared, Ready, Spread, measure_memory, serve};
 use clap::Parser;
 
-/// Times one pass of our recurrent layers on the CPU.
+/// Times one pass of our recurrent layers.
 ///
 /// The network, its input and its weights are made first; only the pass is timed, together with
 /// freeing what it made.

@@ -26,7 +26,8 @@ pub(crate) fn run(
     for (layer, directions) in run.weights.iter().enumerate() {
         let mut outputs = Vec::with_capacity(directions.len());
         for (direction, weights) in directions.iter().enumerate() {
-            let states = initial.iter().map(|state| state.get(final_states.len()));
+            let of_this = |state: &Tensor| state.get(final_states.len())?.contiguous();
+            let states = initial.iter().map(of_this);
             let states = states.collect::<Result<Vec<_>>>()?;
             let pass = LayerPass { cell: run.cell, weights, lengths: run.lengths };
             let (output, states) = pass.run(&x, states, direction == 1)?;

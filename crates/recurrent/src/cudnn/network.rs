@@ -28,6 +28,17 @@ pub(super) struct Network {
     pub(super) num_layers: usize,
     pub(super) num_directions: usize,
     pub(super) bias: bool,
+    /// How products round; decided once, since both passes must agree.
+    pub(super) math: sys::cudnnMathType_t,
+}
+
+/// How products of a dtype round. Candle's own setting decides whether f32 may become TF32.
+pub(super) fn math_type(dtype: DType) -> sys::cudnnMathType_t {
+    match dtype {
+        DType::F16 | DType::BF16 => sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
+        DType::F32 if !gemm_reduced_precision_f32() => sys::cudnnMathType_t::CUDNN_FMA_MATH,
+        _ => sys::cudnnMathType_t::CUDNN_DEFAULT_MATH,
+    }
 }
 
 impl Network {
@@ -61,14 +72,6 @@ impl Network {
             sys::cudnnDirectionMode_t::CUDNN_UNIDIRECTIONAL
         };
         let sum_dtype = if self.dtype == DType::F64 { DType::F64 } else { DType::F32 };
-        let math = match self.dtype {
-            DType::F16 | DType::BF16 => sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
-            // Candle's own setting decides whether f32 products may round to TF32.
-            DType::F32 if gemm_reduced_precision_f32() => {
-                sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION
-            }
-            _ => sys::cudnnMathType_t::CUDNN_FMA_MATH,
-        };
         // SAFETY: all descriptors exist; the sizes are plain numbers.
         let status = unsafe {
             sys::cudnnSetRNNDescriptor_v8(
@@ -80,7 +83,7 @@ impl Network {
                 sys::cudnnRNNInputMode_t::CUDNN_LINEAR_INPUT,
                 data_type(self.dtype)?,
                 data_type(sum_dtype)?,
-                math,
+                self.math,
                 int(self.input_size)?,
                 int(self.hidden_size)?,
                 int(self.h_size)?,

@@ -3,7 +3,7 @@
 use candle_core::{D, Device, Result, Storage, Tensor};
 
 use super::library::int;
-use super::network::Network;
+use super::network::{Network, math_type};
 use super::pass::{Problem, Saved};
 use super::storage::tensor;
 use crate::autograd::{Backward, record};
@@ -68,7 +68,8 @@ fn layers(
     let weights: Vec<&Tensor> = weights.iter().flatten().flat_map(LayerWeights::tensors).collect();
     let inputs: Vec<&Tensor> =
         std::iter::once(x).chain(weights.iter().copied()).chain(initial).collect();
-    let needs_backward = inputs.iter().any(|input| input.track_op());
+    let wanted: Vec<bool> = inputs.iter().map(|input| input.track_op()).collect();
+    let needs_backward = wanted.contains(&true);
     let plain = |tensor: &Tensor| Ok(tensor.contiguous()?.detach());
 
     let problem = Problem {
@@ -81,6 +82,7 @@ fn layers(
             num_layers,
             num_directions: run.config.num_directions(),
             bias: run.config.bias,
+            math: math_type(x.dtype()),
         },
         device: device.clone(),
         x: plain(x)?,
@@ -97,7 +99,7 @@ fn layers(
                 .into_iter()
                 .map(|(storage, shape)| (Storage::Cuda(storage), shape))
                 .collect();
-            record(&inputs, results, CudnnBackward { problem, saved })?
+            record(&inputs, results, CudnnBackward { problem, saved, wanted })?
         }
     };
     let states = tensors.split_off(1);
@@ -107,6 +109,8 @@ fn layers(
 struct CudnnBackward {
     problem: Problem,
     saved: Saved,
+    /// Which inputs have somebody who takes their gradients.
+    wanted: Vec<bool>,
 }
 
 impl Backward for CudnnBackward {
@@ -123,7 +127,8 @@ impl Backward for CudnnBackward {
         Ok(std::iter::once(gradients.x)
             .chain(gradients.weights)
             .chain(gradients.initial)
-            .map(Some)
+            .zip(&self.wanted)
+            .map(|(gradient, &wanted)| wanted.then_some(gradient))
             .collect())
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use candle_core::backend::BackendDevice;
 use candle_core::cuda_backend::cudarc::cudnn::sys;
-use candle_core::cuda_backend::cudarc::driver::CudaSlice;
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream};
 use candle_core::{CudaDevice, CudaStorage, Result, Shape, Tensor};
 
 use super::library::check;
@@ -52,10 +52,6 @@ impl Problem {
         Call::new(&self.network, &self.device, self.x.dim(1)?, &self.lengths)
     }
 
-    fn n_states(&self) -> usize {
-        self.network.cell.n_states()
-    }
-
     /// Runs forward; saves what backward needs if it may follow.
     pub(super) fn forward(&self, save: bool) -> Result<Forward> {
         let (batch, steps, _) = self.x.dims3()?;
@@ -69,9 +65,9 @@ impl Problem {
         };
         let weight_bytes = call.weight_bytes()?;
         let (work_bytes, reserve_bytes) = call.temporary_bytes(mode)?;
-        let weights = uninitialised_bytes(device, weight_bytes)?;
-        let work = uninitialised_bytes(device, work_bytes)?;
-        let reserve = uninitialised_bytes(device, reserve_bytes)?;
+        let mut weights = uninitialised_bytes(device, weight_bytes)?;
+        let mut work = uninitialised_bytes(device, work_bytes)?;
+        let mut reserve = uninitialised_bytes(device, reserve_bytes)?;
         // Lives until the stream is done with it: freeing is in the order of the stream, too.
         let lengths = device.clone_htod(&self.lengths)?;
         let output_shape = (batch, steps, self.network.output_size());
@@ -91,12 +87,9 @@ impl Problem {
                 .collect::<Result<_>>()?;
             let own: Vec<_> =
                 own.iter().map(|weight| Place::of_tensor(weight, stream)).collect::<Result<_>>()?;
-            let places: Vec<_> = results
-                .iter()
-                .map(|(storage, _)| Place::of_storage(storage, stream))
-                .collect::<Result<_>>()?;
-            let [weights, work, reserve] =
-                [&weights, &work, &reserve].map(|bytes| Place::of_slice(bytes, stream));
+            let places = places(&mut results, stream)?;
+            let [weights, work, reserve] = [&mut weights, &mut work, &mut reserve]
+                .map(|bytes| Place::of_slice_mut(bytes, stream));
             let lengths = Place::of_slice(&lengths, stream);
             let arrangement = Arrangement::of(&call, &self.network, weights.address, weight_bytes)?;
             let own: Vec<Address> = own.iter().map(|weight| weight.address).collect();
@@ -149,22 +142,22 @@ impl Problem {
         let mode = sys::cudnnForwardMode_t::CUDNN_FWD_MODE_TRAINING;
         let weight_bytes = call.weight_bytes()?;
         let (work_bytes, reserve_bytes) = call.temporary_bytes(mode)?;
-        let work = uninitialised_bytes(device, work_bytes)?;
+        let mut work = uninitialised_bytes(device, work_bytes)?;
         // cuDNN writes to it, and a graph may run backward twice.
         let mut reserve = uninitialised_bytes(device, reserve_bytes)?;
         device.memcpy_dtod(&saved.reserve, &mut reserve)?;
         // Gradients are added to it.
-        let d_weights = device.alloc_zeros::<u8>(weight_bytes.max(1))?;
+        let mut d_weights = device.alloc_zeros::<u8>(weight_bytes.max(1))?;
         let lengths = device.clone_htod(&self.lengths)?;
         let d_outputs = match &d_results[0] {
             Some(gradient) => gradient.clone(),
             None => outputs.zeros_like()?,
         };
-        let like = |like: &Tensor| uninitialised(device, like.shape(), dtype);
         // cuDNN does not say what it leaves past a row's length.
-        let dx = (device.zeros_impl(self.x.shape(), dtype)?, self.x.shape().clone());
-        let d_initial: Vec<_> = self.initial.iter().map(like).collect::<Result<_>>()?;
-        let d_own: Vec<_> = self.weights.iter().map(like).collect::<Result<_>>()?;
+        let mut dx = [(device.zeros_impl(self.x.shape(), dtype)?, self.x.shape().clone())];
+        let like = |like: &Tensor| uninitialised(device, like.shape(), dtype);
+        let mut d_initial: Vec<_> = self.initial.iter().map(like).collect::<Result<_>>()?;
+        let mut d_own: Vec<_> = self.weights.iter().map(like).collect::<Result<_>>()?;
 
         {
             let x = self.x.storage_and_layout();
@@ -187,18 +180,14 @@ impl Problem {
                 .map(|state| state.as_ref().map(|state| Place::of_tensor(state, stream)))
                 .map(Option::transpose)
                 .collect::<Result<_>>()?;
-            let place = |(storage, _): &'_ (CudaStorage, Shape)| -> Result<Address> {
-                Ok(Place::of_storage(storage, stream)?.address)
-            };
-            let dx = place(&dx)?;
-            let d_initial: Vec<Address> = d_initial.iter().map(place).collect::<Result<_>>()?;
-            let d_own: Vec<Address> = d_own.iter().map(place).collect::<Result<_>>()?;
-            let [weights, work, reserve, d_weights] = [&saved.weights, &work, &reserve, &d_weights]
-                .map(|bytes| Place::of_slice(bytes, stream));
+            let dx = places(&mut dx, stream)?;
+            let d_initial = places(&mut d_initial, stream)?;
+            let d_own = places(&mut d_own, stream)?;
+            let weights = Place::of_slice(&saved.weights, stream);
+            let [work, reserve, d_weights] = [&mut work, &mut reserve, &mut d_weights]
+                .map(|bytes| Place::of_slice_mut(bytes, stream));
             let lengths = Place::of_slice(&lengths, stream);
             let d_state = |index: usize| d_states.get(index).and_then(Option::as_ref);
-            let has_c = self.n_states() == 2;
-            let to_state = |index: usize| d_initial.get(index).map_or(0, |address| *address);
             // SAFETY: as in `forward`; the reserve is a copy of what the forward pass left.
             let status = unsafe {
                 sys::cudnnRNNBackwardData_v8(
@@ -209,15 +198,15 @@ impl Problem {
                     pointer(Some(&outputs)),
                     pointer(Some(&d_outputs)),
                     call.x.raw,
-                    dx as *mut _,
+                    pointer(dx.first()),
                     call.h.raw,
                     pointer(initial.first()),
                     pointer(d_state(0)),
-                    to_state(0) as *mut _,
+                    pointer(d_initial.first()),
                     call.c.raw,
                     pointer(initial.get(1)),
-                    if has_c { pointer(d_state(1)) } else { std::ptr::null_mut() },
-                    to_state(1) as *mut _,
+                    pointer(d_state(1)),
+                    pointer(d_initial.get(1)),
                     weight_bytes,
                     pointer(Some(&weights)),
                     work_bytes,
@@ -251,16 +240,26 @@ impl Problem {
             check(status, "cudnnRNNBackwardWeights_v8")?;
             let arrangement =
                 Arrangement::of(&call, &self.network, d_weights.address, weight_bytes)?;
+            let d_own: Vec<Address> = d_own.iter().map(|gradient| gradient.address).collect();
             // SAFETY: the tensors are new, in the weights' shapes, and the space is as large as
             // cuDNN said.
             unsafe { arrangement.scatter(&call, d_weights.address, &d_own) }?;
         }
+        let [dx] = dx;
         Ok(Gradients {
             x: tensor(dx),
             weights: d_own.into_iter().map(tensor).collect(),
             initial: d_initial.into_iter().map(tensor).collect(),
         })
     }
+}
+
+/// Places of tensors that a call fills.
+fn places<'a>(
+    tensors: &'a mut [(CudaStorage, Shape)],
+    stream: &'a CudaStream,
+) -> Result<Vec<Place<'a>>> {
+    tensors.iter_mut().map(|(storage, _)| Place::of_storage_mut(storage, stream)).collect()
 }
 
 /// The address as cuDNN takes it; none for what is absent.

@@ -4,7 +4,9 @@ use std::ops::Deref;
 
 use candle_core::backend::{BackendDevice, BackendStorage};
 use candle_core::cuda_backend::CudaStorageSlice;
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream, DevicePtr, SyncOnDrop};
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaSlice, CudaStream, DevicePtr, DevicePtrMut, SyncOnDrop,
+};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor};
 
@@ -19,23 +21,34 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// To read.
     pub(super) fn of_slice<T>(numbers: &'a CudaSlice<T>, stream: &'a CudaStream) -> Self {
         let (address, _guard) = numbers.device_ptr(stream);
         Self { address, _guard }
     }
 
-    pub(super) fn of_storage(storage: &'a CudaStorage, stream: &'a CudaStream) -> Result<Self> {
-        let (address, _guard) = match &storage.slice {
-            CudaStorageSlice::F32(numbers) => numbers.device_ptr(stream),
-            CudaStorageSlice::F64(numbers) => numbers.device_ptr(stream),
-            CudaStorageSlice::F16(numbers) => numbers.device_ptr(stream),
-            CudaStorageSlice::BF16(numbers) => numbers.device_ptr(stream),
-            _ => candle_core::bail!("no cuDNN pass takes {:?}", storage.dtype()),
-        };
-        Ok(Self { address, _guard })
+    /// To write.
+    pub(super) fn of_slice_mut<T>(numbers: &'a mut CudaSlice<T>, stream: &'a CudaStream) -> Self {
+        let (address, _guard) = numbers.device_ptr_mut(stream);
+        Self { address, _guard }
     }
 
-    /// Of a contiguous tensor, from what [`Tensor::storage_and_layout`] gives.
+    /// To write.
+    pub(super) fn of_storage_mut(
+        storage: &'a mut CudaStorage,
+        stream: &'a CudaStream,
+    ) -> Result<Self> {
+        let dtype = storage.dtype();
+        match &mut storage.slice {
+            CudaStorageSlice::F32(numbers) => Ok(Self::of_slice_mut(numbers, stream)),
+            CudaStorageSlice::F64(numbers) => Ok(Self::of_slice_mut(numbers, stream)),
+            CudaStorageSlice::F16(numbers) => Ok(Self::of_slice_mut(numbers, stream)),
+            CudaStorageSlice::BF16(numbers) => Ok(Self::of_slice_mut(numbers, stream)),
+            _ => candle_core::bail!("no cuDNN pass gives {dtype:?}"),
+        }
+    }
+
+    /// To read: a contiguous tensor, from what [`Tensor::storage_and_layout`] gives.
     pub(super) fn of_tensor(
         (storage, layout): &'a (impl Deref<Target = Storage>, &Layout),
         stream: &'a CudaStream,
@@ -46,7 +59,13 @@ impl<'a> Place<'a> {
         let Some((start, _)) = layout.contiguous_offsets() else {
             candle_core::bail!("the cuDNN passes need contiguous tensors, got {layout:?}");
         };
-        let mut place = Self::of_storage(storage, stream)?;
+        let mut place = match &storage.slice {
+            CudaStorageSlice::F32(numbers) => Self::of_slice(numbers, stream),
+            CudaStorageSlice::F64(numbers) => Self::of_slice(numbers, stream),
+            CudaStorageSlice::F16(numbers) => Self::of_slice(numbers, stream),
+            CudaStorageSlice::BF16(numbers) => Self::of_slice(numbers, stream),
+            _ => candle_core::bail!("no cuDNN pass takes {:?}", storage.dtype()),
+        };
         place.address += (start * storage.dtype().size_in_bytes()) as Address;
         Ok(place)
     }

@@ -197,6 +197,7 @@ mod tests {
             num_layers: 1,
             num_directions: 1,
             bias: true,
+            math: sys::cudnnMathType_t::CUDNN_FMA_MATH,
         };
         // Matrices of 24 bytes a gate, recurrent ones of 8, then the projection, then the biases.
         let ask = |part: usize| {

@@ -13,7 +13,7 @@
 //! - rows are ordered by length inside a thread: padding costs nothing;
 //! - memory is handed from pass to pass, so that the system need not find it page by page.
 //!
-//! The plain form of the same computation is `layer::reference`; tests compare the two.
+//! The plain form of the same computation is `crate::reference`; tests compare the two.
 
 mod backward;
 mod buffer;

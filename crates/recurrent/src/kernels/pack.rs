@@ -112,7 +112,8 @@ fn pack_gate_panels<E: Element>(
                     from_stride: depth,
                     n_rows: rows.len(),
                     n_columns: depth,
-                    to: as_place(to),
+                    // SAFETY: a transpose writes numbers.
+                    to: unsafe { as_place(to) },
                     to_stride: width,
                 },
             );

@@ -44,8 +44,11 @@ impl<E: Number> Job<E> for Transpose<'_, E> {
 }
 
 /// Numbers as a place to write numbers to.
-pub(crate) fn as_place<E: Number>(numbers: &mut [E]) -> &mut [MaybeUninit<E>] {
-    // SAFETY: the layouts are the same, and this module writes nothing but numbers there.
+///
+/// # Safety
+/// Nothing but numbers is written there.
+pub(crate) unsafe fn as_place<E: Number>(numbers: &mut [E]) -> &mut [MaybeUninit<E>] {
+    // SAFETY: the layouts are the same; the caller vouches for what is written.
     unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), numbers.len()) }
 }
 
@@ -61,7 +64,8 @@ mod tests {
                 let (from_stride, to_stride) = (n_columns + 3, n_rows + 2);
                 let from: Vec<f32> = (0..n_rows * from_stride).map(|i| i as f32).collect();
                 let mut to = vec![-1.0; n_columns * to_stride];
-                let place = as_place(&mut to);
+                // SAFETY: `Transpose` writes numbers.
+                let place = unsafe { as_place(&mut to) };
                 let job =
                     Transpose { from: &from, from_stride, n_rows, n_columns, to: place, to_stride };
                 f32::dispatch(set, job);
