@@ -123,6 +123,9 @@ fn recipes_that_are_unknown_or_wrong() {
         (["--set", "model.cell=lstn"], &["unknown variant `lstn`", "`lstm`"]),
         (["--set", "model.hidden_dim=0"], &["hidden_dim is 0; expected at least 1"]),
         (["--set", "training.learning_rate=-1"], &["learning_rate is -1", "above 0"]),
+        (["--set", "training.schedule=cosin"], &["cosin", "one-cycle"]),
+        (["--set", "training.warmup=2"], &["warmup is 2", "from 0 to 1"]),
+        (["--set", "training.label_smoothing=1"], &["label_smoothing is 1", "below 1"]),
         (["--set", "preprocessing.seq_len=0"], &["seq_len is 0; expected 1 to"]),
     ] {
         // Without the settings of the other tests, which would hide a wrong table.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::schedule::Schedule;
 
 /// Settings of a training. The default is the notebook's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,8 +13,23 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Texts in a batch.
     pub batch_size: usize,
-    /// Adam's step size.
+    /// Adam's step size; the highest of the schedule.
     pub learning_rate: f64,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Share of all steps in which the learning rate rises linearly to the schedule's.
+    pub warmup: f64,
+    /// Schedules `step` and `plateau`: what the learning rate is multiplied by.
+    pub decay_factor: f64,
+    /// Schedule `step`: epochs between two falls.
+    pub decay_epochs: usize,
+    /// Schedule `plateau`: validations without a lower loss that are borne before a fall.
+    pub decay_patience: usize,
+    /// How far labels are drawn from 0 and 1 to the middle in training: 0.1 makes them 0.05 and
+    /// 0.95.
+    pub label_smoothing: f64,
+    /// Weight of the positive texts' loss in training, against 1 for the negative ones.
+    pub positive_weight: f64,
     /// Largest global norm of the gradient; 0 switches clipping off.
     pub clip_norm: f64,
     /// Whether a batch starts from the state that the batch before left, as the notebook does.
@@ -44,6 +60,13 @@ impl Default for TrainingConfig {
             epochs: 4,
             batch_size: 50,
             learning_rate: 0.001,
+            schedule: Schedule::Constant,
+            warmup: 0.0,
+            decay_factor: 0.5,
+            decay_epochs: 1,
+            decay_patience: 0,
+            label_smoothing: 0.0,
+            positive_weight: 1.0,
             clip_norm: 5.0,
             state: StateCarry::Carry,
             patience: 0,
@@ -59,14 +82,35 @@ impl TrainingConfig {
     /// # Errors
     /// [`Error::Config`] with the first field that is out of range.
     pub fn check(&self) -> Result<()> {
-        for (field, value) in [("epochs", self.epochs), ("batch_size", self.batch_size)] {
+        let counts = [
+            ("epochs", self.epochs),
+            ("batch_size", self.batch_size),
+            ("decay_epochs", self.decay_epochs),
+        ];
+        for (field, value) in counts {
             if value == 0 {
                 return Err(Error::Config { field, expected: "at least 1", got: "0".to_string() });
             }
         }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            let (expected, got) = ("a number above 0", self.learning_rate.to_string());
-            return Err(Error::Config { field: "learning_rate", expected, got });
+        let above_0 =
+            [("learning_rate", self.learning_rate), ("positive_weight", self.positive_weight)];
+        for (field, value) in above_0 {
+            if !(value > 0.0 && value.is_finite()) {
+                let (expected, got) = ("a number above 0", value.to_string());
+                return Err(Error::Config { field, expected, got });
+            }
+        }
+        if !(0.0..=1.0).contains(&self.warmup) {
+            let (expected, got) = ("a share from 0 to 1", self.warmup.to_string());
+            return Err(Error::Config { field: "warmup", expected, got });
+        }
+        if !(self.decay_factor > 0.0 && self.decay_factor <= 1.0) {
+            let (expected, got) = ("above 0 and at most 1", self.decay_factor.to_string());
+            return Err(Error::Config { field: "decay_factor", expected, got });
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            let (expected, got) = ("at least 0 and below 1", self.label_smoothing.to_string());
+            return Err(Error::Config { field: "label_smoothing", expected, got });
         }
         if !self.clip_norm.is_finite() || self.clip_norm < 0.0 {
             let (expected, got) =

@@ -5,24 +5,44 @@ use candle_nn::ops::sigmoid;
 
 use crate::error::Result;
 
+/// What is done to labels and classes before the loss. The default changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct BceOptions {
+    /// How far labels are drawn to the middle: y becomes (1 - s) y + s / 2.
+    pub label_smoothing: f64,
+    /// Weight of the positive label's part of the loss, the `pos_weight` of PyTorch.
+    pub positive_weight: f64,
+}
+
+impl Default for BceOptions {
+    fn default() -> Self {
+        Self { label_smoothing: 0.0, positive_weight: 1.0 }
+    }
+}
+
 /// Mean binary cross-entropy of logits `[B, 1]` or `[B]` against labels `[B]` in 0..=1: a scalar.
 ///
-/// `max(x, 0) - x y + ln(1 + e^-|x|)`, the form of
-/// [torch.nn.BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html),
-/// is finite for every finite logit. Its pieces have kinks at 0 that the sum has not, so the
-/// gradient is not left to them: it is `(σ(x) - y) / B`.
+/// With weight p it is `(1 - y + p y) softplus(x) - p y x`, the form of
+/// [torch.nn.BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html);
+/// softplus(x) as `max(x, 0) + ln(1 + e^-|x|)` is finite for every finite logit. Its pieces have
+/// kinks at 0 that the sum has not, so the gradient is not left to them: it is
+/// `((1 - y + p y) σ(x) - p y) / B`.
 ///
 /// # Errors
 /// If the shapes do not fit.
-pub fn bce_with_logits(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+pub fn bce_with_logits(logits: &Tensor, labels: &Tensor, options: BceOptions) -> Result<Tensor> {
+    let BceOptions { label_smoothing, positive_weight } = options;
     let x = logits.flatten_all()?;
     let y = labels.flatten_all()?.to_dtype(x.dtype())?;
+    let y = y.affine(1.0 - label_smoothing, label_smoothing / 2.0)?;
+    let positive = (&y * positive_weight)?;
+    let both = (y.affine(-1.0, 1.0)? + &positive)?;
     let fixed = x.detach();
     let softplus = (fixed.relu()? + (fixed.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
-    let value = (softplus - (&fixed * &y)?)?.mean_all()?;
+    let value = ((&both * softplus)? - (&fixed * &positive)?)?.mean_all()?;
     // A line through the loss with the loss's slope: same gradient, and the constant makes its
     // value the loss's.
-    let slope = (sigmoid(&fixed)? - y)?;
+    let slope = ((both * sigmoid(&fixed)?)? - positive)?;
     let line = (x * slope)?.mean_all()?;
     Ok((&line + (value - line.detach())?)?)
 }
@@ -32,9 +52,13 @@ mod tests {
     use super::*;
     use candle_core::{Device, Var};
 
-    fn loss_and_gradient(logits: &[f32], labels: &[f32]) -> Result<(f32, Vec<f32>)> {
+    fn loss_and_gradient(
+        logits: &[f32],
+        labels: &[f32],
+        options: BceOptions,
+    ) -> Result<(f32, Vec<f32>)> {
         let x = Var::new(logits, &Device::Cpu)?;
-        let loss = bce_with_logits(&x, &Tensor::new(labels, &Device::Cpu)?)?;
+        let loss = bce_with_logits(&x, &Tensor::new(labels, &Device::Cpu)?, options)?;
         let gradients = loss.backward()?;
         let gradient = gradients.get(&x).map(Tensor::to_vec1).transpose()?;
         Ok((loss.to_scalar()?, gradient.unwrap_or_default()))
@@ -43,22 +67,26 @@ mod tests {
     #[test]
     fn equals_the_definition_at_moderate_logits() -> Result<()> {
         let (logits, labels) = ([-2.0f32, 0.0, 0.5, 3.0], [0.0f32, 1.0, 0.0, 1.0]);
-        let (loss, gradient) = loss_and_gradient(&logits, &labels)?;
-        let mut expected = 0.0;
-        for ((&x, &y), got) in logits.iter().zip(&labels).zip(gradient) {
-            let p = 1.0 / (1.0 + (-f64::from(x)).exp());
-            let y = f64::from(y);
-            expected -= (y * p.ln() + (1.0 - y) * (1.0 - p).ln()) / 4.0;
-            assert!((f64::from(got) - (p - y) / 4.0).abs() < 1e-7, "gradient at {x}");
+        for (label_smoothing, weight) in [(0.0, 1.0), (0.2, 1.0), (0.0, 3.0), (0.1, 0.5)] {
+            let options = BceOptions { label_smoothing, positive_weight: weight };
+            let (loss, gradient) = loss_and_gradient(&logits, &labels, options)?;
+            let mut expected = 0.0;
+            for ((&x, &y), got) in logits.iter().zip(&labels).zip(gradient) {
+                let p = 1.0 / (1.0 + (-f64::from(x)).exp());
+                let y = f64::from(y) * (1.0 - label_smoothing) + label_smoothing / 2.0;
+                expected -= (weight * y * p.ln() + (1.0 - y) * (1.0 - p).ln()) / 4.0;
+                let slope = ((1.0 - y) * p - weight * y * (1.0 - p)) / 4.0;
+                assert!((f64::from(got) - slope).abs() < 1e-7, "{options:?}: gradient at {x}");
+            }
+            assert!((f64::from(loss) - expected).abs() < 1e-6, "{options:?}: {loss} {expected}");
         }
-        assert!((f64::from(loss) - expected).abs() < 1e-6, "{loss} {expected}");
         Ok(())
     }
 
     #[test]
     fn huge_logits_give_a_finite_loss_where_candles_own_gives_nan() -> Result<()> {
         let (logits, labels) = ([1e4f32, -1e4, 1e4, -1e4], [1.0f32, 0.0, 0.0, 1.0]);
-        let (loss, gradient) = loss_and_gradient(&logits, &labels)?;
+        let (loss, gradient) = loss_and_gradient(&logits, &labels, BceOptions::default())?;
         assert_eq!(loss, 5e3);
         assert_eq!(gradient, [0.0, 0.0, 0.25, -0.25]);
 

@@ -15,10 +15,11 @@ use crate::clip::{clip_factor, global_norm};
 use crate::config::{StateCarry, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::evaluate::{batch_padding, check_output_size, evaluate};
-use crate::loss::bce_with_logits;
+use crate::loss::{BceOptions, bce_with_logits};
 use crate::observer::{Event, Observer, is_better};
 use crate::prepare::Prepared;
 use crate::report::{DataOrigin, Ending, EpochRecord, TrainingReport};
+use crate::schedule::LearningRate;
 
 /// Keeps the dropout's random numbers apart from those of the initial weights.
 const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
@@ -79,6 +80,7 @@ struct Run<'a> {
     network: SentimentRnn,
     variables: VarMap,
     adam: Adam,
+    learning_rate: LearningRate,
     dropout: SeededRng,
     report: TrainingReport,
     started: Instant,
@@ -116,6 +118,7 @@ impl<'a> Run<'a> {
         let vocab_size = job.data.encoder.vocab_size();
         let (network, variables) = SentimentRnn::init(job.model, vocab_size, seed, job.device)?;
         let adam = Adam::new(model::sorted(&variables).into_values())?;
+        let steps_per_epoch = job.data.train.len().div_ceil(job.training.batch_size);
         let report = TrainingReport {
             recipe: job.recipe.to_string(),
             data: job.origin.clone(),
@@ -132,6 +135,7 @@ impl<'a> Run<'a> {
             network,
             variables,
             adam,
+            learning_rate: LearningRate::new(job.training, steps_per_epoch),
             dropout: SeededRng::new(seed ^ DROPOUT_STREAM),
             report,
             started: Instant::now(),
@@ -201,15 +205,20 @@ impl<'a> Run<'a> {
         let state = state.filter(|state| state.batch().is_ok_and(|batch| batch == n_rows));
         let (logits, new_state) =
             self.network.logits(&batch.ids, state.as_ref(), Some(&mut self.dropout))?;
-        let loss = bce_with_logits(&logits, &batch.labels)?;
+        let options = BceOptions {
+            label_smoothing: training.label_smoothing,
+            positive_weight: training.positive_weight,
+        };
+        let loss = bce_with_logits(&logits, &batch.labels, options)?;
         let loss_value = loss.to_scalar::<f32>()?;
+        let learning_rate = self.learning_rate.at(self.n_steps);
         self.n_steps += 1;
         self.check_finite("loss", f64::from(loss_value), batch, place)?;
         let gradients = loss.backward()?;
         let norm = global_norm(self.adam.gradients(&gradients))?;
         self.check_finite("gradient's norm", norm, batch, place)?;
         let factor = clip_factor(norm, training.clip_norm);
-        self.adam.step(&gradients, training.learning_rate, factor)?;
+        self.adam.step(&gradients, learning_rate, factor)?;
         self.since_validation.n_rows += n_rows;
         self.since_validation.n_batches += 1;
         self.since_validation.loss_sum += f64::from(loss_value);
@@ -232,6 +241,7 @@ impl<'a> Run<'a> {
             let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
             evaluate(&self.network, &data.validation, seq_len, &mut on_rows)?
         };
+        self.learning_rate.validated(metrics.loss);
         let is_best = is_better(&metrics, self.report.validation.as_ref());
         self.report.history.push(EpochRecord {
             epoch: (epoch - 1) as f64 + n_done as f64 / data.train.len() as f64,
@@ -288,7 +298,7 @@ impl<'a> Run<'a> {
             value,
             epoch: place.epoch,
             step: self.n_steps,
-            learning_rate: self.job.training.learning_rate,
+            learning_rate: self.learning_rate.at(self.n_steps.saturating_sub(1)),
             batch: place.batch,
             rows: rows.join(", "),
             kept,
