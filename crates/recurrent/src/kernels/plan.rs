@@ -11,7 +11,7 @@ use super::vector::Number;
 
 /// Tokens of one chunk of steps: enough rows to feed the matrix product, few enough that their
 /// gates stay in the second-level cache.
-const CHUNK_TOKENS: usize = 384;
+const CHUNK_TOKENS: usize = 200;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
