@@ -13,6 +13,10 @@ use crate::shuffle::{Purpose, generator, shuffle};
 /// The id that fills a row on its left.
 pub const PADDING_ID: u32 = 0;
 
+/// Of [`Order::LengthBuckets`]: enough that lengths in a batch are alike, few enough that the texts
+/// that meet in a batch change from epoch to epoch.
+const BATCHES_PER_BUCKET: usize = 50;
+
 /// How wide a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,6 +34,15 @@ pub enum Order {
     Sequential,
     /// By chance: the same for the same seed and epoch, different for another of either.
     Shuffled {
+        /// The seed of the training.
+        seed: u64,
+        /// The number of the epoch.
+        epoch: u64,
+    },
+    /// Rows of like length together, by chance otherwise: rows are shuffled, cut into buckets of 50
+    /// batches, each bucket sorted by length and cut into batches, and these shuffled. Every row comes
+    /// once; the same for the same seed and epoch.
+    LengthBuckets {
         /// The seed of the training.
         seed: u64,
         /// The number of the epoch.
@@ -87,7 +100,7 @@ impl Loader {
             return Err(Error::Zero { what: "the sequence length" });
         }
         let LoaderConfig { batch_size, padding, .. } = *config;
-        let order = row_order(&split, config.order);
+        let order = row_order(&split, config);
         let n_batches = order.len().div_ceil(batch_size);
         let batches = Prefetch::start(n_batches, move |batch_idx| {
             let start = batch_idx * batch_size;
@@ -113,15 +126,28 @@ impl Iterator for Loader {
 
 impl ExactSizeIterator for Loader {}
 
-fn row_order(split: &EncodedSplit, order: Order) -> Vec<u32> {
+fn row_order(split: &EncodedSplit, config: &LoaderConfig) -> Vec<u32> {
     // `EncodedSplit` refuses more rows than u32 can number.
     let mut rows: Vec<u32> = (0..split.len() as u32).collect();
-    match order {
+    let length = |row: &u32| split.row(*row as usize).len();
+    match config.order {
         Order::Sequential => {}
         Order::Shuffled { seed, epoch } => {
             shuffle(&mut rows, &mut generator(seed, Purpose::Epoch(epoch)));
         }
-        Order::ByLength => rows.sort_by_key(|&row| split.row(row as usize).len()),
+        Order::LengthBuckets { seed, epoch } => {
+            let mut rng = generator(seed, Purpose::Epoch(epoch));
+            shuffle(&mut rows, &mut rng);
+            for bucket in rows.chunks_mut(config.batch_size.saturating_mul(BATCHES_PER_BUCKET)) {
+                bucket.sort_by_key(length);
+            }
+            // The short batch, if there is one, must stay the last: all others are cut by position.
+            let full = rows.len() - rows.len() % config.batch_size;
+            let mut batches: Vec<&[u32]> = rows[..full].chunks(config.batch_size).collect();
+            shuffle(&mut batches, &mut rng);
+            rows = [batches.concat(), rows[full..].to_vec()].concat();
+        }
+        Order::ByLength => rows.sort_by_key(length),
     }
     rows
 }

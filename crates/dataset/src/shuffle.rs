@@ -28,10 +28,10 @@ pub(crate) fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
 }
 
 /// Fisher and Yates, from the end; every order is equally likely.
-pub(crate) fn shuffle(rows: &mut [u32], rng: &mut ChaCha8Rng) {
-    // Fewer than 2³² rows are numbered with 32 bits, so neither cast nor sum can overflow.
-    for last in (1..rows.len()).rev() {
-        rows.swap(last, below(rng, last as u32 + 1) as usize);
+pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
+    // Fewer than 2³² items are numbered with 32 bits, so neither cast nor sum can overflow.
+    for last in (1..items.len()).rev() {
+        items.swap(last, below(rng, last as u32 + 1) as usize);
     }
 }
 

@@ -110,6 +110,25 @@ impl ModelConfig {
         if self.pooling == Pooling::MaxMean { 2 * width } else { width }
     }
 
+    /// Floating-point operations of the recurrent layers' matrix products in a forward pass over so
+    /// many tokens, a multiplication and an addition being two.
+    pub fn recurrent_flops(&self, n_tokens: usize) -> f64 {
+        let gates = match self.cell {
+            CellKind::Lstm => 4,
+            CellKind::Gru => 3,
+            CellKind::RnnTanh | CellKind::RnnRelu => 1,
+        };
+        let directions = if self.bidirectional { 2 } else { 1 };
+        let features: usize = (0..self.num_layers)
+            .map(|layer| match layer {
+                0 => self.embedding_dim,
+                _ => directions * self.hidden_dim,
+            })
+            .map(|inputs| inputs + self.hidden_dim)
+            .sum();
+        2.0 * (n_tokens * directions * gates * self.hidden_dim * features) as f64
+    }
+
     /// Checks every value's range.
     ///
     /// # Errors

@@ -11,13 +11,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
 
 use crate::config::ModelConfig;
+use crate::embedding::{Embedding, MappedTable};
 use crate::error::{Error, Result};
 use crate::network::SentimentRnn;
 use crate::parameters;
@@ -142,9 +145,8 @@ pub fn load(folder: &Path, device: &Device) -> Result<TrainedModel> {
             ),
         });
     }
-    let tensors = read_weights(&folder.join(WEIGHTS_FILE), &config, device)?;
-    let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
-    let network = SentimentRnn::new(&config.model, config.vocab_size, vb)?;
+    let weights = Weights::open(&folder.join(WEIGHTS_FILE), &config)?;
+    let network = weights.network(&config, device)?;
     Ok(TrainedModel { network, encoder })
 }
 
@@ -176,32 +178,70 @@ fn read_config(path: &Path) -> Result<FolderConfig> {
     Ok(config)
 }
 
-fn read_weights(
-    path: &Path,
-    config: &FolderConfig,
-    device: &Device,
-) -> Result<HashMap<String, Tensor>> {
-    let tensors = candle_core::safetensors::load(path, device).map_err(|error| Error::Damaged {
-        path: path.to_path_buf(),
-        expected: "safetensors",
-        reason: format!("{error}; the file may be cut short, copy it again"),
-    })?;
-    let mismatch = |reason| Error::Mismatch { path: path.to_path_buf(), reason };
-    let shapes = parameters::shapes(&config.model, config.vocab_size);
-    for (name, shape) in &shapes {
-        match tensors.get(name) {
-            None => return Err(mismatch(format!("it lacks {name}"))),
-            Some(tensor) if tensor.dims() != shape => {
-                let got = tensor.dims();
-                return Err(mismatch(format!("{name} has shape {got:?}, expected {shape:?}")));
+/// A weights file, mapped into memory and checked.
+struct Weights {
+    path: PathBuf,
+    file: MmapedSafetensors,
+}
+
+impl Weights {
+    fn open(path: &Path, config: &FolderConfig) -> Result<Self> {
+        // SAFETY: the mapped bytes must not change while they are read. A model folder is replaced
+        // whole, by renaming, and its old files live on for whoever has them open; nobody writes into
+        // one in place.
+        let file = unsafe { MmapedSafetensors::new(path) }.map_err(|error| Error::Damaged {
+            path: path.to_path_buf(),
+            expected: "safetensors",
+            reason: format!("{error}; the file may be cut short, copy it again"),
+        })?;
+        let mismatch = |reason| Error::Mismatch { path: path.to_path_buf(), reason };
+        let tensors = file.tensors();
+        let shapes = parameters::shapes(&config.model, config.vocab_size);
+        for (name, shape) in &shapes {
+            match tensors.iter().find(|(other, _)| other == name) {
+                None => return Err(mismatch(format!("it lacks {name}"))),
+                Some((_, tensor)) if tensor.shape() != shape => {
+                    let got = tensor.shape();
+                    return Err(mismatch(format!("{name} has shape {got:?}, expected {shape:?}")));
+                }
+                Some(_) => {}
             }
-            Some(_) => {}
         }
+        if let Some((name, _)) = tensors.iter().find(|(name, _)| !shapes.contains_key(name)) {
+            return Err(mismatch(format!("it holds {name}, which this network does not have")));
+        }
+        drop(tensors);
+        Ok(Self { path: path.to_path_buf(), file })
     }
-    if let Some(name) = tensors.keys().find(|name| !shapes.contains_key(*name)) {
-        return Err(mismatch(format!("it holds {name}, which this network does not have")));
+
+    /// The network; on the CPU, the embedding's table stays in the file.
+    fn network(self, config: &FolderConfig, device: &Device) -> Result<SentimentRnn> {
+        let mut loaded = HashMap::new();
+        let is_f32 = DType::try_from(self.file.get(parameters::TABLE)?.dtype())? == DType::F32;
+        let stays = device.is_cpu() && is_f32 && cfg!(target_endian = "little");
+        for (name, _) in self.file.tensors() {
+            if stays && name == parameters::TABLE {
+                continue;
+            }
+            let tensor = self.file.load(&name, device).map_err(|error| Error::Damaged {
+                path: self.path.clone(),
+                expected: "safetensors",
+                reason: error.to_string(),
+            })?;
+            loaded.insert(name, tensor.to_dtype(DType::F32)?);
+        }
+        let table = loaded.remove(parameters::TABLE);
+        let embedding = match table {
+            Some(table) => Embedding::Loaded(table),
+            None => Embedding::Mapped(Arc::new(MappedTable::new(
+                self.file,
+                parameters::TABLE,
+                config.model.embedding_dim,
+            ))),
+        };
+        let vb = VarBuilder::from_tensors(loaded, DType::F32, device);
+        SentimentRnn::with_embedding(&config.model, config.vocab_size, embedding, vb)
     }
-    tensors.into_iter().map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F32)?))).collect()
 }
 
 /// Writes one file of a model folder, such as the learning curve, so that it is whole or not there.

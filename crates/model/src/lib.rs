@@ -1,19 +1,21 @@
 #![doc = include_str!("../README.md")]
 
-mod batch;
 mod config;
 mod device;
+mod embedding;
 mod error;
 pub mod folder;
 mod network;
 mod parameters;
 mod pooling;
 mod recurrent_layer;
+mod tokens;
 
 pub use config::{CellKind, ModelConfig, Padding, Pooling};
 pub use device::DeviceChoice;
 pub use error::{Error, Result};
 pub use folder::TrainedModel;
 pub use network::SentimentRnn;
-pub use parameters::sorted;
+pub use parameters::{TABLE, sorted};
 pub use recurrent_layer::State;
+pub use tokens::{DistinctIds, Tokens};

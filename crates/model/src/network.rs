@@ -1,19 +1,27 @@
 //! The network: embedding → recurrent layers → dropout → fully connected → sigmoid.
 
 use candle_core::{DType, Device, Module, Tensor};
-use candle_nn::{Embedding, Linear, VarBuilder, VarMap};
+use candle_nn::{Linear, VarBuilder, VarMap};
 use recurrent::SeededRng;
 
-use crate::batch::AlignedBatch;
-use crate::config::{ModelConfig, Padding, Pooling};
+use crate::config::{ModelConfig, Pooling};
+use crate::embedding::{self, Embedding};
 use crate::error::{Error, Result};
 use crate::parameters;
 use crate::pooling;
 use crate::recurrent_layer::{RecurrentLayer, State};
+use crate::tokens::{DistinctIds, Tokens};
 
 /// A recurrent network that reads ids and tells how likely a text is positive.
 ///
-/// B batch rows, T steps, O `output_size`.
+/// B batch rows, T steps, E `embedding_dim`, F the outputs' features (H, or 2 H in two directions), O
+/// `output_size`.
+///
+/// [`logits`](Self::logits) does everything. It is made of stages, which a training calls one by one:
+///
+/// ```text
+/// ids ── tokens ──► Tokens ── embed ──► [B, T, E] ── read ──► [B, T, F], State ── classify ──► [B, O]
+/// ```
 ///
 /// Parameters have the names of the course notebook's PyTorch module: `embedding.weight`,
 /// `lstm.weight_ih_l0`, ... (`gru.`, `rnn.` for those cells), `fc.weight`, `fc.bias`.
@@ -33,8 +41,18 @@ impl SentimentRnn {
     /// # Errors
     /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
     pub fn new(config: &ModelConfig, vocab_size: usize, vb: VarBuilder) -> Result<Self> {
+        let table = vb.get((vocab_size, config.embedding_dim), parameters::TABLE)?;
+        Self::with_embedding(config, vocab_size, Embedding::Loaded(table), vb)
+    }
+
+    /// Takes all parameters but the embedding's from `vb`.
+    pub(crate) fn with_embedding(
+        config: &ModelConfig,
+        vocab_size: usize,
+        embedding: Embedding,
+        vb: VarBuilder,
+    ) -> Result<Self> {
         config.check()?;
-        let embedding = vb.pp("embedding").get((vocab_size, config.embedding_dim), "weight")?;
         let (outputs, features) = (config.output_size, config.pooled_size());
         let fc = vb.pp("fc");
         let fc =
@@ -42,7 +60,7 @@ impl SentimentRnn {
         Ok(Self {
             config: config.clone(),
             vocab_size,
-            embedding: Embedding::new(embedding, config.embedding_dim),
+            embedding,
             recurrent: RecurrentLayer::new(config, vb.clone())?,
             fc,
             device: vb.device().clone(),
@@ -64,6 +82,23 @@ impl SentimentRnn {
         let variables = parameters::init(config, vocab_size, seed, device)?;
         let vb = VarBuilder::from_varmap(&variables, DType::F32, device);
         Ok((Self::new(config, vocab_size, vb)?, variables))
+    }
+
+    /// The network of these variables as it is now, with nothing recorded for a backward pass: for
+    /// evaluation. It must not outlive the next change of the variables.
+    ///
+    /// # Errors
+    /// As [`SentimentRnn::new`].
+    pub fn frozen(config: &ModelConfig, vocab_size: usize, variables: &VarMap) -> Result<Self> {
+        let tensors = parameters::sorted(variables)
+            .into_iter()
+            .map(|(name, var)| (name, var.as_tensor().detach()))
+            .collect();
+        let device = match parameters::sorted(variables).values().next() {
+            Some(var) => var.device().clone(),
+            None => Device::Cpu,
+        };
+        Self::new(config, vocab_size, VarBuilder::from_tensors(tensors, DType::F32, &device))
     }
 
     /// The network's configuration.
@@ -117,24 +152,85 @@ impl SentimentRnn {
         state: Option<&State>,
         mut dropout: Option<&mut SeededRng>,
     ) -> Result<(Tensor, State)> {
+        let tokens = self.tokens(ids)?;
+        let x = self.embed(&tokens)?;
+        let (outputs, state) = self.read(&x, &tokens, state, dropout.as_deref_mut())?;
+        Ok((self.classify(&outputs, &state, &tokens, dropout)?, state))
+    }
+
+    /// Checks ids `[B, T]`, u32, padded on the left, and takes them apart as the configuration's
+    /// padding says.
+    ///
+    /// # Errors
+    /// [`Error::UnknownId`] for an id beyond the vocabulary.
+    pub fn tokens(&self, ids: &Tensor) -> Result<Tokens> {
+        Tokens::new(ids, self.config.padding, self.vocab_size)
+    }
+
+    /// The vectors of a batch, `[B, T, E]`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn embed(&self, tokens: &Tokens) -> Result<Tensor> {
+        self.embedding.of_tokens(tokens)
+    }
+
+    /// The rows of the embedding's table that a batch needs, `[N, E]`, without their past: made a
+    /// variable and given to [`embed_rows`](Self::embed_rows), they alone get the gradient, and not
+    /// the whole table.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn table_rows(&self, distinct: &DistinctIds) -> Result<Tensor> {
+        Ok(self.embedding.rows(&distinct.rows)?.detach())
+    }
+
+    /// [`embed`](Self::embed) out of the batch's distinct rows `[N, E]`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn embed_rows(&self, rows: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
+        embedding::spread(rows, distinct)
+    }
+
+    /// The recurrent layers: `x [B, T, E]` gives outputs `[B, T, F]` and the new state.
+    ///
+    /// # Errors
+    /// [`Error::NotChunked`] if a state is handed to a network that pools over steps or reads in both
+    /// directions; an error of the layers if a shape or device does not fit.
+    pub fn read(
+        &self,
+        x: &Tensor,
+        tokens: &Tokens,
+        state: Option<&State>,
+        mut dropout: Option<&mut SeededRng>,
+    ) -> Result<(Tensor, State)> {
         if state.is_some() {
             self.check_takes_chunks()?;
         }
-        let batch = match self.config.padding {
-            Padding::Skip => AlignedBatch::skip_padding(ids, self.vocab_size)?,
-            Padding::Compute => AlignedBatch::keep_padding(ids, self.vocab_size)?,
-        };
-        let mut x = self.embedding.forward(&batch.ids)?;
+        let mut x = x.clone();
         if let Some(rng) = dropout.as_deref_mut() {
             x = rng.dropout(&x, self.config.embedding_dropout)?;
         }
-        let (outputs, state) =
-            self.recurrent.run(&x, state, &batch.lengths, dropout.as_deref_mut())?;
-        let mut pooled = self.pool(&outputs, &state, &batch.lengths)?;
+        self.recurrent.run(&x, state, &tokens.lengths, dropout)
+    }
+
+    /// Pooling and the fully connected layer: what the sigmoid gets, `[B, O]`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn classify(
+        &self,
+        outputs: &Tensor,
+        state: &State,
+        tokens: &Tokens,
+        dropout: Option<&mut SeededRng>,
+    ) -> Result<Tensor> {
+        let mut pooled = self.pool(outputs, state, &tokens.lengths)?;
         if let Some(rng) = dropout {
             pooled = rng.dropout(&pooled, self.config.output_dropout)?;
         }
-        Ok((self.fc.forward(&pooled)?, state))
+        Ok(self.fc.forward(&pooled)?)
     }
 
     fn pool(&self, outputs: &Tensor, state: &State, lengths: &[usize]) -> Result<Tensor> {

@@ -11,6 +11,9 @@ use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::recurrent_layer::RecurrentLayer;
 
+/// The name of the embedding's table, `[V, E]`.
+pub const TABLE: &str = "embedding.weight";
+
 /// Variables for every parameter, drawn from one seed in a fixed order.
 pub(crate) fn init(
     config: &ModelConfig,
@@ -20,8 +23,7 @@ pub(crate) fn init(
 ) -> Result<VarMap> {
     let mut rng = SeededRng::new(seed);
     let embedding = rng.standard_normal((vocab_size, config.embedding_dim), DType::F32, device)?;
-    let mut parameters =
-        vec![("embedding.weight".to_string(), (embedding * config.embedding_std)?)];
+    let mut parameters = vec![(TABLE.to_string(), (embedding * config.embedding_std)?)];
     parameters.extend(RecurrentLayer::initial_weights(config, &mut rng, device)?);
     let features = config.pooled_size();
     let bound = 1.0 / (features as f32).sqrt();
@@ -53,7 +55,7 @@ pub fn sorted(variables: &VarMap) -> BTreeMap<String, Var> {
 pub(crate) fn shapes(config: &ModelConfig, vocab_size: usize) -> BTreeMap<String, Vec<usize>> {
     let mut shapes: BTreeMap<String, Vec<usize>> =
         RecurrentLayer::parameter_shapes(config).into_iter().collect();
-    shapes.insert("embedding.weight".to_string(), vec![vocab_size, config.embedding_dim]);
+    shapes.insert(TABLE.to_string(), vec![vocab_size, config.embedding_dim]);
     shapes.insert("fc.weight".to_string(), vec![config.output_size, config.pooled_size()]);
     shapes.insert("fc.bias".to_string(), vec![config.output_size]);
     shapes

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::optimizer::{OptimizerConfig, OptimizerKind};
 use crate::schedule::Schedule;
 
 /// Settings of a training. The default is the notebook's.
@@ -13,8 +14,19 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Texts in a batch.
     pub batch_size: usize,
-    /// Adam's step size; the highest of the schedule.
+    /// The optimiser's step size; the highest of the schedule.
     pub learning_rate: f64,
+    /// Which optimiser moves the weights.
+    pub optimizer: OptimizerKind,
+    /// Adam's decoupled weight decay (AdamW); 0 for none.
+    pub weight_decay: f64,
+    /// The momentum of optimizer `sgd`.
+    pub momentum: f64,
+    /// Batches whose gradients are averaged into one optimiser step, as if they were one batch.
+    pub accumulation: usize,
+    /// Decay of an exponential moving average of the weights, such as 0.999, which is then what is
+    /// validated and kept; 0 for none.
+    pub average_decay: f64,
     /// How the learning rate changes.
     pub schedule: Schedule,
     /// Share of all steps in which the learning rate rises linearly to the schedule's.
@@ -30,6 +42,8 @@ pub struct TrainingConfig {
     pub label_smoothing: f64,
     /// Weight of the positive texts' loss in training, against 1 for the negative ones.
     pub positive_weight: f64,
+    /// Which texts come together in a batch.
+    pub batches: BatchOrder,
     /// Largest global norm of the gradient; 0 switches clipping off.
     pub clip_norm: f64,
     /// Whether a batch starts from the state that the batch before left, as the notebook does.
@@ -40,6 +54,17 @@ pub struct TrainingConfig {
     pub validate_every: usize,
     /// Seed of the split, the initial weights, the dropout and the order of the batches.
     pub seed: u64,
+}
+
+/// Which texts come together in a batch. Every text comes once an epoch in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchOrder {
+    /// Any.
+    Shuffled,
+    /// Texts of like length, drawn from shuffled buckets: less padding, and equal work for all
+    /// threads.
+    LengthBuckets,
 }
 
 /// Where a batch's initial state comes from.
@@ -60,6 +85,11 @@ impl Default for TrainingConfig {
             epochs: 4,
             batch_size: 50,
             learning_rate: 0.001,
+            optimizer: OptimizerKind::Adam,
+            weight_decay: 0.0,
+            momentum: 0.0,
+            accumulation: 1,
+            average_decay: 0.0,
             schedule: Schedule::Constant,
             warmup: 0.0,
             decay_factor: 0.5,
@@ -67,6 +97,7 @@ impl Default for TrainingConfig {
             decay_patience: 0,
             label_smoothing: 0.0,
             positive_weight: 1.0,
+            batches: BatchOrder::Shuffled,
             clip_norm: 5.0,
             state: StateCarry::Carry,
             patience: 0,
@@ -77,6 +108,12 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
+    /// The optimiser's part of these settings.
+    pub fn optimizer(&self) -> OptimizerConfig {
+        let &Self { optimizer: kind, weight_decay, momentum, .. } = self;
+        OptimizerConfig { kind, weight_decay, momentum }
+    }
+
     /// Checks every value's range.
     ///
     /// # Errors
@@ -85,6 +122,7 @@ impl TrainingConfig {
         let counts = [
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
+            ("accumulation", self.accumulation),
             ("decay_epochs", self.decay_epochs),
         ];
         for (field, value) in counts {
@@ -108,10 +146,15 @@ impl TrainingConfig {
             let (expected, got) = ("above 0 and at most 1", self.decay_factor.to_string());
             return Err(Error::Config { field: "decay_factor", expected, got });
         }
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            let (expected, got) = ("at least 0 and below 1", self.label_smoothing.to_string());
-            return Err(Error::Config { field: "label_smoothing", expected, got });
+        let below_1 =
+            [("label_smoothing", self.label_smoothing), ("average_decay", self.average_decay)];
+        for (field, value) in below_1 {
+            if !(0.0..1.0).contains(&value) {
+                let (expected, got) = ("at least 0 and below 1", value.to_string());
+                return Err(Error::Config { field, expected, got });
+            }
         }
+        self.optimizer().check()?;
         if !self.clip_norm.is_finite() || self.clip_norm < 0.0 {
             let (expected, got) =
                 ("0 (off) or a finite number above it", self.clip_norm.to_string());

@@ -69,6 +69,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// An optimiser's state could not be written or read.
+    #[error("{path} cannot be used as the state of this optimiser: {reason}")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The data could not be read or split.
     #[error(transparent)]
     Data(#[from] dataset::Error),

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod adam;
+mod average;
 mod clip;
 mod config;
 mod error;
@@ -9,20 +9,26 @@ mod loss;
 mod metrics;
 mod numbers;
 mod observer;
+mod optimizer;
 mod prepare;
+mod profile;
 mod report;
 mod schedule;
+mod step;
 mod train;
 
-pub use adam::Adam;
+pub use average::WeightAverage;
 pub use clip::{clip_factor, global_norm};
-pub use config::{StateCarry, TrainingConfig};
+pub use config::{BatchOrder, StateCarry, TrainingConfig};
 pub use error::{Error, Result};
 pub use evaluate::{evaluate, logits, probability};
 pub use loss::{BceOptions, bce_with_logits};
 pub use metrics::{Confusion, Metrics};
 pub use observer::{Event, Observer, Silent};
+pub use optimizer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
 pub use prepare::{DataSummary, Prepared, SplitPlan, encode_rows, prepare, split};
+pub use profile::{Part, Profile};
 pub use report::{DataOrigin, Ending, EpochRecord, TrainingReport};
 pub use schedule::{LearningRate, Schedule};
+pub use step::{NonFinite, Outcome, TrainingStep};
 pub use train::TrainingJob;

@@ -11,6 +11,7 @@ use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::prepare::{DataSummary, SplitPlan};
+use crate::profile::Profile;
 
 /// One validation, with the training since the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +70,9 @@ pub struct TrainingReport {
     pub validation: Option<Metrics>,
     /// The best model on the test split, once it was measured.
     pub test: Option<Metrics>,
+    /// Where the time went, once the training has ended.
+    #[serde(default)]
+    pub profile: Option<Profile>,
 }
 
 /// Why a training ended, or that it has not.

@@ -5,24 +5,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::Device;
-use candle_nn::VarMap;
 use dataset::{Batch, Loader, LoaderConfig, Order};
-use model::{ModelConfig, SentimentRnn, State, folder};
-use recurrent::SeededRng;
+use model::{ModelConfig, SentimentRnn, folder};
 
-use crate::adam::Adam;
-use crate::clip::{clip_factor, global_norm};
-use crate::config::{StateCarry, TrainingConfig};
+use crate::config::{BatchOrder, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::evaluate::{batch_padding, check_output_size, evaluate};
-use crate::loss::{BceOptions, bce_with_logits};
 use crate::observer::{Event, Observer, is_better};
 use crate::prepare::Prepared;
+use crate::profile::Part;
 use crate::report::{DataOrigin, Ending, EpochRecord, TrainingReport};
 use crate::schedule::LearningRate;
-
-/// Keeps the dropout's random numbers apart from those of the initial weights.
-const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
+use crate::step::{NonFinite, TrainingStep};
 
 /// Training rows that an error names at most.
 const ROWS_IN_ERROR: usize = 8;
@@ -67,6 +61,8 @@ impl TrainingJob<'_> {
         let ending = run.epochs(observer)?;
         run.report.ended = ending;
         run.report.train_s = run.started.elapsed().as_secs_f64();
+        run.step.profile().total_s = run.report.train_s;
+        run.report.profile = Some(run.step.profile().clone());
         if run.report.best().is_some() {
             folder::save_metrics(self.folder, &run.report)?;
         }
@@ -77,14 +73,10 @@ impl TrainingJob<'_> {
 /// A training under way.
 struct Run<'a> {
     job: &'a TrainingJob<'a>,
-    network: SentimentRnn,
-    variables: VarMap,
-    adam: Adam,
+    step: TrainingStep,
     learning_rate: LearningRate,
-    dropout: SeededRng,
     report: TrainingReport,
     started: Instant,
-    n_steps: usize,
     /// Validations since the best.
     n_worse: usize,
     since_validation: Progress,
@@ -114,11 +106,11 @@ impl Progress {
 
 impl<'a> Run<'a> {
     fn start(job: &'a TrainingJob<'a>) -> Result<Self> {
-        let seed = job.training.seed;
+        let started = Instant::now();
         let vocab_size = job.data.encoder.vocab_size();
-        let (network, variables) = SentimentRnn::init(job.model, vocab_size, seed, job.device)?;
-        let adam = Adam::new(model::sorted(&variables).into_values())?;
-        let steps_per_epoch = job.data.train.len().div_ceil(job.training.batch_size);
+        let step = TrainingStep::new(job.model, job.training, vocab_size, job.device)?;
+        let n_batches = job.data.train.len().div_ceil(job.training.batch_size);
+        let steps_per_epoch = n_batches.div_ceil(job.training.accumulation);
         let report = TrainingReport {
             recipe: job.recipe.to_string(),
             data: job.origin.clone(),
@@ -129,17 +121,14 @@ impl<'a> Run<'a> {
             train_s: 0.0,
             validation: None,
             test: None,
+            profile: None,
         };
         Ok(Self {
             job,
-            network,
-            variables,
-            adam,
+            step,
             learning_rate: LearningRate::new(job.training, steps_per_epoch),
-            dropout: SeededRng::new(seed ^ DROPOUT_STREAM),
             report,
-            started: Instant::now(),
-            n_steps: 0,
+            started,
             n_worse: 0,
             since_validation: Progress::start(),
         })
@@ -158,16 +147,20 @@ impl<'a> Run<'a> {
     fn epoch(&mut self, epoch: usize, observer: &mut dyn Observer) -> Result<Option<Ending>> {
         let training = self.job.training;
         let n_rows = self.job.data.train.len();
+        let (seed, epoch_number) = (training.seed, epoch as u64);
         let config = LoaderConfig {
             batch_size: training.batch_size,
             padding: batch_padding(self.job.model, self.job.data.encoder.config().seq_len),
-            order: Order::Shuffled { seed: training.seed, epoch: epoch as u64 },
+            order: match training.batches {
+                BatchOrder::Shuffled => Order::Shuffled { seed, epoch: epoch_number },
+                BatchOrder::LengthBuckets => Order::LengthBuckets { seed, epoch: epoch_number },
+            },
         };
         observer.on_event(Event::EpochStart { epoch, n_rows });
-        let mut state: Option<State> = None;
+        self.step.start_epoch();
         let mut n_done = 0;
-        let loader = Loader::new(Arc::clone(&self.job.data.train), &config, self.job.device)?;
-        for (index, batch) in loader.enumerate() {
+        let mut loader = Loader::new(Arc::clone(&self.job.data.train), &config, self.job.device)?;
+        for index in 0..loader.len() {
             if observer.should_stop() {
                 observer.on_event(Event::Interrupted);
                 if self.since_validation.n_batches > 0 {
@@ -175,14 +168,20 @@ impl<'a> Run<'a> {
                 }
                 return Ok(Some(Ending::Interrupted));
             }
+            let Some(batch) = self.step.profile().time(Part::Load, || loader.next()) else { break };
             let batch = batch?;
             let place = Place { epoch, batch: index + 1 };
-            let (loss, new_state) = self.step(&batch, state.take(), place)?;
-            state = new_state;
+            let loss = self.learn(&batch, place)?;
             n_done += batch.rows.len();
+            if n_done == n_rows && self.step.has_accumulated() {
+                let rate = self.learning_rate.at(self.step.n_steps());
+                let finished = self.step.finish_step(rate)?;
+                finished.map_err(|non_finite| self.non_finite(non_finite, &batch, place))?;
+            }
             observer.on_event(Event::Step { n_rows: batch.rows.len(), loss });
             // No number is a multiple of 0, which stands for never.
-            let is_due = self.n_steps.is_multiple_of(training.validate_every);
+            let is_due = !self.step.has_accumulated()
+                && self.step.n_steps().is_multiple_of(training.validate_every);
             if is_due && n_done < n_rows && self.validate(epoch, n_done, observer)? {
                 return Ok(Some(Ending::EarlyStopping));
             }
@@ -191,38 +190,15 @@ impl<'a> Run<'a> {
         Ok((has_ended && epoch < training.epochs).then_some(Ending::EarlyStopping))
     }
 
-    /// Forward, backward, clip, update. Returns the loss and the state for the next batch.
-    fn step(
-        &mut self,
-        batch: &Batch,
-        state: Option<State>,
-        place: Place,
-    ) -> Result<(f32, Option<State>)> {
-        let training = self.job.training;
-        let n_rows = batch.rows.len();
-        let carries = training.state == StateCarry::Carry;
-        // A short batch cannot take over a full one's state.
-        let state = state.filter(|state| state.batch().is_ok_and(|batch| batch == n_rows));
-        let (logits, new_state) =
-            self.network.logits(&batch.ids, state.as_ref(), Some(&mut self.dropout))?;
-        let options = BceOptions {
-            label_smoothing: training.label_smoothing,
-            positive_weight: training.positive_weight,
-        };
-        let loss = bce_with_logits(&logits, &batch.labels, options)?;
-        let loss_value = loss.to_scalar::<f32>()?;
-        let learning_rate = self.learning_rate.at(self.n_steps);
-        self.n_steps += 1;
-        self.check_finite("loss", f64::from(loss_value), batch, place)?;
-        let gradients = loss.backward()?;
-        let norm = global_norm(self.adam.gradients(&gradients))?;
-        self.check_finite("gradient's norm", norm, batch, place)?;
-        let factor = clip_factor(norm, training.clip_norm);
-        self.adam.step(&gradients, learning_rate, factor)?;
-        self.since_validation.n_rows += n_rows;
+    /// One batch. Returns its loss.
+    fn learn(&mut self, batch: &Batch, place: Place) -> Result<f32> {
+        let rate = self.learning_rate.at(self.step.n_steps());
+        let outcome = self.step.run(batch, rate)?;
+        let outcome = outcome.map_err(|non_finite| self.non_finite(non_finite, batch, place))?;
+        self.since_validation.n_rows += batch.rows.len();
         self.since_validation.n_batches += 1;
-        self.since_validation.loss_sum += f64::from(loss_value);
-        Ok((loss_value, carries.then(|| new_state.detach())))
+        self.since_validation.loss_sum += f64::from(outcome.loss);
+        Ok(outcome.loss)
     }
 
     /// Validates, keeps the model if it is the best so far, and tells whether patience has ended.
@@ -236,16 +212,20 @@ impl<'a> Run<'a> {
         let train_s = progress.started.elapsed().as_secs_f64();
         let data = self.job.data;
         observer.on_event(Event::ValidationStart { n_rows: data.validation.len() });
-        let metrics = {
-            let seq_len = data.encoder.config().seq_len;
-            let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
-            evaluate(&self.network, &data.validation, seq_len, &mut on_rows)?
-        };
+        let seq_len = data.encoder.config().seq_len;
+        let (model, best) = (self.job.model, self.report.validation);
+        let (metrics, is_best) = self.step.with_weights(|variables, profile| {
+            let metrics = profile.time(Part::Evaluation, || {
+                let network = SentimentRnn::frozen(model, data.encoder.vocab_size(), variables)?;
+                let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
+                evaluate(&network, &data.validation, seq_len, &mut on_rows)
+            })?;
+            Ok((metrics, is_better(&metrics, best.as_ref())))
+        })?;
         self.learning_rate.validated(metrics.loss);
-        let is_best = is_better(&metrics, self.report.validation.as_ref());
         self.report.history.push(EpochRecord {
             epoch: (epoch - 1) as f64 + n_done as f64 / data.train.len() as f64,
-            step: self.n_steps,
+            step: self.step.n_steps(),
             train_loss: progress.loss_sum / progress.n_batches.max(1) as f64,
             validation: metrics,
             train_s,
@@ -256,8 +236,12 @@ impl<'a> Run<'a> {
         if is_best {
             self.report.validation = Some(metrics);
             self.report.train_s = self.started.elapsed().as_secs_f64();
-            let (folder, encoder) = (self.job.folder, &data.encoder);
-            folder::save(folder, self.job.model, encoder, &self.variables, &self.report)?;
+            let (folder, report) = (self.job.folder, &self.report);
+            self.step.with_weights(|variables, profile| {
+                profile.time(Part::Save, || {
+                    Ok(folder::save(folder, model, &data.encoder, variables, report)?)
+                })
+            })?;
         }
         if let Some(record) = self.report.history.last() {
             observer.on_event(Event::Validated { record });
@@ -267,17 +251,9 @@ impl<'a> Run<'a> {
         Ok(patience > 0 && self.n_worse >= patience)
     }
 
-    /// Stops the training, before the weights are touched, once numbers are no longer finite.
-    fn check_finite(
-        &self,
-        quantity: &'static str,
-        value: f64,
-        batch: &Batch,
-        place: Place,
-    ) -> Result<()> {
-        if value.is_finite() {
-            return Ok(());
-        }
+    /// What stops a training, before the weights are touched, once numbers are no longer finite.
+    fn non_finite(&self, non_finite: NonFinite, batch: &Batch, place: Place) -> Error {
+        let NonFinite { quantity, value } = non_finite;
         let mut rows: Vec<String> =
             batch.rows.iter().take(ROWS_IN_ERROR).map(u32::to_string).collect();
         if batch.rows.len() > ROWS_IN_ERROR {
@@ -293,15 +269,16 @@ impl<'a> Run<'a> {
                      or clip_norm"
                 .to_string(),
         };
-        Err(Error::NonFinite {
+        let n_steps = self.step.n_steps();
+        Error::NonFinite {
             quantity,
             value,
             epoch: place.epoch,
-            step: self.n_steps,
-            learning_rate: self.learning_rate.at(self.n_steps.saturating_sub(1)),
+            step: n_steps + 1,
+            learning_rate: self.learning_rate.at(n_steps),
             batch: place.batch,
             rows: rows.join(", "),
             kept,
-        })
+        }
     }
 }

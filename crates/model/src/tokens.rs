@@ -1,0 +1,102 @@
+//! From left-padded ids to what the recurrent layers take.
+//!
+//! Users and the notebook pad on the left; the layers count each row's real steps from the left.
+//! Moving the ids is cheap, so it is done here, before they are embedded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use candle_core::Tensor;
+use text_preprocessing::PAD_ID;
+
+use crate::config::Padding;
+use crate::error::{Error, Result};
+
+/// A batch of texts as the network reads them: B rows whose ids begin at the left, T steps.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// `[B·T]`, row after row.
+    pub(crate) ids: Vec<u32>,
+    /// T, the longest row's length, at least 1.
+    pub(crate) steps: usize,
+    /// `[B]`: how many steps of each row are real.
+    pub(crate) lengths: Vec<usize>,
+}
+
+impl Tokens {
+    /// Takes `ids [B, T]`, u32, padded on the left.
+    pub(crate) fn new(ids: &Tensor, padding: Padding, vocab_size: usize) -> Result<Self> {
+        let (n_rows, n_columns) = ids.dims2()?;
+        let flat: Vec<u32> = ids.flatten_all()?.to_vec1()?;
+        if let Some(at) = flat.iter().position(|&id| id as usize >= vocab_size) {
+            return Err(Error::UnknownId { row: at / n_columns, id: flat[at], vocab_size });
+        }
+        Ok(match padding {
+            Padding::Compute => {
+                Self { ids: flat, steps: n_columns, lengths: vec![n_columns; n_rows] }
+            }
+            Padding::Skip => Self::without_padding(&flat, n_columns.max(1)),
+        })
+    }
+
+    /// Takes the padding off the left; padding inside a row stays.
+    fn without_padding(flat: &[u32], n_columns: usize) -> Self {
+        let real: Vec<&[u32]> = flat
+            .chunks_exact(n_columns)
+            .map(|row| {
+                let n_padding = row.iter().take_while(|&&id| id == PAD_ID).count();
+                &row[n_padding..]
+            })
+            .collect();
+        let lengths: Vec<usize> = real.iter().map(|row| row.len()).collect();
+        let steps = lengths.iter().copied().max().unwrap_or(0).max(1);
+        let mut ids = vec![PAD_ID; real.len() * steps];
+        for (to, from) in ids.chunks_exact_mut(steps).zip(&real) {
+            to[..from.len()].copy_from_slice(from);
+        }
+        Self { ids, steps, lengths }
+    }
+
+    /// B, the number of texts.
+    pub fn n_rows(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// How many steps of all rows together are real, and computed.
+    pub fn n_tokens(&self) -> usize {
+        self.lengths.iter().sum()
+    }
+
+    /// The distinct ids of the batch.
+    pub fn distinct(&self) -> DistinctIds {
+        let mut rows = self.ids.clone();
+        rows.sort_unstable();
+        rows.dedup();
+        // Every id is in `rows`, so that none is missing.
+        let place = |&id: &u32| rows.partition_point(|&other| other < id) as u32;
+        let places = self.ids.iter().map(place).collect();
+        let shape = (self.lengths.len(), self.steps);
+        DistinctIds { rows, places, shape, backward_ns: Arc::default() }
+    }
+}
+
+/// The distinct ids of a batch: the rows of the embedding's table that it reads.
+#[derive(Debug, Clone)]
+pub struct DistinctIds {
+    /// The ids, ascending.
+    pub rows: Vec<u32>,
+    /// `[B·T]`: where each token's id is among `rows`.
+    pub(crate) places: Vec<u32>,
+    /// B, T
+    pub(crate) shape: (usize, usize),
+    pub(crate) backward_ns: Arc<AtomicU64>,
+}
+
+impl DistinctIds {
+    /// How long the last backward pass took from the tokens' vectors to these rows, for profiles; 0
+    /// before there was one, and where candle's own operation does it.
+    pub fn backward_time(&self) -> Duration {
+        Duration::from_nanos(self.backward_ns.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,98 @@
+//! The gradients of one step.
+
+use candle_core::backprop::GradStore;
+use candle_core::{Tensor, Var};
+
+use crate::clip::global_norm;
+use crate::error::Result;
+use crate::optimizer::Optimizer;
+
+/// The gradients of an optimiser's parameters, in its order.
+#[derive(Debug, Clone, Default)]
+pub struct Gradients {
+    /// None where a parameter took no part in the loss.
+    pub(super) whole: Vec<Option<Tensor>>,
+    pub(super) rows: Option<RowGradient>,
+}
+
+/// The gradient of some rows of a table; that of all others is 0.
+#[derive(Debug, Clone)]
+pub struct RowGradient {
+    /// Ascending, each once.
+    pub rows: Vec<u32>,
+    /// `[rows, width]`
+    pub values: Tensor,
+}
+
+impl RowGradient {
+    /// The gradient of a variable that was made of some rows of a table; none if it took no part in
+    /// the loss.
+    pub fn of(rows: Vec<u32>, row_weights: &Var, gradients: &GradStore) -> Option<Self> {
+        gradients.get(row_weights).map(|values| Self { rows, values: values.clone() })
+    }
+
+    /// The sum of two, over the rows of both.
+    fn plus(&self, other: &Self) -> Result<Self> {
+        let mut rows = [&*self.rows, &*other.rows].concat();
+        rows.sort_unstable();
+        rows.dedup();
+        let device = self.values.device();
+        let place = |part: &Self, sum: Tensor| -> Result<Tensor> {
+            // Every row of a part is in `rows`, so that none is missing.
+            let places: Vec<u32> = part
+                .rows
+                .iter()
+                .map(|row| rows.partition_point(|other| other < row) as u32)
+                .collect();
+            Ok(sum.index_add(&Tensor::new(&*places, device)?, &part.values, 0)?)
+        };
+        let width = self.values.dim(1)?;
+        let sum = Tensor::zeros((rows.len(), width), self.values.dtype(), device)?;
+        let values = place(other, place(self, sum)?)?;
+        Ok(Self { rows, values })
+    }
+}
+
+impl Optimizer {
+    /// Takes the gradients of this optimiser's parameters out of a backward pass; those of the table's
+    /// rows are handed over beside it.
+    pub fn gradients(&self, store: &GradStore, rows: Option<RowGradient>) -> Gradients {
+        let whole =
+            self.parameters.iter().map(|parameter| store.get(&parameter.var).cloned()).collect();
+        Gradients { whole, rows }
+    }
+}
+
+impl Gradients {
+    /// Euclidean norm of all gradients as one vector.
+    ///
+    /// # Errors
+    /// If a device fails.
+    pub fn norm(&self) -> Result<f64> {
+        let rows = self.rows.iter().map(|rows| &rows.values);
+        global_norm(self.whole.iter().flatten().chain(rows))
+    }
+
+    /// The sum of the gradients of two batches.
+    ///
+    /// # Errors
+    /// If they are of different parameters, or a device fails.
+    pub fn plus(&self, other: &Self) -> Result<Self> {
+        let whole = self
+            .whole
+            .iter()
+            .zip(&other.whole)
+            .map(|(a, b)| {
+                Ok(match (a, b) {
+                    (Some(a), Some(b)) => Some((a + b)?),
+                    (one, None) | (None, one) => one.clone(),
+                })
+            })
+            .collect::<Result<_>>()?;
+        let rows = match (&self.rows, &other.rows) {
+            (Some(a), Some(b)) => Some(a.plus(b)?),
+            (one, None) | (None, one) => one.clone(),
+        };
+        Ok(Self { whole, rows })
+    }
+}

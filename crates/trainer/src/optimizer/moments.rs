@@ -1,0 +1,78 @@
+//! What an optimiser remembers of one parameter, and one step of a whole parameter.
+
+use candle_core::{Tensor, Var};
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
+use crate::optimizer::rule::{Factors, Numbers, Rule, tensors};
+
+/// First and second moment, in the parameter's order; without a second one, it is empty or `None`.
+#[derive(Debug)]
+pub(super) enum Moments {
+    /// On the CPU: plain numbers, updated in place by all cores.
+    Cpu { m: Vec<f32>, v: Vec<f32> },
+    /// Elsewhere: tensors on the parameter's device.
+    Device { m: Tensor, v: Option<Tensor> },
+}
+
+impl Moments {
+    pub(super) fn zeros(var: &Var, rule: Rule) -> Result<Self> {
+        Ok(if is_f32_on_cpu(var) {
+            let len = var.elem_count();
+            Self::Cpu { m: vec![0.0; len], v: vec![0.0; if rule.has_second() { len } else { 0 }] }
+        } else {
+            let v = rule.has_second().then(|| var.zeros_like()).transpose()?;
+            Self::Device { m: var.zeros_like()?, v }
+        })
+    }
+}
+
+/// One step of every number of a parameter.
+pub(super) fn step(
+    var: &Var,
+    moments: &mut Moments,
+    gradient: &Tensor,
+    factors: Factors,
+    scale: f64,
+) -> Result<()> {
+    match moments {
+        Moments::Cpu { m, v } => {
+            let gradient = gradient.contiguous()?;
+            let done = with_f32(&gradient, |gradient| {
+                with_f32_mut(var, |theta| {
+                    tasks(theta, m, v, TASK_LEN)
+                        .into_par_iter()
+                        .zip(gradient.par_chunks(TASK_LEN))
+                        .for_each(|(mut numbers, g)| numbers.step(g, factors, scale));
+                    Ok(())
+                })
+            })?;
+            done.unwrap_or_else(|| {
+                Err(candle_core::Error::msg("the gradient has another dtype").into())
+            })
+        }
+        Moments::Device { m, v } => {
+            let stepped =
+                tensors::step((var.as_tensor(), m, v.as_ref()), gradient, factors, scale)?;
+            var.set(&stepped.theta)?;
+            (*m, *v) = (stepped.m, stepped.v);
+            Ok(())
+        }
+    }
+}
+
+/// A parameter with its moments, cut into pieces of `len` numbers.
+pub(super) fn tasks<'a>(
+    theta: &'a mut [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    len: usize,
+) -> Vec<Numbers<'a>> {
+    let mut seconds = v.chunks_mut(len);
+    theta
+        .chunks_mut(len)
+        .zip(m.chunks_mut(len))
+        .map(|(theta, m)| Numbers { theta, m, v: seconds.next().unwrap_or_default() })
+        .collect()
+}

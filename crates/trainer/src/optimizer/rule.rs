@@ -1,0 +1,255 @@
+//! The formulas: what one step does to one number, with its gradient and without.
+//!
+//! A number without a gradient is *idle*: its gradient is 0, but momentum moves it on.
+
+/// What the optimiser is, and its constants.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Rule {
+    /// Adam, or AdamW where `weight_decay` is not 0.
+    Adam { weight_decay: f64, kind: AdamKind },
+    /// Gradient descent with momentum.
+    Sgd { momentum: f64 },
+}
+
+/// How the bias corrections and ε meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AdamKind {
+    /// `lr / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε)`, that of `torch.optim.Adam`.
+    Dense,
+    /// `lr √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)`, that of `torch.optim.SparseAdam`.
+    Sparse,
+}
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// Idle steps after which momentum is taken to be spent: 0.9¹²⁸ is 1.4e-6, so that all further steps
+/// together move a weight by a few 1e-5 of the learning rate.
+const MAX_IDLE_STEPS: usize = 128;
+
+/// The numbers of one step that are the same for all parameters.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Factors {
+    Adam {
+        /// lr / (1 - β₁ᵗ), or SparseAdam's.
+        step_size: f64,
+        /// 1 / √(1 - β₂ᵗ), or 1.
+        v_correction: f64,
+        /// 1 - lr · `weight_decay`
+        keep: f64,
+    },
+    Sgd {
+        learning_rate: f64,
+        momentum: f64,
+    },
+}
+
+impl Rule {
+    /// The factors of step `t`, from 1.
+    pub(super) fn factors(self, t: u64, learning_rate: f64) -> Factors {
+        match self {
+            Rule::Adam { weight_decay, kind } => {
+                let t = t as f64;
+                let (correction1, correction2) = (1.0 - BETA1.powf(t), 1.0 - BETA2.powf(t));
+                let keep = 1.0 - learning_rate * weight_decay;
+                let step_size = learning_rate / correction1;
+                match kind {
+                    AdamKind::Dense => {
+                        Factors::Adam { step_size, v_correction: correction2.sqrt().recip(), keep }
+                    }
+                    AdamKind::Sparse => {
+                        let step_size = step_size * correction2.sqrt();
+                        Factors::Adam { step_size, v_correction: 1.0, keep }
+                    }
+                }
+            }
+            Rule::Sgd { momentum } => Factors::Sgd { learning_rate, momentum },
+        }
+    }
+
+    /// Whether there is a second moment.
+    pub(super) fn has_second(self) -> bool {
+        matches!(self, Rule::Adam { .. })
+    }
+}
+
+/// Some numbers of a parameter with their moments; `v` is empty where the rule has none.
+pub(super) struct Numbers<'a> {
+    pub(super) theta: &'a mut [f32],
+    pub(super) m: &'a mut [f32],
+    pub(super) v: &'a mut [f32],
+}
+
+/// Numbers that are worked on together, so that the compiler uses wide registers.
+const LANES: usize = 16;
+
+impl Numbers<'_> {
+    /// One step; each gradient is multiplied by `scale` first.
+    pub(super) fn step(&mut self, gradient: &[f32], factors: Factors, scale: f64) {
+        let scale = scale as f32;
+        match factors {
+            Factors::Adam { step_size, v_correction, keep } => {
+                let adam = Adam::new(step_size, v_correction, keep);
+                let moments = self.m.iter_mut().zip(self.v.iter_mut());
+                for ((theta, (m, v)), g) in self.theta.iter_mut().zip(moments).zip(gradient) {
+                    let g = g * scale;
+                    *m = adam.beta1 * *m + adam.rest1 * g;
+                    *v = adam.beta2 * *v + adam.rest2 * (g * g);
+                    *theta = adam.moved(*theta, *m, *v);
+                }
+            }
+            Factors::Sgd { learning_rate, momentum } => {
+                let (learning_rate, momentum) = (learning_rate as f32, momentum as f32);
+                for ((theta, m), g) in self.theta.iter_mut().zip(self.m.iter_mut()).zip(gradient) {
+                    *m = momentum * *m + g * scale;
+                    *theta -= learning_rate * *m;
+                }
+            }
+        }
+    }
+
+    /// Idle steps, oldest first.
+    pub(super) fn idle(&mut self, steps: &[Factors]) {
+        if steps.is_empty() {
+            return;
+        }
+        let len = self.theta.len();
+        for start in (0..len).step_by(LANES) {
+            let end = len.min(start + LANES);
+            let (theta, m) = (&mut self.theta[start..end], &mut self.m[start..end]);
+            match steps[0] {
+                Factors::Adam { .. } => idle_adam(theta, m, &mut self.v[start..end], steps),
+                Factors::Sgd { momentum, .. } => idle_sgd(theta, m, momentum, steps),
+            }
+        }
+    }
+}
+
+fn idle_adam(theta: &mut [f32], m: &mut [f32], v: &mut [f32], steps: &[Factors]) {
+    let mut n_done = 0;
+    if m.iter().any(|&m| m != 0.0) {
+        for step in steps.iter().take(MAX_IDLE_STEPS) {
+            let &Factors::Adam { step_size, v_correction, keep } = step else { continue };
+            let adam = Adam::new(step_size, v_correction, keep);
+            let mut has_moved = false;
+            for ((theta, m), v) in theta.iter_mut().zip(m.iter_mut()).zip(v.iter_mut()) {
+                *m *= adam.beta1;
+                *v *= adam.beta2;
+                let moved = adam.moved(*theta, *m, *v);
+                has_moved |= moved != *theta;
+                *theta = moved;
+            }
+            n_done += 1;
+            // Steps shrink by a tenth: once they are lost in rounding, so are all that follow.
+            if !has_moved {
+                break;
+            }
+        }
+    }
+    let rest = &steps[n_done..];
+    if rest.is_empty() {
+        return;
+    }
+    let n = rest.len() as f64;
+    let ln_keep: f64 = rest.iter().map(|step| step.ln_keep()).sum();
+    let (beta1, beta2) = (BETA1.powf(n) as f32, BETA2.powf(n) as f32);
+    m.iter_mut().for_each(|m| *m *= beta1);
+    v.iter_mut().for_each(|v| *v *= beta2);
+    if ln_keep != 0.0 {
+        let keep = ln_keep.exp() as f32;
+        theta.iter_mut().for_each(|theta| *theta *= keep);
+    }
+}
+
+/// θ loses lr₁ μ m + lr₂ μ² m + ..., so that all steps together are one factor.
+fn idle_sgd(theta: &mut [f32], m: &mut [f32], momentum: f64, steps: &[Factors]) {
+    let (mut power, mut sum) = (1.0, 0.0);
+    for step in steps {
+        power *= momentum;
+        if let Factors::Sgd { learning_rate, .. } = step {
+            sum += learning_rate * power;
+        }
+    }
+    let (sum, power) = (sum as f32, power as f32);
+    for (theta, m) in theta.iter_mut().zip(m) {
+        *theta -= sum * *m;
+        *m *= power;
+    }
+}
+
+impl Factors {
+    fn ln_keep(self) -> f64 {
+        match self {
+            Factors::Adam { keep, .. } => keep.ln(),
+            Factors::Sgd { .. } => 0.0,
+        }
+    }
+}
+
+/// Adam's constants as the numbers are.
+#[derive(Clone, Copy)]
+struct Adam {
+    beta1: f32,
+    beta2: f32,
+    rest1: f32,
+    rest2: f32,
+    step_size: f32,
+    v_correction: f32,
+    keep: f32,
+}
+
+impl Adam {
+    fn new(step_size: f64, v_correction: f64, keep: f64) -> Self {
+        Self {
+            beta1: BETA1 as f32,
+            beta2: BETA2 as f32,
+            rest1: (1.0 - BETA1) as f32,
+            rest2: (1.0 - BETA2) as f32,
+            step_size: step_size as f32,
+            v_correction: v_correction as f32,
+            keep: keep as f32,
+        }
+    }
+
+    fn moved(self, theta: f32, m: f32, v: f32) -> f32 {
+        theta * self.keep - self.step_size * m / (v.sqrt() * self.v_correction + EPSILON as f32)
+    }
+}
+
+/// The same formulas in candle's operations, for other devices and dtypes.
+pub(super) mod tensors {
+    use candle_core::Tensor;
+
+    use super::{BETA1, BETA2, EPSILON, Factors};
+
+    /// θ, m and v after a step; `v` is `None` where the rule has none.
+    pub(in super::super) struct Stepped {
+        pub(in super::super) theta: Tensor,
+        pub(in super::super) m: Tensor,
+        pub(in super::super) v: Option<Tensor>,
+    }
+
+    pub(in super::super) fn step(
+        (theta, m, v): (&Tensor, &Tensor, Option<&Tensor>),
+        gradient: &Tensor,
+        factors: Factors,
+        scale: f64,
+    ) -> candle_core::Result<Stepped> {
+        let g = (gradient * scale)?;
+        match (factors, v) {
+            (Factors::Adam { step_size, v_correction, keep }, Some(v)) => {
+                let m = ((m * BETA1)? + (&g * (1.0 - BETA1))?)?;
+                let v = ((v * BETA2)? + (g.sqr()? * (1.0 - BETA2))?)?;
+                let denominator = ((v.sqrt()? * v_correction)? + EPSILON)?;
+                let theta = ((theta * keep)? - ((&m / denominator)? * step_size)?)?;
+                Ok(Stepped { theta, m, v: Some(v) })
+            }
+            (Factors::Sgd { learning_rate, momentum }, None) => {
+                let m = ((m * momentum)? + g)?;
+                Ok(Stepped { theta: (theta - (&m * learning_rate)?)?, m, v: None })
+            }
+            _ => candle_core::bail!("the moments are not those of this optimiser"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! An optimiser's state as a file, so that a training can go on where it stopped.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+
+use crate::error::{Error, Result};
+use crate::optimizer::Optimizer;
+use crate::optimizer::moments::Moments;
+
+/// The number of steps, as a tensor of its own.
+const STEPS: &str = "n_steps";
+
+impl Optimizer {
+    /// Writes the moments and the number of steps as safetensors, whole or not at all: tensors
+    /// `NAME.m` and `NAME.v` in the parameters' shapes, and `n_steps`.
+    ///
+    /// All rows of the table are brought up to date first, as
+    /// [`catch_up_all`](Self::catch_up_all) does.
+    ///
+    /// # Errors
+    /// [`Error::State`] if the file cannot be written; if a device fails.
+    pub fn save(&mut self, path: &Path) -> Result<()> {
+        self.catch_up_all()?;
+        let mut tensors = HashMap::new();
+        for (name, shape, moments) in self.all_moments() {
+            let (m, v) = match moments {
+                Moments::Cpu { m, v } => {
+                    let tensor = |numbers: &[f32]| Tensor::from_slice(numbers, shape, &Device::Cpu);
+                    (tensor(m)?, (!v.is_empty()).then(|| tensor(v)).transpose()?)
+                }
+                Moments::Device { m, v } => (m.clone(), v.clone()),
+            };
+            tensors.insert(format!("{name}.m"), m);
+            if let Some(v) = v {
+                tensors.insert(format!("{name}.v"), v);
+            }
+        }
+        tensors.insert(STEPS.to_string(), Tensor::new(self.n_steps as i64, &Device::Cpu)?);
+        let failed = |error: String| Error::State { path: path.to_path_buf(), reason: error };
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let file =
+            tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(error.to_string()))?;
+        candle_core::safetensors::save(&tensors, file.path())
+            .map_err(|error| failed(error.to_string()))?;
+        file.persist(path).map_err(|error| failed(error.to_string()))?;
+        Ok(())
+    }
+
+    /// Reads what [`save`](Self::save) wrote for the same parameters and the same kind of optimiser;
+    /// every later step is then, bit for bit, what it would have been.
+    ///
+    /// # Errors
+    /// [`Error::State`] if the file cannot be read, or is of other parameters or another optimiser;
+    /// nothing is changed then.
+    pub fn load(&mut self, path: &Path) -> Result<()> {
+        let failed = |reason: String| Error::State { path: path.to_path_buf(), reason };
+        let mut tensors = candle_core::safetensors::load(path, &Device::Cpu)
+            .map_err(|error| failed(error.to_string()))?;
+        let n_steps = match tensors.remove(STEPS).map(|steps| steps.to_scalar::<i64>()) {
+            Some(Ok(n_steps)) if n_steps >= 0 => n_steps as u64,
+            _ => return Err(failed(format!("it has no {STEPS}"))),
+        };
+        let mut loaded = Vec::new();
+        for (name, shape, moments) in self.all_moments() {
+            let mut take = |suffix: &str| {
+                let name = format!("{name}.{suffix}");
+                match tensors.remove(&name) {
+                    Some(tensor) if tensor.dims() == shape => Ok(tensor),
+                    Some(tensor) => Err(failed(format!(
+                        "{name} has shape {:?}, expected {shape:?}",
+                        tensor.dims()
+                    ))),
+                    None => Err(failed(format!("it lacks {name}"))),
+                }
+            };
+            loaded.push(match moments {
+                Moments::Cpu { v, .. } => Moments::Cpu {
+                    m: take("m")?.flatten_all()?.to_vec1()?,
+                    v: if v.is_empty() {
+                        Vec::new()
+                    } else {
+                        take("v")?.flatten_all()?.to_vec1()?
+                    },
+                },
+                Moments::Device { m, v } => {
+                    let like = |tensor: Tensor, old: &Tensor| -> Result<Tensor> {
+                        Ok(tensor.to_dtype(old.dtype())?.to_device(old.device())?)
+                    };
+                    Moments::Device {
+                        m: like(take("m")?, m)?,
+                        v: v.as_ref().map(|old| like(take("v")?, old)).transpose()?,
+                    }
+                }
+            });
+        }
+        if let Some(name) = tensors.keys().min() {
+            return Err(failed(format!("it holds {name}, which this optimiser does not have")));
+        }
+        let mut loaded = loaded.into_iter();
+        for (parameter, moments) in self.parameters.iter_mut().zip(&mut loaded) {
+            parameter.moments = moments;
+        }
+        if let (Some((_, table)), Some(moments)) = (&mut self.table, loaded.next()) {
+            table.moments = moments;
+            table.restart_at(n_steps);
+        }
+        self.n_steps = n_steps;
+        Ok(())
+    }
+
+    /// Name, shape and moments of every parameter, the table last.
+    fn all_moments(&self) -> impl Iterator<Item = (&str, &[usize], &Moments)> {
+        let ordinary = self
+            .parameters
+            .iter()
+            .map(|parameter| (parameter.name.as_str(), parameter.var.dims(), &parameter.moments));
+        let table = self
+            .table
+            .iter()
+            .map(|(name, table)| (name.as_str(), table.var.dims(), &table.moments));
+        ordinary.chain(table)
+    }
+}
