@@ -12,6 +12,7 @@ mod lengths;
 mod memory;
 mod network;
 mod pass;
+mod reviews;
 mod serve;
 mod spread;
 
@@ -19,5 +20,6 @@ pub use config::{Cell, Implementation, Instructions, Lengths, Loss, Mode, PassCo
 pub use memory::{KeptMemory, MemoryError, MemoryReport, measure_memory};
 pub use network::{Gradients, Network, Outputs, Stream, build};
 pub use pass::Pass;
+pub use reviews::write_csv;
 pub use serve::{Prepared, Ready, serve};
 pub use spread::Spread;

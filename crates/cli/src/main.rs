@@ -8,6 +8,7 @@ mod fetch;
 mod interrupt;
 mod output_folder;
 mod predict;
+mod profile;
 mod progress;
 mod recipe;
 mod train;

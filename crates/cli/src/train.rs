@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use dataset::{ChosenColumn, ColumnChoice, ColumnNames, LabelledTexts, SplitConfig};
+use anyhow::bail;
+use dataset::{ChosenColumn, ColumnChoice, ColumnNames, SplitConfig};
 use model::folder;
-use trainer::{DataOrigin, Ending, Prepared, SplitPlan, TrainingJob, TrainingReport};
+use trainer::{
+    Cache, DataOrigin, DataRequest, Ending, LoadedData, Prepared, SplitPlan, TrainingJob,
+    TrainingReport,
+};
 
 use crate::interrupt::{self, Interrupt};
 use crate::progress::{TrainingProgress, scoring_bar, spinner};
 use crate::recipe::Recipe;
-use crate::{DeviceName, curve, fetch, output_folder};
+use crate::{DeviceName, curve, fetch, output_folder, profile};
 
 /// Trains a classifier, tests it and keeps it in a folder.
 ///
@@ -56,6 +59,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", help_heading = "Data")]
     sample: Option<usize>,
 
+    /// Read and encode the texts anew, instead of taking what an earlier training left in the user's
+    /// cache folder
+    #[arg(long, help_heading = "Data")]
+    no_cache: bool,
+
     /// Folder for the model [default: models/RECIPE, numbered on where that exists]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     output: Option<PathBuf>,
@@ -67,6 +75,10 @@ pub(crate) struct Args {
     /// Print the whole report as JSON on standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
+
+    /// Print where the time went, part by part
+    #[arg(long, help_heading = "Output")]
+    profile: bool,
 
     /// Where to compute
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
@@ -116,6 +128,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // The model is worth more than its picture.
         eprintln!("warning: {error:#}");
     }
+    if let (true, Some(measured)) = (args.profile, &report.profile) {
+        eprint!("{}", profile::table(measured));
+    }
     print_result(args, &report, &folder)?;
     Ok(match report.ended {
         Ending::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
@@ -125,19 +140,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Reads, splits and encodes the data, and tells what it found.
 fn prepare(args: &Args, recipe: &Recipe, path: &Path) -> anyhow::Result<(Prepared, DataOrigin)> {
-    let choice = ColumnChoice { text: args.text_column.clone(), label: args.label_column.clone() };
-    let reading = spinner(format!("reading {}", path.display()));
-    let table = LabelledTexts::read(path, &choice)?;
-    reading.finish_and_clear();
-    let columns = table.columns().clone();
-    tell_guesses(path, &columns);
-
-    let encoding = spinner("learning the vocabulary and encoding the texts".to_string());
+    let columns = ColumnChoice { text: args.text_column.clone(), label: args.label_column.clone() };
     let shares = SplitConfig { seed: recipe.training.seed, ..SplitConfig::default() };
-    let split = SplitPlan { sample: args.sample, shares };
-    let data = trainer::prepare(&table, &split, &recipe.preprocessing)
-        .with_context(|| format!("{}", path.display()))?;
-    encoding.finish_and_clear();
+    let plan = SplitPlan { sample: args.sample, shares };
+    let request =
+        DataRequest { path, columns: &columns, plan: &plan, preprocessing: &recipe.preprocessing };
+    let cache = if args.no_cache { None } else { Cache::of_user() };
+    let spinner = spinner(format!("reading and encoding {}", path.display()));
+    let loaded = trainer::load(&request, cache.as_ref());
+    spinner.finish_and_clear();
+    let LoadedData { data, columns, fingerprint, .. } =
+        loaded.map_err(|error| with_path(error, path))?;
+    tell_guesses(path, &columns);
     let summary = data.summary.clone();
     eprintln!(
         "{}: {} texts, {} exact duplicates left out; {} to train on, {} to validate, {} to test; \
@@ -152,13 +166,21 @@ fn prepare(args: &Args, recipe: &Recipe, path: &Path) -> anyhow::Result<(Prepare
     );
     let origin = DataOrigin {
         path: path.to_path_buf(),
-        fingerprint: table.fingerprint(),
+        fingerprint,
         text_column: columns.text.name,
         label_column: columns.label.name,
-        split,
+        split: plan,
         summary,
     };
     Ok((data, origin))
+}
+
+/// Adds the file to an error that does not name it.
+fn with_path(error: trainer::Error, path: &Path) -> anyhow::Error {
+    let path = path.display().to_string();
+    let names_it = error.to_string().contains(&path);
+    let error = anyhow::Error::from(error);
+    if names_it { error } else { error.context(path) }
 }
 
 /// Tells which columns were guessed.

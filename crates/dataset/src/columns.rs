@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
@@ -15,7 +17,7 @@ pub struct ColumnChoice {
 }
 
 /// A column of a file, and how it came to be chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChosenColumn {
     /// Its name in the file.
     pub name: String,
@@ -24,7 +26,7 @@ pub struct ChosenColumn {
 }
 
 /// The columns that were read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnNames {
     /// The column of texts.
     pub text: ChosenColumn,

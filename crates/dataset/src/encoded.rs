@@ -72,6 +72,39 @@ impl EncodedSplit {
         Ok(Self { ids, offsets, labels: None })
     }
 
+    /// Takes rows that were taken apart: `ids()`, the length of every row, and the labels.
+    ///
+    /// # Errors
+    /// `LengthMismatch` if the lengths do not add up to the ids or there are not as many labels as
+    /// rows, `LabelNotBinary`, `TooManyRows`.
+    pub fn from_parts(ids: Vec<u32>, lengths: &[u32], labels: Vec<u8>) -> Result<Self> {
+        let mut end = 0;
+        let ends = lengths.iter().map(|&length| {
+            end += length as usize;
+            end
+        });
+        let offsets: Vec<usize> = [0].into_iter().chain(ends).collect();
+        let check = |what, expected, got| {
+            if expected == got {
+                Ok(())
+            } else {
+                Err(Error::LengthMismatch { what, expected, got })
+            }
+        };
+        check("ids", end, ids.len())?;
+        check("labels", lengths.len(), labels.len())?;
+        labels::check(&labels)?;
+        if u32::try_from(lengths.len()).is_err() {
+            return Err(Error::TooManyRows { n_rows: lengths.len() });
+        }
+        Ok(Self { ids, offsets, labels: Some(labels) })
+    }
+
+    /// The ids of all rows, one after the other.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
     /// The number of rows.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1

@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, choose_both};
+use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::labels;
 use crate::source::Source;
@@ -133,7 +134,7 @@ impl LabelledTexts {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(hash)
     }
 
     /// Finds texts that occur more than once, byte for byte; the first of each is kept.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod columns;
+mod digest;
 mod encoded;
 mod error;
 pub mod fetch;
@@ -17,6 +18,7 @@ mod split;
 mod text_table;
 
 pub use columns::{ChosenColumn, ColumnChoice, ColumnNames};
+pub use digest::file_digest;
 pub use encoded::EncodedSplit;
 pub use error::{Error, Result};
 pub use format::Format;

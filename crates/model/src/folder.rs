@@ -7,23 +7,19 @@
 //! | `tokenizer.json` | the vocabulary, readable by the Python `tokenizers` package |
 //! | `metrics.json` | what training measured |
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use candle_core::safetensors::MmapedSafetensors;
-use candle_core::{DType, Device, Tensor};
-use candle_nn::{VarBuilder, VarMap};
+use candle_core::Device;
+use candle_nn::VarMap;
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
 
 use crate::config::ModelConfig;
-use crate::embedding::{Embedding, MappedTable};
 use crate::error::{Error, Result};
 use crate::network::SentimentRnn;
-use crate::parameters;
+use crate::weights::{self, Weights};
 
 /// The weights' file name.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
@@ -81,10 +77,6 @@ pub fn save(
     fs::create_dir_all(&parent).map_err(io("create", &parent))?;
     let staging = public_builder(0o777).tempdir_in(&parent).map_err(io("write to", &parent))?;
 
-    let tensors: HashMap<String, Tensor> = parameters::sorted(variables)
-        .into_iter()
-        .map(|(name, var)| (name, var.as_tensor().clone()))
-        .collect();
     let contents = FolderConfig {
         format_version: FORMAT_VERSION,
         vocab_size: encoder.vocab_size(),
@@ -94,10 +86,10 @@ pub fn save(
     write_json(staging.path(), folder, CONFIG_FILE, &contents)?;
     write_json(staging.path(), folder, METRICS_FILE, metrics)?;
     let weights = staging.path().join(WEIGHTS_FILE);
-    candle_core::safetensors::save(&tensors, &weights).map_err(|error| Error::Io {
+    weights::write(variables, &weights).map_err(|reason| Error::Io {
         action: "write",
         path: folder.join(WEIGHTS_FILE),
-        source: std::io::Error::other(error.to_string()),
+        source: std::io::Error::other(reason),
     })?;
     // The library writes private files; the weights are as public as the files beside them.
     fs::metadata(staging.path().join(CONFIG_FILE))
@@ -145,8 +137,8 @@ pub fn load(folder: &Path, device: &Device) -> Result<TrainedModel> {
             ),
         });
     }
-    let weights = Weights::open(&folder.join(WEIGHTS_FILE), &config)?;
-    let network = weights.network(&config, device)?;
+    let weights = Weights::open(&folder.join(WEIGHTS_FILE), &config.model, config.vocab_size)?;
+    let network = weights.network(&config.model, config.vocab_size, device)?;
     Ok(TrainedModel { network, encoder })
 }
 
@@ -176,72 +168,6 @@ fn read_config(path: &Path) -> Result<FolderConfig> {
     config.model.check().map_err(|error| damaged(error.to_string()))?;
     config.preprocessing.validate().map_err(|error| damaged(error.to_string()))?;
     Ok(config)
-}
-
-/// A weights file, mapped into memory and checked.
-struct Weights {
-    path: PathBuf,
-    file: MmapedSafetensors,
-}
-
-impl Weights {
-    fn open(path: &Path, config: &FolderConfig) -> Result<Self> {
-        // SAFETY: the mapped bytes must not change while they are read. A model folder is replaced
-        // whole, by renaming, and its old files live on for whoever has them open; nobody writes into
-        // one in place.
-        let file = unsafe { MmapedSafetensors::new(path) }.map_err(|error| Error::Damaged {
-            path: path.to_path_buf(),
-            expected: "safetensors",
-            reason: format!("{error}; the file may be cut short, copy it again"),
-        })?;
-        let mismatch = |reason| Error::Mismatch { path: path.to_path_buf(), reason };
-        let tensors = file.tensors();
-        let shapes = parameters::shapes(&config.model, config.vocab_size);
-        for (name, shape) in &shapes {
-            match tensors.iter().find(|(other, _)| other == name) {
-                None => return Err(mismatch(format!("it lacks {name}"))),
-                Some((_, tensor)) if tensor.shape() != shape => {
-                    let got = tensor.shape();
-                    return Err(mismatch(format!("{name} has shape {got:?}, expected {shape:?}")));
-                }
-                Some(_) => {}
-            }
-        }
-        if let Some((name, _)) = tensors.iter().find(|(name, _)| !shapes.contains_key(name)) {
-            return Err(mismatch(format!("it holds {name}, which this network does not have")));
-        }
-        drop(tensors);
-        Ok(Self { path: path.to_path_buf(), file })
-    }
-
-    /// The network; on the CPU, the embedding's table stays in the file.
-    fn network(self, config: &FolderConfig, device: &Device) -> Result<SentimentRnn> {
-        let mut loaded = HashMap::new();
-        let is_f32 = DType::try_from(self.file.get(parameters::TABLE)?.dtype())? == DType::F32;
-        let stays = device.is_cpu() && is_f32 && cfg!(target_endian = "little");
-        for (name, _) in self.file.tensors() {
-            if stays && name == parameters::TABLE {
-                continue;
-            }
-            let tensor = self.file.load(&name, device).map_err(|error| Error::Damaged {
-                path: self.path.clone(),
-                expected: "safetensors",
-                reason: error.to_string(),
-            })?;
-            loaded.insert(name, tensor.to_dtype(DType::F32)?);
-        }
-        let table = loaded.remove(parameters::TABLE);
-        let embedding = match table {
-            Some(table) => Embedding::Loaded(table),
-            None => Embedding::Mapped(Arc::new(MappedTable::new(
-                self.file,
-                parameters::TABLE,
-                config.model.embedding_dim,
-            ))),
-        };
-        let vb = VarBuilder::from_tensors(loaded, DType::F32, device);
-        SentimentRnn::with_embedding(&config.model, config.vocab_size, embedding, vb)
-    }
 }
 
 /// Writes one file of a model folder, such as the learning curve, so that it is whole or not there.

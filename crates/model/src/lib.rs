@@ -10,6 +10,7 @@ mod parameters;
 mod pooling;
 mod recurrent_layer;
 mod tokens;
+mod weights;
 
 pub use config::{CellKind, ModelConfig, Padding, Pooling};
 pub use device::DeviceChoice;

@@ -9,6 +9,58 @@ use tokenizers::{
 };
 
 use crate::error::{Error, Result};
+use crate::splitter::{Flow, Splitter, WordScheme};
+use crate::words::Words;
+
+/// Pieces for each thread: few, since each has a table of its own, and more than one, since texts
+/// differ in length.
+const PIECES_PER_THREAD: usize = 2;
+
+/// Words and how often each occurs.
+#[derive(Debug, Default)]
+pub(crate) struct WordCounts {
+    words: Words,
+    counts: Vec<u64>,
+}
+
+impl WordCounts {
+    /// Counts the words of all `texts` on all cores.
+    pub(crate) fn of_texts<S: AsRef<str> + Sync>(scheme: WordScheme, texts: &[S]) -> Self {
+        let n_pieces = rayon::current_num_threads() * PIECES_PER_THREAD;
+        let pieces: Vec<Self> = texts
+            .par_chunks(texts.len().div_ceil(n_pieces).max(1))
+            .map(|texts| {
+                let mut splitter = Splitter::new(scheme);
+                let mut counts = Self::default();
+                for text in texts {
+                    splitter.split(text.as_ref(), &mut |word| {
+                        counts.add(word, 1);
+                        Flow::Continue
+                    });
+                }
+                counts
+            })
+            .collect();
+        let mut pieces = pieces.into_iter();
+        let mut all = pieces.next().unwrap_or_default();
+        for piece in pieces {
+            piece.iter().for_each(|(word, count)| all.add(word, count));
+        }
+        all
+    }
+
+    fn add(&mut self, word: &str, count: u64) {
+        let number = self.words.insert(word) as usize;
+        match self.counts.get_mut(number) {
+            Some(sum) => *sum += count,
+            None => self.counts.push(count),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.words.iter().zip(self.counts.iter().copied())
+    }
+}
 
 /// Occurrences by token.
 pub(crate) type Counts = HashMap<String, u64>;

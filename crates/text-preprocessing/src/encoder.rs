@@ -4,11 +4,14 @@ use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use crate::config::{PreprocessingConfig, Truncation};
-use crate::counts::count_tokens;
 use crate::error::{Error, Result};
 use crate::padding::left_pad;
-use crate::pipeline;
-use crate::vocabulary::{self, PAD_ID, UNKNOWN_TOKEN};
+use crate::splitter::{Flow, Splitter};
+use crate::vocabulary::{PAD_ID, UNKNOWN_TOKEN, Vocabulary};
+use crate::words::Words;
+
+/// Texts that one task encodes at least; a splitter keeps its memory between them.
+const TEXTS_PER_TASK: usize = 16;
 
 /// Turns texts into id lists with a vocabulary learned from training texts.
 ///
@@ -20,8 +23,7 @@ use crate::vocabulary::{self, PAD_ID, UNKNOWN_TOKEN};
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     config: PreprocessingConfig,
-    /// Cuts (except [`Truncation::HeadTail`]) but never pads.
-    tokenizer: Tokenizer,
+    vocabulary: Vocabulary,
     unknown_id: u32,
 }
 
@@ -36,22 +38,19 @@ impl TextEncoder {
         if texts.is_empty() {
             return Err(Error::NoTexts);
         }
-        let splitter = pipeline::tokenizer(&config, vocabulary::word_level(Vec::new())?)?;
-        let counts = count_tokens(&splitter, texts)?;
-        let Some(model) = vocabulary::learn(&config, counts)? else {
+        let Some(vocabulary) = Vocabulary::learn(&config, texts)? else {
             return Err(Error::NoWords {
                 n_texts: texts.len(),
                 min_frequency: config.min_frequency.max(1),
             });
         };
-        let tokenizer = pipeline::tokenizer(&config, model)?;
-        Ok(Self::from_parts(config, tokenizer))
+        Ok(Self::from_parts(config, vocabulary))
     }
 
-    /// Joins a checked configuration with the tokenizer that it describes.
-    pub(crate) fn from_parts(config: PreprocessingConfig, tokenizer: Tokenizer) -> Self {
-        let unknown_id = tokenizer.token_to_id(UNKNOWN_TOKEN).unwrap_or(PAD_ID);
-        Self { config, tokenizer, unknown_id }
+    /// Joins a checked configuration with a vocabulary of its scheme.
+    pub(crate) fn from_parts(config: PreprocessingConfig, vocabulary: Vocabulary) -> Self {
+        let unknown_id = vocabulary.id_of(UNKNOWN_TOKEN).unwrap_or(PAD_ID);
+        Self { config, vocabulary, unknown_id }
     }
 
     /// The ids of one text: at most `seq_len`, not padded, never 0, all below
@@ -60,13 +59,12 @@ impl TextEncoder {
     /// # Errors
     /// [`Error::Encode`], which no text is known to cause.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding =
-            self.tokenizer.encode_fast(text, false).map_err(|source| Error::Encode { source })?;
-        let ids = encoding.get_ids();
-        Ok(match self.config.truncation {
-            Truncation::Head | Truncation::Tail => ids.to_vec(),
-            Truncation::HeadTail => Truncation::HeadTail.cut(ids, self.config.seq_len),
-        })
+        match &self.vocabulary {
+            Vocabulary::Words(scheme, words) => {
+                Ok(self.encode_words(words, &mut Splitter::new(*scheme), text))
+            }
+            Vocabulary::Pieces(tokenizer) => self.encode_pieces(tokenizer, text),
+        }
     }
 
     /// [`encode`](Self::encode) for many texts on all cores; the lists are in the texts' order.
@@ -74,7 +72,40 @@ impl TextEncoder {
     /// # Errors
     /// As [`encode`](Self::encode).
     pub fn encode_batch<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<u32>>> {
-        texts.par_iter().map(|text| self.encode(text.as_ref())).collect()
+        match &self.vocabulary {
+            Vocabulary::Words(scheme, words) => {
+                let encode = |splitter: &mut Splitter, text: &S| {
+                    self.encode_words(words, splitter, text.as_ref())
+                };
+                let texts = texts.par_iter().with_min_len(TEXTS_PER_TASK);
+                Ok(texts.map_init(|| Splitter::new(*scheme), encode).collect())
+            }
+            Vocabulary::Pieces(tokenizer) => {
+                texts.par_iter().map(|text| self.encode_pieces(tokenizer, text.as_ref())).collect()
+            }
+        }
+    }
+
+    fn encode_words(&self, words: &Words, splitter: &mut Splitter, text: &str) -> Vec<u32> {
+        let PreprocessingConfig { seq_len, truncation, .. } = self.config;
+        // What comes after the head need not even be split.
+        let enough = if truncation == Truncation::Head { seq_len } else { usize::MAX };
+        let mut ids = Vec::new();
+        splitter.split(text, &mut |word| {
+            ids.push(words.number_of(word).unwrap_or(self.unknown_id));
+            if ids.len() < enough { Flow::Continue } else { Flow::Stop }
+        });
+        if ids.len() > seq_len { truncation.cut(&ids, seq_len) } else { ids }
+    }
+
+    fn encode_pieces(&self, tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
+        let encoding =
+            tokenizer.encode_fast(text, false).map_err(|source| Error::Encode { source })?;
+        let ids = encoding.get_ids();
+        Ok(match self.config.truncation {
+            Truncation::Head | Truncation::Tail => ids.to_vec(),
+            Truncation::HeadTail => Truncation::HeadTail.cut(ids, self.config.seq_len),
+        })
     }
 
     /// The ids of one text, with zeros in front: exactly `seq_len`.
@@ -96,7 +127,7 @@ impl TextEncoder {
     /// The number of ids, padding and unknown included: the rows of an embedding table.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
-        self.tokenizer.get_vocab_size(true)
+        self.vocabulary.len()
     }
 
     /// The id of padding: always 0.
@@ -116,13 +147,13 @@ impl TextEncoder {
     /// In `bpe`, bytes show as the printable stand-ins of byte-level tokenizers.
     #[must_use]
     pub fn token_of(&self, id: u32) -> Option<String> {
-        self.tokenizer.id_to_token(id)
+        self.vocabulary.token_of(id)
     }
 
     /// The id of a token as the scheme writes it (lower case), `None` if it is unknown.
     #[must_use]
     pub fn id_of(&self, token: &str) -> Option<u32> {
-        self.tokenizer.token_to_id(token)
+        self.vocabulary.id_of(token)
     }
 
     /// The configuration that the vocabulary was learned or loaded with.
@@ -131,8 +162,7 @@ impl TextEncoder {
         &self.config
     }
 
-    /// The tokenizer inside, for [`save`](Self::save).
-    pub(crate) fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 }

@@ -7,18 +7,23 @@
 //! Loading trusts nothing: the library panics on some damaged merges, so all that it relies on is
 //! checked on the plain JSON before it sees the file.
 
+use std::fmt;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
 use tokenizers::Tokenizer;
 use tokenizers::models::bpe::Vocab;
 
 use crate::config::{PreprocessingConfig, TokenScheme};
 use crate::encoder::TextEncoder;
 use crate::error::{Error, Result};
-use crate::vocabulary::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN};
+use crate::splitter::WordScheme;
+use crate::vocabulary::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN, Vocabulary};
+use crate::words::Words;
 use crate::{bpe, pipeline, vocabulary};
 
 impl TextEncoder {
@@ -29,11 +34,19 @@ impl TextEncoder {
     /// [`Error::Write`] with the system's reason.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let mut tokenizer = self.tokenizer().clone();
+        write_whole(path, &self.to_json()?)
+            .map_err(|source| Error::Write { path: path.to_owned(), source })
+    }
+
+    /// The bytes of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`Error::Build`], which no encoder is known to cause.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        let mut tokenizer = self.vocabulary().to_tokenizer(self.config())?;
         tokenizer.with_padding(Some(pipeline::padding(self.config())));
         let json = tokenizer.to_string(false).map_err(|source| Error::Build { source })?;
-        write_whole(path, json.as_bytes())
-            .map_err(|source| Error::Write { path: path.to_owned(), source })
+        Ok(json.into_bytes())
     }
 
     /// Reads a `tokenizer.json` that [`save`](Self::save) wrote under the same `config`.
@@ -50,14 +63,89 @@ impl TextEncoder {
         config.validate()?;
         let bytes =
             fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let json: Value = serde_json::from_slice(&bytes)
+        Self::from_json(&bytes, config, path)
+    }
+
+    /// [`load`](Self::load) from the bytes of a `tokenizer.json`; errors name `path` as their place.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_json(bytes: &[u8], config: PreprocessingConfig, path: &Path) -> Result<Self> {
+        config.validate()?;
+        let TokenizerFile { mut settings, model } = serde_json::from_slice(bytes)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
-        check_settings(path, &json, &config)?;
-        check_vocabulary(path, &json["model"], &config)?;
-        let mut tokenizer: Tokenizer = serde_json::from_value(json)
-            .map_err(|source| Error::Model { path: path.to_owned(), source })?;
-        tokenizer.with_padding(None);
-        Ok(Self::from_parts(config, tokenizer))
+        let TokenizerModel { vocab: Entries(vocab), settings: model_settings } = model;
+        settings.insert(MODEL.to_owned(), Value::Object(model_settings));
+        let mut json = Value::Object(settings);
+        check_settings(path, &json, vocab.len(), &config)?;
+        let words = check_ids(path, vocab)?;
+        let vocabulary = match WordScheme::of(config.scheme) {
+            Some(scheme) => Vocabulary::Words(scheme, words),
+            None => {
+                check_merges(path, &json[MODEL], &words)?;
+                let vocab = words.iter().map(str::to_owned).zip((0u32..).map(Value::from));
+                json[MODEL][VOCAB] = Value::Object(vocab.collect());
+                let mut tokenizer: Tokenizer = serde_json::from_value(json)
+                    .map_err(|source| Error::Model { path: path.to_owned(), source })?;
+                tokenizer.with_padding(None);
+                Vocabulary::Pieces(Box::new(tokenizer))
+            }
+        };
+        Ok(Self::from_parts(config, vocabulary))
+    }
+}
+
+const MODEL: &str = "model";
+const VOCAB: &str = "vocab";
+
+/// A `tokenizer.json`, its vocabulary apart from the rest: as one tree of JSON values, a hundred
+/// thousand words would take longer to read than everything else that a prediction does.
+#[derive(Deserialize)]
+struct TokenizerFile {
+    #[serde(default)]
+    model: TokenizerModel,
+    #[serde(flatten)]
+    settings: Map<String, Value>,
+}
+
+#[derive(Default, Deserialize)]
+struct TokenizerModel {
+    #[serde(default)]
+    vocab: Entries,
+    #[serde(flatten)]
+    settings: Map<String, Value>,
+}
+
+/// The entries of an object as they come; `null` has none.
+#[derive(Default)]
+struct Entries(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct EntriesVisitor;
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("tokens and their ids")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+
+            fn visit_unit<E>(self) -> std::result::Result<Entries, E> {
+                Ok(Entries::default())
+            }
+        }
+        deserializer.deserialize_any(EntriesVisitor)
     }
 }
 
@@ -78,7 +166,12 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Checks that the file describes the pipeline that `config` asks for.
-fn check_settings(path: &Path, json: &Value, config: &PreprocessingConfig) -> Result<()> {
+fn check_settings(
+    path: &Path,
+    json: &Value,
+    n_ids: usize,
+    config: &PreprocessingConfig,
+) -> Result<()> {
     let disagreement = |setting, expected: String, found: String| {
         Err(Error::Disagreement { path: path.to_owned(), setting, expected, found })
     };
@@ -100,7 +193,6 @@ fn check_settings(path: &Path, json: &Value, config: &PreprocessingConfig) -> Re
         };
         return disagreement("truncation", config.truncation.to_string(), found);
     }
-    let n_ids = json["model"]["vocab"].as_object().map_or(0, serde_json::Map::len);
     match config.vocab_limit() {
         Some(limit) if n_ids > limit => {
             disagreement("max_vocab", limit.to_string(), format!("exceeded by {n_ids} ids"))
@@ -114,7 +206,7 @@ fn blank_file(config: &PreprocessingConfig) -> Result<Value> {
     let model = match config.scheme {
         TokenScheme::Bpe => bpe::model(Vocab::default(), Vec::new())?,
         TokenScheme::Words | TokenScheme::WordsAndPunctuation => {
-            vocabulary::word_level(Vec::new())?
+            vocabulary::word_level(&Words::default())?
         }
     };
     let mut tokenizer = pipeline::tokenizer(config, model)?;
@@ -143,38 +235,43 @@ fn scheme_of(config: &PreprocessingConfig, json: &Value) -> Result<Option<TokenS
     Ok(None)
 }
 
-/// Checks that ids are 0 to n-1, once each, `[PAD]` first and `[UNK]` last, and that merges make
-/// known tokens of known tokens.
-fn check_vocabulary(path: &Path, model: &Value, config: &PreprocessingConfig) -> Result<()> {
-    let empty = serde_json::Map::new();
-    let vocab = model["vocab"].as_object().unwrap_or(&empty);
-    let last_id = (vocab.len() as u64).saturating_sub(1);
+/// The tokens by their ids, which must be 0 to n-1, once each, `[PAD]` first and `[UNK]` last.
+fn check_ids(path: &Path, vocab: Vec<(String, Value)>) -> Result<Words> {
+    let n_ids = vocab.len();
+    let last_id = (n_ids as u64).saturating_sub(1);
     for (token, expected) in [(PAD_TOKEN, u64::from(PAD_ID)), (UNKNOWN_TOKEN, last_id)] {
-        let found = vocab.get(token).and_then(Value::as_u64);
+        let entry = vocab.iter().rev().find(|(other, _)| other == token);
+        let found = entry.and_then(|(_, id)| id.as_u64());
         if found != Some(expected) {
             return Err(Error::SpecialToken { path: path.to_owned(), token, expected, found });
         }
     }
-    let mut taken = vec![false; vocab.len()];
+    let mut by_id: Vec<Option<String>> = vec![None; n_ids];
     for (token, id) in vocab {
-        let slot = id.as_u64().and_then(|id| taken.get_mut(usize::try_from(id).ok()?));
-        match slot {
-            Some(taken) if !*taken => *taken = true,
+        let place = id.as_u64().and_then(|id| by_id.get_mut(usize::try_from(id).ok()?));
+        match place {
+            Some(place @ None) => *place = Some(token),
             _ => {
-                return Err(Error::TokenId {
-                    path: path.to_owned(),
-                    token: token.clone(),
-                    id: id.to_string(),
-                });
+                return Err(Error::TokenId { path: path.to_owned(), token, id: id.to_string() });
             }
         }
     }
-    if config.scheme != TokenScheme::Bpe {
-        return Ok(());
+    let mut words = Words::default();
+    for (id, token) in by_id.into_iter().flatten().enumerate() {
+        // A token that came before keeps its older number.
+        if words.insert(&token) as usize != id {
+            return Err(Error::TokenId { path: path.to_owned(), token, id: id.to_string() });
+        }
     }
+    Ok(words)
+}
+
+/// Checks that merges make known tokens of known tokens.
+fn check_merges(path: &Path, model: &Value, words: &Words) -> Result<()> {
+    let is_known = |token: &str| words.number_of(token).is_some();
     let is_sound = |merge: &Value| match merge.as_array().map(Vec::as_slice) {
         Some([Value::String(left), Value::String(right)]) => {
-            [left, right, &format!("{left}{right}")].iter().all(|&token| vocab.contains_key(token))
+            is_known(left) && is_known(right) && is_known(&format!("{left}{right}"))
         }
         _ => false,
     };

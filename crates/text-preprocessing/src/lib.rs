@@ -8,7 +8,9 @@ mod error;
 mod file;
 mod padding;
 mod pipeline;
+mod splitter;
 mod vocabulary;
+mod words;
 
 pub use config::{DEFAULT_BPE_VOCAB, MAX_SEQ_LEN, PreprocessingConfig, TokenScheme, Truncation};
 pub use encoder::TextEncoder;

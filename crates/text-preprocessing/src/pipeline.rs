@@ -39,6 +39,28 @@ const OTHER_MARKS: &str = "¡«·»¿،؛؟\u{2010}-\u{2027}\u{2030}-\u{205E}\u{
 const SPACES: &str = "\t-\r \u{85}\u{A0}\u{1680}\u{2000}-\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\
                       \u{3000}";
 
+/// Whether a character is one of [`OTHER_MARKS`].
+pub(crate) fn is_other_mark(c: char) -> bool {
+    matches!(
+        c,
+        '¡' | '«' | '·' | '»' | '¿' | '،' | '؛' | '؟'
+            | '\u{2010}'..='\u{2027}'
+            | '\u{2030}'..='\u{205E}'
+            | '\u{3001}'..='\u{3003}'
+            | '\u{3008}'..='\u{3011}'
+            | '\u{3014}'..='\u{301F}'
+            | '\u{FF01}'..='\u{FF0F}'
+            | '\u{FF1A}'..='\u{FF20}'
+            | '\u{FF3B}'..='\u{FF40}'
+            | '\u{FF5B}'..='\u{FF65}'
+    )
+}
+
+/// Whether a character is one of [`SPACES`].
+pub(crate) fn is_space(c: char) -> bool {
+    c.is_whitespace()
+}
+
 /// The longest piece given to byte-pair merging, in characters: learning is quadratic within a
 /// piece, and a file without spaces would be one piece. No English word is longer.
 const MAX_PIECE_CHARS: usize = 64;

@@ -4,12 +4,16 @@
 
 use std::cmp::Reverse;
 
-use tokenizers::ModelWrapper;
+use rayon::prelude::*;
 use tokenizers::models::wordlevel::WordLevel;
+use tokenizers::{ModelWrapper, Tokenizer};
 
-use crate::config::{PreprocessingConfig, TokenScheme};
-use crate::counts::Counts;
+use crate::config::PreprocessingConfig;
+use crate::counts::{WordCounts, count_tokens};
 use crate::error::{Error, Result};
+use crate::splitter::WordScheme;
+use crate::words::Words;
+use crate::{bpe, pipeline};
 
 /// The id of padding.
 pub const PAD_ID: u32 = 0;
@@ -20,22 +24,73 @@ pub const PAD_TOKEN: &str = "[PAD]";
 /// The name that all unknown words share; its id is the last one.
 pub const UNKNOWN_TOKEN: &str = "[UNK]";
 
-/// Learns the model of `config.scheme`; `None` if no token is frequent enough.
-pub(crate) fn learn(config: &PreprocessingConfig, counts: Counts) -> Result<Option<ModelWrapper>> {
-    match config.scheme {
-        TokenScheme::Bpe => crate::bpe::learn(config, counts),
-        TokenScheme::Words | TokenScheme::WordsAndPunctuation => {
-            let words = frequent_words(config, counts);
-            if words.is_empty() { Ok(None) } else { word_level(words).map(Some) }
+/// The vocabulary of an encoder.
+#[derive(Debug, Clone)]
+pub(crate) enum Vocabulary {
+    /// Every id's word, `[PAD]` and `[UNK]` among them, and how texts fall into words.
+    Words(WordScheme, Words),
+    /// The library's tokenizer, which cuts (except [`HeadTail`](crate::Truncation::HeadTail)) but
+    /// never pads. Boxed, since it is large.
+    Pieces(Box<Tokenizer>),
+}
+
+impl Vocabulary {
+    /// Learns from texts; `None` if no token is frequent enough.
+    pub(crate) fn learn<S: AsRef<str> + Sync>(
+        config: &PreprocessingConfig,
+        texts: &[S],
+    ) -> Result<Option<Self>> {
+        if let Some(scheme) = WordScheme::of(config.scheme) {
+            let counts = WordCounts::of_texts(scheme, texts);
+            let words = frequent_words(config, counts.iter());
+            return Ok((!words.is_empty()).then(|| Self::Words(scheme, with_special_tokens(words))));
+        }
+        let splitter = pipeline::tokenizer(config, word_level(&Words::default())?)?;
+        let Some(model) = bpe::learn(config, count_tokens(&splitter, texts)?)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self::Pieces(Box::new(pipeline::tokenizer(config, model)?))))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Words(_, words) => words.len(),
+            Self::Pieces(tokenizer) => tokenizer.get_vocab_size(true),
+        }
+    }
+
+    pub(crate) fn id_of(&self, token: &str) -> Option<u32> {
+        match self {
+            Self::Words(_, words) => words.number_of(token),
+            Self::Pieces(tokenizer) => tokenizer.token_to_id(token),
+        }
+    }
+
+    pub(crate) fn token_of(&self, id: u32) -> Option<String> {
+        match self {
+            Self::Words(_, words) => words.word(id as usize).map(str::to_owned),
+            Self::Pieces(tokenizer) => tokenizer.id_to_token(id),
+        }
+    }
+
+    /// The library's tokenizer of this vocabulary.
+    pub(crate) fn to_tokenizer(&self, config: &PreprocessingConfig) -> Result<Tokenizer> {
+        match self {
+            Self::Words(_, words) => pipeline::tokenizer(config, word_level(words)?),
+            Self::Pieces(tokenizer) => Ok((**tokenizer).clone()),
         }
     }
 }
 
-/// A model that knows `words` by the ids 1, 2 and so on, in their order.
-pub(crate) fn word_level(words: Vec<String>) -> Result<ModelWrapper> {
-    let tokens = [PAD_TOKEN.to_owned()].into_iter().chain(words).chain([UNKNOWN_TOKEN.to_owned()]);
+/// The words by their ids, with the special tokens in their places.
+fn with_special_tokens(words: Vec<&str>) -> Words {
+    Words::new([PAD_TOKEN].into_iter().chain(words).chain([UNKNOWN_TOKEN]))
+}
+
+/// The library's model of words whose ids are their numbers.
+pub(crate) fn word_level(words: &Words) -> Result<ModelWrapper> {
     WordLevel::builder()
-        .vocab(tokens.zip(PAD_ID..).collect())
+        .vocab(words.iter().map(str::to_owned).zip(0..).collect())
         .unk_token(UNKNOWN_TOKEN.to_owned())
         .build()
         .map(ModelWrapper::from)
@@ -44,10 +99,14 @@ pub(crate) fn word_level(words: Vec<String>) -> Result<ModelWrapper> {
 
 /// The words to know, most frequent first; equally frequent ones by their code points, so that
 /// every machine and every run gives the same ids.
-fn frequent_words(config: &PreprocessingConfig, counts: Counts) -> Vec<String> {
-    let mut counted: Vec<(String, u64)> =
-        counts.into_iter().filter(|&(_, count)| count >= config.min_frequency).collect();
-    counted.sort_unstable_by(|(a, n_a), (b, n_b)| Reverse(n_a).cmp(&Reverse(n_b)).then(a.cmp(b)));
+fn frequent_words<'a>(
+    config: &PreprocessingConfig,
+    counts: impl Iterator<Item = (&'a str, u64)>,
+) -> Vec<&'a str> {
+    let mut counted: Vec<(&str, u64)> =
+        counts.filter(|&(_, count)| count >= config.min_frequency).collect();
+    counted
+        .par_sort_unstable_by(|(a, n_a), (b, n_b)| Reverse(n_a).cmp(&Reverse(n_b)).then(a.cmp(b)));
     if let Some(limit) = config.vocab_limit() {
         // Two ids are taken by `[PAD]` and `[UNK]`.
         counted.truncate(limit.saturating_sub(2));
@@ -59,10 +118,8 @@ fn frequent_words(config: &PreprocessingConfig, counts: Counts) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn counts() -> Counts {
-        [("rare", 1), ("the", 9), ("b", 4), ("a", 4)]
-            .map(|(word, count)| (word.to_owned(), count))
-            .into()
+    fn counts() -> impl Iterator<Item = (&'static str, u64)> {
+        [("rare", 1), ("the", 9), ("b", 4), ("a", 4)].into_iter()
     }
 
     #[test]

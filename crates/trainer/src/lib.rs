@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod average;
+mod cache;
 mod clip;
 mod config;
 mod error;
@@ -18,6 +19,7 @@ mod step;
 mod train;
 
 pub use average::WeightAverage;
+pub use cache::Cache;
 pub use clip::{clip_factor, global_norm};
 pub use config::{BatchOrder, StateCarry, TrainingConfig};
 pub use error::{Error, Result};
@@ -26,7 +28,9 @@ pub use loss::{BceOptions, bce_with_logits};
 pub use metrics::{Confusion, Metrics};
 pub use observer::{Event, Observer, Silent};
 pub use optimizer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
-pub use prepare::{DataSummary, Prepared, SplitPlan, encode_rows, prepare, split};
+pub use prepare::{
+    DataRequest, DataSummary, LoadedData, Prepared, SplitPlan, encode_rows, load, prepare, split,
+};
 pub use profile::{Part, Profile};
 pub use report::{DataOrigin, Ending, EpochRecord, TrainingReport};
 pub use schedule::{LearningRate, Schedule};

@@ -1,11 +1,15 @@
 //! From a table of labelled texts to encoded splits.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use dataset::{Deduplicated, EncodedSplit, LabelledTexts, Split, SplitConfig};
+use dataset::{
+    ColumnChoice, ColumnNames, Deduplicated, EncodedSplit, LabelledTexts, Split, SplitConfig,
+};
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
 
+use crate::cache::Cache;
 use crate::error::Result;
 
 /// Encoded splits and the encoder that was learned from the training split alone.
@@ -49,6 +53,58 @@ pub struct SplitPlan {
     pub sample: Option<usize>,
     /// Shares and seed.
     pub shares: SplitConfig,
+}
+
+/// Labelled texts in a file, and what is to become of them.
+#[derive(Debug, Clone, Copy)]
+pub struct DataRequest<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Its columns.
+    pub columns: &'a ColumnChoice,
+    /// The split.
+    pub plan: &'a SplitPlan,
+    /// How texts become ids.
+    pub preprocessing: &'a PreprocessingConfig,
+}
+
+/// What became of a [`DataRequest`].
+#[derive(Debug, Clone)]
+pub struct LoadedData {
+    /// The encoded splits.
+    pub data: Prepared,
+    /// The columns that were read.
+    pub columns: ColumnNames,
+    /// [`LabelledTexts::fingerprint`] of the file's contents.
+    pub fingerprint: String,
+    /// Whether it came out of the cache.
+    pub is_cached: bool,
+}
+
+/// Reads a file and [`prepare`]s it, or takes what an earlier call made of the same bytes with the
+/// same settings out of the cache.
+///
+/// # Errors
+/// As [`LabelledTexts::read`] and [`prepare`]. A cache that cannot be read or written is no error.
+pub fn load(request: &DataRequest<'_>, cache: Option<&Cache>) -> Result<LoadedData> {
+    let entry = cache.and_then(|cache| Some((cache, cache.entry(request)?)));
+    if let Some((cache, entry)) = &entry
+        && let Some(loaded) = cache.load(entry, request)
+    {
+        return Ok(loaded);
+    }
+    let table = LabelledTexts::read(request.path, request.columns)?;
+    // The digest needs one core, the words all that are there.
+    let (fingerprint, data) = rayon::join(
+        || table.fingerprint(),
+        || prepare(&table, request.plan, request.preprocessing),
+    );
+    let columns = table.columns().clone();
+    let loaded = LoadedData { data: data?, columns, fingerprint, is_cached: false };
+    if let Some((cache, entry)) = &entry {
+        let _ = cache.store(entry, &loaded);
+    }
+    Ok(loaded)
 }
 
 /// Removes exact duplicates, draws the sample, and splits by class and seed.

@@ -1,28 +1,21 @@
 //! SHA-256 of files and of what is being written.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::error::{FetchError, io_error};
+use crate::digest::{add_file, hex};
 
-const BUFFER_BYTES: usize = 64 * 1024;
+use super::error::{FetchError, io_error};
 
 /// SHA-256 of a file as 64 lower-case hexadecimal digits; the file is never held in memory.
 pub(super) fn of_file(path: &Path) -> Result<String, FetchError> {
     let mut file = File::open(path).map_err(io_error("open", path))?;
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex(hasher)),
-            Ok(n) => hasher.update(&buffer[..n]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(io_error("read", path)(error)),
-        }
-    }
+    add_file(&mut hasher, &mut file).map_err(io_error("read", path))?;
+    Ok(hex(hasher))
 }
 
 /// Passes bytes on to `W`, and counts and hashes them on the way.
@@ -54,10 +47,6 @@ impl<W: Write> Write for HashingWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
-}
-
-fn hex(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

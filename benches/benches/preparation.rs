@@ -1,0 +1,70 @@
+//! From a file of labelled texts to encoded splits, part by part, on the real reviews.
+//!
+//! They are taken from `data/imdb.parquet` (`cargo xtask fetch-data`) and written as CSV first, the
+//! form in which the course notebook has them.
+#![allow(clippy::unwrap_used, missing_docs)] // A benchmark that cannot be set up has failed.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use dataset::{ColumnChoice, LabelledTexts, SplitConfig};
+use text_preprocessing::{PreprocessingConfig, TextEncoder, TokenScheme};
+use trainer::{Cache, DataRequest, SplitPlan, load};
+
+fn reviews(folder: &Path) -> Option<PathBuf> {
+    let parquet = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/imdb.parquet");
+    if !parquet.exists() {
+        eprintln!("no {}: run `cargo xtask fetch-data` first", parquet.display());
+        return None;
+    }
+    let csv = folder.join("reviews.csv");
+    benches::write_csv(&parquet, &csv).unwrap();
+    Some(csv)
+}
+
+fn preparation(c: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(csv) = reviews(folder.path()) else { return };
+    let columns = ColumnChoice::default();
+    let plan = SplitPlan { sample: None, shares: SplitConfig::default() };
+    let mut group = c.benchmark_group("preparation of 25,000 reviews");
+    group.sample_size(10);
+
+    group.bench_function("read CSV", |b| {
+        b.iter(|| LabelledTexts::read(&csv, &columns).unwrap());
+    });
+    let table = LabelledTexts::read(&csv, &columns).unwrap();
+    group.bench_function("fingerprint", |b| b.iter(|| table.fingerprint()));
+    group.bench_function("deduplicate and split", |b| {
+        b.iter(|| trainer::split(&table, &plan).unwrap());
+    });
+    let texts: Vec<&str> = table.texts().collect();
+    for scheme in [TokenScheme::Words, TokenScheme::WordsAndPunctuation] {
+        let preprocessing = PreprocessingConfig { scheme, ..PreprocessingConfig::default() };
+        group.bench_function(format!("learn vocabulary, {scheme}"), |b| {
+            b.iter(|| TextEncoder::learn(preprocessing.clone(), &texts).unwrap());
+        });
+        let encoder = TextEncoder::learn(preprocessing.clone(), &texts).unwrap();
+        group.bench_function(format!("encode, {scheme}"), |b| {
+            b.iter(|| encoder.encode_batch(&texts).unwrap());
+        });
+        let request = DataRequest {
+            path: &csv,
+            columns: &columns,
+            plan: &plan,
+            preprocessing: &preprocessing,
+        };
+        group.bench_function(format!("whole, {scheme}"), |b| {
+            b.iter(|| black_box(load(&request, None).unwrap()));
+        });
+        let cache = Cache::new(folder.path().join("cache"));
+        assert!(!load(&request, Some(&cache)).unwrap().is_cached);
+        group.bench_function(format!("from the cache, {scheme}"), |b| {
+            b.iter(|| assert!(load(&request, Some(&cache)).unwrap().is_cached));
+        });
+    }
+}
+
+criterion_group!(benches, preparation);
+criterion_main!(benches);

@@ -1,0 +1,21 @@
+//! The real reviews as a CSV file.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use dataset::{ColumnChoice, LabelledTexts};
+
+/// Writes the texts and labels of a table as CSV with the columns `text` and `label`.
+///
+/// # Errors
+/// If one cannot be read or the other not written.
+pub fn write_csv(table: &Path, csv: &Path) -> Result<()> {
+    let table = LabelledTexts::read(table, &ColumnChoice::default())?;
+    let mut out = String::from("text,label\n");
+    for (text, label) in table.texts().zip(table.labels()) {
+        out.push('"');
+        out.push_str(&text.replace('"', "\"\""));
+        out.push_str(&format!("\",{label}\n"));
+    }
+    std::fs::write(csv, out).with_context(|| format!("cannot write {}", csv.display()))
+}
