@@ -2,14 +2,14 @@
 
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{Linear, VarBuilder, VarMap};
-use recurrent::SeededRng;
+use recurrent::{RepeatedInput, SeededRng};
 
 use crate::config::{ModelConfig, Pooling};
 use crate::embedding::{self, Embedding};
 use crate::error::{Error, Result};
 use crate::parameters;
 use crate::pooling;
-use crate::recurrent_layer::{RecurrentLayer, State};
+use crate::recurrent_layer::{LayerInput, RecurrentLayer, State};
 use crate::tokens::{DistinctIds, Tokens};
 
 /// A recurrent network that reads ids and tells how likely a text is positive.
@@ -153,8 +153,10 @@ impl SentimentRnn {
         mut dropout: Option<&mut SeededRng>,
     ) -> Result<(Tensor, State)> {
         let tokens = self.tokens(ids)?;
-        let x = self.embed(&tokens)?;
-        let (outputs, state) = self.read(&x, &tokens, state, dropout.as_deref_mut())?;
+        let (outputs, state) = match dropout.as_deref_mut() {
+            Some(rng) => self.read(&self.embed(&tokens)?, &tokens, state, Some(rng))?,
+            None => self.read_tokens(&tokens, state)?,
+        };
         Ok((self.classify(&outputs, &state, &tokens, dropout)?, state))
     }
 
@@ -212,7 +214,20 @@ impl SentimentRnn {
         if let Some(rng) = dropout.as_deref_mut() {
             x = rng.dropout(&x, self.config.embedding_dropout)?;
         }
-        self.recurrent.run(&x, state, &tokens.lengths, dropout)
+        self.recurrent.run(LayerInput::Each(&x), state, &tokens.lengths, dropout)
+    }
+
+    /// [`embed`](Self::embed) and [`read`](Self::read) in one, without dropout: words that repeat
+    /// cost less here.
+    fn read_tokens(&self, tokens: &Tokens, state: Option<&State>) -> Result<(Tensor, State)> {
+        if state.is_some() {
+            self.check_takes_chunks()?;
+        }
+        let distinct = tokens.distinct();
+        let vectors = self.embedding.rows(&distinct.rows)?;
+        let input =
+            RepeatedInput { vectors: &vectors, indexes: &distinct.places, batch: tokens.n_rows() };
+        self.recurrent.run(LayerInput::Repeated(input), state, &tokens.lengths, None)
     }
 
     /// Pooling and the fully connected layer: what the sigmoid gets, `[B, O]`.

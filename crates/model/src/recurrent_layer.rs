@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use recurrent::{Gru, Lstm, LstmState, Nonlinearity, RecurrentConfig, Rnn, RunOptions, SeededRng};
+use recurrent::{
+    Gru, Lstm, LstmState, Nonlinearity, RecurrentConfig, RepeatedInput, Rnn, RunOptions, SeededRng,
+};
 
 use crate::config::{CellKind, ModelConfig};
 use crate::error::Result;
@@ -96,21 +98,28 @@ impl RecurrentLayer {
     /// Outputs `[B, T, D·H]` and the new state.
     pub(crate) fn run(
         &self,
-        x: &Tensor,
+        x: LayerInput<'_>,
         state: Option<&State>,
         lengths: &[usize],
         dropout: Option<&mut SeededRng>,
     ) -> Result<(Tensor, State)> {
         let lengths = Some(lengths);
         let h = state.map(|state| &state.h);
+        let without_c = |(y, h)| (y, State { h, c: None });
         Ok(match self {
             Self::Rnn(rnn) => {
-                let (y, h) = rnn.forward_with(x, RunOptions { state: h, lengths, dropout })?;
-                (y, State { h, c: None })
+                let options = RunOptions { state: h, lengths, dropout };
+                without_c(match x {
+                    LayerInput::Each(x) => rnn.forward_with(x, options)?,
+                    LayerInput::Repeated(x) => rnn.forward_repeated(x, options)?,
+                })
             }
             Self::Gru(gru) => {
-                let (y, h) = gru.forward_with(x, RunOptions { state: h, lengths, dropout })?;
-                (y, State { h, c: None })
+                let options = RunOptions { state: h, lengths, dropout };
+                without_c(match x {
+                    LayerInput::Each(x) => gru.forward_with(x, options)?,
+                    LayerInput::Repeated(x) => gru.forward_repeated(x, options)?,
+                })
             }
             Self::Lstm(lstm) => {
                 let state = state.map(|state| -> Result<LstmState> {
@@ -123,11 +132,23 @@ impl RecurrentLayer {
                 });
                 let state = state.transpose()?;
                 let options = RunOptions { state: state.as_ref(), lengths, dropout };
-                let (y, LstmState { h, c }) = lstm.forward_with(x, options)?;
+                let (y, LstmState { h, c }) = match x {
+                    LayerInput::Each(x) => lstm.forward_with(x, options)?,
+                    LayerInput::Repeated(x) => lstm.forward_repeated(x, options)?,
+                };
                 (y, State { h, c: Some(c) })
             }
         })
     }
+}
+
+/// What the recurrent layers read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LayerInput<'a> {
+    /// `[B, T, E]`
+    Each(&'a Tensor),
+    /// The distinct vectors of a batch's words.
+    Repeated(RepeatedInput<'a>),
 }
 
 fn layers(config: &ModelConfig) -> RecurrentConfig {

@@ -55,6 +55,14 @@ pub enum Error {
         /// Steps in the sequence.
         steps: usize,
     },
+    /// A step names a vector that there is not.
+    #[error("a step names vector {index}; there are {n_vectors}, from 0")]
+    Index {
+        /// The number in the list of indexes.
+        index: u32,
+        /// How many vectors there are.
+        n_vectors: usize,
+    },
     /// The batch has no rows.
     #[error("the batch has no rows")]
     EmptyBatch,

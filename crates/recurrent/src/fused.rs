@@ -7,7 +7,8 @@ use candle_core::{DType, Device, Layout, Result, Shape, Storage, Tensor};
 
 use crate::autograd::{Backward, record};
 use crate::kernels::{
-    BackwardTensors, Element, InstructionSet, LayerDropout, PackedWeights, Problem, Saved, Weights,
+    BackwardTensors, Element, InstructionSet, LayerDropout, PackedWeights, Problem, Saved, Steps,
+    Weights,
 };
 use crate::random::{SeededRng, dropout_scale};
 use crate::stack::{Run, StackOutput};
@@ -33,6 +34,13 @@ pub(crate) fn obstacle(run: &Run<'_>) -> Option<&'static str> {
     (!fits).then_some("the tensors are not f32 or f64 on the CPU")
 }
 
+/// Whether a gradient may be asked of a run.
+pub(crate) fn needs_backward(run: &Run<'_>, initial: Option<&[Tensor]>) -> bool {
+    let weights = run.weights.iter().flatten().flat_map(LayerWeights::tensors);
+    let mut inputs = std::iter::once(run.x).chain(weights).chain(initial.unwrap_or_default());
+    inputs.any(Tensor::track_op)
+}
+
 pub(crate) fn run(
     run: &Run<'_>,
     initial: Option<&[Tensor]>,
@@ -51,7 +59,7 @@ fn run_as<E: KeptWeights>(
     dropout: Option<&mut SeededRng>,
     instructions: InstructionSet,
 ) -> Result<StackOutput> {
-    let (batch, steps, _) = run.x.dims3()?;
+    let (batch, steps) = (run.batch, run.steps);
     let config = run.config;
     let problem = Problem {
         cell: run.cell,
@@ -76,11 +84,15 @@ fn run_as<E: KeptWeights>(
     let operands = Operands::new(run, initial)?;
     let inputs = operands.inputs(run, initial);
     let weights_are_fixed = !operands.weights.iter().any(Tensor::track_op);
-    let needs_backward = inputs.iter().any(|input| input.track_op());
+    let needs_backward = needs_backward(run, initial);
 
     let forward = operands.with_numbers::<E, _>(|x, weights, states| {
         let packed =
             weights_are_fixed.then(|| E::packed_once(run.packed, &problem, weights)).flatten();
+        let x = match run.indexes {
+            Some(indexes) => Steps::Repeated { vectors: x, indexes },
+            None => Steps::Each(x),
+        };
         problem.forward(x, weights, packed, states, dropout, needs_backward)
     })?;
     let output_shape = Shape::from((batch, steps, config.output_size()));

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::initialization::{self, Initialization};
 use crate::random::SeededRng;
 use crate::single_state::single_state_layer;
-use crate::stack::{self, RunOptions, Stack};
+use crate::stack::{self, RepeatedInput, RunOptions, Stack};
 
 /// Gated recurrent unit (Cho et al. 2014, in the variant whose reset gate acts after the recurrent
 /// product), as in [torch.nn.GRU](https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html):

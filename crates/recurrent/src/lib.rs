@@ -34,4 +34,4 @@ pub use kernels::{InstructionSet, set_num_threads};
 pub use lstm::{Lstm, LstmState};
 pub use random::SeededRng;
 pub use rnn::{Nonlinearity, Rnn};
-pub use stack::RunOptions;
+pub use stack::{RepeatedInput, RunOptions};

@@ -9,7 +9,7 @@ use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::initialization::{self, Initialization};
 use crate::random::SeededRng;
-use crate::stack::{self, RunOptions, Stack, StackOutput};
+use crate::stack::{self, RepeatedInput, RunOptions, Stack, StackOutput};
 
 /// The state of an [`Lstm`].
 #[derive(Debug, Clone)]
@@ -131,6 +131,21 @@ impl Lstm {
         let output =
             self.stack.run(x, states.as_ref().map(|states| &states[..]), lengths, dropout)?;
         Ok(split(output))
+    }
+
+    /// [`forward_with`](Lstm::forward_with) on an input in which vectors repeat.
+    ///
+    /// # Errors
+    /// As [`Lstm::forward_with`]; also if an index has no vector.
+    pub fn forward_repeated(
+        &self,
+        input: RepeatedInput<'_>,
+        options: RunOptions<'_, LstmState>,
+    ) -> Result<(Tensor, LstmState)> {
+        let RunOptions { state, lengths, dropout } = options;
+        let states = state.map(|state| [&state.h, &state.c]);
+        let states = states.as_ref().map(|states| &states[..]);
+        Ok(split(self.stack.run_repeated(input, states, lengths, dropout)?))
     }
 
     /// Runs one step of a stream: `x (batch, input)` gives the output `(batch, output_size)` and

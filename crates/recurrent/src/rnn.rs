@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::initialization::{self, Initialization};
 use crate::random::SeededRng;
 use crate::single_state::single_state_layer;
-use crate::stack::{self, RunOptions, Stack};
+use crate::stack::{self, RepeatedInput, RunOptions, Stack};
 
 /// The function that makes an [`Rnn`]'s new state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -84,6 +84,22 @@ macro_rules! single_state_layer {
                 Ok((output.outputs, output.states.swap_remove(0)))
             }
 
+            /// `forward_with` on an input in which vectors repeat.
+            ///
+            /// # Errors
+            /// As `forward_with`; also if an index has no vector.
+            pub fn forward_repeated(
+                &self,
+                input: RepeatedInput<'_>,
+                options: RunOptions<'_, Tensor>,
+            ) -> Result<(Tensor, Tensor)> {
+                let RunOptions { state, lengths, dropout } = options;
+                let states = state.map(|state| [state]);
+                let states = states.as_ref().map(|states| &states[..]);
+                let mut output = self.stack.run_repeated(input, states, lengths, dropout)?;
+                Ok((output.outputs, output.states.swap_remove(0)))
+            }
+
             /// Runs one step of a stream: `x (batch, input)` gives the output `(batch, hidden)`
             /// and the new state.
             ///

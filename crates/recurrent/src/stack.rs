@@ -35,6 +35,25 @@ impl<S> Default for RunOptions<'_, S> {
     }
 }
 
+/// An input in which vectors repeat, as those of words in a text do: step t of batch row b is
+/// `vectors[indexes[b·T + t]]`.
+///
+/// On the CPU, where nothing asks for a gradient, the first layer's product with its input weights is
+/// then taken once for each vector and not for each step; elsewhere the steps are written out first.
+#[derive(Debug, Clone, Copy)]
+pub struct RepeatedInput<'a> {
+    /// The distinct vectors, `[N, I]`.
+    pub vectors: &'a Tensor,
+    /// `[B·T]`, row after row, each below N.
+    pub indexes: &'a [u32],
+    /// B, the rows of the batch.
+    pub batch: usize,
+}
+
+/// Distinct vectors of a hundred steps up to which it pays to take their products apart: more, and
+/// writing and reading these costs what was saved.
+const DISTINCT_PERCENT: usize = 75;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
     cell: Cell,
@@ -54,8 +73,12 @@ pub(crate) struct Run<'a> {
     /// `[layer][direction]`
     pub(crate) weights: &'a [Vec<LayerWeights>],
     pub(crate) packed: &'a PackedOnce,
-    /// `[B, T, I]`
+    pub(crate) batch: usize,
+    pub(crate) steps: usize,
+    /// `[B, T, I]`, or the distinct vectors `[N, I]` if there are indexes.
     pub(crate) x: &'a Tensor,
+    /// `[B·T]`; only for fused kernels on the CPU without a gradient.
+    pub(crate) indexes: Option<&'a [u32]>,
     pub(crate) lengths: &'a Lengths,
 }
 
@@ -129,7 +152,10 @@ impl Stack {
             config: &self.config,
             weights: &self.weights,
             packed: &self.packed,
+            batch,
+            steps,
             x: &x,
+            indexes: None,
             lengths,
         };
         let output = match self.backend.implementation(&run)? {
@@ -138,6 +164,67 @@ impl Stack {
             Implementation::Reference => reference::run(&run, &zeros_if_absent()?, dropout)?,
         };
         Ok(StackOutput { outputs: self.caller_order(output.outputs)?, states: output.states })
+    }
+
+    /// [`run`](Self::run) on an input in which vectors repeat.
+    pub(crate) fn run_repeated(
+        &self,
+        input: RepeatedInput<'_>,
+        states: Option<&[&Tensor]>,
+        lengths: Option<&[usize]>,
+        dropout: Option<&mut SeededRng>,
+    ) -> Result<StackOutput> {
+        let RepeatedInput { vectors, indexes, batch } = input;
+        let (n_vectors, steps) = self.check_repeated(&input)?;
+        if steps > 0 && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len() {
+            let checked = &Lengths::check(lengths, batch, steps)?;
+            let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
+            let run = Run {
+                cell: self.cell,
+                config: &self.config,
+                weights: &self.weights,
+                packed: &self.packed,
+                batch,
+                steps,
+                x: vectors,
+                indexes: Some(indexes),
+                lengths: checked,
+            };
+            let initial = initial.as_deref();
+            if let Implementation::Cpu(set) = self.backend.implementation(&run)?
+                && !fused::needs_backward(&run, initial)
+            {
+                let StackOutput { outputs, states } = fused::run(&run, initial, dropout, set)?;
+                return Ok(StackOutput { outputs: self.caller_order(outputs)?, states });
+            }
+        }
+        let indexes = Tensor::new(indexes, vectors.device())?;
+        let x = vectors.index_select(&indexes, 0)?.reshape((batch, steps, vectors.dim(1)?))?;
+        self.run(&self.caller_order(x)?, states, lengths, dropout)
+    }
+
+    /// Checks an input in which vectors repeat; gives N and T.
+    fn check_repeated(&self, input: &RepeatedInput<'_>) -> Result<(usize, usize)> {
+        let &RepeatedInput { vectors, indexes, batch } = input;
+        let n_vectors = match vectors.dims() {
+            [n_vectors, input] if *input == self.config.input_size => *n_vectors,
+            _ => return Err(self.input_shape_error("(vectors, {})", vectors)),
+        };
+        self.check_placement("the input", vectors)?;
+        if batch == 0 {
+            return Err(Error::EmptyBatch);
+        }
+        if let Some(&index) = indexes.iter().find(|&&index| index as usize >= n_vectors) {
+            return Err(Error::Index { index, n_vectors });
+        }
+        if !indexes.len().is_multiple_of(batch) {
+            return Err(Error::Shape {
+                tensor: "the list of indexes",
+                expected: format!("batch times steps, a multiple of {batch}"),
+                got: vec![indexes.len()],
+            });
+        }
+        Ok((n_vectors, indexes.len() / batch))
     }
 
     /// One step of a stream: `x [B, I]`.

@@ -8,8 +8,9 @@ use model::{ModelConfig, Padding, SentimentRnn};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 
-/// Texts scored at once. Large, because nothing is kept for a backward pass.
-const BATCH_SIZE: usize = 128;
+/// Texts scored at once. Large, because nothing is kept for a backward pass, and the more words there
+/// are together, the more of them repeat.
+const BATCH_SIZE: usize = 256;
 
 /// How batches of a network are padded: one that computes padding needs its full `seq_len`.
 pub(crate) fn batch_padding(config: &ModelConfig, seq_len: usize) -> BatchPadding {

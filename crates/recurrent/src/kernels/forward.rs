@@ -4,6 +4,7 @@
 //! for each chunk of steps
 //!     gather the chunk's inputs                    x      [tokens, I]
 //!     gates = bias + x · W_ihᵀ                     gates  [panel][tokens, panel width]
+//!                                                  (of vectors that repeat: done before, gathered)
 //!     for each step
 //!         for each panel
 //!             gates += h · W_hhᵀ                   (GRU: apart, in scratch)
@@ -107,8 +108,13 @@ impl<E: Number> Job<E> for ForwardJob<'_, E> {
             let first = if self.save { chunk.first_token } else { 0 };
             let gates =
                 &mut saved.gates[first * gates_per_token..][..chunk.n_tokens * gates_per_token];
-            self.x.gather(geometry, plan, chunk, &mut x);
-            self.input_product(isa, &x, chunk, gates);
+            match self.x.projected {
+                Some(projected) => projected.gather(geometry, (plan, chunk), &self.panels, gates),
+                None => {
+                    self.x.gather(geometry, plan, chunk, &mut x);
+                    self.input_product(isa, &x, chunk, gates);
+                }
+            }
             for step in chunk.start..chunk.end {
                 self.step(isa, chunk, step, gates, &mut c, &mut saved.extra, &mut scratch);
                 self.barrier.wait();

@@ -1,15 +1,19 @@
-//! What a layer reads, step by step: `[B, T, I]`, perhaps under a dropout mask.
+//! What a layer reads, step by step: `[B, T, I]`, perhaps under a dropout mask, or vectors that repeat.
 
 use super::geometry::Geometry;
 use super::plan::{Chunk, Plan};
+use super::projection::Projected;
 use super::shared::Shared;
 use super::vector::Number;
 
 /// A layer's input, `[B, T, I]`, contiguous.
 #[derive(Clone, Copy)]
 pub(crate) struct Input<'a, E> {
+    /// Empty if the input is projected.
     pub(crate) numbers: &'a [E],
     pub(crate) dropout: Option<Dropout<'a, E>>,
+    /// Where the input product is done already; for forward passes without a backward pass.
+    pub(crate) projected: Option<Projected<'a, E>>,
 }
 
 /// Which numbers of an input are kept, and by what those are multiplied.

@@ -9,6 +9,7 @@ use super::input::{Dropout, Input, InputGradient};
 use super::isa::{Element, InstructionSet};
 use super::pack::{ForwardWeights, Weights};
 use super::pass::{BackwardInput, Pass, SavedPass, States};
+use super::projection::{Projected, Projection};
 use super::shared::Shared;
 use crate::cell::Cell;
 
@@ -32,6 +33,16 @@ pub(crate) struct Problem {
 pub(crate) struct LayerDropout {
     pub(crate) kept: Vec<Vec<u8>>,
     pub(crate) scale: f64,
+}
+
+/// What the first layer reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Steps<'a, E> {
+    /// `[B, T, I]`
+    Each(&'a [E]),
+    /// Distinct vectors `[N, I]`, and which of them each place `[B, T]` has; for a forward pass that
+    /// no backward pass follows.
+    Repeated { vectors: &'a [E], indexes: &'a [u32] },
 }
 
 /// Packed weights of all layers and directions.
@@ -107,10 +118,10 @@ impl Problem {
         states.map(|state| state.map(|state| &state[index * len..][..len]))
     }
 
-    /// Runs forward: `x [B, T, I]`, weights by layer and direction, already packed if `packed`.
+    /// Runs forward: weights by layer and direction, already packed if `packed`.
     pub(crate) fn forward<E: Element>(
         &self,
-        x: &[E],
+        x: Steps<'_, E>,
         weights: &[Weights<'_, E>],
         packed: Option<&PackedWeights<E>>,
         initial: States<'_, E>,
@@ -136,9 +147,22 @@ impl Problem {
             let geometry = self.geometry::<E>(layer);
             let mut next = (layer + 1 < self.num_layers).then(|| self.layer_outputs::<E>());
             let shared = Shared::new(next.as_deref_mut().unwrap_or(&mut outputs));
-            let x = layer_input(x, &between, &dropout, layer);
+            let repeated = match x {
+                Steps::Repeated { vectors, indexes } if layer == 0 => Some((vectors, indexes)),
+                _ => None,
+            };
+            let each = if let Steps::Each(numbers) = x { numbers } else { &[] };
+            let x = layer_input(each, &between, &dropout, layer);
             for direction in 0..self.num_directions {
                 let index = layer * self.num_directions + direction;
+                let projection = repeated.map(|(vectors, _)| {
+                    Projection::new(&crew, &geometry, &packed.0[index], vectors)
+                });
+                let projected = projection
+                    .as_ref()
+                    .zip(repeated)
+                    .map(|(projection, (_, indexes))| Projected { projection, indexes });
+                let x = Input { projected, ..x };
                 let reverse = direction == 1;
                 let pass = Pass::new(geometry.clone(), &self.lengths, reverse, &crew);
                 let mut final_states: Vec<&mut [E]> = final_states
@@ -242,13 +266,14 @@ fn layer_input<'a, E: Element>(
     layer: usize,
 ) -> Input<'a, E> {
     match layer.checked_sub(1) {
-        None => Input { numbers: x, dropout: None },
+        None => Input { numbers: x, dropout: None, projected: None },
         Some(below) => Input {
             numbers: &between[below],
             dropout: dropout
                 .kept
                 .get(below)
                 .map(|kept| Dropout { kept, scale: E::from_f64(dropout.scale) }),
+            projected: None,
         },
     }
 }

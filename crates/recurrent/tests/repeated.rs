@@ -1,0 +1,148 @@
+//! An input in which vectors repeat gives what the same steps written out give.
+#![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::{VarBuilder, VarMap};
+use proptest::prelude::*;
+use recurrent::{
+    Backend, Error, Gru, InstructionSet, Lstm, LstmState, RecurrentConfig, RepeatedInput,
+    RunOptions, SeededRng,
+};
+
+#[derive(Debug, Clone)]
+struct Case {
+    config: RecurrentConfig,
+    dtype: DType,
+    n_vectors: usize,
+    lengths: Vec<usize>,
+    steps: usize,
+    seed: u64,
+}
+
+prop_compose! {
+    fn cases()(
+        (input_size, hidden_size, num_layers) in (1usize..40, 1usize..40, 1usize..3),
+        (bidirectional, batch_first) in any::<(bool, bool)>(),
+        dtype in prop::sample::select(vec![DType::F32, DType::F64]),
+        n_vectors in 1usize..12,
+        (steps, shares) in (1usize..12, prop::collection::vec(0.0..=1.0, 1..40)),
+        seed in any::<u64>(),
+    ) -> Case {
+        let config = RecurrentConfig {
+            num_layers, bidirectional, batch_first,
+            ..RecurrentConfig::new(input_size, hidden_size)
+        };
+        let lengths = shares.into_iter().map(|share: f64| (share * steps as f64).round() as usize);
+        Case { config, dtype, n_vectors, lengths: lengths.collect(), steps, seed }
+    }
+}
+
+impl Case {
+    fn rng(&self) -> SeededRng {
+        SeededRng::new(self.seed)
+    }
+
+    fn vectors(&self) -> Tensor {
+        let shape = (self.n_vectors, self.config.input_size);
+        self.rng().standard_normal(shape, self.dtype, &Device::Cpu).unwrap()
+    }
+
+    fn indexes(&self) -> Vec<u32> {
+        let n = self.lengths.len() * self.steps;
+        let high = self.n_vectors as f32;
+        let numbers = self.rng().uniform((0.0, high), n, DType::F32, &Device::Cpu).unwrap();
+        numbers
+            .to_vec1::<f32>()
+            .unwrap()
+            .into_iter()
+            .map(|x| (x as u32).min(high as u32 - 1))
+            .collect()
+    }
+
+    /// `[B, T, I]`, or `[T, B, I]` where the configuration says so.
+    fn written_out(&self, vectors: &Tensor) -> Tensor {
+        let indexes = Tensor::new(self.indexes(), &Device::Cpu).unwrap();
+        let shape = (self.lengths.len(), self.steps, self.config.input_size);
+        let x = vectors.index_select(&indexes, 0).unwrap().reshape(shape).unwrap();
+        if self.config.batch_first { x } else { x.transpose(0, 1).unwrap() }
+    }
+
+    fn lstm(&self, backend: Backend) -> Lstm {
+        let weights =
+            Lstm::initial_weights(&self.config, &mut self.rng(), self.dtype, &Device::Cpu).unwrap();
+        let weights: HashMap<String, Tensor> = weights.into_iter().collect();
+        let vb = VarBuilder::from_tensors(weights, self.dtype, &Device::Cpu);
+        Lstm::new(&self.config, vb).unwrap().with_backend(backend)
+    }
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f64> {
+    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn close(a: &Tensor, b: &Tensor) -> bool {
+    let both = numbers(a).into_iter().zip(numbers(b));
+    a.dims() == b.dims() && both.into_iter().all(|(a, b)| (a - b).abs() < 1e-6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_implementation_agrees_with_the_steps_written_out(case in cases()) {
+        let (vectors, indexes) = (case.vectors(), case.indexes());
+        let input =
+            RepeatedInput { vectors: &vectors, indexes: &indexes, batch: case.lengths.len() };
+        let x = case.written_out(&vectors);
+        let options = || RunOptions { lengths: Some(&case.lengths), ..RunOptions::default() };
+        let (expected, LstmState { h, c }) =
+            case.lstm(Backend::Reference).forward_with(&x, options()).unwrap();
+        let sets = InstructionSet::ALL
+            .into_iter()
+            .filter(|set| set.is_available())
+            .map(Backend::Fused);
+        for backend in sets.chain([Backend::Auto, Backend::Reference]) {
+            let (got, state) = case.lstm(backend).forward_repeated(input, options()).unwrap();
+            prop_assert!(close(&got, &expected), "{} outputs", backend);
+            prop_assert!(close(&state.h, &h) && close(&state.c, &c), "{} states", backend);
+        }
+    }
+}
+
+#[test]
+fn gradients_reach_the_vectors_and_the_weights() {
+    let config = RecurrentConfig::new(5, 7);
+    let variables = VarMap::new();
+    let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    let gru = Gru::new(&config, vb).unwrap();
+    let rows = SeededRng::new(1).standard_normal((3, 5), DType::F32, &Device::Cpu).unwrap();
+    let vectors = Var::from_tensor(&rows).unwrap();
+    let indexes = [0, 1, 2, 0, 0, 1, 1, 1];
+    let input = RepeatedInput { vectors: &vectors, indexes: &indexes, batch: 2 };
+    let (y, _) = gru.forward_repeated(input, RunOptions::default()).unwrap();
+    let gradients = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+    assert_eq!(gradients.get(&vectors).unwrap().dims(), [3, 5]);
+    assert!(variables.all_vars().iter().all(|weight| gradients.get(weight).is_some()));
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let case = Case {
+        config: RecurrentConfig::new(4, 3),
+        dtype: DType::F32,
+        n_vectors: 2,
+        lengths: vec![3, 3],
+        steps: 3,
+        seed: 0,
+    };
+    let (lstm, vectors) = (case.lstm(Backend::Auto), case.vectors());
+    let error = |indexes: &[u32], batch| {
+        let input = RepeatedInput { vectors: &vectors, indexes, batch };
+        lstm.forward_repeated(input, RunOptions::default()).unwrap_err()
+    };
+    assert!(matches!(error(&[0, 1, 2, 0], 2), Error::Index { index: 2, n_vectors: 2 }));
+    assert!(matches!(error(&[0, 1, 1], 2), Error::Shape { .. }));
+    assert!(matches!(error(&[0, 1], 0), Error::EmptyBatch));
+}
