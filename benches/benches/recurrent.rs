@@ -1,7 +1,7 @@
 //! Recurrent layers in the notebook's size, fused and in candle's operations: one group a network.
 
 use anyhow::Result;
-use benches::{Cell, Implementation, Lengths, Mode, Pass, PassConfig};
+use benches::{Cell, Implementation, Lengths, Mode, Pass, PassConfig, Timed as _};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
 /// Each network and what is timed of it: batch 50, 200 steps, 400 -> 256 features.

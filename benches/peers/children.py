@@ -16,7 +16,8 @@ MODULES = {
     "PyTorch": ["torch", "numpy"],
     "ONNX Runtime": ["torch", "numpy", "onnx", "onnxscript", "onnxruntime"],
 }
-SCRIPTS = {"PyTorch": "torch_layers.py", "ONNX Runtime": "onnxruntime_layers.py"}
+LAYER_SCRIPTS = {"PyTorch": "torch_layers.py", "ONNX Runtime": "onnxruntime_layers.py"}
+NOTEBOOK_SCRIPTS = {"PyTorch": "torch_notebook.py", "ONNX Runtime": "onnxruntime_notebook.py"}
 
 # The settings of crates/recurrent/src/allocator.rs, in glibc's variables.
 KEEP_FREED_MEMORY = {
@@ -31,12 +32,12 @@ class ChildError(Exception):
     """A program that did not start, ended early, or said no."""
 
 
-def build_ours(profile, device):
-    """Builds `layer-times` and returns its path."""
-    # The whole workspace's features, so that dependencies are built once for this and all else;
-    # only what the program needs is built.
-    command = ["cargo", "build", "--workspace", "--bin", "layer-times", "--profile", profile]
-    command += ["--features", "benches/cuda"] if device == "cuda" else []
+def build_ours(program, profile, device="cpu"):
+    """Builds one of our programs and returns its path."""
+    command = ["cargo", "build", "--package", "benches", "--bin", program, "--profile", profile]
+    # What stands around the layers takes ten times longer to build than they do.
+    command += ["--no-default-features"] if program == "layer-times" else []
+    command += ["--features", "cuda"] if device == "cuda" else []
     command += ["--message-format", "json-render-diagnostics"]
     try:
         built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
@@ -46,20 +47,20 @@ def build_ours(profile, device):
         raise ChildError(f"{' '.join(command)} ended with {error.returncode}") from None
     for line in built.stdout.splitlines():
         message = json.loads(line)
-        if message.get("reason") == "compiler-artifact" and message["target"]["name"] == "layer-times":
+        if message.get("reason") == "compiler-artifact" and message["target"]["name"] == program:
             if message.get("executable"):
                 return message["executable"]
-    raise ChildError("cargo built no layer-times")
+    raise ChildError(f"cargo built no {program}")
 
 
 def missing_modules(program):
     return [module for module in MODULES.get(program, []) if importlib.util.find_spec(module) is None]
 
 
-def command(program, ours, threads):
+def command(program, ours, threads, scripts=LAYER_SCRIPTS):
     """The command line that starts a program, without the flags of a pass."""
-    if program in SCRIPTS:
-        return [sys.executable, str(HERE / SCRIPTS[program]), "--threads", str(threads)]
+    if program in scripts:
+        return [sys.executable, str(HERE / scripts[program]), "--threads", str(threads)]
     return [ours]
 
 

@@ -218,7 +218,7 @@ def main():
     args = parse_args()
     machine_line = machine.describe(args.threads)
     try:
-        comparison = Comparison(args, args.ours or build_ours(args.profile, args.device))
+        comparison = Comparison(args, args.ours or build_ours("layer-times", args.profile, args.device))
         if args.sweep:
             lines = comparison.sweep()
         else:

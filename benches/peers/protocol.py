@@ -22,8 +22,19 @@ class Parser(argparse.ArgumentParser):
         raise FlagError(message)
 
 
-def parser(description):
+def bare_parser(description):
+    """The flags of every program."""
     flags = Parser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    flags.add_argument("--threads", type=int, default=2, help="threads of the library")
+    flags.add_argument("--warmup", type=int, default=2, help="untimed runs before the first timed one")
+    flags.add_argument("--runs", type=int, default=9, help="timed runs")
+    flags.add_argument("--serve", action="store_true", help="time as many runs as a line `go RUNS` on standard input says; a line `use FLAGS` prepares another pass")
+    return flags
+
+
+def parser(description):
+    """The flags of a pass of recurrent layers."""
+    flags = bare_parser(description)
     flags.add_argument("--cell", choices=["lstm", "gru", "rnn"], default="lstm", help="kind of the layers; rnn is the one with tanh")
     flags.add_argument("--batch", type=int, default=50, help="rows of a batch")
     flags.add_argument("--steps", type=int, default=200, help="steps of each row")
@@ -35,10 +46,6 @@ def parser(description):
     flags.add_argument("--lengths", choices=["full", "mixed"], default="full", help="how many of a row's steps are real")
     flags.add_argument("--loss", choices=["last", "all"], default="last", help="which of the top layer's outputs a training pass sums and starts backward from")
     flags.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where the tensors are")
-    flags.add_argument("--threads", type=int, default=2, help="threads of the library")
-    flags.add_argument("--warmup", type=int, default=2, help="untimed runs before the first timed one")
-    flags.add_argument("--runs", type=int, default=9, help="timed runs")
-    flags.add_argument("--serve", action="store_true", help="time as many runs as a line `go RUNS` on standard input says; a line `use FLAGS` prepares another pass")
     return flags
 
 
@@ -59,11 +66,20 @@ def time_s(args, run):
     started = time.perf_counter()
     run()
     elapsed_s = time.perf_counter() - started
-    return elapsed_s / args.steps if args.mode == "step" else elapsed_s
+    return elapsed_s / args.steps if is_step(args) else elapsed_s
 
 
-def main(description, program, prepare):
-    """Runs a program: `prepare(args)` returns the function that runs one pass."""
+def is_step(args):
+    return getattr(args, "mode", None) == "step"
+
+
+def n_tokens(args):
+    """Real steps of all rows together; in mode step, those of one step."""
+    return args.batch if is_step(args) else sum(lengths(args))
+
+
+def main(description, program, prepare, parser=parser, n_tokens=n_tokens):
+    """Runs a program: `prepare(args)` returns the function that runs one pass of `n_tokens(args)`."""
     flags = parser(description)
     try:
         args = flags.parse_args()
@@ -71,7 +87,7 @@ def main(description, program, prepare):
     except FlagError as error:
         sys.exit(f"error: {error}")
     if args.serve:
-        serve(flags, args, run, program, prepare)
+        serve(flags, args, run, prepare, lambda args: ready(program, args, n_tokens))
         return
     times_ms = [1e3 * time_s(args, run) for _ in range(args.runs)]
     print(
@@ -87,14 +103,9 @@ def prepare_warm(args, prepare):
     return run
 
 
-def n_tokens(args):
-    """Real steps of all rows together; in mode step, those of one step."""
-    return args.batch if args.mode == "step" else sum(lengths(args))
-
-
-def serve(flags, args, run, program, prepare):
+def serve(flags, args, run, prepare, ready):
     """Answers line by line until the input ends; see benches/src/serve.rs for the lines."""
-    answer(ready=ready(args, program))
+    answer(ready=ready(args))
     for line in sys.stdin:
         words = line.split()
         try:
@@ -105,7 +116,7 @@ def serve(flags, args, run, program, prepare):
                 run = None
                 args = flags.parse_args(words[1:])
                 run = prepare_warm(args, prepare)
-                answer(ready=ready(args, program))
+                answer(ready=ready(args))
             else:
                 raise FlagError(f"unknown command {line!r}; expected go RUNS or use FLAGS")
         except FlagError as error:
@@ -121,7 +132,7 @@ def time_runs_s(args, run, words):
     return [time_s(args, run) for _ in range(int(words[0]) if words else 1)]
 
 
-def ready(args, program):
+def ready(program, args, n_tokens):
     return {"program": program, "threads": args.threads, "tokens": n_tokens(args)}
 
 

@@ -11,7 +11,10 @@ mod config;
 mod lengths;
 mod memory;
 mod network;
+#[cfg(feature = "pipeline")]
+mod notebook;
 mod pass;
+#[cfg(feature = "pipeline")]
 mod reviews;
 mod serve;
 mod spread;
@@ -19,7 +22,10 @@ mod spread;
 pub use config::{Cell, Implementation, Instructions, Lengths, Loss, Mode, PassConfig, Place};
 pub use memory::{KeptMemory, MemoryError, MemoryReport, measure_memory};
 pub use network::{Gradients, Network, Outputs, Stream, build};
+#[cfg(feature = "pipeline")]
+pub use notebook::{Notebook, NotebookCell, NotebookConfig, PaddingKind, Work, export};
 pub use pass::Pass;
+#[cfg(feature = "pipeline")]
 pub use reviews::write_csv;
-pub use serve::{Prepared, Ready, serve};
+pub use serve::{Prepared, Ready, Timed, serve};
 pub use spread::Spread;

@@ -9,6 +9,7 @@ use recurrent::SeededRng;
 
 use crate::config::{Loss, Mode, PassConfig};
 use crate::network::{Gradients, Network, Stream, build};
+use crate::serve::Timed;
 
 /// A pass that can be run again and again.
 pub struct Pass {
@@ -50,13 +51,15 @@ impl Pass {
         };
         Ok(Self { kind, n_steps: config.steps, device })
     }
+}
 
+impl Timed for Pass {
     /// Runs the pass once; in mode step, `steps` steps. All that it makes is freed again before
     /// it returns.
     ///
     /// # Errors
     /// If candle fails.
-    pub fn run(&mut self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         match &mut self.kind {
             Kind::Training { network, x, lengths, loss } => {
                 train(&**network, x, lengths.as_deref(), *loss)?;
@@ -79,7 +82,7 @@ impl Pass {
     ///
     /// # Errors
     /// As [`Pass::run`].
-    pub fn time_s(&mut self) -> Result<f64> {
+    fn time_s(&mut self) -> Result<f64> {
         let started = Instant::now();
         self.run()?;
         let elapsed_s = started.elapsed().as_secs_f64();

@@ -16,7 +16,20 @@ use std::io::{BufRead, Write};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::pass::Pass;
+/// Something that is prepared once and timed again and again.
+pub trait Timed {
+    /// Runs it once.
+    ///
+    /// # Errors
+    /// If what it computes with fails.
+    fn run(&mut self) -> Result<()>;
+
+    /// Runs it once and returns its time in seconds.
+    ///
+    /// # Errors
+    /// As [`Timed::run`].
+    fn time_s(&mut self) -> Result<f64>;
+}
 
 /// What the program says once a pass is prepared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,7 +45,7 @@ pub struct Ready {
 /// A pass, and what is said of it.
 pub struct Prepared {
     /// Warmed up.
-    pub pass: Pass,
+    pub pass: Box<dyn Timed>,
     /// What the script hears.
     pub ready: Ready,
 }
@@ -61,7 +74,7 @@ pub fn serve(
         let line = line.context("cannot read the next command")?;
         let words: Vec<&str> = line.split_whitespace().collect();
         let said = match words.as_slice() {
-            ["go", runs @ ..] if runs.len() <= 1 => match time_runs_s(pass.as_mut(), runs) {
+            ["go", runs @ ..] if runs.len() <= 1 => match time_runs_s(pass.as_deref_mut(), runs) {
                 Ok(seconds) => answer(&mut output, &Answer::Seconds(seconds)),
                 Err(error) => answer(&mut output, &Answer::Error(format!("{error:#}"))),
             },
@@ -87,7 +100,7 @@ pub fn serve(
 }
 
 /// `runs` is what stands after `go`: nothing is one run.
-fn time_runs_s(pass: Option<&mut Pass>, runs: &[&str]) -> Result<Vec<f64>> {
+fn time_runs_s(pass: Option<&mut (dyn Timed + '_)>, runs: &[&str]) -> Result<Vec<f64>> {
     let runs: usize = match runs {
         [runs, ..] => runs.parse().with_context(|| format!("{runs:?} is no number of runs"))?,
         [] => 1,
@@ -107,12 +120,13 @@ mod tests {
 
     use super::*;
     use crate::config::PassConfig;
+    use crate::pass::Pass;
 
     fn prepared() -> Result<Prepared> {
         let config =
             PassConfig { batch: 1, steps: 2, input: 3, hidden: 4, ..PassConfig::default() };
         let ready = Ready { program: "test".to_string(), threads: 1, tokens: config.n_tokens() };
-        Ok(Prepared { pass: Pass::new(&config)?, ready })
+        Ok(Prepared { pass: Box::new(Pass::new(&config)?), ready })
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
-use benches::{Implementation, Pass, PassConfig, Prepared, Ready, Spread, measure_memory, serve};
+use benches::{
+    Implementation, Pass, PassConfig, Prepared, Ready, Spread, Timed as _, measure_memory, serve,
+};
 use clap::Parser;
 
 /// Times one pass of our recurrent layers.
@@ -98,7 +100,7 @@ fn prepare(cli: &Cli) -> Result<Prepared> {
         _ => format!("recurrent {}, {}", env!("CARGO_PKG_VERSION"), cli.pass.backend()),
     };
     let (threads, tokens) = (candle_core::utils::get_num_threads(), cli.pass.n_tokens());
-    Ok(Prepared { pass, ready: Ready { program, threads, tokens } })
+    Ok(Prepared { pass: Box::new(pass), ready: Ready { program, threads, tokens } })
 }
 
 /// What is wrong with the flags, without the usage below it.

@@ -59,6 +59,7 @@ impl Observer for TrainingProgress {
                 self.training.inc(n_rows as u64);
             }
             Event::ValidationStart { n_rows } => {
+                recurrent::return_freed_memory();
                 self.scoring = Some(scoring_bar("validating", n_rows));
             }
             Event::Scored { n_rows } => {
@@ -67,6 +68,7 @@ impl Observer for TrainingProgress {
                 }
             }
             Event::Validated { record } => {
+                recurrent::return_freed_memory();
                 if let Some(bar) = self.scoring.take() {
                     bar.finish_and_clear();
                 }

@@ -201,6 +201,7 @@ fn test(
     folder: &Path,
     device: &candle_core::Device,
 ) -> anyhow::Result<()> {
+    recurrent::return_freed_memory();
     let trained = folder::load(folder, device)?;
     let bar = scoring_bar("testing", data.test.len());
     let mut on_rows = |n_rows| bar.inc(n_rows as u64);

@@ -246,6 +246,41 @@ mod tests {
     }
 
     #[test]
+    fn length_buckets_bring_like_rows_together_each_once_in_an_order_of_chance() {
+        let lengths: Vec<usize> = (0..1003).map(|row| row * 7919 % 400).collect();
+        let rows = lengths.iter().map(|&length| vec![1; length]);
+        let split = Arc::new(EncodedSplit::unlabelled(rows).unwrap());
+        let epoch = |epoch, order: fn(u64) -> Order| -> Vec<Batch> {
+            let order = order(epoch);
+            let config = LoaderConfig { batch_size: 20, padding: BatchPadding::Longest, order };
+            let loader = Loader::new(Arc::clone(&split), &config, &Device::Cpu).unwrap();
+            loader.map(Result::unwrap).collect()
+        };
+        let buckets = |epoch| Order::LengthBuckets { seed: 5, epoch };
+        let rows = |batches: &[Batch]| -> Vec<u32> {
+            batches.iter().flat_map(|batch| batch.rows.clone()).collect()
+        };
+        let n_steps = |batches: &[Batch]| -> usize {
+            batches.iter().map(|batch| batch.rows.len() * batch.ids.dim(1).unwrap()).sum()
+        };
+
+        let first = epoch(1, buckets);
+        let mut sorted = rows(&first);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1003).collect::<Vec<u32>>());
+        assert_eq!(rows(&first), rows(&epoch(1, buckets)));
+        assert_ne!(rows(&first), rows(&epoch(2, buckets)));
+        assert!(first[..50].iter().all(|batch| batch.rows.len() == 20));
+        // Batches are not in the order of their lengths, and hold hardly more than their ids.
+        let widths: Vec<usize> = first.iter().map(|batch| batch.ids.dim(1).unwrap()).collect();
+        assert!(!widths.is_sorted());
+        let n_ids: usize = lengths.iter().sum();
+        assert!(n_steps(&first) < n_ids * 11 / 10, "{} {n_ids}", n_steps(&first));
+        let shuffled = epoch(1, |epoch| Order::Shuffled { seed: 5, epoch });
+        assert!(n_steps(&shuffled) > n_ids * 17 / 10);
+    }
+
+    #[test]
     fn labels_of_an_unlabelled_split_are_nan() {
         let split = Arc::new(EncodedSplit::unlabelled([[1], [2]]).unwrap());
         let config = LoaderConfig {

@@ -24,7 +24,7 @@ mod single_state;
 mod stack;
 mod weights;
 
-pub use allocator::keep_freed_memory;
+pub use allocator::{keep_freed_memory, return_freed_memory};
 pub use backend::Backend;
 pub use config::RecurrentConfig;
 pub use error::{Error, Result};

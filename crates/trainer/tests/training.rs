@@ -8,8 +8,8 @@ use dataset::{LabelledTexts, SplitConfig};
 use model::{CellKind, ModelConfig, Padding, Pooling, folder};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
-    DataOrigin, Ending, Error, Event, Observer, Prepared, Silent, SplitPlan, StateCarry,
-    TrainingConfig, TrainingJob, TrainingReport, prepare,
+    BatchOrder, DataOrigin, Ending, Error, Event, Observer, OptimizerKind, Part, Prepared, Silent,
+    SplitPlan, StateCarry, TrainingConfig, TrainingJob, TrainingReport, prepare,
 };
 
 /// 240 texts whose label is whether `good` or `bad` stands in them, among words that say nothing.
@@ -109,6 +109,70 @@ fn two_runs_with_one_seed_agree_bit_for_bit() {
     let first = weights("first", 1);
     assert!(first == weights("second", 1));
     assert!(first != weights("third", 2));
+}
+
+#[test]
+fn every_way_of_training_learns_and_repeats_bit_for_bit() {
+    let parent = tempfile::tempdir().unwrap();
+    let base = fast_training();
+    let ways = [
+        ("sparse", TrainingConfig { optimizer: OptimizerKind::SparseAdam, ..base.clone() }),
+        ("decay", TrainingConfig { weight_decay: 0.01, ..base.clone() }),
+        (
+            "sgd",
+            TrainingConfig {
+                optimizer: OptimizerKind::Sgd,
+                momentum: 0.9,
+                learning_rate: 0.5,
+                ..base.clone()
+            },
+        ),
+        ("average", TrainingConfig { average_decay: 0.9, ..base.clone() }),
+        ("accumulation", TrainingConfig { accumulation: 3, batch_size: 5, ..base.clone() }),
+        ("buckets", TrainingConfig { batches: BatchOrder::LengthBuckets, ..base }),
+    ];
+    for (name, training) in ways {
+        let weights = |run: &str| {
+            let folder = parent.path().join(format!("{name}-{run}"));
+            let report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
+            let best = report.best().unwrap();
+            assert!(best.validation.accuracy > 0.9, "{name}: {:?}", best.validation);
+            std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap()
+        };
+        assert!(weights("a") == weights("b"), "{name}");
+    }
+}
+
+#[test]
+fn accumulated_batches_are_one_large_batch() {
+    let parent = tempfile::tempdir().unwrap();
+    // Without dropout, whose masks would differ; 192 texts make 12 steps either way.
+    let model = ModelConfig { output_dropout: 0.0, ..small_model() };
+    let report = |batch_size, accumulation| {
+        let training = TrainingConfig { batch_size, accumulation, epochs: 1, ..fast_training() };
+        let folder = parent.path().join(format!("model-{batch_size}"));
+        train(&model, &training, &folder, &mut Silent).unwrap()
+    };
+    let (whole, parts) = (report(16, 1), report(4, 4));
+    assert_eq!((whole.history[0].step, parts.history[0].step), (12, 12));
+    let difference = whole.history[0].validation.loss - parts.history[0].validation.loss;
+    assert!(difference.abs() < 1e-5, "{difference}");
+}
+
+#[test]
+fn the_report_tells_where_the_time_went() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    let report = train(&small_model(), &fast_training(), &folder, &mut Silent).unwrap();
+    let profile = report.profile.unwrap();
+    assert_eq!(profile.n_steps, 48);
+    for part in Part::ALL {
+        assert!(profile.seconds(part) > 0.0, "{}", part.name());
+        let has_products = matches!(part, Part::RecurrentForward | Part::RecurrentBackward);
+        assert_eq!(profile.gflops(part).is_some(), has_products, "{}", part.name());
+    }
+    let parts: f64 = Part::ALL.iter().map(|&part| profile.seconds(part)).sum();
+    assert!((parts + profile.other_s() - profile.total_s).abs() < 1e-6);
 }
 
 #[test]

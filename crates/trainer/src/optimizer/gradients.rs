@@ -64,6 +64,11 @@ impl Optimizer {
 }
 
 impl Gradients {
+    /// Gradients of a table's rows alone.
+    pub fn of_rows(rows: RowGradient) -> Self {
+        Self { whole: Vec::new(), rows: Some(rows) }
+    }
+
     /// Euclidean norm of all gradients as one vector.
     ///
     /// # Errors
@@ -78,6 +83,9 @@ impl Gradients {
     /// # Errors
     /// If they are of different parameters, or a device fails.
     pub fn plus(&self, other: &Self) -> Result<Self> {
+        if self.whole.len() != other.whole.len() {
+            return Err(candle_core::Error::msg("gradients of different parameters").into());
+        }
         let whole = self
             .whole
             .iter()

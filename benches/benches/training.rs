@@ -1,0 +1,99 @@
+//! The parts of a training step in the notebook's size: 50 reviews of 200 words, a table of 100,000
+//! rows of 400 numbers, of which a batch has about 3,500.
+#![allow(clippy::unwrap_used, missing_docs)] // A benchmark that cannot be set up has failed.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor, Var};
+use criterion::{Criterion, criterion_group, criterion_main};
+use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
+use model::{ModelConfig, SentimentRnn, TABLE};
+use recurrent::SeededRng;
+use trainer::{Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
+
+const VOCAB: usize = 100_000;
+const N_REVIEWS: usize = 2_000;
+const WORDS: usize = 200;
+const BATCH: usize = 50;
+
+/// Reviews whose words are as frequent as natural ones: the word of rank r comes 1/r as often as the
+/// first (Zipf).
+fn reviews() -> Arc<EncodedSplit> {
+    let mut rng = SeededRng::new(7);
+    let n = N_REVIEWS * WORDS;
+    let uniform = rng.uniform((0.0, 1.0), n, DType::F32, &Device::Cpu).unwrap();
+    let largest = (VOCAB as f32 - 1.0).ln();
+    let ids: Vec<u32> =
+        uniform.to_vec1().unwrap().iter().map(|x: &f32| (x * largest).exp() as u32).collect();
+    let rows: Vec<&[u32]> = ids.chunks(WORDS).collect();
+    Arc::new(EncodedSplit::new(rows, vec![1; N_REVIEWS]).unwrap())
+}
+
+fn parts(c: &mut Criterion) {
+    recurrent::keep_freed_memory();
+    let config = ModelConfig::default();
+    let (network, variables) = SentimentRnn::init(&config, VOCAB, 1, &Device::Cpu).unwrap();
+    let split = reviews();
+    let padding = BatchPadding::Fixed(WORDS);
+    let loader = |order| {
+        let config = LoaderConfig { batch_size: BATCH, padding, order };
+        Loader::new(Arc::clone(&split), &config, &Device::Cpu).unwrap()
+    };
+    let batches: Vec<_> = loader(Order::Sequential).map(Result::unwrap).collect();
+    let tokens = network.tokens(&batches[0].ids).unwrap();
+    let distinct = tokens.distinct();
+
+    let mut group = c.benchmark_group("training step");
+    group.sample_size(20);
+    group.bench_function("load, 40 batches", |b| {
+        b.iter(|| loader(Order::Shuffled { seed: 1, epoch: 1 }).count());
+    });
+    group.bench_function("take ids apart", |b| {
+        b.iter(|| network.tokens(&batches[0].ids).unwrap().distinct());
+    });
+    group.bench_function("embed", |b| {
+        b.iter(|| {
+            let rows = network.table_rows(&distinct).unwrap();
+            network.embed_rows(&rows, &distinct).unwrap()
+        });
+    });
+    let rows = Var::from_tensor(&network.table_rows(&distinct).unwrap()).unwrap();
+    let x = network.embed_rows(&rows, &distinct).unwrap();
+    let loss = x.sum_all().unwrap();
+    group.bench_function("embed backward", |b| b.iter(|| loss.backward().unwrap()));
+
+    let store = loss.backward().unwrap();
+    let gradient = RowGradient::of(distinct.rows.clone(), &rows, &store).unwrap();
+    group.bench_function("clip: norm of the rows' gradient", |b| {
+        b.iter(|| trainer::global_norm([&gradient.values]).unwrap());
+    });
+    let table = model::sorted(&variables).remove(TABLE).unwrap();
+    for kind in [OptimizerKind::Adam, OptimizerKind::SparseAdam, OptimizerKind::Sgd] {
+        let config = OptimizerConfig { kind, ..OptimizerConfig::default() };
+        let mut optimizer =
+            Optimizer::new(config, []).unwrap().with_table(TABLE, table.clone()).unwrap();
+        let mut next = batches.iter().cycle();
+        group.bench_function(format!("optimizer, {kind:?}, rows of a batch"), |b| {
+            // Another batch each time, so that rows have missed some steps, as in a training.
+            b.iter(|| {
+                let ids = &next.next().unwrap().ids;
+                let rows = network.tokens(ids).unwrap().distinct().rows;
+                optimizer.catch_up(&rows).unwrap();
+                let shape = (rows.len(), 400);
+                let values = Tensor::full(1e-3f32, shape, &Device::Cpu).unwrap();
+                let gradients = trainer::Gradients::of_rows(RowGradient { rows, values });
+                optimizer.step(&gradients, 1e-4, 1.0).unwrap();
+            });
+        });
+    }
+    let mut optimizer =
+        Optimizer::new(OptimizerConfig::default(), [(TABLE.to_string(), table.clone())]).unwrap();
+    let store = (table.as_tensor() * 1e-3).unwrap().sum_all().unwrap().backward().unwrap();
+    let whole = optimizer.gradients(&store, None);
+    group.bench_function("optimizer, Adam, the whole table", |b| {
+        b.iter(|| optimizer.step(&whole, 1e-4, 1.0).unwrap());
+    });
+}
+
+criterion_group!(benches, parts);
+criterion_main!(benches);
