@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
 use model::{ModelConfig, SentimentRnn, TABLE};
 use recurrent::SeededRng;
-use trainer::{Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
+use trainer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
 
 const VOCAB: usize = 100_000;
 const N_REVIEWS: usize = 2_000;
@@ -78,10 +78,11 @@ fn parts(c: &mut Criterion) {
             b.iter(|| {
                 let ids = &next.next().unwrap().ids;
                 let rows = network.tokens(ids).unwrap().distinct().rows;
-                optimizer.catch_up(&rows).unwrap();
+                optimizer.catch_up(TABLE, &rows).unwrap();
                 let shape = (rows.len(), 400);
                 let values = Tensor::full(1e-3f32, shape, &Device::Cpu).unwrap();
-                let gradients = trainer::Gradients::of_rows(RowGradient { rows, values });
+                let gradients =
+                    Gradients::default().with_rows(TABLE, Some(RowGradient { rows, values }));
                 optimizer.step(&gradients, 1e-4, 1.0).unwrap();
             });
         });
@@ -89,7 +90,7 @@ fn parts(c: &mut Criterion) {
     let mut optimizer =
         Optimizer::new(OptimizerConfig::default(), [(TABLE.to_string(), table.clone())]).unwrap();
     let store = (table.as_tensor() * 1e-3).unwrap().sum_all().unwrap().backward().unwrap();
-    let whole = optimizer.gradients(&store, None);
+    let whole = optimizer.gradients(&store);
     group.bench_function("optimizer, Adam, the whole table", |b| {
         b.iter(|| optimizer.step(&whole, 1e-4, 1.0).unwrap());
     });

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use dataset::{ChosenColumn, ColumnChoice, ColumnNames, SplitConfig};
 use model::folder;
+use text_preprocessing::PreprocessingConfig;
 use trainer::{
     Cache, DataOrigin, DataRequest, Ending, LoadedData, Prepared, SplitPlan, TrainingJob,
     TrainingReport,
@@ -72,6 +73,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "output", help_heading = "Output")]
     force: bool,
 
+    /// Leave out the linear model whose test accuracy is printed beside the network's
+    #[arg(long, help_heading = "Output")]
+    no_baseline: bool,
+
     /// Print the whole report as JSON on standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -123,6 +128,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         bail!("no validation gave a finite loss: no model was kept; try a lower learning_rate");
     }
+    report.baseline_test_accuracy = baseline(args, &path, &report)?;
     test(&mut report, &data, &folder, &device)?;
     if let Err(error) = curve::draw(&report.history, &folder.join(folder::CURVE_FILE)) {
         // The model is worth more than its picture.
@@ -173,6 +179,24 @@ fn prepare(args: &Args, recipe: &Recipe, path: &Path) -> anyhow::Result<(Prepare
         summary,
     };
     Ok((data, origin))
+}
+
+/// How a linear model does on the same split, so that one sees whether the network is worth its time.
+fn baseline(args: &Args, path: &Path, report: &TrainingReport) -> anyhow::Result<Option<f64>> {
+    if args.no_baseline {
+        return Ok(None);
+    }
+    let DataOrigin { text_column, label_column, split, .. } = &report.data;
+    let columns =
+        ColumnChoice { text: Some(text_column.clone()), label: Some(label_column.clone()) };
+    let spinner = spinner("training a linear model to compare with".to_string());
+    // The preprocessing has no part in it.
+    let preprocessing = PreprocessingConfig::default();
+    let request =
+        DataRequest { path, columns: &columns, plan: split, preprocessing: &preprocessing };
+    let accuracy = trainer::baseline_accuracy(&request);
+    spinner.finish_and_clear();
+    Ok(Some(accuracy.map_err(|error| with_path(error, path))?))
 }
 
 /// Adds the file to an error that does not name it.
@@ -239,6 +263,12 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
             out,
             "test loss {:.4}, test accuracy {:.4} ({} texts)",
             test.loss, test.accuracy, test.n_rows
+        )?;
+    }
+    if let Some(accuracy) = report.baseline_test_accuracy {
+        writeln!(
+            out,
+            "for comparison: a linear model over words and word pairs has test accuracy {accuracy:.4}"
         )?;
     }
     writeln!(out, "model: {0}   learning curve: {0}/{1}", folder.display(), folder::CURVE_FILE)?;

@@ -26,6 +26,18 @@ pub struct ModelConfig {
     pub pooling: Pooling,
     /// What happens to padding.
     pub padding: Padding,
+    /// Rows of the table of a linear path over words and pairs of words beside the recurrent layers,
+    /// whose words and pairs share rows by chance; 0 for no such path.
+    pub ngram_buckets: usize,
+    /// How much the linear path's weights count: with Adam, how fast it learns beside the rest.
+    pub ngram_scale: f64,
+    /// Probability with which a word or pair of a text is left out of the linear path in training.
+    pub ngram_dropout: f64,
+    /// Probability with which a word of a text becomes the unknown word in training.
+    pub word_dropout: f64,
+    /// Probability with which a feature of all words of a text is zeroed in training (variational
+    /// dropout, Gal and Ghahramani 2016).
+    pub variational_dropout: f64,
     /// Probability with which a number of an embedded token is zeroed in training.
     pub embedding_dropout: f64,
     /// The same between recurrent layers.
@@ -46,6 +58,11 @@ impl Default for ModelConfig {
             output_size: 1,
             pooling: Pooling::Last,
             padding: Padding::Compute,
+            ngram_buckets: 0,
+            ngram_scale: 1.0,
+            ngram_dropout: 0.0,
+            word_dropout: 0.0,
+            variational_dropout: 0.0,
             embedding_dropout: 0.0,
             layer_dropout: 0.5,
             output_dropout: 0.3,
@@ -146,6 +163,9 @@ impl ModelConfig {
             }
         }
         let rates = [
+            ("ngram_dropout", self.ngram_dropout),
+            ("word_dropout", self.word_dropout),
+            ("variational_dropout", self.variational_dropout),
             ("embedding_dropout", self.embedding_dropout),
             ("layer_dropout", self.layer_dropout),
             ("output_dropout", self.output_dropout),
@@ -156,9 +176,16 @@ impl ModelConfig {
                 return Err(Error::Config { field, expected, got });
             }
         }
-        if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) {
-            let (expected, got) = ("a number above 0", self.embedding_std.to_string());
-            return Err(Error::Config { field: "embedding_std", expected, got });
+        let above_0 = [("embedding_std", self.embedding_std), ("ngram_scale", self.ngram_scale)];
+        for (field, value) in above_0 {
+            if !(value > 0.0 && value.is_finite()) {
+                let (expected, got) = ("a number above 0", value.to_string());
+                return Err(Error::Config { field, expected, got });
+            }
+        }
+        if u32::try_from(self.ngram_buckets).is_err() {
+            let (expected, got) = ("below 2³²", self.ngram_buckets.to_string());
+            return Err(Error::Config { field: "ngram_buckets", expected, got });
         }
         Ok(())
     }

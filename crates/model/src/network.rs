@@ -7,6 +7,7 @@ use recurrent::{RepeatedInput, SeededRng};
 use crate::config::{ModelConfig, Pooling};
 use crate::embedding::{self, Embedding};
 use crate::error::{Error, Result};
+use crate::ngrams::{self, Ngrams};
 use crate::parameters;
 use crate::pooling;
 use crate::recurrent_layer::{LayerInput, RecurrentLayer, State};
@@ -21,6 +22,7 @@ use crate::tokens::{DistinctIds, Tokens};
 ///
 /// ```text
 /// ids ── tokens ──► Tokens ── embed ──► [B, T, E] ── read ──► [B, T, F], State ── classify ──► [B, O]
+///                     └────── ngrams ──► Ngrams ────────────────────── ngram_logits ──► + [B, O]
 /// ```
 ///
 /// Parameters have the names of the course notebook's PyTorch module: `embedding.weight`,
@@ -30,6 +32,7 @@ pub struct SentimentRnn {
     config: ModelConfig,
     vocab_size: usize,
     embedding: Embedding,
+    ngram_table: Option<Embedding>,
     recurrent: RecurrentLayer,
     fc: Linear,
     device: Device,
@@ -53,6 +56,10 @@ impl SentimentRnn {
         vb: VarBuilder,
     ) -> Result<Self> {
         config.check()?;
+        let ngram_table = (config.ngram_buckets > 0)
+            .then(|| vb.get((config.ngram_buckets, config.output_size), parameters::NGRAM_TABLE))
+            .transpose()?
+            .map(Embedding::Loaded);
         let (outputs, features) = (config.output_size, config.pooled_size());
         let fc = vb.pp("fc");
         let fc =
@@ -61,6 +68,7 @@ impl SentimentRnn {
             config: config.clone(),
             vocab_size,
             embedding,
+            ngram_table,
             recurrent: RecurrentLayer::new(config, vb.clone())?,
             fc,
             device: vb.device().clone(),
@@ -157,7 +165,11 @@ impl SentimentRnn {
             Some(rng) => self.read(&self.embed(&tokens)?, &tokens, state, Some(rng))?,
             None => self.read_tokens(&tokens, state)?,
         };
-        Ok((self.classify(&outputs, &state, &tokens, dropout)?, state))
+        let mut logits = self.classify(&outputs, &state, &tokens, dropout)?;
+        if let (Some(ngrams), Some(table)) = (self.ngrams(&tokens), &self.ngram_table) {
+            logits = (logits + ngrams::sums(&table.rows(&ngrams.rows)?, &ngrams)?)?;
+        }
+        Ok((logits, state))
     }
 
     /// Checks ids `[B, T]`, u32, padded on the left, and takes them apart as the configuration's
@@ -212,6 +224,7 @@ impl SentimentRnn {
         }
         let mut x = x.clone();
         if let Some(rng) = dropout.as_deref_mut() {
+            x = rng.variational_dropout(&x, self.config.variational_dropout)?;
             x = rng.dropout(&x, self.config.embedding_dropout)?;
         }
         self.recurrent.run(LayerInput::Each(&x), state, &tokens.lengths, dropout)
@@ -246,6 +259,30 @@ impl SentimentRnn {
             pooled = rng.dropout(&pooled, self.config.output_dropout)?;
         }
         Ok(self.fc.forward(&pooled)?)
+    }
+
+    /// The words and pairs of a batch for the linear path; `None` if there is no such path.
+    pub fn ngrams(&self, tokens: &Tokens) -> Option<Ngrams> {
+        let ModelConfig { ngram_buckets, ngram_scale, .. } = self.config;
+        (ngram_buckets > 0).then(|| Ngrams::new(tokens, ngram_buckets, ngram_scale))
+    }
+
+    /// The rows of the linear path's table that a batch needs, `[N, O]`, without their past; see
+    /// [`table_rows`](Self::table_rows). `None` if there is no such path.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn ngram_rows(&self, ngrams: &Ngrams) -> Result<Option<Tensor>> {
+        let rows = self.ngram_table.as_ref().map(|table| table.rows(&ngrams.rows)).transpose()?;
+        Ok(rows.map(|rows| rows.detach()))
+    }
+
+    /// What the linear path adds to the logits, `[B, O]`, out of the batch's rows `[N, O]`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn ngram_logits(&self, rows: &Tensor, ngrams: &Ngrams) -> Result<Tensor> {
+        ngrams::sums(rows, ngrams)
     }
 
     fn pool(&self, outputs: &Tensor, state: &State, lengths: &[usize]) -> Result<Tensor> {

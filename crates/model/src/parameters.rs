@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use candle_core::{DType, Device, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarMap;
 use recurrent::SeededRng;
 
@@ -13,6 +13,9 @@ use crate::recurrent_layer::RecurrentLayer;
 
 /// The name of the embedding's table, `[V, E]`.
 pub const TABLE: &str = "embedding.weight";
+
+/// The name of the linear path's table, `[ngram_buckets, O]`.
+pub const NGRAM_TABLE: &str = "ngrams.weight";
 
 /// Variables for every parameter, drawn from one seed in a fixed order.
 pub(crate) fn init(
@@ -32,6 +35,11 @@ pub(crate) fn init(
     {
         let values = rng.uniform((-bound, bound), shape, DType::F32, device)?;
         parameters.push((name.to_string(), values));
+    }
+
+    if config.ngram_buckets > 0 {
+        let shape = (config.ngram_buckets, config.output_size);
+        parameters.push((NGRAM_TABLE.to_string(), Tensor::zeros(shape, DType::F32, device)?));
     }
 
     let variables = VarMap::new();
@@ -58,5 +66,9 @@ pub(crate) fn shapes(config: &ModelConfig, vocab_size: usize) -> BTreeMap<String
     shapes.insert(TABLE.to_string(), vec![vocab_size, config.embedding_dim]);
     shapes.insert("fc.weight".to_string(), vec![config.output_size, config.pooled_size()]);
     shapes.insert("fc.bias".to_string(), vec![config.output_size]);
+    if config.ngram_buckets > 0 {
+        let shape = vec![config.ngram_buckets, config.output_size];
+        shapes.insert(NGRAM_TABLE.to_string(), shape);
+    }
     shapes
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use candle_core::Tensor;
+use recurrent::SeededRng;
 use text_preprocessing::PAD_ID;
 
 use crate::config::Padding;
@@ -66,6 +67,19 @@ impl Tokens {
     /// How many steps of all rows together are real, and computed.
     pub fn n_tokens(&self) -> usize {
         self.lengths.iter().sum()
+    }
+
+    /// The same texts with each word replaced by another id with probability `rate`.
+    pub fn with_word_dropout(mut self, rate: f64, replacement: u32, rng: &mut SeededRng) -> Self {
+        if rate > 0.0 {
+            let kept = rng.kept_flags(self.ids.len(), rate);
+            for (id, kept) in self.ids.iter_mut().zip(kept) {
+                if !kept && *id != PAD_ID {
+                    *id = replacement;
+                }
+            }
+        }
+        self
     }
 
     /// The distinct ids of the batch.

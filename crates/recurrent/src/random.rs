@@ -62,6 +62,24 @@ impl SeededRng {
         Ok(x.mul(&mask)?)
     }
 
+    /// Zeroes each feature of each row of `x (batch, steps, features)` in all steps with probability
+    /// `rate`, and scales the others: one mask for the whole sequence (Gal and Ghahramani 2016, [A
+    /// theoretically grounded application of dropout in recurrent neural
+    /// networks](https://arxiv.org/abs/1512.05287)).
+    pub fn variational_dropout(&mut self, x: &Tensor, rate: f64) -> Result<Tensor> {
+        if rate == 0.0 {
+            return Ok(x.clone());
+        }
+        let (batch, _, features) = x.dims3()?;
+        let ones = Tensor::ones((batch, 1, features), x.dtype(), x.device())?;
+        Ok(x.broadcast_mul(&self.dropout(&ones, rate)?)?)
+    }
+
+    /// `false` with probability `rate`, else `true`.
+    pub fn kept_flags(&mut self, len: usize, rate: f64) -> Vec<bool> {
+        self.kept(len, rate).into_iter().map(|kept| kept == 1).collect()
+    }
+
     /// 0 with probability `rate`, else 1.
     pub(crate) fn kept(&mut self, len: usize, rate: f64) -> Vec<u8> {
         let rate = rate as f32;
@@ -114,6 +132,18 @@ mod tests {
         // Five standard deviations of 100,000 draws.
         assert!((zeroed - 0.3).abs() < 0.0073, "{zeroed}");
         assert!((mean - 1.0).abs() < 0.0104, "{mean}");
+        Ok(())
+    }
+
+    #[test]
+    fn variational_dropout_has_one_mask_for_all_steps() -> Result<()> {
+        let x = Tensor::ones((50, 3, 200), DType::F32, &Device::Cpu)?;
+        let y: Vec<Vec<Vec<f32>>> = SeededRng::new(1).variational_dropout(&x, 0.25)?.to_vec3()?;
+        assert!(y.iter().all(|row| row[0] == row[1] && row[0] == row[2]));
+        assert!(y[0][0] != y[1][0]);
+        let zeroed = y.iter().flat_map(|row| &row[0]).filter(|&&y| y == 0.0).count() as f64 / 1e4;
+        // Five standard deviations of 10,000 draws.
+        assert!((zeroed - 0.25).abs() < 0.022, "{zeroed}");
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod average;
+mod baseline;
 mod cache;
 mod clip;
 mod config;
@@ -19,6 +20,7 @@ mod step;
 mod train;
 
 pub use average::WeightAverage;
+pub use baseline::{LinearBaseline, baseline_accuracy};
 pub use cache::Cache;
 pub use clip::{clip_factor, global_norm};
 pub use config::{BatchOrder, StateCarry, TrainingConfig};

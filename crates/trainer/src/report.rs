@@ -70,6 +70,10 @@ pub struct TrainingReport {
     pub validation: Option<Metrics>,
     /// The best model on the test split, once it was measured.
     pub test: Option<Metrics>,
+    /// Test accuracy of a linear model over words and word pairs on the same split, once it was
+    /// measured.
+    #[serde(default)]
+    pub baseline_test_accuracy: Option<f64>,
     /// Where the time went, once the training has ended.
     #[serde(default)]
     pub profile: Option<Profile>,

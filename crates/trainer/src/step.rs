@@ -5,7 +5,7 @@ use std::time::Instant;
 use candle_core::{Device, Var};
 use candle_nn::VarMap;
 use dataset::Batch;
-use model::{ModelConfig, SentimentRnn, State, TABLE};
+use model::{ModelConfig, NGRAM_TABLE, Ngrams, SentimentRnn, State, TABLE, Tokens};
 use recurrent::SeededRng;
 
 use crate::average::WeightAverage;
@@ -38,6 +38,32 @@ pub struct TrainingStep {
 struct Accumulated {
     gradients: Option<Gradients>,
     n_batches: usize,
+}
+
+/// A batch's part of the linear path: its n-grams, dropout applied, and their weights.
+struct WidePath {
+    ngrams: Ngrams,
+    rows: Var,
+}
+
+impl WidePath {
+    /// `None` if the network has no such path.
+    fn new(
+        network: &SentimentRnn,
+        optimizer: &mut Optimizer,
+        tokens: &Tokens,
+        dropout_rate: f64,
+        rng: &mut SeededRng,
+    ) -> Result<Option<Self>> {
+        let Some(mut ngrams) = network.ngrams(tokens) else { return Ok(None) };
+        if dropout_rate > 0.0 {
+            let kept = rng.kept_flags(ngrams.n_buckets(), dropout_rate);
+            ngrams = ngrams.with_dropout(&kept, dropout_rate);
+        }
+        optimizer.catch_up(NGRAM_TABLE, &ngrams.rows)?;
+        let rows = network.ngram_rows(&ngrams)?;
+        Ok(rows.map(|rows| Var::from_tensor(&rows)).transpose()?.map(|rows| Self { ngrams, rows }))
+    }
 }
 
 /// What one batch gave.
@@ -75,10 +101,12 @@ impl TrainingStep {
         let average = (config.average_decay > 0.0)
             .then(|| WeightAverage::new(&parameters, config.average_decay))
             .transpose()?;
-        let table = parameters.remove(TABLE);
+        let tables = [TABLE, NGRAM_TABLE].map(|name| (name, parameters.remove(name)));
         let mut optimizer = Optimizer::new(config.optimizer(), parameters)?;
-        if let Some(table) = table {
-            optimizer = optimizer.with_table(TABLE, table)?;
+        for (name, table) in tables {
+            if let Some(table) = table {
+                optimizer = optimizer.with_table(name, table)?;
+            }
         }
         Ok(Self {
             config: config.clone(),
@@ -175,11 +203,18 @@ impl TrainingStep {
         &mut self,
         batch: &Batch,
     ) -> Result<std::result::Result<(f32, Gradients), NonFinite>> {
-        let Self { config, network, optimizer, dropout, profile, .. } = self;
-        let tokens = profile.time(Part::Load, || network.tokens(&batch.ids))?;
+        let Self { config, model, network, optimizer, dropout, profile, .. } = self;
+        let tokens = profile.time(Part::Load, || -> Result<_> {
+            let unknown = network.vocab_size() as u32 - 1;
+            let rate = model.word_dropout;
+            Ok(network.tokens(&batch.ids)?.with_word_dropout(rate, unknown, dropout))
+        })?;
+        let wide = profile.time(Part::Embed, || {
+            WidePath::new(network, optimizer, &tokens, model.ngram_dropout, dropout)
+        })?;
         let (rows, x, distinct) = profile.time(Part::Embed, || -> Result<_> {
             let distinct = tokens.distinct();
-            optimizer.catch_up(&distinct.rows)?;
+            optimizer.catch_up(TABLE, &distinct.rows)?;
             let rows = Var::from_tensor(&network.table_rows(&distinct)?)?;
             let x = network.embed_rows(&rows, &distinct)?;
             Ok((rows, x, distinct))
@@ -191,10 +226,14 @@ impl TrainingStep {
         let (outputs, new_state) = profile.time(Part::RecurrentForward, || {
             network.read(&x, &tokens, state.as_ref(), Some(&mut *dropout))
         })?;
-        let flops = self.model.recurrent_flops(tokens.n_tokens());
+        let flops = model.recurrent_flops(tokens.n_tokens());
         profile.add_flops(Part::RecurrentForward, flops);
         let (loss, value) = profile.time(Part::Head, || -> Result<_> {
-            let logits = network.classify(&outputs, &new_state, &tokens, Some(&mut *dropout))?;
+            let mut logits =
+                network.classify(&outputs, &new_state, &tokens, Some(&mut *dropout))?;
+            if let Some(wide) = &wide {
+                logits = (logits + network.ngram_logits(&wide.rows, &wide.ngrams)?)?;
+            }
             let options = BceOptions {
                 label_smoothing: config.label_smoothing,
                 positive_weight: config.positive_weight,
@@ -215,7 +254,12 @@ impl TrainingStep {
         // The weights' gradients take two products for the forward pass's one.
         profile.add_flops(Part::RecurrentBackward, 2.0 * flops);
         let rows = RowGradient::of(distinct.rows, &rows, &store);
-        Ok(Ok((value, optimizer.gradients(&store, rows))))
+        let mut gradients = optimizer.gradients(&store).with_rows(TABLE, rows);
+        if let Some(WidePath { ngrams, rows }) = wide {
+            let of_rows = RowGradient::of(ngrams.rows, &rows, &store);
+            gradients = gradients.with_rows(NGRAM_TABLE, of_rows);
+        }
+        Ok(Ok((value, gradients)))
     }
 
     /// The variables with all their steps made up for, the average in their place if there is one,

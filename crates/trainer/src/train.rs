@@ -121,6 +121,7 @@ impl<'a> Run<'a> {
             train_s: 0.0,
             validation: None,
             test: None,
+            baseline_test_accuracy: None,
             profile: None,
         };
         Ok(Self {

@@ -61,7 +61,7 @@ impl Training {
         let place = |&id: &i64| rows.iter().position(|&row| i64::from(row) == id).unwrap() as u32;
         let places: Vec<u32> = ids.iter().map(place).collect();
 
-        self.optimizer.catch_up(&rows).unwrap();
+        self.optimizer.catch_up("table", &rows).unwrap();
         let select = |ids: &[u32], from: &Tensor| {
             from.index_select(&Tensor::new(ids, &Device::Cpu).unwrap(), 0).unwrap()
         };
@@ -73,7 +73,7 @@ impl Training {
         .unwrap();
         let store = loss.backward().unwrap();
         let rows = RowGradient::of(rows, &row_weights, &store);
-        self.optimizer.gradients(&store, rows)
+        self.optimizer.gradients(&store).with_rows("table", rows)
     }
 
     fn step(&mut self, t: usize) {

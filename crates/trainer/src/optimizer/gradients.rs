@@ -1,5 +1,7 @@
 //! The gradients of one step.
 
+use std::collections::BTreeMap;
+
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
@@ -12,7 +14,8 @@ use crate::optimizer::Optimizer;
 pub struct Gradients {
     /// None where a parameter took no part in the loss.
     pub(super) whole: Vec<Option<Tensor>>,
-    pub(super) rows: Option<RowGradient>,
+    /// By table; none where a table took no part.
+    pub(super) rows: BTreeMap<String, RowGradient>,
 }
 
 /// The gradient of some rows of a table; that of all others is 0.
@@ -54,19 +57,21 @@ impl RowGradient {
 }
 
 impl Optimizer {
-    /// Takes the gradients of this optimiser's parameters out of a backward pass; those of the table's
-    /// rows are handed over beside it.
-    pub fn gradients(&self, store: &GradStore, rows: Option<RowGradient>) -> Gradients {
+    /// Takes the gradients of this optimiser's ordinary parameters out of a backward pass; those of
+    /// tables are added [`with_rows`](Gradients::with_rows).
+    pub fn gradients(&self, store: &GradStore) -> Gradients {
         let whole =
             self.parameters.iter().map(|parameter| store.get(&parameter.var).cloned()).collect();
-        Gradients { whole, rows }
+        Gradients { whole, rows: BTreeMap::new() }
     }
 }
 
 impl Gradients {
-    /// Gradients of a table's rows alone.
-    pub fn of_rows(rows: RowGradient) -> Self {
-        Self { whole: Vec::new(), rows: Some(rows) }
+    /// Adds the gradient of a table's rows, if it took part in the loss.
+    #[must_use]
+    pub fn with_rows(mut self, table: &str, gradient: Option<RowGradient>) -> Self {
+        self.rows.extend(gradient.map(|gradient| (table.to_string(), gradient)));
+        self
     }
 
     /// Euclidean norm of all gradients as one vector.
@@ -74,7 +79,7 @@ impl Gradients {
     /// # Errors
     /// If a device fails.
     pub fn norm(&self) -> Result<f64> {
-        let rows = self.rows.iter().map(|rows| &rows.values);
+        let rows = self.rows.values().map(|rows| &rows.values);
         global_norm(self.whole.iter().flatten().chain(rows))
     }
 
@@ -97,10 +102,14 @@ impl Gradients {
                 })
             })
             .collect::<Result<_>>()?;
-        let rows = match (&self.rows, &other.rows) {
-            (Some(a), Some(b)) => Some(a.plus(b)?),
-            (one, None) | (None, one) => one.clone(),
-        };
+        let mut rows = self.rows.clone();
+        for (name, gradient) in &other.rows {
+            let sum = match rows.get(name) {
+                Some(own) => own.plus(gradient)?,
+                None => gradient.clone(),
+            };
+            rows.insert(name.clone(), sum);
+        }
         Ok(Self { whole, rows })
     }
 }

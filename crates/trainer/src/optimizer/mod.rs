@@ -6,6 +6,8 @@ mod rule;
 mod state;
 mod table;
 
+use std::collections::BTreeMap;
+
 use candle_core::Var;
 use serde::{Deserialize, Serialize};
 
@@ -95,11 +97,10 @@ impl OptimizerConfig {
 
 /// Moves parameters against their gradients.
 ///
-/// Parameters are of two kinds: ordinary ones, whose gradients are tensors of their shape, and at
-/// most one table (an embedding), whose gradients are of some rows only ([`RowGradient`]). Each is
-/// updated in one pass over its numbers and moments, on all cores. The rows of the table that a batch
-/// did not have are made up for later ([`catch_up`](Self::catch_up)), which the caller asks for before
-/// they are read:
+/// Parameters are of two kinds: ordinary ones, whose gradients are tensors of their shape, and tables
+/// (embeddings), whose gradients are of some rows only ([`RowGradient`]). Each is updated in one pass
+/// over its numbers and moments, on all cores. The rows of a table that a batch did not have are made
+/// up for later ([`catch_up`](Self::catch_up)), which the caller asks for before they are read:
 ///
 /// ```
 /// use candle_core::{Device, Tensor, Var};
@@ -109,11 +110,11 @@ impl OptimizerConfig {
 /// let table = Var::new(&[[1f32, 1.0], [2.0, 2.0], [3.0, 3.0]], &Device::Cpu)?;
 /// let mut adam = Optimizer::new(OptimizerConfig::default(), [])?.with_table("words", table.clone())?;
 /// for rows in [vec![0, 2], vec![1, 2]] {
-///     adam.catch_up(&rows)?;
+///     adam.catch_up("words", &rows)?;
 ///     let row_weights = Var::from_tensor(&table.index_select(&Tensor::new(&*rows, &Device::Cpu)?, 0)?)?;
 ///     let gradients = row_weights.sqr()?.sum_all()?.backward()?;
-///     let gradients = adam.gradients(&gradients, RowGradient::of(rows, &row_weights, &gradients));
-///     adam.step(&gradients, 0.1, 1.0)?;
+///     let of_rows = RowGradient::of(rows, &row_weights, &gradients);
+///     adam.step(&adam.gradients(&gradients).with_rows("words", of_rows), 0.1, 1.0)?;
 /// }
 /// adam.catch_up_all()?;
 /// assert!(table.to_vec2::<f32>()?[0][0] < 0.9); // row 0 went on in the second step
@@ -124,7 +125,7 @@ impl OptimizerConfig {
 pub struct Optimizer {
     config: OptimizerConfig,
     parameters: Vec<Parameter>,
-    table: Option<(String, Table)>,
+    tables: BTreeMap<String, Table>,
     n_steps: u64,
 }
 
@@ -152,7 +153,7 @@ impl Optimizer {
                 Ok(Parameter { name, var, moments })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { config, parameters, table: None, n_steps: 0 })
+        Ok(Self { config, parameters, tables: BTreeMap::new(), n_steps: 0 })
     }
 
     /// Takes on a table `[rows, width]`, whose gradients are of some rows.
@@ -162,33 +163,30 @@ impl Optimizer {
     pub fn with_table(mut self, name: impl Into<String>, table: Var) -> Result<Self> {
         let mut table = Table::new(table, self.config.table_rule())?;
         table.restart_at(self.n_steps);
-        self.table = Some((name.into(), table));
+        self.tables.insert(name.into(), table);
         Ok(self)
     }
 
-    /// Makes up for the steps that some rows of the table missed. To be called before they are read.
+    /// Makes up for the steps that some rows of a table missed. To be called before they are read.
     ///
     /// `rows`: ascending, each once.
     ///
     /// # Errors
-    /// If a device fails.
-    pub fn catch_up(&mut self, rows: &[u32]) -> Result<()> {
-        match &mut self.table {
-            Some((_, table)) => table.catch_up(rows),
-            None => Ok(()),
+    /// If there is no such table, or a device fails.
+    pub fn catch_up(&mut self, table: &str, rows: &[u32]) -> Result<()> {
+        match self.tables.get_mut(table) {
+            Some(table) => table.catch_up(rows),
+            None => Err(unknown_table(table)),
         }
     }
 
-    /// Makes up for all steps that any row of the table missed: to be called before the table is read
-    /// as a whole, evaluated or saved.
+    /// Makes up for all steps that any row of any table missed: to be called before a table is read as
+    /// a whole, evaluated or saved.
     ///
     /// # Errors
     /// If a device fails.
     pub fn catch_up_all(&mut self) -> Result<()> {
-        match &mut self.table {
-            Some((_, table)) => table.catch_up_all(),
-            None => Ok(()),
-        }
+        self.tables.values_mut().try_for_each(Table::catch_up_all)
     }
 
     /// One step: every parameter that has a gradient moves. Each gradient is multiplied by `scale`
@@ -197,6 +195,9 @@ impl Optimizer {
     /// # Errors
     /// If a gradient does not fit, or a device fails.
     pub fn step(&mut self, gradients: &Gradients, learning_rate: f64, scale: f64) -> Result<()> {
+        if let Some(name) = gradients.rows.keys().find(|name| !self.tables.contains_key(*name)) {
+            return Err(unknown_table(name));
+        }
         self.n_steps += 1;
         let factors = self.config.rule().factors(self.n_steps, learning_rate);
         for (parameter, gradient) in self.parameters.iter_mut().zip(&gradients.whole) {
@@ -204,8 +205,8 @@ impl Optimizer {
                 moments::step(&parameter.var, &mut parameter.moments, gradient, factors, scale)?;
             }
         }
-        if let Some((_, table)) = &mut self.table {
-            match &gradients.rows {
+        for (name, table) in &mut self.tables {
+            match gradients.rows.get(name) {
                 Some(RowGradient { rows, values }) => {
                     table.step(rows, values, learning_rate, scale)?;
                 }
@@ -219,4 +220,8 @@ impl Optimizer {
     pub fn n_steps(&self) -> u64 {
         self.n_steps
     }
+}
+
+fn unknown_table(name: &str) -> Error {
+    candle_core::Error::msg(format!("the optimiser has no table {name}")).into()
 }

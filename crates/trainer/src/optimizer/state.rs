@@ -16,7 +16,7 @@ impl Optimizer {
     /// Writes the moments and the number of steps as safetensors, whole or not at all: tensors
     /// `NAME.m` and `NAME.v` in the parameters' shapes, and `n_steps`.
     ///
-    /// All rows of the table are brought up to date first, as
+    /// All rows of all tables are brought up to date first, as
     /// [`catch_up_all`](Self::catch_up_all) does.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl Optimizer {
         for (parameter, moments) in self.parameters.iter_mut().zip(&mut loaded) {
             parameter.moments = moments;
         }
-        if let (Some((_, table)), Some(moments)) = (&mut self.table, loaded.next()) {
+        for (table, moments) in self.tables.values_mut().zip(loaded) {
             table.moments = moments;
             table.restart_at(n_steps);
         }
@@ -113,16 +113,14 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Name, shape and moments of every parameter, the table last.
+    /// Name, shape and moments of every parameter, tables last.
     fn all_moments(&self) -> impl Iterator<Item = (&str, &[usize], &Moments)> {
         let ordinary = self
             .parameters
             .iter()
             .map(|parameter| (parameter.name.as_str(), parameter.var.dims(), &parameter.moments));
-        let table = self
-            .table
-            .iter()
-            .map(|(name, table)| (name.as_str(), table.var.dims(), &table.moments));
-        ordinary.chain(table)
+        let tables = self.tables.iter();
+        let tables = tables.map(|(name, table)| (name.as_str(), table.var.dims(), &table.moments));
+        ordinary.chain(tables)
     }
 }
