@@ -1,6 +1,7 @@
 //! Chores of the workspace: `cargo xtask TASK`. This file only dispatches; one file a task.
 
 mod ci;
+mod experiment;
 mod fetch_data;
 mod layers;
 mod sanitize;
@@ -26,6 +27,7 @@ enum Task {
     FetchData(fetch_data::Args),
     Ci(ci::Args),
     Sanitize(sanitize::Args),
+    Experiment(experiment::Args),
 }
 
 fn main() -> ExitCode {
@@ -51,5 +53,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::FetchData(args) => fetch_data::run(args, &user_folder),
         Task::Ci(args) => ci::run(args),
         Task::Sanitize(args) => sanitize::run(args),
+        Task::Experiment(args) => experiment::run(&args),
     }
 }

@@ -145,6 +145,7 @@ precision  {:.4}
 recall     {:.4}
 F1         {:.4}
 ROC AUC    {roc_auc}
+ECE        {:.4}   (expected calibration error, 15 bins)
 
                      predicted
                 negative  positive
@@ -157,6 +158,7 @@ is positive    {:>9} {:>9}
         metrics.precision,
         metrics.recall,
         metrics.f1,
+        metrics.calibration_error,
         counts.true_negative,
         counts.false_positive,
         counts.false_negative,

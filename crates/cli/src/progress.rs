@@ -111,11 +111,11 @@ fn bar(template: &str, len: usize) -> ProgressBar {
 }
 
 fn validation_line(record: &EpochRecord) -> String {
-    let EpochRecord { epoch, train_loss, validation, train_s, reviews_per_s, is_best, .. } = record;
-    let best = if *is_best { "  best so far" } else { "" };
+    let EpochRecord { epoch, train_loss, validation, train_s, reviews_per_s, is_kept, .. } = record;
+    let kept = if *is_kept { "  kept" } else { "" };
     format!(
         "epoch {epoch:<4}  train loss {train_loss:.4}  validation loss {:.4} accuracy {:.4}  \
-         {train_s:.0} s, {reviews_per_s:.0} reviews/s{best}",
+         {train_s:.0} s, {reviews_per_s:.0} reviews/s{kept}",
         validation.loss, validation.accuracy,
     )
 }

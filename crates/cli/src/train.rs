@@ -22,8 +22,8 @@ use crate::{DeviceName, curve, fetch, output_folder, profile};
 /// Trains a classifier, tests it and keeps it in a folder.
 ///
 /// Without --data it learns from 25,000 labelled IMDB reviews, which are fetched when missing. Exact
-/// duplicates are left out; 80 % of the texts are learned from, 10 % choose the best model on the
-/// way, and 10 % test it once at the end. Ctrl-C stops early and keeps the best model so far.
+/// duplicates are left out; 80 % of the texts are learned from, 10 % choose among the models on the
+/// way, and 10 % test it once at the end. Ctrl-C stops early and keeps what it has.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -121,7 +121,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let result = job.run(&mut progress);
     progress.finish();
     let mut report = result?;
-    if report.best().is_none() {
+    if report.kept().is_none() {
         if report.ended == Ending::Interrupted {
             eprintln!("interrupted before anything was learned: no model was kept");
             return Ok(ExitCode::from(interrupt::EXIT_CODE));
@@ -250,12 +250,12 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
         Ending::Interrupted => "interrupted",
         Ending::Complete | Ending::Running => "complete",
     };
-    if let Some(best) = report.best() {
+    if let Some(kept) = report.kept() {
         writeln!(
             out,
-            "training {how} after {:.0} s; best model after epoch {:.4}: validation loss {:.4}, \
+            "training {how} after {:.0} s; kept the model after epoch {:.4}: validation loss {:.4}, \
              accuracy {:.4}",
-            report.train_s, best.epoch, best.validation.loss, best.validation.accuracy,
+            report.train_s, kept.epoch, kept.validation.loss, kept.validation.accuracy,
         )?;
     }
     if let Some(test) = &report.test {

@@ -37,7 +37,7 @@ fn train_help_tells_recipes_formats_labels_and_what_ctrl_c_does() {
             "0/1, neg/pos, negative/positive or false/true",
             "--output <DIR>",
             "--force",
-            "Ctrl-C stops early and keeps the best model",
+            "Ctrl-C stops early and keeps what it has",
             "cuda:",
             "Examples:",
         ],

@@ -94,7 +94,7 @@ fn ctrl_c_before_the_first_epoch_ends_validates_and_keeps_what_was_learned() {
     let said = "interrupted: validating what was learned (Ctrl-C again ends at once)";
     assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("epoch 0."), "part of an epoch:\n{}", outcome.stderr);
-    assert!(outcome.stdout.contains("best model after epoch 0."), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("kept the model after epoch 0."), "{}", outcome.stdout);
     place.run(&["predict", "--model", "model", "a good film"]).succeeded();
 }
 

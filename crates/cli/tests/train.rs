@@ -24,7 +24,7 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
         "training recipe default",
         "epoch 1 ",
         "epoch 4 ",
-        "best so far",
+        "reviews/s  kept",
     ] {
         assert!(outcome.stderr.contains(part), "no {part:?} in:\n{}", outcome.stderr);
     }

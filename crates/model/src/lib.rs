@@ -19,6 +19,6 @@ pub use error::{Error, Result};
 pub use folder::TrainedModel;
 pub use network::SentimentRnn;
 pub use ngrams::Ngrams;
-pub use parameters::{NGRAM_TABLE, TABLE, sorted};
+pub use parameters::{NGRAM_TABLE, TABLE, sorted, with_scaled_logits};
 pub use recurrent_layer::State;
 pub use tokens::{DistinctIds, Tokens};

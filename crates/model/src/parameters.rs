@@ -17,6 +17,31 @@ pub const TABLE: &str = "embedding.weight";
 /// The name of the linear path's table, `[ngram_buckets, O]`.
 pub const NGRAM_TABLE: &str = "ngrams.weight";
 
+/// Divides the network's logits by a number while `work` looks at the variables: the weights of what
+/// is added up to logits are.
+///
+/// # Errors
+/// If the device fails, or `work` does.
+pub fn with_scaled_logits<R, E: From<candle_core::Error>>(
+    variables: &VarMap,
+    divisor: f64,
+    work: impl FnOnce() -> std::result::Result<R, E>,
+) -> std::result::Result<R, E> {
+    let mut by_name = sorted(variables);
+    let outputs = ["fc.weight", "fc.bias", NGRAM_TABLE];
+    let outputs = outputs.into_iter().filter_map(|name| by_name.remove(name));
+    let saved: Vec<(Var, Tensor)> =
+        outputs.map(|var| Ok((var.clone(), var.copy()?))).collect::<candle_core::Result<_>>()?;
+    for (var, weights) in &saved {
+        var.set(&(weights / divisor)?)?;
+    }
+    let result = work();
+    for (var, weights) in &saved {
+        var.set(weights)?;
+    }
+    result
+}
+
 /// Variables for every parameter, drawn from one seed in a fixed order.
 pub(crate) fn init(
     config: &ModelConfig,

@@ -48,6 +48,11 @@ pub struct TrainingConfig {
     pub clip_norm: f64,
     /// Whether a batch starts from the state that the batch before left, as the notebook does.
     pub state: StateCarry,
+    /// Which model is kept.
+    pub keep: Keep,
+    /// Whether a kept model's output weights are scaled so that its probabilities fit the validation
+    /// split (temperature scaling); no text changes its class.
+    pub calibrate: bool,
     /// Validations without a lower loss after which the training ends; 0 never ends it early.
     pub patience: usize,
     /// Optimiser steps between validations; 0 validates at the end of each epoch only.
@@ -65,6 +70,19 @@ pub enum BatchOrder {
     /// Texts of like length, drawn from shuffled buckets: less padding, and equal work for all
     /// threads.
     LengthBuckets,
+}
+
+/// Which of the validated models is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// The last, whatever it measured, as the notebook does.
+    Last,
+    /// The one with the lowest validation loss: its probabilities are the most honest.
+    LowestLoss,
+    /// The one with the highest validation accuracy, often a later one, which is surer of itself than
+    /// it should be.
+    HighestAccuracy,
 }
 
 /// Where a batch's initial state comes from.
@@ -100,6 +118,8 @@ impl Default for TrainingConfig {
             batches: BatchOrder::Shuffled,
             clip_norm: 5.0,
             state: StateCarry::Carry,
+            keep: Keep::Last,
+            calibrate: false,
             patience: 0,
             validate_every: 0,
             seed: 0,

@@ -39,7 +39,7 @@ pub enum Error {
         batch: usize,
         /// The batch's rows of the training split, the first few.
         rows: String,
-        /// Where the best model so far lies, in words.
+        /// Where the model kept so far lies, in words.
         kept: String,
     },
     /// There are fewer training texts than one batch needs.

@@ -3,6 +3,7 @@
 mod average;
 mod baseline;
 mod cache;
+mod calibration;
 mod clip;
 mod config;
 mod error;
@@ -22,8 +23,9 @@ mod train;
 pub use average::WeightAverage;
 pub use baseline::{LinearBaseline, baseline_accuracy};
 pub use cache::Cache;
+pub use calibration::fit_temperature;
 pub use clip::{clip_factor, global_norm};
-pub use config::{BatchOrder, StateCarry, TrainingConfig};
+pub use config::{BatchOrder, Keep, StateCarry, TrainingConfig};
 pub use error::{Error, Result};
 pub use evaluate::{evaluate, logits, probability};
 pub use loss::{BceOptions, bce_with_logits};

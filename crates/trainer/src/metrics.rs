@@ -32,9 +32,16 @@ pub struct Metrics {
     pub f1: f64,
     /// Probability that a positive text is ranked above a negative one; absent when a class is.
     pub roc_auc: Option<f64>,
+    /// Expected calibration error: how far, on average, the share of positive texts is from the
+    /// probability that was told (15 bins of equal width; Naeini et al. 2015).
+    #[serde(default)]
+    pub calibration_error: f64,
     /// Counts of predictions by class.
     pub confusion: Confusion,
 }
+
+/// Bins of the calibration error.
+const N_BINS: usize = 15;
 
 impl Metrics {
     /// Measures logits against labels of 0 or 1, pair by pair.
@@ -64,6 +71,7 @@ impl Metrics {
             recall,
             f1,
             roc_auc: roc_auc(logits, labels),
+            calibration_error: calibration_error(logits, labels),
             confusion,
         }
     }
@@ -71,6 +79,18 @@ impl Metrics {
 
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Mean over all texts of the difference between the mean probability and the share of positive texts
+/// in their bin; 0 for no texts.
+fn calibration_error(logits: &[f32], labels: &[u8]) -> f64 {
+    let mut excess = [0.0; N_BINS];
+    for (&logit, &label) in logits.iter().zip(labels) {
+        let probability = 1.0 / (1.0 + (-f64::from(logit)).exp());
+        let bin = ((probability * N_BINS as f64) as usize).min(N_BINS - 1);
+        excess[bin] += probability - f64::from(label);
+    }
+    excess.iter().map(|excess| excess.abs()).sum::<f64>() / logits.len().max(1) as f64
 }
 
 /// Area under the ROC curve from ranks (the Mann-Whitney statistic); equal scores share their mean
@@ -115,6 +135,19 @@ mod tests {
         let auc = roc_auc(&[0.9, 0.4, 0.1, 0.4, 0.4], &[1, 1, 0, 0, 0]);
         assert_eq!(auc, Some(5.0 / 6.0));
         assert_eq!(roc_auc(&[0.9, 0.4], &[1, 1]), None);
+    }
+
+    #[test]
+    fn the_calibration_error_is_that_of_each_bin_by_its_texts() {
+        // ln 4 is the logit of 0.8, -ln 4 that of 0.2.
+        let x = 4f32.ln();
+        let labels = [1, 1, 1, 1, 0, 0, 0, 0, 0, 1];
+        let honest = [x, x, x, x, x, -x, -x, -x, -x, -x];
+        assert!(calibration_error(&honest, &labels) < 1e-6);
+        // 0.8 where 1 of 5 is positive: 0.6 too much for half of the texts.
+        let wrong = [x; 10];
+        assert!((calibration_error(&wrong, &labels) - 0.3).abs() < 1e-6);
+        assert_eq!(calibration_error(&[], &[]), 0.0);
     }
 
     #[test]

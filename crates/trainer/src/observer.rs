@@ -1,6 +1,5 @@
 //! What a training tells while it runs, and how it is asked to stop.
 
-use crate::metrics::Metrics;
 use crate::report::EpochRecord;
 
 /// One thing that happened.
@@ -31,7 +30,7 @@ pub enum Event<'a> {
         /// Texts in the batch.
         n_rows: usize,
     },
-    /// A validation ended; the best model so far is on disk.
+    /// A validation ended; the model kept so far is on disk.
     Validated {
         /// What it measured.
         record: &'a EpochRecord,
@@ -57,9 +56,4 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn on_event(&mut self, _event: Event<'_>) {}
-}
-
-/// Whether `new` is better than the best so far: a lower loss.
-pub(crate) fn is_better(new: &Metrics, best: Option<&Metrics>) -> bool {
-    new.loss.is_finite() && best.is_none_or(|best| new.loss < best.loss)
 }

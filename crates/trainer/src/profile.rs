@@ -26,7 +26,7 @@ pub enum Part {
     Optimizer,
     /// Validations.
     Evaluation,
-    /// Writing the best model.
+    /// Writing models that are kept.
     Save,
 }
 

@@ -28,8 +28,12 @@ pub struct EpochRecord {
     pub train_s: f64,
     /// Texts trained on per second.
     pub reviews_per_s: f64,
-    /// Whether this is the best validation so far, whose model is kept.
-    pub is_best: bool,
+    /// What the logits were divided by before the model was kept, if it was calibrated.
+    #[serde(default)]
+    pub temperature: Option<f64>,
+    /// Whether this model took the place of the one kept before.
+    #[serde(alias = "is_best")]
+    pub is_kept: bool,
 }
 
 /// Where the data came from and how it was divided.
@@ -66,9 +70,9 @@ pub struct TrainingReport {
     pub ended: Ending,
     /// Seconds of the whole training, validations included.
     pub train_s: f64,
-    /// The best model on the validation split.
+    /// The kept model on the validation split.
     pub validation: Option<Metrics>,
-    /// The best model on the test split, once it was measured.
+    /// The kept model on the test split, once it was measured.
     pub test: Option<Metrics>,
     /// Test accuracy of a linear model over words and word pairs on the same split, once it was
     /// measured.
@@ -106,8 +110,8 @@ impl TrainingReport {
             .map_err(|error| Error::Report { path, reason: error.to_string() })
     }
 
-    /// The record of the best validation.
-    pub fn best(&self) -> Option<&EpochRecord> {
-        self.history.iter().rev().find(|record| record.is_best)
+    /// The record of the model that was kept.
+    pub fn kept(&self) -> Option<&EpochRecord> {
+        self.history.iter().rev().find(|record| record.is_kept)
     }
 }

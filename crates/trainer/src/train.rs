@@ -8,10 +8,12 @@ use candle_core::Device;
 use dataset::{Batch, Loader, LoaderConfig, Order};
 use model::{ModelConfig, SentimentRnn, folder};
 
-use crate::config::{BatchOrder, TrainingConfig};
+use crate::calibration::fit_temperature;
+use crate::config::{BatchOrder, Keep, TrainingConfig};
 use crate::error::{Error, Result};
-use crate::evaluate::{batch_padding, check_output_size, evaluate};
-use crate::observer::{Event, Observer, is_better};
+use crate::evaluate::{batch_padding, check_output_size, logits};
+use crate::metrics::Metrics;
+use crate::observer::{Event, Observer};
 use crate::prepare::Prepared;
 use crate::profile::Part;
 use crate::report::{DataOrigin, Ending, EpochRecord, TrainingReport};
@@ -36,17 +38,17 @@ pub struct TrainingJob<'a> {
     pub origin: DataOrigin,
     /// Where to compute.
     pub device: &'a Device,
-    /// Where the best model goes; an older model there is replaced at the first validation.
+    /// Where the kept model goes; an older model there is replaced at the first validation.
     pub folder: &'a Path,
 }
 
 impl TrainingJob<'_> {
-    /// Trains, and leaves the model with the lowest validation loss in the job's folder.
+    /// Trains, and leaves the model that `keep` names in the job's folder.
     ///
     /// The same job gives the same numbers bit for bit on the same machine and thread count.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if the loss or the gradient leaves the finite numbers (the best model so far stays
+    /// [`Error::NonFinite`] if the loss or the gradient leaves the finite numbers (the model kept before stays
     /// in the folder); [`Error::FewerThanABatch`]; an error of the model, device or disk.
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         self.training.check()?;
@@ -63,7 +65,7 @@ impl TrainingJob<'_> {
         run.report.train_s = run.started.elapsed().as_secs_f64();
         run.step.profile().total_s = run.report.train_s;
         run.report.profile = Some(run.step.profile().clone());
-        if run.report.best().is_some() {
+        if run.report.kept().is_some() {
             folder::save_metrics(self.folder, &run.report)?;
         }
         Ok(run.report)
@@ -77,7 +79,7 @@ struct Run<'a> {
     learning_rate: LearningRate,
     report: TrainingReport,
     started: Instant,
-    /// Validations since the best.
+    /// Validations since the lowest loss.
     n_worse: usize,
     since_validation: Progress,
 }
@@ -202,7 +204,7 @@ impl<'a> Run<'a> {
         Ok(outcome.loss)
     }
 
-    /// Validates, keeps the model if it is the best so far, and tells whether patience has ended.
+    /// Validates, keeps the model if its time has come, and tells whether patience has ended.
     fn validate(
         &mut self,
         epoch: usize,
@@ -214,15 +216,20 @@ impl<'a> Run<'a> {
         let data = self.job.data;
         observer.on_event(Event::ValidationStart { n_rows: data.validation.len() });
         let seq_len = data.encoder.config().seq_len;
-        let (model, best) = (self.job.model, self.report.validation);
-        let (metrics, is_best) = self.step.with_weights(|variables, profile| {
-            let metrics = profile.time(Part::Evaluation, || {
+        let model = self.job.model;
+        let logits = self.step.with_weights(|variables, profile| {
+            profile.time(Part::Evaluation, || {
                 let network = SentimentRnn::frozen(model, data.encoder.vocab_size(), variables)?;
                 let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
-                evaluate(&network, &data.validation, seq_len, &mut on_rows)
-            })?;
-            Ok((metrics, is_better(&metrics, best.as_ref())))
+                logits(&network, &data.validation, seq_len, &mut on_rows)
+            })
         })?;
+        let labels = data.validation.labels().ok_or(Error::NoLabels)?;
+        let metrics = Metrics::of_logits(&logits, labels);
+        let temperature = self.job.training.calibrate.then(|| fit_temperature(&logits, labels));
+        let is_kept = is_kept(self.job.training.keep, &metrics, self.report.validation.as_ref());
+        let lowest = self.report.history.iter().map(|record| record.validation.loss);
+        let is_lowest = metrics.loss < lowest.fold(f64::INFINITY, f64::min);
         self.learning_rate.validated(metrics.loss);
         self.report.history.push(EpochRecord {
             epoch: (epoch - 1) as f64 + n_done as f64 / data.train.len() as f64,
@@ -231,16 +238,19 @@ impl<'a> Run<'a> {
             validation: metrics,
             train_s,
             reviews_per_s: progress.n_rows as f64 / train_s,
-            is_best,
+            temperature,
+            is_kept,
         });
-        self.n_worse = if is_best { 0 } else { self.n_worse + 1 };
-        if is_best {
+        self.n_worse = if is_lowest { 0 } else { self.n_worse + 1 };
+        if is_kept {
             self.report.validation = Some(metrics);
             self.report.train_s = self.started.elapsed().as_secs_f64();
             let (folder, report) = (self.job.folder, &self.report);
             self.step.with_weights(|variables, profile| {
                 profile.time(Part::Save, || {
-                    Ok(folder::save(folder, model, &data.encoder, variables, report)?)
+                    model::with_scaled_logits(variables, temperature.unwrap_or(1.0), || {
+                        Ok(folder::save(folder, model, &data.encoder, variables, report)?)
+                    })
                 })
             })?;
         }
@@ -260,10 +270,10 @@ impl<'a> Run<'a> {
         if batch.rows.len() > ROWS_IN_ERROR {
             rows.push("...".to_string());
         }
-        let kept = match self.report.best() {
-            Some(best) => format!(
-                "the best model so far, after {:.2} epochs, is in {}",
-                best.epoch,
+        let kept = match self.report.kept() {
+            Some(kept) => format!(
+                "the model kept before, after {:.2} epochs, is in {}",
+                kept.epoch,
                 self.job.folder.display()
             ),
             None => "no model was kept, as none had been validated; try a lower learning_rate \
@@ -282,4 +292,14 @@ impl<'a> Run<'a> {
             kept,
         }
     }
+}
+
+/// Whether a model takes the place of the one kept so far. One whose loss is no number never does.
+fn is_kept(keep: Keep, new: &Metrics, kept: Option<&Metrics>) -> bool {
+    new.loss.is_finite()
+        && kept.is_none_or(|kept| match keep {
+            Keep::Last => true,
+            Keep::LowestLoss => new.loss < kept.loss,
+            Keep::HighestAccuracy => new.accuracy > kept.accuracy,
+        })
 }

@@ -8,8 +8,8 @@ use dataset::{LabelledTexts, SplitConfig};
 use model::{CellKind, ModelConfig, Padding, Pooling, folder};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
-    BatchOrder, DataOrigin, Ending, Error, Event, Observer, OptimizerKind, Part, Prepared, Silent,
-    SplitPlan, StateCarry, TrainingConfig, TrainingJob, TrainingReport, prepare,
+    BatchOrder, DataOrigin, Ending, Error, Event, Keep, Observer, OptimizerKind, Part, Prepared,
+    Silent, SplitPlan, StateCarry, TrainingConfig, TrainingJob, TrainingReport, prepare,
 };
 
 /// 240 texts whose label is whether `good` or `bad` stands in them, among words that say nothing.
@@ -60,6 +60,7 @@ fn fast_training() -> TrainingConfig {
         batch_size: 16,
         learning_rate: 0.02,
         state: StateCarry::Zero,
+        keep: Keep::LowestLoss,
         ..TrainingConfig::default()
     }
 }
@@ -83,12 +84,12 @@ fn a_small_network_learns_the_telling_word() {
     let report = train(&small_model(), &fast_training(), &folder, &mut Silent).unwrap();
     assert_eq!(report.history.len(), 4);
     assert_eq!(report.ended, Ending::Complete);
-    let best = report.best().unwrap();
+    let best = report.kept().unwrap();
     assert!(best.validation.accuracy > 0.95, "{best:?}");
     assert!(report.history[0].train_loss > report.history[3].train_loss);
     // The report on disk is the one that was returned, and the model there is the best.
     let on_disk = TrainingReport::load(&folder).unwrap();
-    assert_eq!(on_disk.best().unwrap().step, best.step);
+    assert_eq!(on_disk.kept().unwrap().step, best.step);
     assert_eq!((on_disk.model, on_disk.training), (report.model.clone(), report.training.clone()));
     let (data, _) = data();
     let loaded = folder::load(&folder, &Device::Cpu).unwrap();
@@ -135,7 +136,7 @@ fn every_way_of_training_learns_and_repeats_bit_for_bit() {
         let weights = |run: &str| {
             let folder = parent.path().join(format!("{name}-{run}"));
             let report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
-            let best = report.best().unwrap();
+            let best = report.kept().unwrap();
             assert!(best.validation.accuracy > 0.9, "{name}: {:?}", best.validation);
             std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap()
         };
@@ -176,6 +177,30 @@ fn the_report_tells_where_the_time_went() {
 }
 
 #[test]
+fn a_calibrated_model_tells_the_same_classes_with_honest_probabilities() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = |calibrate, name: &str| {
+        let training = TrainingConfig { calibrate, epochs: 2, ..fast_training() };
+        let folder = parent.path().join(name);
+        let model = ModelConfig { ngram_buckets: 500, ..small_model() };
+        let report = train(&model, &training, &folder, &mut Silent).unwrap();
+        let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+        let logits = trainer::logits(&loaded.network, &data().0.validation, 200, &mut |_| {});
+        (report, logits.unwrap())
+    };
+    let ((plain_report, plain), (report, calibrated)) = (run(false, "plain"), run(true, "own"));
+    let temperature = report.kept().unwrap().temperature.unwrap();
+    assert_eq!(plain_report.kept().unwrap().temperature, None);
+    for (plain, calibrated) in plain.iter().zip(&calibrated) {
+        let difference = f64::from(*plain) - f64::from(*calibrated) * temperature;
+        assert!(difference.abs() < 1e-4, "{plain} {calibrated} {temperature}");
+    }
+    // The training itself went on as without it.
+    assert_eq!(plain_report.history.len(), report.history.len());
+    assert_eq!(plain_report.history[1].validation, report.history[1].validation);
+}
+
+#[test]
 fn the_notebooks_ways_train_too() {
     let parent = tempfile::tempdir().unwrap();
     let model = ModelConfig {
@@ -213,8 +238,26 @@ fn patience_ends_a_training_that_no_longer_improves() {
     let folder = parent.path().join("model");
     let report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
     assert_eq!(report.ended, Ending::EarlyStopping);
-    let since_best = report.history.iter().rev().take_while(|record| !record.is_best).count();
+    let since_best = report.history.iter().rev().take_while(|record| !record.is_kept).count();
     assert_eq!(since_best, 2);
+}
+
+#[test]
+fn the_model_is_kept_that_was_asked_for() {
+    let parent = tempfile::tempdir().unwrap();
+    let kept = |keep, name: &str| {
+        let training = TrainingConfig { keep, epochs: 8, learning_rate: 0.3, ..fast_training() };
+        let report = train(&small_model(), &training, &parent.path().join(name), &mut Silent);
+        let report = report.unwrap();
+        let kept = report.kept().unwrap().clone();
+        (kept, report.history)
+    };
+    let (last, history) = kept(Keep::Last, "last");
+    assert_eq!(last, *history.last().unwrap());
+    let (lowest, history) = kept(Keep::LowestLoss, "lowest");
+    assert!(history.iter().all(|record| record.validation.loss >= lowest.validation.loss));
+    let (highest, history) = kept(Keep::HighestAccuracy, "highest");
+    assert!(history.iter().all(|record| record.validation.accuracy <= highest.validation.accuracy));
 }
 
 #[test]

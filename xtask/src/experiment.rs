@@ -1,0 +1,155 @@
+//! `cargo xtask experiment`: one recipe over several seeds, and a line in the laboratory's log.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::ci::cargo_command;
+
+/// Trains a recipe with several seeds (a seed decides split, initial weights, dropout and order), prints
+/// mean and standard deviation, and appends them to the log.
+///
+/// Choices are made on validation splits: test accuracies are neither shown nor logged without --test,
+/// which is meant for recipes that are done.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask experiment default --seeds 3
+  cargo xtask experiment default --seeds 3 --set model.word_dropout=0.2 --note \"word dropout\"
+  cargo xtask experiment default --seeds 5 --test")]
+pub(crate) struct Args {
+    /// A built-in recipe or a TOML file
+    recipe: String,
+
+    /// How many seeds, from 0
+    #[arg(long, value_name = "N", default_value = "3")]
+    seeds: u64,
+
+    /// A value to put over the recipe's, such as training.epochs=3; may be repeated
+    #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]
+    settings: Vec<String>,
+
+    /// Read the test splits, too
+    #[arg(long)]
+    test: bool,
+
+    /// What is tried, in a few words, for the log
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    note: String,
+
+    /// The log
+    #[arg(long, value_name = "FILE", default_value = "EXPERIMENTS.md")]
+    log: String,
+}
+
+/// What one training came to.
+struct Outcome {
+    validation_accuracy: f64,
+    validation_loss: f64,
+    test_accuracy: f64,
+    train_s: f64,
+    n_bytes: u64,
+}
+
+/// Bytes of a weight, f32.
+const WEIGHT_BYTES: u64 = 4;
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    ensure!(args.seeds > 0, "--seeds must be at least 1");
+    ensure!(Path::new(&args.log).exists(), "there is no log {}", args.log);
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let mut outcomes = Vec::new();
+    for seed in 0..args.seeds {
+        let outcome = train(args, seed, &folder.path().join("model"))?;
+        println!(
+            "seed {seed}: validation accuracy {:.4}, loss {:.4}, {:.0} s",
+            outcome.validation_accuracy, outcome.validation_loss, outcome.train_s
+        );
+        outcomes.push(outcome);
+    }
+    let line = log_line(args, &outcomes);
+    println!("{line}");
+    let mut log = fs::File::options()
+        .append(true)
+        .open(&args.log)
+        .with_context(|| format!("cannot write {}", args.log))?;
+    writeln!(log, "{line}").with_context(|| format!("cannot write {}", args.log))
+}
+
+fn train(args: &Args, seed: u64, model: &Path) -> anyhow::Result<Outcome> {
+    let mut command =
+        cargo_command(&["run", "--quiet", "--locked", "--package", "cli", "--", "train", "--json"]);
+    command.args(["--no-baseline", "--force", "--recipe", &args.recipe]);
+    command.arg("--seed").arg(seed.to_string()).arg("--output").arg(model);
+    for setting in &args.settings {
+        command.args(["--set", setting]);
+    }
+    let output = command
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("cannot run sentiment train")?;
+    ensure!(output.status.success(), "sentiment train ended with {}", output.status);
+    let printed: Value =
+        serde_json::from_slice(&output.stdout).context("sentiment train printed no JSON")?;
+    let report = &printed["report"];
+    let number = |value: &Value| value.as_f64().context("the report lacks a number");
+    let weights = model.join("model.safetensors");
+    Ok(Outcome {
+        validation_accuracy: number(&report["validation"]["accuracy"])?,
+        validation_loss: number(&report["validation"]["loss"])?,
+        test_accuracy: number(&report["test"]["accuracy"])?,
+        train_s: number(&report["train_s"])?,
+        n_bytes: fs::metadata(&weights)
+            .with_context(|| format!("cannot read {}", weights.display()))?
+            .len(),
+    })
+}
+
+/// A row of the log's table.
+fn log_line(args: &Args, outcomes: &[Outcome]) -> String {
+    let spread = |of: fn(&Outcome) -> f64| {
+        let (mean, deviation) = mean_and_deviation(outcomes.iter().map(of));
+        format!("{mean:.4} ± {deviation:.4}")
+    };
+    let settings = match args.settings.as_slice() {
+        [] => String::new(),
+        settings => format!("`{}`", settings.join("` `")),
+    };
+    let test = if args.test { spread(|outcome| outcome.test_accuracy) } else { String::new() };
+    let (train_s, _) = mean_and_deviation(outcomes.iter().map(|outcome| outcome.train_s));
+    let n_bytes = outcomes.first().map_or(0, |outcome| outcome.n_bytes);
+    format!(
+        "| {} | {} | {settings} | {} | {} | {} | {test} | {train_s:.0} s | {:.1} M | {:.0} MB |",
+        args.recipe,
+        args.note,
+        outcomes.len(),
+        spread(|outcome| outcome.validation_accuracy),
+        spread(|outcome| outcome.validation_loss),
+        (n_bytes / WEIGHT_BYTES) as f64 / 1e6,
+        n_bytes as f64 / 1e6,
+    )
+}
+
+/// The standard deviation is that of a sample; 0 for one number.
+fn mean_and_deviation(numbers: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = numbers.len() as f64;
+    let mean = numbers.clone().sum::<f64>() / n;
+    let squares: f64 = numbers.map(|x| (x - mean).powi(2)).sum();
+    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deviation_is_that_of_a_sample() {
+        let (mean, deviation) = mean_and_deviation([1.0, 2.0, 3.0, 4.0].into_iter());
+        assert_eq!(mean, 2.5);
+        assert!((deviation - (5.0f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(mean_and_deviation([7.0].into_iter()), (7.0, 0.0));
+    }
+}
