@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
 use crate::ci::cargo_command;
@@ -61,14 +61,24 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.seeds > 0, "--seeds must be at least 1");
     ensure!(Path::new(&args.log).exists(), "there is no log {}", args.log);
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut failure) = (Vec::new(), None);
     for seed in 0..args.seeds {
-        let outcome = train(args, seed, &folder.path().join("model"))?;
+        let outcome = match train(args, seed, &folder.path().join("model")) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                failure = Some(error.context(format!("seed {seed} failed")));
+                break;
+            }
+        };
         println!(
             "seed {seed}: validation accuracy {:.4}, loss {:.4}, {:.0} s",
             outcome.validation_accuracy, outcome.validation_loss, outcome.train_s
         );
         outcomes.push(outcome);
+    }
+    // Seeds that were trained are logged, whatever became of a later one.
+    if let (true, Some(failure)) = (outcomes.is_empty(), &mut failure) {
+        bail!("{failure:#}");
     }
     let line = log_line(args, &outcomes);
     println!("{line}");
@@ -76,7 +86,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .append(true)
         .open(&args.log)
         .with_context(|| format!("cannot write {}", args.log))?;
-    writeln!(log, "{line}").with_context(|| format!("cannot write {}", args.log))
+    writeln!(log, "{line}").with_context(|| format!("cannot write {}", args.log))?;
+    failure.map_or(Ok(()), Err)
 }
 
 fn train(args: &Args, seed: u64, model: &Path) -> anyhow::Result<Outcome> {

@@ -128,8 +128,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         bail!("no validation gave a finite loss: no model was kept; try a lower learning_rate");
     }
-    report.baseline_test_accuracy = baseline(args, &path, &report)?;
     test(&mut report, &data, &folder, &device)?;
+    match baseline(args, &path, &report) {
+        Ok(accuracy) => report.baseline_test_accuracy = accuracy,
+        // The network is worth more than what it is compared with.
+        Err(error) => eprintln!("warning: no linear model to compare with: {error:#}"),
+    }
+    folder::save_metrics(&folder, &report)?;
     if let Err(error) = curve::draw(&report.history, &folder.join(folder::CURVE_FILE)) {
         // The model is worth more than its picture.
         eprintln!("warning: {error:#}");
@@ -194,7 +199,7 @@ fn baseline(args: &Args, path: &Path, report: &TrainingReport) -> anyhow::Result
     let preprocessing = PreprocessingConfig::default();
     let request =
         DataRequest { path, columns: &columns, plan: split, preprocessing: &preprocessing };
-    let accuracy = trainer::baseline_accuracy(&request);
+    let accuracy = trainer::baseline_accuracy(&request, &report.data.fingerprint);
     spinner.finish_and_clear();
     Ok(Some(accuracy.map_err(|error| with_path(error, path))?))
 }
@@ -234,6 +239,7 @@ fn test(
         trainer::evaluate(&trained.network, &Arc::clone(&data.test), seq_len, &mut on_rows)?;
     bar.finish_and_clear();
     report.test = Some(metrics);
+    // Whatever fails after this, the test is known.
     folder::save_metrics(folder, report)?;
     Ok(())
 }

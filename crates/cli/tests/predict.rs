@@ -39,7 +39,8 @@ fn good_texts_are_positive_and_bad_ones_negative() {
         };
         assert_eq!((got, got_text), (label, text));
         let probability: f64 = probability.parse().unwrap();
-        let is_sure = if label == "positive" { probability > 0.9 } else { probability < 0.1 };
+        // As sure as 24 validation texts, all told right, can make a calibrated model.
+        let is_sure = if label == "positive" { probability > 0.85 } else { probability < 0.15 };
         assert!(is_sure, "{line}");
     }
 }

@@ -34,17 +34,7 @@ impl EncodedSplit {
     where
         I: IntoIterator<Item: AsRef<[u32]>>,
     {
-        let mut split = Self::unlabelled(rows)?;
-        if labels.len() != split.len() {
-            return Err(Error::LengthMismatch {
-                what: "labels",
-                expected: split.len(),
-                got: labels.len(),
-            });
-        }
-        labels::check(&labels)?;
-        split.labels = Some(labels);
-        Ok(split)
+        Self::unlabelled(rows)?.labelled(labels)
     }
 
     /// Collects rows of ids whose labels are unknown: the labels of their batches are NaN, so that
@@ -84,20 +74,28 @@ impl EncodedSplit {
             end
         });
         let offsets: Vec<usize> = [0].into_iter().chain(ends).collect();
-        let check = |what, expected, got| {
-            if expected == got {
-                Ok(())
-            } else {
-                Err(Error::LengthMismatch { what, expected, got })
-            }
-        };
-        check("ids", end, ids.len())?;
-        check("labels", lengths.len(), labels.len())?;
-        labels::check(&labels)?;
-        if u32::try_from(lengths.len()).is_err() {
-            return Err(Error::TooManyRows { n_rows: lengths.len() });
+        if end != ids.len() {
+            return Err(Error::LengthMismatch { what: "ids", expected: end, got: ids.len() });
         }
-        Ok(Self { ids, offsets, labels: Some(labels) })
+        Self { ids, offsets, labels: None }.labelled(labels)
+    }
+
+    /// Adds labels.
+    fn labelled(mut self, labels: Vec<u8>) -> Result<Self> {
+        if labels.len() != self.len() {
+            return Err(Error::LengthMismatch {
+                what: "labels",
+                expected: self.len(),
+                got: labels.len(),
+            });
+        }
+        labels::check(&labels)?;
+        let n_rows = self.len();
+        if u32::try_from(n_rows).is_err() {
+            return Err(Error::TooManyRows { n_rows });
+        }
+        self.labels = Some(labels);
+        Ok(self)
     }
 
     /// The ids of all rows, one after the other.

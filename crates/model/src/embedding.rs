@@ -66,6 +66,12 @@ impl MappedTable {
     fn rows(&self, ids: &[u32]) -> Result<Tensor> {
         let bytes = self.file.get(self.name)?.data();
         let row_bytes = self.width * DType::F32.size_in_bytes();
+        let n_rows = bytes.len() / row_bytes.max(1);
+        if let Some(id) = ids.iter().find(|&&id| id as usize >= n_rows) {
+            let name = self.name;
+            let error = format!("{name} has {n_rows} rows, from 0; there is no row {id}");
+            return Err(candle_core::Error::msg(error).into());
+        }
         let mut values = vec![0f32; ids.len() * self.width];
         values.par_chunks_exact_mut(self.width).zip(ids).with_min_len(ROWS_PER_TASK).for_each(
             |(to, &id)| {
@@ -167,7 +173,11 @@ impl CustomOp1 for Spread {
     }
 }
 
-fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
+/// The numbers of a contiguous f32 tensor.
+pub(crate) fn contiguous<'a>(
+    storage: &'a CpuStorage,
+    layout: &Layout,
+) -> candle_core::Result<&'a [f32]> {
     let numbers = f32::cpu_storage_as_slice(storage)?;
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&numbers[start..end]),

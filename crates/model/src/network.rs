@@ -26,7 +26,8 @@ use crate::tokens::{DistinctIds, Tokens};
 /// ```
 ///
 /// Parameters have the names of the course notebook's PyTorch module: `embedding.weight`,
-/// `lstm.weight_ih_l0`, ... (`gru.`, `rnn.` for those cells), `fc.weight`, `fc.bias`.
+/// `lstm.weight_ih_l0`, ... (`gru.`, `rnn.` for those cells), `fc.weight`, `fc.bias`; with a linear path,
+/// `ngrams.weight`.
 #[derive(Debug, Clone)]
 pub struct SentimentRnn {
     config: ModelConfig,
@@ -148,18 +149,22 @@ impl SentimentRnn {
 
     /// What the sigmoid gets: `[B, O]`, f32, and the new state.
     ///
-    /// `state`: before the first step; zeros if absent. `dropout`: set in training.
+    /// `state`: before the first step; zeros if absent. `dropout`: set in training; that of words and
+    /// n-grams is not applied here, but by who calls the stages.
     ///
     /// # Errors
     /// [`Error::UnknownId`] for an id beyond the vocabulary; [`Error::NotChunked`] if a state is
-    /// handed to a network that pools over steps or reads in both directions; an error of the
-    /// layers if a shape or device does not fit.
+    /// handed to a network that pools over steps, reads in both directions or has a linear path; an
+    /// error of the layers if a shape or device does not fit.
     pub fn logits(
         &self,
         ids: &Tensor,
         state: Option<&State>,
         mut dropout: Option<&mut SeededRng>,
     ) -> Result<(Tensor, State)> {
+        if state.is_some() && self.ngram_table.is_some() {
+            return Err(Error::NotChunked { reason: "its linear path counts over the whole text" });
+        }
         let tokens = self.tokens(ids)?;
         let (outputs, state) = match dropout.as_deref_mut() {
             Some(rng) => self.read(&self.embed(&tokens)?, &tokens, state, Some(rng))?,

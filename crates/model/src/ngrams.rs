@@ -3,10 +3,11 @@
 //!
 //! Pairs are numbered by hashing their ids, so that no vocabulary of pairs is needed.
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor, WithDType};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 use rayon::prelude::*;
-use text_preprocessing::PAD_ID;
+use text_preprocessing::{PAD_ID, spread_bits};
 
+use crate::embedding::contiguous;
 use crate::error::Result;
 use crate::tokens::Tokens;
 
@@ -29,7 +30,7 @@ impl Ngrams {
     pub(crate) fn new(tokens: &Tokens, buckets: usize, scale: f64) -> Self {
         let texts: Vec<Vec<u32>> = tokens
             .ids
-            .par_chunks_exact(tokens.steps)
+            .par_chunks_exact(tokens.steps.max(1))
             .zip(&tokens.lengths)
             .map(|(ids, &length)| buckets_of(&ids[..length], buckets as u64))
             .collect();
@@ -84,7 +85,7 @@ impl Ngrams {
 
 /// The distinct buckets of one text's words and pairs, ascending.
 fn buckets_of(ids: &[u32], buckets: u64) -> Vec<u32> {
-    let bucket = |hash: u64| ((u128::from(mix(hash)) * u128::from(buckets)) >> 64) as u32;
+    let bucket = |hash: u64| ((u128::from(spread_bits(hash)) * u128::from(buckets)) >> 64) as u32;
     let mut of_text = Vec::with_capacity(2 * ids.len());
     let mut before = PAD_ID;
     for &id in ids.iter().filter(|&&id| id != PAD_ID) {
@@ -97,14 +98,6 @@ fn buckets_of(ids: &[u32], buckets: u64) -> Vec<u32> {
     of_text.sort_unstable();
     of_text.dedup();
     of_text
-}
-
-/// Spreads differences over all bits; the finalizer of SplitMix64, after one step of it.
-fn mix(number: u64) -> u64 {
-    let hash = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    hash ^ (hash >> 31)
 }
 
 /// The sum of each text's weights, `[B, O]`, out of the batch's rows of the table `[N, O]`, which get
@@ -136,11 +129,7 @@ impl CustomOp1 for Sums {
         layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let width = layout.shape().dims2()?.1;
-        let numbers = f32::cpu_storage_as_slice(storage)?;
-        let Some((start, end)) = layout.contiguous_offsets() else {
-            candle_core::bail!("{} takes contiguous tensors", self.name());
-        };
-        let (rows, ngrams) = (&numbers[start..end], &self.ngrams);
+        let (rows, ngrams) = (contiguous(storage, layout)?, &self.ngrams);
         let mut sums = vec![0f32; ngrams.n_texts() * width];
         let texts = ngrams.starts.windows(2).zip(&ngrams.factors);
         for (sum, (text, factor)) in sums.chunks_exact_mut(width).zip(texts) {

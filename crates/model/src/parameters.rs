@@ -17,8 +17,8 @@ pub const TABLE: &str = "embedding.weight";
 /// The name of the linear path's table, `[ngram_buckets, O]`.
 pub const NGRAM_TABLE: &str = "ngrams.weight";
 
-/// Divides the network's logits by a number while `work` looks at the variables: the weights of what
-/// is added up to logits are.
+/// Divides the network's logits by a number while `work` looks at the variables, by dividing the
+/// weights whose products are added up to logits; afterwards they are what they were.
 ///
 /// # Errors
 /// If the device fails, or `work` does.

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 pub struct Tokens {
     /// `[B·T]`, row after row.
     pub(crate) ids: Vec<u32>,
-    /// T, the longest row's length, at least 1.
+    /// T, the longest row's length.
     pub(crate) steps: usize,
     /// `[B]`: how many steps of each row are real.
     pub(crate) lengths: Vec<usize>,

@@ -42,7 +42,9 @@ fn texts() -> impl Strategy<Value = Vec<Vec<u32>>> {
 }
 
 fn build(config: &ModelConfig) -> SentimentRnn {
-    SentimentRnn::init(config, VOCAB as usize, 5, &Device::Cpu).unwrap().0
+    // As a loaded model is: without variables, words that repeat are computed once.
+    let variables = SentimentRnn::init(config, VOCAB as usize, 5, &Device::Cpu).unwrap().1;
+    SentimentRnn::frozen(config, VOCAB as usize, &variables).unwrap()
 }
 
 /// `[B, steps]`, padded on the left.

@@ -147,23 +147,24 @@ impl Stack {
             let states = zeros_if_absent()?;
             return Ok(StackOutput { outputs: self.caller_order(outputs)?, states });
         }
-        let run = Run {
-            cell: self.cell,
-            config: &self.config,
-            weights: &self.weights,
-            packed: &self.packed,
-            batch,
-            steps,
-            x: &x,
-            indexes: None,
-            lengths,
-        };
+        let run = self.checked_run(&x, None, (batch, steps), lengths);
         let output = match self.backend.implementation(&run)? {
             Implementation::Cpu(set) => fused::run(&run, initial.as_deref(), dropout, set)?,
             Implementation::Cudnn => cudnn::run(&run, initial.as_deref(), dropout)?,
             Implementation::Reference => reference::run(&run, &zeros_if_absent()?, dropout)?,
         };
         Ok(StackOutput { outputs: self.caller_order(output.outputs)?, states: output.states })
+    }
+
+    fn checked_run<'a>(
+        &'a self,
+        x: &'a Tensor,
+        indexes: Option<&'a [u32]>,
+        (batch, steps): (usize, usize),
+        lengths: &'a Lengths,
+    ) -> Run<'a> {
+        let Self { cell, config, weights, packed, .. } = self;
+        Run { cell: *cell, config, weights, packed, batch, steps, x, indexes, lengths }
     }
 
     /// [`run`](Self::run) on an input in which vectors repeat.
@@ -179,17 +180,7 @@ impl Stack {
         if steps > 0 && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len() {
             let checked = &Lengths::check(lengths, batch, steps)?;
             let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
-            let run = Run {
-                cell: self.cell,
-                config: &self.config,
-                weights: &self.weights,
-                packed: &self.packed,
-                batch,
-                steps,
-                x: vectors,
-                indexes: Some(indexes),
-                lengths: checked,
-            };
+            let run = self.checked_run(vectors, Some(indexes), (batch, steps), checked);
             let initial = initial.as_deref();
             if let Implementation::Cpu(set) = self.backend.implementation(&run)?
                 && !fused::needs_backward(&run, initial)

@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
 use proptest::prelude::*;
 use recurrent::{
-    Backend, Error, Gru, InstructionSet, Lstm, LstmState, RecurrentConfig, RepeatedInput,
-    RunOptions, SeededRng,
+    Backend, Error, Gru, InstructionSet, Lstm, LstmState, Nonlinearity, RecurrentConfig,
+    RepeatedInput, Rnn, RunOptions, SeededRng,
 };
 
 #[derive(Debug, Clone)]
@@ -69,6 +69,14 @@ impl Case {
         if self.config.batch_first { x } else { x.transpose(0, 1).unwrap() }
     }
 
+    fn state(&self) -> LstmState {
+        let layers = self.config.num_layers * self.config.num_directions();
+        let shape = (layers, self.lengths.len(), self.config.hidden_size);
+        let draw =
+            |seed| SeededRng::new(seed).standard_normal(shape, self.dtype, &Device::Cpu).unwrap();
+        LstmState { h: draw(self.seed ^ 1), c: draw(self.seed ^ 2) }
+    }
+
     fn lstm(&self, backend: Backend) -> Lstm {
         let weights =
             Lstm::initial_weights(&self.config, &mut self.rng(), self.dtype, &Device::Cpu).unwrap();
@@ -96,7 +104,12 @@ proptest! {
         let input =
             RepeatedInput { vectors: &vectors, indexes: &indexes, batch: case.lengths.len() };
         let x = case.written_out(&vectors);
-        let options = || RunOptions { lengths: Some(&case.lengths), ..RunOptions::default() };
+        let state = case.state();
+        let options = || RunOptions {
+            state: Some(&state),
+            lengths: Some(&case.lengths),
+            ..RunOptions::default()
+        };
         let written_out =
             |backend| case.lstm(backend).forward_with(&x, options()).unwrap();
         let (reference, _) = written_out(Backend::Reference);
@@ -113,6 +126,31 @@ proptest! {
             prop_assert!(close(&got, &reference, 2e-5), "{} against the plain form", backend);
         }
     }
+}
+
+#[test]
+fn gru_and_rnn_have_it_too() {
+    let config = RecurrentConfig { num_layers: 2, ..RecurrentConfig::new(6, 20) };
+    let rows = SeededRng::new(3).standard_normal((4, 6), DType::F32, &Device::Cpu).unwrap();
+    let indexes: Vec<u32> = (0..30).map(|i| i * i % 4).collect();
+    let input = RepeatedInput { vectors: &rows, indexes: &indexes, batch: 5 };
+    let x = rows.index_select(&Tensor::new(&*indexes, &Device::Cpu).unwrap(), 0).unwrap();
+    let x = x.reshape((5, 6, 6)).unwrap();
+    let vb = |weights: Vec<(String, Tensor)>| {
+        VarBuilder::from_tensors(weights.into_iter().collect(), DType::F32, &Device::Cpu)
+    };
+    let mut rng = SeededRng::new(4);
+    let weights = Gru::initial_weights(&config, &mut rng, DType::F32, &Device::Cpu).unwrap();
+    let gru = Gru::new(&config, vb(weights)).unwrap();
+    let (y, h) = gru.forward_repeated(input, RunOptions::default()).unwrap();
+    let (expected_y, expected_h) = gru.forward(&x).unwrap();
+    assert!(close(&y, &expected_y, 1e-6) && close(&h, &expected_h, 1e-6));
+
+    let weights = Rnn::initial_weights(&config, &mut rng, DType::F32, &Device::Cpu).unwrap();
+    let rnn = Rnn::new(&config, Nonlinearity::Relu, vb(weights)).unwrap();
+    let (y, h) = rnn.forward_repeated(input, RunOptions::default()).unwrap();
+    let (expected_y, expected_h) = rnn.forward(&x).unwrap();
+    assert!(close(&y, &expected_y, 1e-6) && close(&h, &expected_h, 1e-6));
 }
 
 #[test]

@@ -16,6 +16,6 @@ mod words;
 pub use config::{DEFAULT_BPE_VOCAB, MAX_SEQ_LEN, PreprocessingConfig, TokenScheme, Truncation};
 pub use encoder::TextEncoder;
 pub use error::{Error, Result};
-pub use ngrams::NgramHasher;
+pub use ngrams::{NgramHasher, spread_bits};
 pub use padding::left_pad;
 pub use vocabulary::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN};

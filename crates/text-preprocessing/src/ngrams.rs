@@ -32,14 +32,14 @@ impl NgramHasher {
     #[must_use]
     pub fn hash(&mut self, text: &str) -> Vec<u32> {
         let shift = 64 - self.n_bits.max(1);
-        let bucket = |hash: u64| (mix(hash) >> shift) as u32;
+        let bucket = |hash: u64| (spread_bits(hash) >> shift) as u32;
         let mut numbers = Vec::new();
         let mut before = None;
         self.splitter.split(text, &mut |word| {
             let hash = hash_word(word);
             numbers.push(bucket(hash));
             if let Some(before) = before {
-                numbers.push(bucket(mix(before) ^ hash));
+                numbers.push(bucket(spread_bits(before) ^ hash));
             }
             before = Some(hash);
             Flow::Continue
@@ -55,8 +55,11 @@ fn hash_word(word: &str) -> u64 {
     })
 }
 
-/// Spreads differences over all bits; the finalizer of SplitMix64.
-fn mix(hash: u64) -> u64 {
+/// Spreads the differences of numbers over all bits, so that any of them make a good hash: one step of
+/// SplitMix64 (Steele et al. 2014).
+#[must_use]
+pub fn spread_bits(number: u64) -> u64 {
+    let hash = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)

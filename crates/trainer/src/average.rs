@@ -30,7 +30,7 @@ impl WeightAverage {
     pub fn new(variables: &BTreeMap<String, Var>, decay: f64) -> Result<Self> {
         let averages = variables
             .values()
-            .map(|var| Ok((var.clone(), var.as_tensor().copy()?)))
+            .map(|var| Ok((var.clone(), var.as_detached_tensor().copy()?)))
             .collect::<Result<_>>()?;
         Ok(Self { decay, n_steps: 0, averages })
     }
@@ -61,7 +61,7 @@ impl WeightAverage {
                 })?
                 .transpose()?;
             } else {
-                let change = ((var.as_tensor() - &*average)? * (1.0 - decay))?;
+                let change = ((var.as_detached_tensor() - &*average)? * (1.0 - decay))?;
                 *average = (&*average + change)?;
             }
         }
@@ -74,7 +74,7 @@ impl WeightAverage {
     /// If a device fails.
     pub fn swap(&mut self) -> Result<()> {
         for (var, average) in &mut self.averages {
-            let weights = var.as_tensor().copy()?;
+            let weights = var.as_detached_tensor().copy()?;
             var.set(average)?;
             *average = weights;
         }
@@ -110,6 +110,7 @@ mod tests {
             let got = var.to_dtype(DType::F64)?.to_vec1::<f64>()?;
             assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{got:?}");
             average.swap()?;
+            assert!(average.averages.iter().all(|(_, average)| !average.track_op()));
             assert_eq!(var.to_dtype(DType::F64)?.to_vec1::<f64>()?, weights);
         }
         Ok(())

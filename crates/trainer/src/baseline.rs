@@ -4,7 +4,7 @@ use dataset::LabelledTexts;
 use rayon::prelude::*;
 use text_preprocessing::NgramHasher;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::prepare::{DataRequest, split};
 
 /// A million buckets, for some hundred thousand pairs that come more than once.
@@ -32,12 +32,16 @@ pub struct LinearBaseline {
 /// the texts as a whole, whatever the preprocessing cuts or leaves out.
 ///
 /// # Errors
-/// As [`LabelledTexts::read`] and [`split`].
-pub fn baseline_accuracy(request: &DataRequest<'_>) -> Result<f64> {
+/// As [`LabelledTexts::read`] and [`split`]; [`Error::OtherData`] if the file no longer has the contents of
+/// this `fingerprint`.
+pub fn baseline_accuracy(request: &DataRequest<'_>, fingerprint: &str) -> Result<f64> {
     let table = LabelledTexts::read(request.path, request.columns)?;
+    if table.fingerprint() != fingerprint {
+        return Err(Error::OtherData { path: request.path.to_path_buf() });
+    }
     let (split, _) = split(&table, request.plan)?;
     let texts = |rows| table.texts_of(rows).collect::<Vec<&str>>();
-    let baseline = LinearBaseline::train(&texts(&split.train), &table.labels_of(&split.train));
+    let baseline = LinearBaseline::train(&texts(&split.train), &table.labels_of(&split.train))?;
     Ok(baseline.accuracy(&texts(&split.test), &table.labels_of(&split.test)))
 }
 
@@ -46,7 +50,14 @@ type Features = Vec<(u32, f32)>;
 
 impl LinearBaseline {
     /// Learns from texts and their labels, each 0 or 1. The same every time.
-    pub fn train<S: AsRef<str> + Sync>(texts: &[S], labels: &[u8]) -> Self {
+    ///
+    /// # Errors
+    /// If there are not as many labels as texts.
+    pub fn train<S: AsRef<str> + Sync>(texts: &[S], labels: &[u8]) -> Result<Self> {
+        if labels.len() != texts.len() {
+            let (what, expected, got) = ("labels", texts.len(), labels.len());
+            return Err(dataset::Error::LengthMismatch { what, expected, got }.into());
+        }
         let counts: Vec<Features> = counts(texts);
         let mut document_counts = vec![0u32; 1 << N_BITS];
         for (ngram, _) in counts.iter().flatten() {
@@ -60,7 +71,7 @@ impl LinearBaseline {
         let features: Vec<Features> =
             counts.into_par_iter().map(|counts| weighed(counts, &idf)).collect();
         let (weights, bias) = dual_coordinate_descent(&features, labels);
-        Self { idf, weights, bias }
+        Ok(Self { idf, weights, bias })
     }
 
     /// Share of the texts whose label it tells.
@@ -153,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_tell_what_single_words_do_not() {
+    fn pairs_tell_what_single_words_do_not() -> Result<()> {
         let texts: Vec<String> = (0..200)
             .map(|i| {
                 let (a, b) = [("good", "bad"), ("bad", "good")][i % 2];
@@ -161,10 +172,12 @@ mod tests {
             })
             .collect();
         let labels: Vec<u8> = (0..200).map(|i| (i % 2) as u8).collect();
-        let baseline = LinearBaseline::train(&texts[..150], &labels[..150]);
+        let baseline = LinearBaseline::train(&texts[..150], &labels[..150])?;
         assert_eq!(baseline.accuracy(&texts[150..], &labels[150..]), 1.0);
-        let again = LinearBaseline::train(&texts[..150], &labels[..150]);
+        let again = LinearBaseline::train(&texts[..150], &labels[..150])?;
         assert_eq!(baseline.weights, again.weights);
+        assert!(LinearBaseline::train(&texts, &labels[1..]).is_err());
+        Ok(())
     }
 
     #[test]

@@ -3,26 +3,35 @@
 //! An entry is one safetensors file: the rows of the three splits as they are in memory, the
 //! `tokenizer.json` of the encoder, and counts and column names in the header. Its name is a digest
 //! of everything that decides its contents: the bytes of the data file, the columns asked for, the
-//! split, the preprocessing, and this program's version. So an entry never goes stale; it is only
-//! forgotten.
+//! split, the preprocessing, and the version of what is done to them. So an entry never goes stale; it
+//! is only forgotten.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use dataset::{ColumnNames, EncodedSplit, file_digest};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 use serde::{Deserialize, Serialize};
-use text_preprocessing::TextEncoder;
+use text_preprocessing::{PAD_ID, TextEncoder};
 
 use crate::prepare::{DataRequest, DataSummary, LoadedData, Prepared};
 
 /// Entries that are kept, newest first: enough to go back and forth between recipes, and little
 /// enough to need no care (30 MB each for 25,000 reviews).
 const N_ENTRIES: usize = 8;
+
+/// Of reading, deduplicating, splitting and encoding: to be counted up whenever one of them gives
+/// another result for the same texts and settings.
+const PREPARATION_VERSION: u32 = 1;
+
+/// An entry that is being written, and is left behind if that is interrupted.
+const PARTIAL_PREFIX: &str = "partial-";
+/// After which nobody writes it any more.
+const PARTIAL_AGE: Duration = Duration::from_secs(3600);
 
 const EXTENSION: &str = "safetensors";
 const HEADER: &str = "prepared";
@@ -59,7 +68,7 @@ impl Cache {
     pub(crate) fn entry(&self, request: &DataRequest<'_>) -> Option<PathBuf> {
         let DataRequest { path, columns, plan, preprocessing } = request;
         let settings = serde_json::json!({
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": PREPARATION_VERSION,
             "extension": path.extension().map(|extension| extension.to_string_lossy()),
             "text_column": columns.text,
             "label_column": columns.label,
@@ -90,12 +99,18 @@ impl Cache {
                 Some(bytemuck::pod_collect_to_vec::<u8, u32>(tensor.data()))
             };
             let labels = tensor("labels")?.data().to_vec();
-            let split = EncodedSplit::from_parts(numbers("ids")?, &numbers("lengths")?, labels);
-            split.ok().map(Arc::new)
+            let split =
+                EncodedSplit::from_parts(numbers("ids")?, &numbers("lengths")?, labels).ok()?;
+            let is_word = |&id: &u32| id != PAD_ID && (id as usize) < summary.vocab_size;
+            split.ids().iter().all(is_word).then(|| Arc::new(split))
         };
-        let [train, validation, test] = SPLITS.map(split);
-        let data =
-            Prepared { encoder, train: train?, validation: validation?, test: test?, summary };
+        let [Some(train), Some(validation), Some(test)] = SPLITS.map(split) else { return None };
+        let sizes = [train.len(), validation.len(), test.len(), encoder.vocab_size()];
+        let expected = [summary.n_train, summary.n_validation, summary.n_test, summary.vocab_size];
+        if sizes != expected {
+            return None;
+        }
+        let data = Prepared { encoder, train, validation, test, summary };
         // Entries are forgotten by age of their last use.
         let _ = fs::File::options()
             .append(true)
@@ -135,19 +150,29 @@ impl Cache {
             .collect::<Option<Vec<_>>>()?;
 
         fs::create_dir_all(&self.folder).ok()?;
-        let file = tempfile::NamedTempFile::new_in(&self.folder).ok()?;
+        let mut builder = tempfile::Builder::new();
+        let file = builder.prefix(PARTIAL_PREFIX).tempfile_in(&self.folder).ok()?;
         serialize_to_file(views, Some(metadata), file.path()).ok()?;
         file.persist(entry).ok()?;
         self.forget_old();
         Some(())
     }
 
-    /// Removes all but the newest entries.
+    /// Removes all but the newest entries, and what interrupted writers left.
     fn forget_old(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let entries: Vec<fs::DirEntry> = entries.flatten().collect();
+        for entry in &entries {
+            let is_partial = entry.file_name().to_string_lossy().starts_with(PARTIAL_PREFIX);
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+            if is_partial && age.is_some_and(|age| age > PARTIAL_AGE) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
         let mut by_age: Vec<(SystemTime, PathBuf)> = entries
-            .flatten()
-            .map(|entry| entry.path())
+            .iter()
+            .map(fs::DirEntry::path)
             .filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION))
             .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
             .collect();

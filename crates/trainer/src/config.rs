@@ -175,6 +175,14 @@ impl TrainingConfig {
             }
         }
         self.optimizer().check()?;
+        if self.weight_decay * self.learning_rate >= 1.0 {
+            let (expected, got) = ("less than 1 / learning_rate", self.weight_decay.to_string());
+            return Err(Error::Config { field: "weight_decay", expected, got });
+        }
+        if self.patience > 0 && self.keep == Keep::Last {
+            let expected = "lowest-loss or highest-accuracy where patience ends the training";
+            return Err(Error::Config { field: "keep", expected, got: "last".to_string() });
+        }
         if !self.clip_norm.is_finite() || self.clip_norm < 0.0 {
             let (expected, got) =
                 ("0 (off) or a finite number above it", self.clip_norm.to_string());

@@ -69,6 +69,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A gradient does not fit the optimiser's parameters.
+    #[error("a gradient does not fit: {reason}")]
+    Gradient {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An optimiser's state could not be written or read.
     #[error("{path} cannot be used as the state of this optimiser: {reason}")]
     State {
@@ -76,6 +82,12 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A data file was changed since it was read.
+    #[error("{path} does not have the texts any more that were read from it before")]
+    OtherData {
+        /// The file.
+        path: PathBuf,
     },
     /// The data could not be read or split.
     #[error(transparent)]
@@ -92,4 +104,11 @@ pub enum Error {
     /// Candle reported an error.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+impl Error {
+    /// A gradient whose numbers are not those of its parameter's kind.
+    pub(crate) fn other_dtype() -> Self {
+        Self::Gradient { reason: "it has another dtype than its parameter".to_string() }
+    }
 }

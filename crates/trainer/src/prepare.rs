@@ -101,7 +101,10 @@ pub fn load(request: &DataRequest<'_>, cache: Option<&Cache>) -> Result<LoadedDa
     );
     let columns = table.columns().clone();
     let loaded = LoadedData { data: data?, columns, fingerprint, is_cached: false };
-    if let Some((cache, entry)) = &entry {
+    // A file that was changed while it was read must not be kept under its old contents' name.
+    if let Some((cache, entry)) = &entry
+        && cache.entry(request).as_ref() == Some(entry)
+    {
         let _ = cache.store(entry, &loaded);
     }
     Ok(loaded)

@@ -28,7 +28,8 @@ pub struct EpochRecord {
     pub train_s: f64,
     /// Texts trained on per second.
     pub reviews_per_s: f64,
-    /// What the logits were divided by before the model was kept, if it was calibrated.
+    /// What the logits are divided by, in these measurements and in the model if it is kept; absent
+    /// without `calibrate`.
     #[serde(default)]
     pub temperature: Option<f64>,
     /// Whether this model took the place of the one kept before.

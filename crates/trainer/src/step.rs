@@ -36,8 +36,11 @@ pub struct TrainingStep {
 /// The gradients of batches whose step is still to come.
 #[derive(Default)]
 struct Accumulated {
+    /// Sums over the texts, not means, where there may be several batches.
     gradients: Option<Gradients>,
     n_batches: usize,
+    /// What the sum is divided by.
+    weight: f64,
 }
 
 /// A batch's part of the linear path: its n-grams, dropout applied, and their weights.
@@ -156,12 +159,14 @@ impl TrainingStep {
             Ok(both) => both,
             Err(non_finite) => return Ok(Err(non_finite)),
         };
-        let Accumulated { gradients: sum, n_batches } = &mut self.accumulated;
+        let batch_weight = self.batch_weight(batch);
+        let Accumulated { gradients: sum, n_batches, weight } = &mut self.accumulated;
         *sum = Some(match sum.take() {
             Some(sum) => self.profile.time(Part::Optimizer, || sum.plus(&gradients))?,
             None => gradients,
         });
         *n_batches += 1;
+        *weight += batch_weight;
         if *n_batches < self.config.accumulation {
             return Ok(Ok(Outcome { loss, norm: None }));
         }
@@ -176,9 +181,9 @@ impl TrainingStep {
         &mut self,
         learning_rate: f64,
     ) -> Result<std::result::Result<Option<f64>, NonFinite>> {
-        let Accumulated { gradients, n_batches } = std::mem::take(&mut self.accumulated);
+        let Accumulated { gradients, weight, .. } = std::mem::take(&mut self.accumulated);
         let Some(gradients) = gradients else { return Ok(Ok(None)) };
-        let mean = 1.0 / n_batches as f64;
+        let mean = 1.0 / weight;
         let norm = self.profile.time(Part::Clip, || gradients.norm())? * mean;
         if !norm.is_finite() {
             return Ok(Err(NonFinite { quantity: "gradient's norm", value: norm }));
@@ -198,11 +203,17 @@ impl TrainingStep {
         Ok(Ok(Some(norm)))
     }
 
+    /// A batch's share in a step of several: its texts, so that a short one counts for less.
+    fn batch_weight(&self, batch: &Batch) -> f64 {
+        if self.config.accumulation > 1 { batch.rows.len() as f64 } else { 1.0 }
+    }
+
     /// Forward and backward.
     fn backward(
         &mut self,
         batch: &Batch,
     ) -> Result<std::result::Result<(f32, Gradients), NonFinite>> {
+        let weight = self.batch_weight(batch);
         let Self { config, model, network, optimizer, dropout, profile, .. } = self;
         let tokens = profile.time(Part::Load, || -> Result<_> {
             let unknown = network.vocab_size() as u32 - 1;
@@ -240,7 +251,7 @@ impl TrainingStep {
             };
             let loss = bce_with_logits(&logits, &batch.labels, options)?;
             let value = loss.to_scalar::<f32>()?;
-            Ok((loss, value))
+            Ok((if weight == 1.0 { loss } else { (loss * weight)? }, value))
         })?;
         self.state = carries.then(|| new_state.detach());
         if !value.is_finite() {

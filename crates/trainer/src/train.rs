@@ -166,6 +166,7 @@ impl<'a> Run<'a> {
         for index in 0..loader.len() {
             if observer.should_stop() {
                 observer.on_event(Event::Interrupted);
+                self.step.finish_step(self.learning_rate.at(self.step.n_steps()))?.ok();
                 if self.since_validation.n_batches > 0 {
                     self.validate(epoch, n_done, observer)?;
                 }
@@ -225,8 +226,10 @@ impl<'a> Run<'a> {
             })
         })?;
         let labels = data.validation.labels().ok_or(Error::NoLabels)?;
-        let metrics = Metrics::of_logits(&logits, labels);
         let temperature = self.job.training.calibrate.then(|| fit_temperature(&logits, labels));
+        let scale = temperature.unwrap_or(1.0) as f32;
+        let scaled: Vec<f32> = logits.iter().map(|logit| logit / scale).collect();
+        let metrics = Metrics::of_logits(&scaled, labels);
         let is_kept = is_kept(self.job.training.keep, &metrics, self.report.validation.as_ref());
         let lowest = self.report.history.iter().map(|record| record.validation.loss);
         let is_lowest = metrics.loss < lowest.fold(f64::INFINITY, f64::min);

@@ -169,8 +169,13 @@ fn a_state_of_another_optimiser_is_refused_and_changes_nothing() {
     sgd.optimizer.save(&path).unwrap();
     let mut adam = Training::start(config(OptimizerKind::Adam), DType::F32);
     let message = adam.optimizer.load(&path).unwrap_err().to_string();
-    assert!(message.contains("lacks matrix.v"), "{message}");
+    assert!(message.contains("it is of Sgd, expected Adam"), "{message}");
     assert_eq!(adam.optimizer.n_steps(), 0);
+    // The moments of these two have the same names and shapes.
+    adam.optimizer.save(&path).unwrap();
+    let mut sparse = Training::start(config(OptimizerKind::SparseAdam), DType::F32);
+    let message = sparse.optimizer.load(&path).unwrap_err().to_string();
+    assert!(message.contains("it is of Adam, expected SparseAdam"), "{message}");
 }
 
 #[test]
@@ -190,6 +195,32 @@ fn gradients_of_two_batches_add_up_over_the_rows_of_both() {
     for (a, b) in training.numbers().concat().iter().zip(together.concat()) {
         assert!((a - b).abs() < 1e-6, "{a} {b}");
     }
+}
+
+#[test]
+fn gradients_that_do_not_fit_are_refused_and_change_nothing() {
+    let mut training = Training::start(config(OptimizerKind::Adam), DType::F32);
+    training.step(0);
+    let before = training.numbers();
+    let mut message = |rows: Vec<u32>, n_values: usize| {
+        let values = Tensor::ones((n_values, 20), DType::F32, &Device::Cpu).unwrap();
+        let gradient = RowGradient { rows, values };
+        let gradients = Gradients::default().with_rows("table", Some(gradient));
+        training.optimizer.step(&gradients, RATE, 1.0).unwrap_err().to_string()
+    };
+    assert!(message(vec![3, 2], 2).contains("ascending"));
+    assert!(message(vec![2, 2], 2).contains("each once"));
+    assert!(message(vec![12], 1).contains("below 12"));
+    assert!(message(vec![1, 2], 1).contains("expected [2, 20]"));
+    assert_eq!(training.numbers(), before);
+
+    // A row that lags must catch up before it has a gradient.
+    training.optimizer.step(&Gradients::default(), RATE, 1.0).unwrap();
+    let values = Tensor::ones((1, 20), DType::F32, &Device::Cpu).unwrap();
+    let gradients =
+        Gradients::default().with_rows("table", Some(RowGradient { rows: vec![2], values }));
+    let message = training.optimizer.step(&gradients, RATE, 1.0).unwrap_err().to_string();
+    assert!(message.contains("row 2 was not caught up"), "{message}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
 use crate::clip::global_norm;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::optimizer::Optimizer;
 
 /// The gradients of an optimiser's parameters, in its order.
@@ -89,7 +89,8 @@ impl Gradients {
     /// If they are of different parameters, or a device fails.
     pub fn plus(&self, other: &Self) -> Result<Self> {
         if self.whole.len() != other.whole.len() {
-            return Err(candle_core::Error::msg("gradients of different parameters").into());
+            let reason = "two that are to be added are of different parameters".to_string();
+            return Err(Error::Gradient { reason });
         }
         let whole = self
             .whole

@@ -195,9 +195,7 @@ impl Optimizer {
     /// # Errors
     /// If a gradient does not fit, or a device fails.
     pub fn step(&mut self, gradients: &Gradients, learning_rate: f64, scale: f64) -> Result<()> {
-        if let Some(name) = gradients.rows.keys().find(|name| !self.tables.contains_key(*name)) {
-            return Err(unknown_table(name));
-        }
+        self.check(gradients)?;
         self.n_steps += 1;
         let factors = self.config.rule().factors(self.n_steps, learning_rate);
         for (parameter, gradient) in self.parameters.iter_mut().zip(&gradients.whole) {
@@ -216,6 +214,24 @@ impl Optimizer {
         Ok(())
     }
 
+    /// Whether gradients are of this optimiser's parameters, before any of them moves.
+    fn check(&self, gradients: &Gradients) -> Result<()> {
+        for (name, RowGradient { rows, values }) in &gradients.rows {
+            let table = self.tables.get(name).ok_or_else(|| unknown_table(name))?;
+            table.check_gradient(rows, values)?;
+        }
+        for (parameter, gradient) in self.parameters.iter().zip(&gradients.whole) {
+            let Some(gradient) = gradient else { continue };
+            if gradient.dims() != parameter.var.dims() {
+                let (name, got) = (&parameter.name, gradient.dims());
+                let expected = parameter.var.dims();
+                let reason = format!("that of {name} has shape {got:?}, expected {expected:?}");
+                return Err(Error::Gradient { reason });
+            }
+        }
+        Ok(())
+    }
+
     /// Steps taken since the start.
     pub fn n_steps(&self) -> u64 {
         self.n_steps
@@ -223,5 +239,5 @@ impl Optimizer {
 }
 
 fn unknown_table(name: &str) -> Error {
-    candle_core::Error::msg(format!("the optimiser has no table {name}")).into()
+    Error::Gradient { reason: format!("the optimiser has no table {name}") }
 }

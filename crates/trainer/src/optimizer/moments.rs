@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
 use crate::optimizer::rule::{Factors, Numbers, Rule, tensors};
 
@@ -48,13 +48,15 @@ pub(super) fn step(
                     Ok(())
                 })
             })?;
-            done.unwrap_or_else(|| {
-                Err(candle_core::Error::msg("the gradient has another dtype").into())
-            })
+            done.unwrap_or_else(|| Err(Error::other_dtype()))
         }
         Moments::Device { m, v } => {
-            let stepped =
-                tensors::step((var.as_tensor(), m, v.as_ref()), gradient, factors, scale)?;
+            let stepped = tensors::step(
+                (&var.as_detached_tensor(), m, v.as_ref()),
+                gradient,
+                factors,
+                scale,
+            )?;
             var.set(&stepped.theta)?;
             (*m, *v) = (stepped.m, stepped.v);
             Ok(())

@@ -109,27 +109,41 @@ impl Numbers<'_> {
         }
     }
 
-    /// Idle steps, oldest first.
-    pub(super) fn idle(&mut self, steps: &[Factors]) {
-        if steps.is_empty() {
-            return;
-        }
+    /// Idle steps.
+    pub(super) fn idle(&mut self, missed: Missed<'_>) {
+        let Some(&first) = missed.factors.first() else { return };
         let len = self.theta.len();
         for start in (0..len).step_by(LANES) {
             let end = len.min(start + LANES);
             let (theta, m) = (&mut self.theta[start..end], &mut self.m[start..end]);
-            match steps[0] {
-                Factors::Adam { .. } => idle_adam(theta, m, &mut self.v[start..end], steps),
-                Factors::Sgd { momentum, .. } => idle_sgd(theta, m, momentum, steps),
+            match first {
+                Factors::Adam { .. } => idle_adam(theta, m, &mut self.v[start..end], missed),
+                Factors::Sgd { momentum, .. } => idle_sgd(theta, m, momentum, missed.factors),
             }
         }
     }
 }
 
-fn idle_adam(theta: &mut [f32], m: &mut [f32], v: &mut [f32], steps: &[Factors]) {
+/// Steps in which a row was idle, oldest first.
+#[derive(Clone, Copy)]
+pub(super) struct Missed<'a> {
+    pub(super) factors: &'a [Factors],
+    /// One more than factors: the sum of ln(`keep`) up to each step.
+    pub(super) ln_keep: &'a [f64],
+    /// By number of steps, from 0: what they leave of the moments.
+    pub(super) left: &'a [(f32, f32)],
+}
+
+/// What `n` idle steps leave of Adam's moments.
+pub(super) fn left_of_moments(n: usize) -> (f32, f32) {
+    (BETA1.powf(n as f64) as f32, BETA2.powf(n as f64) as f32)
+}
+
+fn idle_adam(theta: &mut [f32], m: &mut [f32], v: &mut [f32], missed: Missed<'_>) {
+    let Missed { factors, ln_keep, left } = missed;
     let mut n_done = 0;
     if m.iter().any(|&m| m != 0.0) {
-        for step in steps.iter().take(MAX_IDLE_STEPS) {
+        for step in factors.iter().take(MAX_IDLE_STEPS) {
             let &Factors::Adam { step_size, v_correction, keep } = step else { continue };
             let adam = Adam::new(step_size, v_correction, keep);
             let mut has_moved = false;
@@ -141,24 +155,22 @@ fn idle_adam(theta: &mut [f32], m: &mut [f32], v: &mut [f32], steps: &[Factors])
                 *theta = moved;
             }
             n_done += 1;
-            // Steps shrink by a tenth: once they are lost in rounding, so are all that follow.
+            // Momentum shrinks by a tenth a step. Once it is lost in rounding, what follows is, too,
+            // but for a rate that rises faster, at the very start of a warm-up.
             if !has_moved {
                 break;
             }
         }
     }
-    let rest = &steps[n_done..];
-    if rest.is_empty() {
-        return;
-    }
-    let n = rest.len() as f64;
-    let ln_keep: f64 = rest.iter().map(|step| step.ln_keep()).sum();
-    let (beta1, beta2) = (BETA1.powf(n) as f32, BETA2.powf(n) as f32);
-    m.iter_mut().for_each(|m| *m *= beta1);
-    v.iter_mut().for_each(|v| *v *= beta2);
-    if ln_keep != 0.0 {
-        let keep = ln_keep.exp() as f32;
-        theta.iter_mut().for_each(|theta| *theta *= keep);
+    let (n_rest, ln_keep) = (factors.len() - n_done, ln_keep[factors.len()] - ln_keep[n_done]);
+    if n_rest > 0 {
+        let (of_m, of_v) = left[n_rest];
+        m.iter_mut().for_each(|m| *m *= of_m);
+        v.iter_mut().for_each(|v| *v *= of_v);
+        if ln_keep != 0.0 {
+            let keep = ln_keep.exp() as f32;
+            theta.iter_mut().for_each(|theta| *theta *= keep);
+        }
     }
 }
 
@@ -179,8 +191,10 @@ fn idle_sgd(theta: &mut [f32], m: &mut [f32], momentum: f64, steps: &[Factors]) 
 }
 
 impl Factors {
-    fn ln_keep(self) -> f64 {
+    pub(super) fn ln_keep(self) -> f64 {
         match self {
+            // Nothing is lost of a weight without decay, and no logarithm is taken.
+            Factors::Adam { keep: 1.0, .. } => 0.0,
             Factors::Adam { keep, .. } => keep.ln(),
             Factors::Sgd { .. } => 0.0,
         }

@@ -1,6 +1,7 @@
 //! An optimiser's state as a file, so that a training can go on where it stopped.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -11,10 +12,12 @@ use crate::optimizer::moments::Moments;
 
 /// The number of steps, as a tensor of its own.
 const STEPS: &str = "n_steps";
+/// The kind of optimiser, as the bytes of its name: Adam and SparseAdam have the same moments.
+const KIND: &str = "optimizer";
 
 impl Optimizer {
     /// Writes the moments and the number of steps as safetensors, whole or not at all: tensors
-    /// `NAME.m` and `NAME.v` in the parameters' shapes, and `n_steps`.
+    /// `NAME.m` and `NAME.v` in the parameters' shapes, `n_steps` and `optimizer`.
     ///
     /// All rows of all tables are brought up to date first, as
     /// [`catch_up_all`](Self::catch_up_all) does.
@@ -38,17 +41,17 @@ impl Optimizer {
             }
         }
         tensors.insert(STEPS.to_string(), Tensor::new(self.n_steps as i64, &Device::Cpu)?);
-        let failed = |error: String| Error::State { path: path.to_path_buf(), reason: error };
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let file =
-            tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(error.to_string()))?;
-        candle_core::safetensors::save(&tensors, file.path())
-            .map_err(|error| failed(error.to_string()))?;
-        file.persist(path).map_err(|error| failed(error.to_string()))?;
-        Ok(())
+        tensors.insert(KIND.to_string(), Tensor::new(self.kind_name().as_bytes(), &Device::Cpu)?);
+        // The library writes beside the place and renames.
+        let saved = candle_core::safetensors::save(&tensors, path).map_err(|e| e.to_string());
+        let synced = saved.and_then(|()| {
+            File::open(path).and_then(|file| file.sync_all()).map_err(|e| e.to_string())
+        });
+        synced.map_err(|reason| Error::State { path: path.to_path_buf(), reason })
+    }
+
+    fn kind_name(&self) -> String {
+        format!("{:?}", self.config.kind)
     }
 
     /// Reads what [`save`](Self::save) wrote for the same parameters and the same kind of optimiser;
@@ -65,6 +68,13 @@ impl Optimizer {
             Some(Ok(n_steps)) if n_steps >= 0 => n_steps as u64,
             _ => return Err(failed(format!("it has no {STEPS}"))),
         };
+        let kind = tensors.remove(KIND).and_then(|kind| kind.to_vec1::<u8>().ok());
+        if kind.as_deref() != Some(self.kind_name().as_bytes()) {
+            let kind = kind.map_or("another optimiser".into(), |kind| {
+                String::from_utf8_lossy(&kind).into_owned()
+            });
+            return Err(failed(format!("it is of {kind}, expected {}", self.kind_name())));
+        }
         let mut loaded = Vec::new();
         for (name, shape, moments) in self.all_moments() {
             let mut take = |suffix: &str| {

@@ -8,13 +8,13 @@
 //!
 //! `torch.optim.SparseAdam` is the same without making up: a row moves only when it has a gradient.
 
-use candle_core::{DType, Tensor, Var};
+use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::numbers::{with_f32, with_f32_mut};
-use crate::optimizer::moments::{Moments, tasks};
-use crate::optimizer::rule::{AdamKind, Factors, Numbers, Rule, tensors};
+use crate::optimizer::moments::{self, Moments, tasks};
+use crate::optimizer::rule::{AdamKind, Factors, Missed, Numbers, Rule, left_of_moments, tensors};
 
 /// Rows that one task works through at least.
 const ROWS_PER_TASK: usize = 16;
@@ -27,17 +27,27 @@ pub(super) struct Table {
     rule: Rule,
     /// Numbers in a row.
     width: usize,
+    /// Steps taken.
+    n_steps: u64,
     /// Per row, the last step that it has seen. Empty where rows do not lag.
     seen: Vec<u64>,
     past: Past,
 }
 
-/// The factors of the steps since all rows were last up to date.
-#[derive(Debug, Default)]
+/// The steps since all rows were last up to date; kept where rows lag.
+#[derive(Debug)]
 struct Past {
-    /// Steps before those.
-    n_before: u64,
     factors: Vec<Factors>,
+    /// One more: the sum of ln(`keep`) up to each step.
+    ln_keep: Vec<f64>,
+    /// One more: what so many idle steps leave of the moments.
+    left: Vec<(f32, f32)>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self { factors: Vec::new(), ln_keep: vec![0.0], left: vec![left_of_moments(0)] }
+    }
 }
 
 impl Table {
@@ -46,17 +56,25 @@ impl Table {
         let moments = Moments::zeros(&var, rule)?;
         let lags = matches!(moments, Moments::Cpu { .. }) && !is_row_sparse(rule);
         let seen = if lags { vec![0; n_rows] } else { Vec::new() };
-        Ok(Self { var, moments, rule, width, seen, past: Past::default() })
+        Ok(Self { var, moments, rule, width, n_steps: 0, seen, past: Past::default() })
     }
 
     /// Puts the table at step `n_steps`, with all rows up to date.
     pub(super) fn restart_at(&mut self, n_steps: u64) {
-        self.past = Past { n_before: n_steps, factors: Vec::new() };
+        self.n_steps = n_steps;
+        self.past = Past::default();
         self.seen.fill(n_steps);
     }
 
-    /// Makes up for the steps that some rows missed. `rows`: ascending, each once.
+    /// Steps before those of `past`.
+    fn n_before(&self) -> u64 {
+        self.n_steps - self.past.factors.len() as u64
+    }
+
+    /// Makes up for the steps that some rows missed.
     pub(super) fn catch_up(&mut self, rows: &[u32]) -> Result<()> {
+        self.check_rows(rows)?;
+        let n_before = self.n_before();
         let Moments::Cpu { m, v } = &mut self.moments else { return Ok(()) };
         if self.seen.is_empty() {
             return Ok(());
@@ -68,17 +86,18 @@ impl Table {
                 .into_par_iter()
                 .zip(&since)
                 .with_min_len(ROWS_PER_TASK)
-                .for_each(|(mut row, &seen)| past.replay(&mut row, seen));
+                .for_each(|(mut row, &seen)| row.idle(past.since((seen - n_before) as usize)));
             Ok(())
         })?;
         for &row in rows {
-            seen[row as usize] = past.n_steps();
+            seen[row as usize] = self.n_steps;
         }
         Ok(())
     }
 
     /// Makes up for the steps that any row missed.
     pub(super) fn catch_up_all(&mut self) -> Result<()> {
+        let n_before = self.n_before();
         let Moments::Cpu { m, v } = &mut self.moments else { return Ok(()) };
         if self.seen.is_empty() {
             return Ok(());
@@ -89,16 +108,45 @@ impl Table {
                 .into_par_iter()
                 .zip(seen)
                 .with_min_len(ROWS_PER_TASK)
-                .for_each(|(mut row, &seen)| past.replay(&mut row, seen));
+                .for_each(|(mut row, &seen)| row.idle(past.since((seen - n_before) as usize)));
             Ok(())
         })?;
-        self.restart_at(self.past.n_steps());
+        self.restart_at(self.n_steps);
         Ok(())
     }
 
-    /// One step, with the gradient of some rows, which must have caught up; other rows become idle.
-    ///
-    /// `gradient`: `[rows.len(), width]`, multiplied by `scale` first.
+    /// Whether rows are ascending, each once, and in the table.
+    fn check_rows(&self, rows: &[u32]) -> Result<()> {
+        let n_rows = self.var.dim(0)?;
+        let in_order = rows.is_sorted_by(|a, b| a < b);
+        if in_order && rows.last().is_none_or(|&last| (last as usize) < n_rows) {
+            return Ok(());
+        }
+        let reason = format!("rows must be ascending, each once, and below {n_rows}");
+        Err(Error::Gradient { reason })
+    }
+
+    /// Whether a gradient is of rows that have caught up.
+    pub(super) fn check_gradient(&self, rows: &[u32], gradient: &Tensor) -> Result<()> {
+        self.check_rows(rows)?;
+        let expected = [rows.len(), self.width];
+        if gradient.dims() != expected {
+            let got = gradient.dims();
+            let reason = format!("the rows' gradient has shape {got:?}, expected {expected:?}");
+            return Err(Error::Gradient { reason });
+        }
+        let lags = |row: &&u32| self.seen.get(**row as usize).is_some_and(|&n| n < self.n_steps);
+        match rows.iter().find(lags) {
+            Some(row) => {
+                let reason = format!("row {row} was not caught up before its gradient was taken");
+                Err(Error::Gradient { reason })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// One step, with the checked gradient `[rows.len(), width]` of some rows, multiplied by `scale`
+    /// first; other rows become idle.
     pub(super) fn step(
         &mut self,
         rows: &[u32],
@@ -106,9 +154,7 @@ impl Table {
         learning_rate: f64,
         scale: f64,
     ) -> Result<()> {
-        let t = self.past.n_steps() + 1;
-        let factors = self.rule.factors(t, learning_rate);
-        self.past.factors.push(factors);
+        let factors = self.next_step(learning_rate);
         match &mut self.moments {
             Moments::Cpu { m, v } => {
                 let (width, gradient) = (self.width, gradient.contiguous()?);
@@ -122,57 +168,66 @@ impl Table {
                         Ok(())
                     })
                 })?;
-                done.unwrap_or_else(|| {
-                    Err(candle_core::Error::msg("the gradient has another dtype").into())
-                })?;
+                done.unwrap_or_else(|| Err(Error::other_dtype()))?;
                 if !self.seen.is_empty() {
-                    rows.iter().for_each(|&row| self.seen[row as usize] = t);
+                    rows.iter().for_each(|&row| self.seen[row as usize] = self.n_steps);
                 }
+                Ok(())
             }
-            Moments::Device { m, v } => {
+            Moments::Device { .. } if is_row_sparse(self.rule) => {
+                self.step_rows_on_device(rows, gradient, factors, scale)
+            }
+            Moments::Device { .. } => {
+                // A device has the bandwidth for the whole table.
                 let ids = Tensor::new(rows, self.var.device())?;
-                if is_row_sparse(self.rule) {
-                    let of = |whole: &Tensor| whole.index_select(&ids, 0);
-                    let second = v.as_ref().map(of).transpose()?;
-                    let stepped = tensors::step(
-                        (&of(self.var.as_tensor())?, &of(m)?, second.as_ref()),
-                        gradient,
-                        factors,
-                        scale,
-                    )?;
-                    let places = ids.unsqueeze(1)?.broadcast_as(gradient.shape())?.contiguous()?;
-                    self.var.scatter_set(&places, &stepped.theta, 0)?;
-                    m.scatter_set(&places, &stepped.m, 0)?;
-                    if let (Some(v), Some(stepped)) = (v, stepped.v) {
-                        v.scatter_set(&places, &stepped, 0)?;
-                    }
-                } else {
-                    // A device has the bandwidth for the whole table.
-                    let whole = self.var.zeros_like()?.index_add(&ids, gradient, 0)?;
-                    let stepped = tensors::step(
-                        (self.var.as_tensor(), m, v.as_ref()),
-                        &whole,
-                        factors,
-                        scale,
-                    )?;
-                    self.var.set(&stepped.theta)?;
-                    (*m, *v) = (stepped.m, stepped.v);
-                }
+                let whole = self.var.as_detached_tensor().zeros_like()?;
+                let whole = whole.index_add(&ids, gradient, 0)?;
+                moments::step(&self.var, &mut self.moments, &whole, factors, scale)
             }
         }
-        Ok(())
     }
 
     /// A step in which no row has a gradient.
     pub(super) fn idle_step(&mut self, learning_rate: f64) -> Result<()> {
-        let none = Tensor::zeros((0, self.width), DType::F32, &candle_core::Device::Cpu)?;
-        match self.moments {
-            Moments::Cpu { .. } => self.step(&[], &none, learning_rate, 1.0),
-            Moments::Device { .. } => {
-                self.past.factors.push(self.rule.factors(self.past.n_steps() + 1, learning_rate));
-                Ok(())
-            }
+        let factors = self.next_step(learning_rate);
+        if matches!(self.moments, Moments::Device { .. }) && !is_row_sparse(self.rule) {
+            let none = self.var.as_detached_tensor().zeros_like()?;
+            moments::step(&self.var, &mut self.moments, &none, factors, 1.0)?;
         }
+        Ok(())
+    }
+
+    /// Counts a step, and keeps its factors where rows lag.
+    fn next_step(&mut self, learning_rate: f64) -> Factors {
+        self.n_steps += 1;
+        let factors = self.rule.factors(self.n_steps, learning_rate);
+        if !self.seen.is_empty() {
+            self.past.push(factors);
+        }
+        factors
+    }
+
+    fn step_rows_on_device(
+        &mut self,
+        rows: &[u32],
+        gradient: &Tensor,
+        factors: Factors,
+        scale: f64,
+    ) -> Result<()> {
+        let Moments::Device { m, v } = &mut self.moments else { return Ok(()) };
+        let ids = Tensor::new(rows, self.var.device())?;
+        let of = |whole: &Tensor| whole.index_select(&ids, 0);
+        let second = v.as_ref().map(of).transpose()?;
+        let theta = of(&self.var.as_detached_tensor())?;
+        let before = (&theta, &of(m)?, second.as_ref());
+        let stepped = tensors::step(before, gradient, factors, scale)?;
+        let places = ids.unsqueeze(1)?.broadcast_as(gradient.shape())?.contiguous()?;
+        self.var.scatter_set(&places, &stepped.theta, 0)?;
+        m.scatter_set(&places, &stepped.m, 0)?;
+        if let (Some(v), Some(stepped)) = (v, stepped.v) {
+            v.scatter_set(&places, &stepped, 0)?;
+        }
+        Ok(())
     }
 }
 
@@ -182,14 +237,16 @@ fn is_row_sparse(rule: Rule) -> bool {
 }
 
 impl Past {
-    fn n_steps(&self) -> u64 {
-        self.n_before + self.factors.len() as u64
+    fn push(&mut self, factors: Factors) {
+        self.ln_keep.push(self.ln_keep.last().unwrap_or(&0.0) + factors.ln_keep());
+        self.factors.push(factors);
+        self.left.push(left_of_moments(self.factors.len()));
     }
 
-    /// All steps after step `seen`, for one row that was idle in them.
-    fn replay(&self, row: &mut Numbers<'_>, seen: u64) {
-        let missed = &self.factors[(seen - self.n_before) as usize..];
-        row.idle(missed);
+    /// All steps but the first `n_seen`.
+    fn since(&self, n_seen: usize) -> Missed<'_> {
+        let Self { factors, ln_keep, left } = self;
+        Missed { factors: &factors[n_seen..], ln_keep: &ln_keep[n_seen..], left }
     }
 }
 
