@@ -32,12 +32,36 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
         "training complete",
         "test accuracy ",
         "(24 texts)",
+        "for comparison: a linear model over words and word pairs has test accuracy 1.0000",
         "model: deep/er/model",
         "learning curve: deep/er/model/curve.svg",
         "sentiment predict --model deep/er/model",
     ] {
         assert!(outcome.stdout.contains(part), "no {part:?} in:\n{}", outcome.stdout);
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")] // Elsewhere the cache is not where the test's environment says.
+fn prepared_texts_are_kept_and_give_the_same_model() {
+    let place = Workplace::with_reviews();
+    place.train(&["--output", "a", "--no-cache"]).succeeded();
+    assert_eq!(place.n_prepared(), 0);
+    place.train(&["--output", "b"]).succeeded();
+    assert_eq!(place.n_prepared(), 1);
+    place.train(&["--output", "c"]).succeeded();
+    let weights = |folder: &str| place.bytes(format!("{folder}/model.safetensors"));
+    assert!(weights("a") == weights("b") && weights("b") == weights("c"));
+}
+
+#[test]
+fn a_profile_and_a_training_without_a_linear_model_are_had_for_asking() {
+    let place = Workplace::with_reviews();
+    let outcome = place.train(&["--output", "model", "--profile", "--no-baseline"]).succeeded();
+    for part in ["recurrent backward", "GFLOP/s", "evaluation", "all 80 steps"] {
+        assert!(outcome.stderr.contains(part), "no {part:?} in:\n{}", outcome.stderr);
+    }
+    assert!(!outcome.stdout.contains("linear model"), "{}", outcome.stdout);
 }
 
 #[test]

@@ -51,12 +51,17 @@ pub fn reviews(n: usize) -> String {
 }
 
 /// A temporary folder in which commands run, so that messages hold short relative paths.
-pub struct Workplace(TempDir);
+pub struct Workplace {
+    folder: TempDir,
+    /// The user's own cache is not for tests.
+    cache: TempDir,
+}
 
 impl Workplace {
     /// An empty one.
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let new = || tempfile::tempdir().unwrap();
+        Self { folder: new(), cache: new() }
     }
 
     /// One that holds `reviews.csv`.
@@ -74,7 +79,7 @@ impl Workplace {
     }
 
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub fn write(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) {
@@ -102,8 +107,15 @@ impl Workplace {
     /// `sentiment` with these arguments, to run here.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(SENTIMENT);
-        command.args(args).current_dir(self.0.path());
+        command.args(args).current_dir(self.folder.path());
+        command.env("XDG_CACHE_HOME", self.cache.path());
         command
+    }
+
+    /// How many prepared data sets are in the cache of the commands here.
+    pub fn n_prepared(&self) -> usize {
+        let folder = self.cache.path().join("sentiment-rnn/prepared");
+        fs::read_dir(folder).map_or(0, Iterator::count)
     }
 
     /// Runs `sentiment` here with nothing on standard input.

@@ -18,6 +18,8 @@ use crate::optimizer::rule::{AdamKind, Factors, Missed, Numbers, Rule, left_of_m
 
 /// Rows that one task works through at least.
 const ROWS_PER_TASK: usize = 16;
+/// Rows that one task works through when it is all rows' turn.
+const ROWS_PER_BLOCK: usize = 256;
 
 /// The table, its moments, and how far each row has come.
 #[derive(Debug)]
@@ -104,11 +106,16 @@ impl Table {
         }
         let (width, past, seen) = (self.width, &self.past, &self.seen);
         with_f32_mut(&self.var, |theta| {
-            tasks(theta, m, v, width)
+            // Blocks of rows, since rows may be as narrow as one number.
+            tasks(theta, m, v, width * ROWS_PER_BLOCK)
                 .into_par_iter()
-                .zip(seen)
-                .with_min_len(ROWS_PER_TASK)
-                .for_each(|(mut row, &seen)| row.idle(past.since((seen - n_before) as usize)));
+                .zip(seen.par_chunks(ROWS_PER_BLOCK))
+                .for_each(|(block, seen)| {
+                    let Numbers { theta, m, v } = block;
+                    for (mut row, &seen) in tasks(theta, m, v, width).into_iter().zip(seen) {
+                        row.idle(past.since((seen - n_before) as usize));
+                    }
+                });
             Ok(())
         })?;
         self.restart_at(self.n_steps);
