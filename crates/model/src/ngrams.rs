@@ -188,21 +188,21 @@ mod tests {
     #[test]
     fn sums_and_gradients_are_those_of_candles_operations() -> Result<()> {
         let ngrams = ngrams()?;
-        let run = |dtype| -> Result<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
+        let run = |dtype| -> Result<[Vec<Vec<f64>>; 2]> {
             let weights: Vec<f64> = (0..14).map(|i| f64::from(i).sin()).collect();
             let weights = Tensor::from_vec(weights, (7, 2), &Device::Cpu)?.to_dtype(dtype)?;
             let rows = Var::from_tensor(&weights)?;
             let sums = sums(&rows, &ngrams)?;
             let gradients = sums.sqr()?.sum_all()?.backward()?;
             let gradient = gradients.get(&rows).unwrap_or(&weights).to_dtype(DType::F64)?;
-            Ok((sums.to_dtype(DType::F64)?.to_vec2()?, gradient.to_vec2()?))
+            Ok([sums.to_dtype(DType::F64)?.to_vec2()?, gradient.to_vec2()?])
         };
         let (own, candles) = (run(DType::F32)?, run(DType::F64)?);
         let close = |a: &[Vec<f64>], b: &[Vec<f64>]| {
             a.concat().iter().zip(b.concat()).all(|(a, b)| (a - b).abs() < 1e-5)
         };
-        assert!(close(&own.0, &candles.0) && close(&own.1, &candles.1), "{own:?} {candles:?}");
-        assert_eq!(own.0[1], [0.0, 0.0]);
+        assert!(close(&own[0], &candles[0]) && close(&own[1], &candles[1]), "{own:?} {candles:?}");
+        assert_eq!(own[0][1], [0.0, 0.0]);
         Ok(())
     }
 
