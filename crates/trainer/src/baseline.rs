@@ -79,10 +79,8 @@ impl LinearBaseline {
         let right = counts(texts)
             .into_par_iter()
             .zip(labels)
-            .filter(|(counts, label)| {
-                let score = self.score(&weighed(counts.clone(), &self.idf));
-                (score > 0.0) == (**label == 1)
-            })
+            .map(|(counts, &label)| (self.score(&weighed(counts, &self.idf)) > 0.0, label == 1))
+            .filter(|(told, is)| told == is)
             .count();
         right as f64 / labels.len().max(1) as f64
     }

@@ -25,7 +25,7 @@ pub struct TrainingConfig {
     /// Batches whose gradients are averaged into one optimiser step, as if they were one batch.
     pub accumulation: usize,
     /// Decay of an exponential moving average of the weights, such as 0.999, which is then what is
-    /// validated and kept; 0 for none.
+    /// validated and kept; 0 for none. It costs a pass over all weights in every step.
     pub average_decay: f64,
     /// How the learning rate changes.
     pub schedule: Schedule,

@@ -216,7 +216,7 @@ impl TrainingStep {
         let weight = self.batch_weight(batch);
         let Self { config, model, network, optimizer, dropout, profile, .. } = self;
         let tokens = profile.time(Part::Load, || -> Result<_> {
-            let unknown = network.vocab_size() as u32 - 1;
+            let unknown = network.vocab_size().saturating_sub(1) as u32;
             let rate = model.word_dropout;
             Ok(network.tokens(&batch.ids)?.with_word_dropout(rate, unknown, dropout))
         })?;

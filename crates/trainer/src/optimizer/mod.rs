@@ -172,7 +172,7 @@ impl Optimizer {
     /// `rows`: ascending, each once.
     ///
     /// # Errors
-    /// If there is no such table, or a device fails.
+    /// If there is no such table, rows are not ascending or not in it, or a device fails.
     pub fn catch_up(&mut self, table: &str, rows: &[u32]) -> Result<()> {
         match self.tables.get_mut(table) {
             Some(table) => table.catch_up(rows),
