@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
 use model::{ModelConfig, SentimentRnn, TABLE};
@@ -51,19 +51,14 @@ fn parts(c: &mut Criterion) {
     group.bench_function("take ids apart", |b| {
         b.iter(|| network.tokens(&batches[0].ids).unwrap().distinct());
     });
-    group.bench_function("embed", |b| {
-        b.iter(|| {
-            let rows = network.table_rows(&distinct).unwrap();
-            network.embed_rows(&rows, &distinct).unwrap()
-        });
+    group.bench_function("embed", |b| b.iter(|| network.embed(&tokens).unwrap()));
+    let x = network.embed(&tokens).unwrap();
+    group.bench_function("embed backward", |b| {
+        b.iter(|| network.row_gradient(&x, &distinct).unwrap());
     });
-    let rows = Var::from_tensor(&network.table_rows(&distinct).unwrap()).unwrap();
-    let x = network.embed_rows(&rows, &distinct).unwrap();
-    let loss = x.sum_all().unwrap();
-    group.bench_function("embed backward", |b| b.iter(|| loss.backward().unwrap()));
 
-    let store = loss.backward().unwrap();
-    let gradient = RowGradient::of(distinct.rows.clone(), &rows, &store).unwrap();
+    let values = network.row_gradient(&x, &distinct).unwrap();
+    let gradient = RowGradient { rows: distinct.rows.clone(), values };
     group.bench_function("clip: norm of the rows' gradient", |b| {
         b.iter(|| trainer::global_norm([&gradient.values]).unwrap());
     });

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use trainer::{EpochRecord, Event, Observer};
+use trainer::{EpochRecord, Event, Observer, PretrainingRecord};
 
 use crate::interrupt::Interrupt;
+use crate::recipe::Recipe;
 
 const TRAINING: &str =
     "{prefix} {bar:30} {pos}/{len} reviews, {per_sec:>9} reviews/s, {eta} left{msg}";
@@ -20,14 +21,24 @@ pub(crate) struct TrainingProgress {
     training: ProgressBar,
     scoring: Option<ProgressBar>,
     interrupt: Interrupt,
+    n_pretraining_epochs: usize,
     n_epochs: usize,
     shown_loss: Option<f64>,
 }
 
 impl TrainingProgress {
-    pub(crate) fn new(n_epochs: usize, n_rows: usize, interrupt: Interrupt) -> Self {
-        let training = bar(TRAINING, n_epochs * n_rows);
-        Self { training, scoring: None, interrupt, n_epochs, shown_loss: None }
+    pub(crate) fn new(recipe: &Recipe, n_rows: usize, interrupt: Interrupt) -> Self {
+        let (n_pretraining_epochs, n_epochs) = (recipe.pretraining.epochs, recipe.training.epochs);
+        let first = if n_pretraining_epochs > 0 { n_pretraining_epochs } else { n_epochs };
+        let training = bar(TRAINING, first * n_rows);
+        Self {
+            training,
+            scoring: None,
+            interrupt,
+            n_pretraining_epochs,
+            n_epochs,
+            shown_loss: None,
+        }
     }
 
     pub(crate) fn finish(&self) {
@@ -47,7 +58,34 @@ impl TrainingProgress {
 impl Observer for TrainingProgress {
     fn on_event(&mut self, event: Event<'_>) {
         match event {
+            Event::LinearPathStart { n_ngrams } => {
+                self.line(&format!(
+                    "fitting a linear path over {n_ngrams} words and runs of words"
+                ));
+            }
+            Event::LinearPathFitted { metrics } => self.line(&format!(
+                "linear path alone  validation loss {:.4} accuracy {:.4}",
+                metrics.loss, metrics.accuracy
+            )),
+            Event::WordVectors { used } => self.line(&format!(
+                "{}: vectors of {} of the {} words",
+                used.path.display(),
+                used.n_found,
+                used.n_words
+            )),
+            Event::PretrainingStart { epoch, n_rows } => {
+                let n_epochs = self.n_pretraining_epochs;
+                self.training.set_prefix(format!("pre-training, epoch {epoch}/{n_epochs}"));
+                self.training.set_position(((epoch - 1) * n_rows) as u64);
+            }
+            Event::Pretrained { record } => self.line(&pretraining_line(record)),
             Event::EpochStart { epoch, n_rows } => {
+                if epoch == 1 {
+                    // The pre-training's pace and loss are another's.
+                    self.training.set_length((self.n_epochs * n_rows) as u64);
+                    self.training.reset();
+                    self.shown_loss = None;
+                }
                 self.training.set_prefix(format!("epoch {epoch}/{}", self.n_epochs));
                 self.training.set_position(((epoch - 1) * n_rows) as u64);
             }
@@ -108,6 +146,18 @@ fn bar(template: &str, len: usize) -> ProgressBar {
     let bar = ProgressBar::new(len as u64).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
+}
+
+fn pretraining_line(record: &PretrainingRecord) -> String {
+    let PretrainingRecord { epoch, train_loss, train_s, perplexity } = record;
+    let perplexity = match perplexity.as_deref() {
+        Some([forward]) => format!("  validation perplexity {forward:.0}"),
+        Some([forward, backward]) => {
+            format!("  validation perplexity {forward:.0} forward, {backward:.0} backward")
+        }
+        _ => String::new(),
+    };
+    format!("pre-training epoch {epoch:<4}  loss {train_loss:.4}{perplexity}  {train_s:.0} s")
 }
 
 fn validation_line(record: &EpochRecord) -> String {

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
+use dataset::nearest;
 use model::ModelConfig;
 use serde::Deserialize;
 use text_preprocessing::PreprocessingConfig;
-use trainer::TrainingConfig;
+use trainer::{PretrainingConfig, TrainingConfig};
 
 /// The recipes that come with the program, by name.
 const BUILT_IN: [(&str, &str); 2] = [
@@ -22,6 +23,7 @@ pub(crate) struct Recipe {
     pub(crate) name: String,
     pub(crate) preprocessing: PreprocessingConfig,
     pub(crate) model: ModelConfig,
+    pub(crate) pretraining: PretrainingConfig,
     pub(crate) training: TrainingConfig,
 }
 
@@ -31,6 +33,7 @@ pub(crate) struct Recipe {
 struct Tables {
     preprocessing: PreprocessingConfig,
     model: ModelConfig,
+    pretraining: PretrainingConfig,
     training: TrainingConfig,
 }
 
@@ -47,7 +50,7 @@ impl Recipe {
         for setting in settings {
             apply(&mut table, setting)?;
         }
-        let Tables { preprocessing, model, training } = table
+        let Tables { preprocessing, model, pretraining, training } = table
             .try_into()
             .map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error)))
             .with_context(|| format!("recipe {name_or_file}"))?;
@@ -55,17 +58,23 @@ impl Recipe {
             .validate()
             .with_context(|| format!("recipe {name_or_file}, [preprocessing]"))?;
         model.check().with_context(|| format!("recipe {name_or_file}, [model]"))?;
+        pretraining
+            .check(&model)
+            .with_context(|| format!("recipe {name_or_file}, [pretraining]"))?;
         training.check().with_context(|| format!("recipe {name_or_file}, [training]"))?;
-        Ok(Self { name, preprocessing, model, training })
+        Ok(Self { name, preprocessing, model, pretraining, training })
     }
 }
 
 fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
     if !path.exists() {
-        let names = BUILT_IN.map(|(name, _)| name).join(", ");
+        let names = BUILT_IN.map(|(name, _)| name);
+        let near = nearest(&path.to_string_lossy(), names);
         bail!(
-            "there is no recipe {}; the built-in ones are {names}, and a file is named by its path",
-            path.display()
+            "there is no recipe {}; the built-in ones are {}, and a file is named by its path{}",
+            path.display(),
+            names.join(", "),
+            near.map_or_else(String::new, |near| format!("; did you mean {near}?")),
         );
     }
     let text =
@@ -74,9 +83,40 @@ fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
     Ok((name.into_owned(), text))
 }
 
-/// A table has no text to point at, so its error is a message and, on a second line, a place.
+/// A table has no text to point at, so its error is a message and, on a second line, a place. A name
+/// that is not known gets the nearest one that is.
 fn one_line(error: &toml::de::Error) -> String {
-    error.to_string().trim_end().replace('\n', " ")
+    let message = error.to_string().trim_end().replace('\n', " ");
+    // Names stand between backticks: first the unknown one, then those that were expected.
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next().unwrap_or_default();
+    let Some((what, list)) = message.split_once(", expected ") else { return message };
+    let expected = list.split('`').skip(1).step_by(2);
+    let Some(near) = nearest(unknown, expected).or_else(|| key_elsewhere(unknown)) else {
+        return message;
+    };
+    // After the last name of the list stands the table that it is of.
+    let place = list.rfind(" in `").map_or("", |at| &list[at..]);
+    format!("{what}{place}; did you mean `{near}`?")
+}
+
+/// The key of this name in whatever table has one.
+fn key_elsewhere(name: &str) -> Option<&'static str> {
+    const KEYS: [&str; 12] = [
+        "preprocessing.seq_len",
+        "preprocessing.max_vocab",
+        "preprocessing.min_frequency",
+        "model.embedding_dim",
+        "model.hidden_dim",
+        "model.num_layers",
+        "model.bidirectional",
+        "model.pooling",
+        "model.word_dropout",
+        "training.epochs",
+        "training.batch_size",
+        "training.learning_rate",
+    ];
+    KEYS.into_iter().find(|key| key.split('.').next_back() == Some(name))
 }
 
 /// Puts `table.key=value` into a recipe; the value is TOML, or else a string.
@@ -105,6 +145,7 @@ mod tests {
         let recipe = Recipe::load("notebook", &[])?;
         assert_eq!(recipe.preprocessing, PreprocessingConfig::default());
         assert_eq!(recipe.model, ModelConfig::default());
+        assert_eq!(recipe.pretraining, PretrainingConfig::default());
         assert_eq!(recipe.training, TrainingConfig::default());
         Ok(())
     }
@@ -134,8 +175,11 @@ mod tests {
             format!("{error:#}")
         };
         assert!(message("epochs").contains("TABLE.KEY=VALUE"));
-        assert!(message("training.epoch=3").contains("`epochs`"));
+        assert!(message("training.epoch=3").ends_with("did you mean `epochs`?"));
+        assert!(message("model.epochs=3").ends_with("did you mean `training.epochs`?"));
+        assert!(message("modle.epochs=3").ends_with("did you mean `model`?"));
+        assert!(!message("training.gpu=3").contains("did you mean"));
         assert!(message("training.epochs=0").contains("at least 1"));
-        assert!(message("model.cell=lstn").contains("`lstm`"));
+        assert!(message("model.cell=lstn").ends_with("did you mean `lstm`?"));
     }
 }

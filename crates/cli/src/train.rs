@@ -107,12 +107,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
     let interrupt = Interrupt::listen()?;
     eprintln!("training recipe {} on the {}", recipe.name, device_name(&device));
-    let mut progress =
-        TrainingProgress::new(recipe.training.epochs, data.train.len(), interrupt.clone());
+    let mut progress = TrainingProgress::new(&recipe, data.train.len(), interrupt.clone());
     let job = TrainingJob {
         recipe: &recipe.name,
         model: &recipe.model,
         training: &recipe.training,
+        pretraining: &recipe.pretraining,
         data: &data,
         origin,
         device: &device,

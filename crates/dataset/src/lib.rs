@@ -25,6 +25,7 @@ pub use format::Format;
 pub use labelled::{Deduplicated, LabelledTexts};
 pub use labels::{CLASS_NAMES, parse_label};
 pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order, PADDING_ID};
+pub use nearest::nearest;
 pub use predictions::{PredictionColumns, Predictions};
 pub use split::{MIN_ROWS, Split, SplitConfig};
 pub use text_table::TextTable;

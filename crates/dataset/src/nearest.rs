@@ -4,10 +4,8 @@
 ///
 /// An edit is one character more, less or other, or two neighbours swapped; case is ignored. Up to
 /// one edit in three characters counts as near, and one edit always does. The first wins a tie.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.trim().to_lowercase().chars().collect();
     candidates
         .into_iter()

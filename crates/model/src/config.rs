@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::ngrams::MAX_ORDER;
+use crate::pooling::{Pooling, PoolingPart};
 
 /// Sizes and parts of a [`SentimentRnn`](crate::SentimentRnn). The default is the notebook's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,16 +24,20 @@ pub struct ModelConfig {
     pub bidirectional: bool,
     /// Numbers that come out; 1 for two classes.
     pub output_size: usize,
-    /// How the outputs of all steps become one vector.
+    /// How the outputs of all steps become one vector: one or several of last, max, mean and
+    /// attention.
     pub pooling: Pooling,
     /// What happens to padding.
     pub padding: Padding,
-    /// Rows of the table of a linear path over words and pairs of words beside the recurrent layers,
-    /// whose words and pairs share rows by chance; 0 for no such path.
-    pub ngram_buckets: usize,
-    /// How much the linear path's weights count: with Adam, how fast it learns beside the rest.
-    pub ngram_scale: f64,
-    /// Probability with which a word or pair of a text is left out of the linear path in training.
+    /// Longest run of neighbouring words that has a weight of its own in a linear path beside the
+    /// recurrent layers: 2 for words and pairs; 0 for no such path.
+    pub ngram_order: usize,
+    /// Training texts that such a run must come in.
+    pub ngram_min_texts: usize,
+    /// What the path says before training: this times the sum of the log-count ratios (Wang and
+    /// Manning 2012) of a text's runs, scaled to length 1. 0 for nothing.
+    pub ngram_start: f64,
+    /// Probability with which a word or run of words of a text is left out of the linear path in training.
     pub ngram_dropout: f64,
     /// Probability with which a word of a text becomes the unknown word in training.
     pub word_dropout: f64,
@@ -40,7 +46,10 @@ pub struct ModelConfig {
     pub variational_dropout: f64,
     /// Probability with which a number of an embedded token is zeroed in training.
     pub embedding_dropout: f64,
-    /// The same between recurrent layers.
+    /// Probability with which a recurrent weight, from hidden state to hidden state, is zeroed for
+    /// all steps of a batch in training (weight-drop).
+    pub weight_dropout: f64,
+    /// Probability with which an output of a recurrent layer is zeroed before the next in training.
     pub layer_dropout: f64,
     /// The same before the fully connected layer.
     pub output_dropout: f64,
@@ -56,14 +65,16 @@ impl Default for ModelConfig {
             num_layers: 2,
             bidirectional: false,
             output_size: 1,
-            pooling: Pooling::Last,
+            pooling: PoolingPart::Last.into(),
             padding: Padding::Compute,
-            ngram_buckets: 0,
-            ngram_scale: 1.0,
+            ngram_order: 0,
+            ngram_min_texts: 2,
+            ngram_start: 0.0,
             ngram_dropout: 0.0,
             word_dropout: 0.0,
             variational_dropout: 0.0,
             embedding_dropout: 0.0,
+            weight_dropout: 0.0,
             layer_dropout: 0.5,
             output_dropout: 0.3,
         }
@@ -95,20 +106,6 @@ impl CellKind {
     }
 }
 
-/// How the outputs of all steps become one vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// The state after the last step (of each direction).
-    Last,
-    /// The largest value over the steps, feature by feature.
-    Max,
-    /// The mean over the steps.
-    Mean,
-    /// Max and mean side by side: twice as wide.
-    MaxMean,
-}
-
 /// What happens to padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,8 +120,12 @@ pub enum Padding {
 impl ModelConfig {
     /// Features of the vector that the fully connected layer gets.
     pub fn pooled_size(&self) -> usize {
-        let width = if self.bidirectional { 2 * self.hidden_dim } else { self.hidden_dim };
-        if self.pooling == Pooling::MaxMean { 2 * width } else { width }
+        self.pooling.len() * self.output_features()
+    }
+
+    /// Features of each step's output, F.
+    pub(crate) fn output_features(&self) -> usize {
+        if self.bidirectional { 2 * self.hidden_dim } else { self.hidden_dim }
     }
 
     /// Floating-point operations of the recurrent layers' matrix products in a forward pass over so
@@ -167,6 +168,7 @@ impl ModelConfig {
             ("word_dropout", self.word_dropout),
             ("variational_dropout", self.variational_dropout),
             ("embedding_dropout", self.embedding_dropout),
+            ("weight_dropout", self.weight_dropout),
             ("layer_dropout", self.layer_dropout),
             ("output_dropout", self.output_dropout),
         ];
@@ -176,16 +178,17 @@ impl ModelConfig {
                 return Err(Error::Config { field, expected, got });
             }
         }
-        let above_0 = [("embedding_std", self.embedding_std), ("ngram_scale", self.ngram_scale)];
-        for (field, value) in above_0 {
-            if !(value > 0.0 && value.is_finite()) {
-                let (expected, got) = ("a number above 0", value.to_string());
-                return Err(Error::Config { field, expected, got });
-            }
+        if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) {
+            let (expected, got) = ("a number above 0", self.embedding_std.to_string());
+            return Err(Error::Config { field: "embedding_std", expected, got });
         }
-        if u32::try_from(self.ngram_buckets).is_err() {
-            let (expected, got) = ("below 2³²", self.ngram_buckets.to_string());
-            return Err(Error::Config { field: "ngram_buckets", expected, got });
+        if !(self.ngram_start >= 0.0 && self.ngram_start.is_finite()) {
+            let (expected, got) = ("a number of at least 0", self.ngram_start.to_string());
+            return Err(Error::Config { field: "ngram_start", expected, got });
+        }
+        if self.ngram_order > MAX_ORDER {
+            let (expected, got) = ("at most 5", self.ngram_order.to_string());
+            return Err(Error::Config { field: "ngram_order", expected, got });
         }
         Ok(())
     }

@@ -1,12 +1,10 @@
 //! The embedding: from ids to rows of its table.
 //!
-//! A batch reads few rows of a large table. In training they are taken out of it first, and become a
-//! variable of their own, so that the gradient is of these rows alone. A model on disk leaves the
-//! table there, mapped into memory, and reads just the rows that it needs.
+//! A batch reads few rows of a large table. In training its vectors are where the backward pass ends,
+//! and their gradient is added up for these rows alone. A model on disk leaves the table there, mapped
+//! into memory, and reads just the rows that it needs.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor, WithDType};
@@ -38,9 +36,51 @@ impl Embedding {
     /// Some rows, `[ids, E]`.
     pub(crate) fn rows(&self, ids: &[u32]) -> Result<Tensor> {
         match self {
+            Self::Loaded(table) if table.device().is_cpu() && table.dtype() == DType::F32 => {
+                Ok(table.contiguous()?.apply_op1(Rows { ids: ids.to_vec() })?)
+            }
             Self::Loaded(table) => Ok(table.index_select(&Tensor::new(ids, table.device())?, 0)?),
             Self::Mapped(table) => table.rows(ids),
         }
+    }
+}
+
+/// Some rows of a table. Candle's own operation copies them on one core; this takes all of them.
+struct Rows {
+    ids: Vec<u32>,
+}
+
+impl CustomOp1 for Rows {
+    fn name(&self) -> &'static str {
+        "embed"
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (n_rows, width) = layout.shape().dims2()?;
+        let table = contiguous(storage, layout)?;
+        if let Some(id) = self.ids.iter().find(|&&id| id as usize >= n_rows) {
+            candle_core::bail!("the table has {n_rows} rows, from 0; there is no row {id}");
+        }
+        let mut rows = vec![0f32; self.ids.len() * width];
+        rows.par_chunks_exact_mut(width.max(1))
+            .zip(&self.ids)
+            .with_min_len(ROWS_PER_TASK)
+            .for_each(|(to, &id)| to.copy_from_slice(&table[id as usize * width..][..width]));
+        Ok((CpuStorage::F32(rows), Shape::from((self.ids.len(), width))))
+    }
+
+    fn bwd(
+        &self,
+        table: &Tensor,
+        _rows: &Tensor,
+        d_rows: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        let ids = Tensor::new(&*self.ids, table.device())?;
+        Ok(Some(table.zeros_like()?.index_add(&ids, d_rows, 0)?))
     }
 }
 
@@ -87,90 +127,49 @@ impl MappedTable {
     }
 }
 
-/// The vectors `[B, T, E]` of a batch out of its distinct rows `[N, E]`, which get their gradients.
-pub(crate) fn spread(rows: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
-    let (n_rows, steps) = distinct.shape;
-    let width = rows.dim(1)?;
-    if rows.device().is_cpu() && rows.dtype() == DType::F32 {
-        return Ok(rows.contiguous()?.apply_op1(Spread { distinct: distinct.clone(), width })?);
+/// From the gradient of a batch's vectors `[B, T, E]` to that of its distinct rows, `[N, E]`: each gets
+/// the sum over its tokens, in their order.
+pub(crate) fn sum_by_row(d_vectors: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
+    let (width, places) = (d_vectors.dim(2)?, &distinct.places);
+    let n_rows = distinct.rows.len();
+    if !(d_vectors.device().is_cpu() && d_vectors.dtype() == DType::F32) {
+        let places = Tensor::new(&**places, d_vectors.device())?;
+        let zeros = Tensor::zeros((n_rows, width), d_vectors.dtype(), d_vectors.device())?;
+        return Ok(zeros.index_add(&places, &d_vectors.flatten(0, 1)?, 0)?);
     }
-    let places = Tensor::new(&*distinct.places, rows.device())?;
-    Ok(rows.index_select(&places, 0)?.reshape((n_rows, steps, width))?)
-}
-
-/// Candle's own operation goes over the tokens on one core; this takes all of them.
-struct Spread {
-    distinct: DistinctIds,
-    width: usize,
-}
-
-impl CustomOp1 for Spread {
-    fn name(&self) -> &'static str {
-        "embed"
+    // The tokens of each row side by side: row r has those from starts[r] on.
+    let mut starts = vec![0usize; n_rows + 1];
+    for &place in places {
+        starts[place as usize + 1] += 1;
     }
-
-    fn cpu_fwd(
-        &self,
-        storage: &CpuStorage,
-        layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (width, places) = (self.width, &self.distinct.places);
-        let rows = contiguous(storage, layout)?;
-        let mut vectors = vec![0f32; places.len() * width];
-        vectors.par_chunks_exact_mut(width).zip(places).with_min_len(ROWS_PER_TASK).for_each(
-            |(to, &place)| {
-                to.copy_from_slice(&rows[place as usize * width..][..width]);
-            },
-        );
-        let (n_rows, steps) = self.distinct.shape;
-        Ok((CpuStorage::F32(vectors), Shape::from((n_rows, steps, width))))
+    for row in 0..n_rows {
+        starts[row + 1] += starts[row];
+    }
+    let mut next = starts.clone();
+    let mut tokens = vec![0u32; places.len()];
+    for (token, &place) in (0u32..).zip(places) {
+        tokens[next[place as usize]] = token;
+        next[place as usize] += 1;
     }
 
-    /// Each distinct row gets the sum over its tokens, in their order.
-    fn bwd(
-        &self,
-        rows: &Tensor,
-        _vectors: &Tensor,
-        d_vectors: &Tensor,
-    ) -> candle_core::Result<Option<Tensor>> {
-        let start = Instant::now();
-        let (width, places) = (self.width, &self.distinct.places);
-        let n_rows = self.distinct.rows.len();
-        // The tokens of each row side by side: row r has those from starts[r] on.
-        let mut starts = vec![0usize; n_rows + 1];
-        for &place in places {
-            starts[place as usize + 1] += 1;
-        }
-        for row in 0..n_rows {
-            starts[row + 1] += starts[row];
-        }
-        let mut next = starts.clone();
-        let mut tokens = vec![0u32; places.len()];
-        for (token, &place) in (0u32..).zip(places) {
-            tokens[next[place as usize]] = token;
-            next[place as usize] += 1;
-        }
-
-        let d_vectors = d_vectors.contiguous()?;
-        let (storage, layout) = d_vectors.storage_and_layout();
-        let candle_core::Storage::Cpu(storage) = &*storage else {
-            candle_core::bail!("{} takes gradients on the CPU", self.name());
-        };
-        let d_vectors = contiguous(storage, layout)?;
-        let mut d_rows = vec![0f32; n_rows * width];
-        d_rows
-            .par_chunks_exact_mut(width)
-            .zip(starts.par_windows(2))
-            .with_min_len(ROWS_PER_TASK)
-            .for_each(|(sum, range)| {
-                for &token in &tokens[range[0]..range[1]] {
-                    let d_vector = &d_vectors[token as usize * width..][..width];
-                    sum.iter_mut().zip(d_vector).for_each(|(sum, d)| *sum += d);
-                }
-            });
-        self.distinct.backward_ns.store(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        Ok(Some(Tensor::from_vec(d_rows, rows.shape(), rows.device())?))
-    }
+    let d_vectors = d_vectors.contiguous()?;
+    let (storage, layout) = d_vectors.storage_and_layout();
+    let candle_core::Storage::Cpu(storage) = &*storage else {
+        return Err(candle_core::Error::msg("the embedding takes gradients on the CPU").into());
+    };
+    let d_vectors = contiguous(storage, layout)?;
+    let mut d_rows = vec![0f32; n_rows * width];
+    d_rows
+        .par_chunks_exact_mut(width)
+        .zip(starts.par_windows(2))
+        .with_min_len(ROWS_PER_TASK)
+        .for_each(|(sum, range)| {
+            for &token in &tokens[range[0]..range[1]] {
+                let d_vector = &d_vectors[token as usize * width..][..width];
+                sum.iter_mut().zip(d_vector).for_each(|(sum, d)| *sum += d);
+            }
+        });
+    Ok(Tensor::from_vec(d_rows, (n_rows, width), &Device::Cpu)?)
 }
 
 /// The numbers of a contiguous f32 tensor.
@@ -199,25 +198,27 @@ mod tests {
         let table = Var::from_tensor(&Tensor::from_vec(numbers, (7, 3), &device)?)?;
         let ids = Tensor::new(&[[0u32, 6, 2, 2], [0, 0, 0, 5], [2, 6, 6, 6]], &device)?;
         let tokens = Tokens::new(&ids, Padding::Compute, 7)?;
-        let loss = |x: &Tensor| x.sqr()?.sum_all()?.backward();
 
-        let embedding = Embedding::Loaded(table.as_tensor().clone());
-        let whole = embedding.of_tokens(&tokens)?;
-        let of_table = loss(&whole)?;
-        let of_table = of_table.get(&table).map(Tensor::to_vec2::<f32>).transpose()?;
+        let gradient = |x: &Tensor| -> Result<Vec<Vec<f32>>> {
+            let store = x.sqr()?.sum_all()?.backward()?;
+            Ok(store.get(&table).map(Tensor::to_vec2).transpose()?.unwrap_or_default())
+        };
+        let whole = table.index_select(&ids.flatten_all()?, 0)?.reshape((3, 4, 3))?;
+        let of_table = gradient(&whole)?;
 
         let distinct = tokens.distinct();
         assert_eq!(distinct.rows, [0, 2, 5, 6]);
-        let rows = Var::from_tensor(&embedding.rows(&distinct.rows)?)?;
-        let x = spread(&rows, &distinct)?;
+        let x = Embedding::Loaded(table.as_tensor().clone()).of_tokens(&tokens)?;
         assert_eq!(x.to_vec3::<f32>()?, whole.to_vec3::<f32>()?);
-        let of_rows = loss(&x)?;
-        let of_rows = of_rows.get(&rows).map(Tensor::to_vec2::<f32>).transpose()?;
-        let (of_table, of_rows) = (of_table.unwrap_or_default(), of_rows.unwrap_or_default());
-        for (&id, of_row) in distinct.rows.iter().zip(&of_rows) {
-            let expected = &of_table[id as usize];
-            let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5 * b.abs();
-            assert!(of_row.iter().zip(expected).all(close), "{id}: {of_row:?} {expected:?}");
+        assert_eq!(gradient(&x)?, of_table);
+        for dtype in [DType::F32, DType::F64] {
+            let of_rows = sum_by_row(&(&x * 2.0)?.to_dtype(dtype)?, &distinct)?;
+            let of_rows = of_rows.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+            for (&id, of_row) in distinct.rows.iter().zip(&of_rows) {
+                let expected = &of_table[id as usize];
+                let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5 * b.abs();
+                assert!(of_row.iter().zip(expected).all(close), "{id}: {of_row:?} {expected:?}");
+            }
         }
         Ok(())
     }

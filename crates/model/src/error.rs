@@ -43,6 +43,15 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
+    /// A network with a linear path has no n-grams for it.
+    #[error(
+        "no n-gram comes in {min_texts} texts or more: there is nothing for a linear path to weigh; \
+         lower ngram_min_texts, or set ngram_order to 0"
+    )]
+    NoNgrams {
+        /// The texts that an n-gram must come in.
+        min_texts: usize,
+    },
     /// A model folder lacks a file.
     #[error("{path} is missing; a model folder holds {expected}")]
     MissingFile {

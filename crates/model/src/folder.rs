@@ -6,6 +6,7 @@
 //! | `config.json` | format version, network, preprocessing, vocabulary size |
 //! | `tokenizer.json` | the vocabulary, readable by the Python `tokenizers` package |
 //! | `metrics.json` | what training measured |
+//! | `ngrams.safetensors` | with a linear path: its n-grams and their values |
 
 use std::fs;
 use std::io::Write;
@@ -19,6 +20,8 @@ use text_preprocessing::{PreprocessingConfig, TextEncoder};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::network::SentimentRnn;
+use crate::ngrams::NgramVocabulary;
+use crate::vocabularies::Vocabularies;
 use crate::weights::{self, Weights};
 
 /// The weights' file name.
@@ -29,10 +32,14 @@ pub const CONFIG_FILE: &str = "config.json";
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// The measurements' file name.
 pub const METRICS_FILE: &str = "metrics.json";
+/// The file name of a linear path's n-grams, in models that have one.
+pub const NGRAMS_FILE: &str = "ngrams.safetensors";
 /// The learning curve's file name; a picture for people, which may be missing.
 pub const CURVE_FILE: &str = "curve.svg";
 
 const ALL_FILES: &str = "model.safetensors, config.json, tokenizer.json and metrics.json";
+const FILES_WITH_NGRAMS: &str = "model.safetensors, config.json, tokenizer.json, metrics.json and, for a \
+                                 linear path, ngrams.safetensors";
 const FORMAT_VERSION: u64 = 1;
 
 /// What `config.json` holds.
@@ -65,6 +72,7 @@ pub fn save(
     folder: &Path,
     config: &ModelConfig,
     encoder: &TextEncoder,
+    ngrams: Option<&NgramVocabulary>,
     variables: &VarMap,
     metrics: &impl Serialize,
 ) -> Result<()> {
@@ -96,6 +104,9 @@ pub fn save(
         .and_then(|config| fs::set_permissions(&weights, config.permissions()))
         .map_err(io("write", &folder.join(WEIGHTS_FILE)))?;
     encoder.save(staging.path().join(TOKENIZER_FILE))?;
+    if let Some(ngrams) = ngrams {
+        ngrams.save(&staging.path().join(NGRAMS_FILE))?;
+    }
     swap_in(staging, folder)
 }
 
@@ -137,8 +148,19 @@ pub fn load(folder: &Path, device: &Device) -> Result<TrainedModel> {
             ),
         });
     }
-    let weights = Weights::open(&folder.join(WEIGHTS_FILE), &config.model, config.vocab_size)?;
-    let network = weights.network(&config.model, config.vocab_size, device)?;
+    let ngrams = match config.model.ngram_order {
+        0 => None,
+        order => {
+            let path = folder.join(NGRAMS_FILE);
+            if !path.is_file() {
+                return Err(Error::MissingFile { path, expected: FILES_WITH_NGRAMS });
+            }
+            Some(NgramVocabulary::load(&path, order)?)
+        }
+    };
+    let vocabularies = Vocabularies { n_ids: config.vocab_size, ngrams };
+    let weights = Weights::open(&folder.join(WEIGHTS_FILE), &config.model, &vocabularies)?;
+    let network = weights.network(&config.model, vocabularies, device)?;
     Ok(TrainedModel { network, encoder })
 }
 
@@ -203,7 +225,7 @@ fn json(contents: &impl Serialize) -> std::io::Result<Vec<u8>> {
 /// [`Error::NotAModel`] if it is no folder or holds anything that is no part of a model;
 /// [`Error::Io`] if it cannot be read, or the nearest existing folder above it cannot be written.
 pub fn check_replaceable(folder: &Path) -> Result<()> {
-    let parts = [WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE, METRICS_FILE, CURVE_FILE];
+    let parts = [WEIGHTS_FILE, CONFIG_FILE, TOKENIZER_FILE, METRICS_FILE, NGRAMS_FILE, CURVE_FILE];
     let not_a_model = |found| Error::NotAModel { path: folder.to_path_buf(), found };
     if folder.file_name().is_none() {
         return Err(not_a_model("a model needs a folder with a name of its own".to_string()));

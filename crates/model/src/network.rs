@@ -4,14 +4,15 @@ use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{Linear, VarBuilder, VarMap};
 use recurrent::{RepeatedInput, SeededRng};
 
-use crate::config::{ModelConfig, Pooling};
+use crate::config::ModelConfig;
 use crate::embedding::{self, Embedding};
 use crate::error::{Error, Result};
 use crate::ngrams::{self, Ngrams};
 use crate::parameters;
-use crate::pooling;
+use crate::pooling::{self, PoolingPart};
 use crate::recurrent_layer::{LayerInput, RecurrentLayer, State};
 use crate::tokens::{DistinctIds, Tokens};
+use crate::vocabularies::Vocabularies;
 
 /// A recurrent network that reads ids and tells how likely a text is positive.
 ///
@@ -26,15 +27,16 @@ use crate::tokens::{DistinctIds, Tokens};
 /// ```
 ///
 /// Parameters have the names of the course notebook's PyTorch module: `embedding.weight`,
-/// `lstm.weight_ih_l0`, ... (`gru.`, `rnn.` for those cells), `fc.weight`, `fc.bias`; with a linear path,
-/// `ngrams.weight`.
+/// `lstm.weight_ih_l0`, ... (`gru.`, `rnn.` for those cells), `fc.weight`, `fc.bias`; with attention,
+/// `attention.weight`; with a linear path, `ngrams.weight`.
 #[derive(Debug, Clone)]
 pub struct SentimentRnn {
     config: ModelConfig,
-    vocab_size: usize,
+    vocabularies: Vocabularies,
     embedding: Embedding,
     ngram_table: Option<Embedding>,
     recurrent: RecurrentLayer,
+    attention: Option<Tensor>,
     fc: Linear,
     device: Device,
 }
@@ -44,33 +46,43 @@ impl SentimentRnn {
     ///
     /// # Errors
     /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
-    pub fn new(config: &ModelConfig, vocab_size: usize, vb: VarBuilder) -> Result<Self> {
-        let table = vb.get((vocab_size, config.embedding_dim), parameters::TABLE)?;
-        Self::with_embedding(config, vocab_size, Embedding::Loaded(table), vb)
+    pub fn new(
+        config: &ModelConfig,
+        vocabularies: impl Into<Vocabularies>,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let vocabularies = vocabularies.into();
+        let table = vb.get((vocabularies.n_ids, config.embedding_dim), parameters::TABLE)?;
+        Self::with_embedding(config, vocabularies, Embedding::Loaded(table), vb)
     }
 
     /// Takes all parameters but the embedding's from `vb`.
     pub(crate) fn with_embedding(
         config: &ModelConfig,
-        vocab_size: usize,
+        vocabularies: Vocabularies,
         embedding: Embedding,
         vb: VarBuilder,
     ) -> Result<Self> {
         config.check()?;
-        let ngram_table = (config.ngram_buckets > 0)
-            .then(|| vb.get((config.ngram_buckets, config.output_size), parameters::NGRAM_TABLE))
+        let n_ngrams = vocabularies.n_ngrams(config)?;
+        let ngram_table = (n_ngrams > 0)
+            .then(|| vb.get((n_ngrams, config.output_size), parameters::NGRAM_TABLE))
             .transpose()?
             .map(Embedding::Loaded);
+        let attention = (config.pooling.has(PoolingPart::Attention))
+            .then(|| vb.get(parameters::attention_shape(config), parameters::ATTENTION))
+            .transpose()?;
         let (outputs, features) = (config.output_size, config.pooled_size());
         let fc = vb.pp("fc");
         let fc =
             Linear::new(fc.get((outputs, features), "weight")?, Some(fc.get(outputs, "bias")?));
         Ok(Self {
             config: config.clone(),
-            vocab_size,
+            vocabularies,
             embedding,
             ngram_table,
             recurrent: RecurrentLayer::new(config, vb.clone())?,
+            attention,
             fc,
             device: vb.device().clone(),
         })
@@ -83,14 +95,15 @@ impl SentimentRnn {
     /// If the configuration is out of range or the device fails.
     pub fn init(
         config: &ModelConfig,
-        vocab_size: usize,
+        vocabularies: impl Into<Vocabularies>,
         seed: u64,
         device: &Device,
     ) -> Result<(Self, VarMap)> {
         config.check()?;
-        let variables = parameters::init(config, vocab_size, seed, device)?;
+        let vocabularies = vocabularies.into();
+        let variables = parameters::init(config, &vocabularies, seed, device)?;
         let vb = VarBuilder::from_varmap(&variables, DType::F32, device);
-        Ok((Self::new(config, vocab_size, vb)?, variables))
+        Ok((Self::new(config, vocabularies, vb)?, variables))
     }
 
     /// The network of these variables as it is now, with nothing recorded for a backward pass: for
@@ -98,7 +111,11 @@ impl SentimentRnn {
     ///
     /// # Errors
     /// As [`SentimentRnn::new`].
-    pub fn frozen(config: &ModelConfig, vocab_size: usize, variables: &VarMap) -> Result<Self> {
+    pub fn frozen(
+        config: &ModelConfig,
+        vocabularies: impl Into<Vocabularies>,
+        variables: &VarMap,
+    ) -> Result<Self> {
         let tensors = parameters::sorted(variables)
             .into_iter()
             .map(|(name, var)| (name, var.as_tensor().detach()))
@@ -107,7 +124,13 @@ impl SentimentRnn {
             Some(var) => var.device().clone(),
             None => Device::Cpu,
         };
-        Self::new(config, vocab_size, VarBuilder::from_tensors(tensors, DType::F32, &device))
+        Self::new(config, vocabularies, VarBuilder::from_tensors(tensors, DType::F32, &device))
+    }
+
+    /// The recurrent layers alone: the same network without its linear path, if it has one.
+    #[must_use]
+    pub fn without_linear_path(&self) -> Self {
+        Self { ngram_table: None, ..self.clone() }
     }
 
     /// The network's configuration.
@@ -117,7 +140,12 @@ impl SentimentRnn {
 
     /// Number of ids, padding and the unknown word among them.
     pub fn vocab_size(&self) -> usize {
-        self.vocab_size
+        self.vocabularies.n_ids
+    }
+
+    /// What the network tells apart.
+    pub fn vocabularies(&self) -> &Vocabularies {
+        &self.vocabularies
     }
 
     /// The device that the network lives on.
@@ -183,7 +211,7 @@ impl SentimentRnn {
     /// # Errors
     /// [`Error::UnknownId`] for an id beyond the vocabulary.
     pub fn tokens(&self, ids: &Tensor) -> Result<Tokens> {
-        Tokens::new(ids, self.config.padding, self.vocab_size)
+        Tokens::new(ids, self.config.padding, self.vocabularies.n_ids)
     }
 
     /// The vectors of a batch, `[B, T, E]`.
@@ -194,22 +222,21 @@ impl SentimentRnn {
         self.embedding.of_tokens(tokens)
     }
 
-    /// The rows of the embedding's table that a batch needs, `[N, E]`, without their past: made a
-    /// variable and given to [`embed_rows`](Self::embed_rows), they alone get the gradient, and not
-    /// the whole table.
+    /// The vectors of some ids, `[N, E]`.
     ///
     /// # Errors
-    /// If the device fails.
-    pub fn table_rows(&self, distinct: &DistinctIds) -> Result<Tensor> {
-        Ok(self.embedding.rows(&distinct.rows)?.detach())
+    /// If an id is beyond the vocabulary or the device fails.
+    pub fn embed_ids(&self, ids: &[u32]) -> Result<Tensor> {
+        self.embedding.rows(ids)
     }
 
-    /// [`embed`](Self::embed) out of the batch's distinct rows `[N, E]`.
+    /// From the gradient of a batch's vectors, `[B, T, E]`, to that of the table's rows that it has,
+    /// `[N, E]`: no other row's gradient is anything but 0.
     ///
     /// # Errors
-    /// If the device fails.
-    pub fn embed_rows(&self, rows: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
-        embedding::spread(rows, distinct)
+    /// If the shape does not fit or the device fails.
+    pub fn row_gradient(&self, d_vectors: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
+        embedding::sum_by_row(d_vectors, distinct)
     }
 
     /// The recurrent layers: `x [B, T, E]` gives outputs `[B, T, F]` and the new state.
@@ -266,14 +293,16 @@ impl SentimentRnn {
         Ok(self.fc.forward(&pooled)?)
     }
 
-    /// The words and pairs of a batch for the linear path; `None` if there is no such path.
+    /// The n-grams of a batch for the linear path; `None` if there is no such path.
     pub fn ngrams(&self, tokens: &Tokens) -> Option<Ngrams> {
-        let ModelConfig { ngram_buckets, ngram_scale, .. } = self.config;
-        (ngram_buckets > 0).then(|| Ngrams::new(tokens, ngram_buckets, ngram_scale))
+        self.ngram_table.as_ref()?;
+        let vocabulary = self.vocabularies.ngrams.as_ref()?;
+        Some(Ngrams::new(tokens, vocabulary))
     }
 
-    /// The rows of the linear path's table that a batch needs, `[N, O]`, without their past; see
-    /// [`table_rows`](Self::table_rows). `None` if there is no such path.
+    /// The rows of the linear path's table that a batch needs, `[N, O]`, without their past: made a
+    /// variable and given to [`ngram_logits`](Self::ngram_logits), they alone get the gradient, and not
+    /// the whole table. `None` if there is no such path.
     ///
     /// # Errors
     /// If the device fails.
@@ -291,21 +320,22 @@ impl SentimentRnn {
     }
 
     fn pool(&self, outputs: &Tensor, state: &State, lengths: &[usize]) -> Result<Tensor> {
-        match self.config.pooling {
-            Pooling::Last => pooling::last(&state.h, if self.config.bidirectional { 2 } else { 1 }),
-            Pooling::Max => pooling::max(outputs, lengths),
-            Pooling::Mean => pooling::mean(outputs, lengths),
-            Pooling::MaxMean => {
-                let both = [pooling::max(outputs, lengths)?, pooling::mean(outputs, lengths)?];
-                Ok(Tensor::cat(&both, 1)?)
+        let vectors = self.config.pooling.parts().map(|part| match (part, &self.attention) {
+            (PoolingPart::Last, _) => {
+                pooling::last(&state.h, if self.config.bidirectional { 2 } else { 1 })
             }
-        }
+            (PoolingPart::Max, _) => pooling::max(outputs, lengths),
+            (PoolingPart::Attention, Some(weight)) => pooling::attention(outputs, weight, lengths),
+            // Attention has its weight wherever it is configured.
+            (PoolingPart::Mean | PoolingPart::Attention, _) => pooling::mean(outputs, lengths),
+        });
+        Ok(Tensor::cat(&vectors.collect::<Result<Vec<_>>>()?, 1)?)
     }
 
     fn check_takes_chunks(&self) -> Result<()> {
         let reason = if self.config.bidirectional {
             "its backward direction starts at the end of the text"
-        } else if self.config.pooling != Pooling::Last {
+        } else if self.config.pooling != PoolingPart::Last.into() {
             "it pools over all steps of the text"
         } else {
             return Ok(());

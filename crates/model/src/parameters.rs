@@ -9,34 +9,56 @@ use recurrent::SeededRng;
 
 use crate::config::ModelConfig;
 use crate::error::Result;
+use crate::pooling::PoolingPart;
 use crate::recurrent_layer::RecurrentLayer;
+use crate::vocabularies::Vocabularies;
 
 /// The name of the embedding's table, `[V, E]`.
 pub const TABLE: &str = "embedding.weight";
 
-/// The name of the linear path's table, `[ngram_buckets, O]`.
+/// The name of the linear path's table, `[n-grams, O]`.
 pub const NGRAM_TABLE: &str = "ngrams.weight";
 
-/// Divides the network's logits by a number while `work` looks at the variables, by dividing the
+/// The name of attention's weight, `[1, F]`.
+pub(crate) const ATTENTION: &str = "attention.weight";
+
+pub(crate) fn attention_shape(config: &ModelConfig) -> Vec<usize> {
+    vec![1, config.output_features()]
+}
+
+/// What the logits of a network's two paths are multiplied by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PathScales {
+    /// Those of the recurrent layers.
+    pub recurrent: f64,
+    /// Those of the linear path, if there is one.
+    pub linear: f64,
+}
+
+/// Multiplies the logits of a network's paths while `work` looks at the variables, by multiplying the
 /// weights whose products are added up to logits; afterwards they are what they were.
 ///
 /// # Errors
 /// If the device fails, or `work` does.
 pub fn with_scaled_logits<R, E: From<candle_core::Error>>(
     variables: &VarMap,
-    divisor: f64,
+    scales: PathScales,
     work: impl FnOnce() -> std::result::Result<R, E>,
 ) -> std::result::Result<R, E> {
+    let PathScales { recurrent, linear } = scales;
     let mut by_name = sorted(variables);
-    let outputs = ["fc.weight", "fc.bias", NGRAM_TABLE];
-    let outputs = outputs.into_iter().filter_map(|name| by_name.remove(name));
-    let saved: Vec<(Var, Tensor)> =
-        outputs.map(|var| Ok((var.clone(), var.copy()?))).collect::<candle_core::Result<_>>()?;
-    for (var, weights) in &saved {
-        var.set(&(weights / divisor)?)?;
+    let outputs = [("fc.weight", recurrent), ("fc.bias", recurrent), (NGRAM_TABLE, linear)];
+    let outputs = outputs
+        .into_iter()
+        .filter_map(|(name, scale)| by_name.remove(name).map(|var| (var, scale)));
+    let saved: Vec<(Var, f64, Tensor)> = outputs
+        .map(|(var, scale)| Ok((var.clone(), scale, var.copy()?)))
+        .collect::<candle_core::Result<_>>()?;
+    for (var, scale, weights) in &saved {
+        var.set(&(weights * *scale)?)?;
     }
     let result = work();
-    for (var, weights) in &saved {
+    for (var, _, weights) in &saved {
         var.set(weights)?;
     }
     result
@@ -45,12 +67,13 @@ pub fn with_scaled_logits<R, E: From<candle_core::Error>>(
 /// Variables for every parameter, drawn from one seed in a fixed order.
 pub(crate) fn init(
     config: &ModelConfig,
-    vocab_size: usize,
+    vocabularies: &Vocabularies,
     seed: u64,
     device: &Device,
 ) -> Result<VarMap> {
     let mut rng = SeededRng::new(seed);
-    let embedding = rng.standard_normal((vocab_size, config.embedding_dim), DType::F32, device)?;
+    let embedding =
+        rng.standard_normal((vocabularies.n_ids, config.embedding_dim), DType::F32, device)?;
     let mut parameters = vec![(TABLE.to_string(), (embedding * config.embedding_std)?)];
     parameters.extend(RecurrentLayer::initial_weights(config, &mut rng, device)?);
     let features = config.pooled_size();
@@ -61,10 +84,18 @@ pub(crate) fn init(
         let values = rng.uniform((-bound, bound), shape, DType::F32, device)?;
         parameters.push((name.to_string(), values));
     }
-
-    if config.ngram_buckets > 0 {
-        let shape = (config.ngram_buckets, config.output_size);
-        parameters.push((NGRAM_TABLE.to_string(), Tensor::zeros(shape, DType::F32, device)?));
+    if config.pooling.has(PoolingPart::Attention) {
+        let shape = attention_shape(config);
+        let bound = 1.0 / (shape[1] as f32).sqrt();
+        let values = rng.uniform((-bound, bound), shape, DType::F32, device)?;
+        parameters.push((ATTENTION.to_string(), values));
+    }
+    let n_ngrams = vocabularies.n_ngrams(config)?;
+    if n_ngrams > 0 {
+        // All alike, the n-grams' values speak for themselves.
+        let start = config.ngram_start as f32;
+        let weights = Tensor::full(start, (n_ngrams, config.output_size), device)?;
+        parameters.push((NGRAM_TABLE.to_string(), weights.contiguous()?));
     }
 
     let variables = VarMap::new();
@@ -85,15 +116,24 @@ pub fn sorted(variables: &VarMap) -> BTreeMap<String, Var> {
 }
 
 /// Name and shape of every parameter of a network.
-pub(crate) fn shapes(config: &ModelConfig, vocab_size: usize) -> BTreeMap<String, Vec<usize>> {
+///
+/// # Errors
+/// If the n-grams of a linear path are missing.
+pub(crate) fn shapes(
+    config: &ModelConfig,
+    vocabularies: &Vocabularies,
+) -> Result<BTreeMap<String, Vec<usize>>> {
     let mut shapes: BTreeMap<String, Vec<usize>> =
         RecurrentLayer::parameter_shapes(config).into_iter().collect();
-    shapes.insert(TABLE.to_string(), vec![vocab_size, config.embedding_dim]);
+    shapes.insert(TABLE.to_string(), vec![vocabularies.n_ids, config.embedding_dim]);
     shapes.insert("fc.weight".to_string(), vec![config.output_size, config.pooled_size()]);
     shapes.insert("fc.bias".to_string(), vec![config.output_size]);
-    if config.ngram_buckets > 0 {
-        let shape = vec![config.ngram_buckets, config.output_size];
-        shapes.insert(NGRAM_TABLE.to_string(), shape);
+    if config.pooling.has(PoolingPart::Attention) {
+        shapes.insert(ATTENTION.to_string(), attention_shape(config));
     }
-    shapes
+    let n_ngrams = vocabularies.n_ngrams(config)?;
+    if n_ngrams > 0 {
+        shapes.insert(NGRAM_TABLE.to_string(), vec![n_ngrams, config.output_size]);
+    }
+    Ok(shapes)
 }

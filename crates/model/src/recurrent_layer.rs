@@ -156,6 +156,7 @@ fn layers(config: &ModelConfig) -> RecurrentConfig {
         num_layers: config.num_layers,
         bidirectional: config.bidirectional,
         dropout: config.layer_dropout,
+        weight_dropout: config.weight_dropout,
         ..RecurrentConfig::new(config.embedding_dim, config.hidden_dim)
     }
 }

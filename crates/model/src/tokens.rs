@@ -3,10 +3,6 @@
 //! Users and the notebook pad on the left; the layers count each row's real steps from the left.
 //! Moving the ids is cheap, so it is done here, before they are embedded.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use candle_core::Tensor;
 use recurrent::SeededRng;
 use text_preprocessing::PAD_ID;
@@ -59,9 +55,19 @@ impl Tokens {
         Self { ids, steps, lengths }
     }
 
+    /// `[B·T]`: the ids row after row, each row's first at its left.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
     /// B, the number of texts.
     pub fn n_rows(&self) -> usize {
         self.lengths.len()
+    }
+
+    /// How many steps of each row are real, and computed.
+    pub fn lengths(&self) -> &[usize] {
+        &self.lengths
     }
 
     /// How many steps of all rows together are real, and computed.
@@ -90,8 +96,7 @@ impl Tokens {
         // Every id is in `rows`, so that none is missing.
         let place = |&id: &u32| rows.partition_point(|&other| other < id) as u32;
         let places = self.ids.iter().map(place).collect();
-        let shape = (self.lengths.len(), self.steps);
-        DistinctIds { rows, places, shape, backward_ns: Arc::default() }
+        DistinctIds { rows, places }
     }
 }
 
@@ -102,15 +107,4 @@ pub struct DistinctIds {
     pub rows: Vec<u32>,
     /// `[B·T]`: where each token's id is among `rows`.
     pub(crate) places: Vec<u32>,
-    /// B, T
-    pub(crate) shape: (usize, usize),
-    pub(crate) backward_ns: Arc<AtomicU64>,
-}
-
-impl DistinctIds {
-    /// How long the last backward pass took from the tokens' vectors to these rows, for profiles; 0
-    /// before there was one, and where candle's own operation does it.
-    pub fn backward_time(&self) -> Duration {
-        Duration::from_nanos(self.backward_ns.load(Ordering::Relaxed))
-    }
 }

@@ -17,6 +17,7 @@ use crate::embedding::{Embedding, MappedTable};
 use crate::error::{Error, Result};
 use crate::network::SentimentRnn;
 use crate::parameters;
+use crate::vocabularies::Vocabularies;
 
 /// A weights file, mapped into memory and checked.
 pub(crate) struct Weights {
@@ -25,7 +26,11 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    pub(crate) fn open(path: &Path, config: &ModelConfig, vocab_size: usize) -> Result<Self> {
+    pub(crate) fn open(
+        path: &Path,
+        config: &ModelConfig,
+        vocabularies: &Vocabularies,
+    ) -> Result<Self> {
         // SAFETY: the mapped bytes must not change while they are read. A model folder is replaced
         // whole, by renaming, and its old files live on for whoever has them open; nobody writes into
         // one in place.
@@ -36,7 +41,7 @@ impl Weights {
         })?;
         let mismatch = |reason| Error::Mismatch { path: path.to_path_buf(), reason };
         let tensors = file.tensors();
-        let shapes = parameters::shapes(config, vocab_size);
+        let shapes = parameters::shapes(config, vocabularies)?;
         for (name, shape) in &shapes {
             match tensors.iter().find(|(other, _)| other == name) {
                 None => return Err(mismatch(format!("it lacks {name}"))),
@@ -58,7 +63,7 @@ impl Weights {
     pub(crate) fn network(
         self,
         config: &ModelConfig,
-        vocab_size: usize,
+        vocabularies: Vocabularies,
         device: &Device,
     ) -> Result<SentimentRnn> {
         let mut loaded = HashMap::new();
@@ -85,7 +90,7 @@ impl Weights {
             ))),
         };
         let vb = VarBuilder::from_tensors(loaded, DType::F32, device);
-        SentimentRnn::with_embedding(config, vocab_size, embedding, vb)
+        SentimentRnn::with_embedding(config, vocabularies, embedding, vb)
     }
 }
 

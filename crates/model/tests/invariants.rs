@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
 
 use candle_core::{Device, Tensor};
-use model::{CellKind, ModelConfig, Padding, Pooling, SentimentRnn, folder};
+use model::{
+    CellKind, ModelConfig, Padding, Pooling, PoolingPart, SentimentRnn, Vocabularies, folder,
+};
 use proptest::prelude::*;
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
 
@@ -17,7 +19,8 @@ fn cells() -> impl Strategy<Value = CellKind> {
 }
 
 fn poolings() -> impl Strategy<Value = Pooling> {
-    prop::sample::select(vec![Pooling::Last, Pooling::Max, Pooling::Mean, Pooling::MaxMean])
+    let names = ["last", "max", "mean", "attention", "max-mean", "last-max-mean-attention"];
+    prop::sample::select(names.to_vec()).prop_map(|name| name.parse().unwrap())
 }
 
 prop_compose! {
@@ -95,7 +98,7 @@ proptest! {
         cut in 1usize..11,
     ) {
         config.bidirectional = false;
-        config.pooling = Pooling::Last;
+        config.pooling = PoolingPart::Last.into();
         config.padding = if compute_padding { Padding::Compute } else { Padding::Skip };
         let network = build(&config);
         let ids = padded(&texts, 12);
@@ -119,7 +122,7 @@ fn a_network_that_needs_the_whole_text_refuses_chunks() {
             ..ModelConfig::default()
         },
         ModelConfig {
-            pooling: Pooling::Max,
+            pooling: PoolingPart::Max.into(),
             embedding_dim: 3,
             hidden_dim: 3,
             ..ModelConfig::default()
@@ -156,9 +159,9 @@ fn a_saved_and_loaded_model_predicts_bit_identically() {
         SentimentRnn::init(&config, encoder.vocab_size(), 3, &Device::Cpu).unwrap();
     let parent = tempfile::tempdir().unwrap();
     let target = parent.path().join("model");
-    folder::save(&target, &config, &encoder, &variables, &"nothing measured").unwrap();
+    folder::save(&target, &config, &encoder, None, &variables, &"nothing measured").unwrap();
     // A second save takes the first one's place and leaves nothing else behind.
-    folder::save(&target, &config, &encoder, &variables, &"nothing measured").unwrap();
+    folder::save(&target, &config, &encoder, None, &variables, &"nothing measured").unwrap();
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
 
     let loaded = folder::load(&target, &Device::Cpu).unwrap();
@@ -166,6 +169,43 @@ fn a_saved_and_loaded_model_predicts_bit_identically() {
     assert_eq!(loaded.encoder.encode_batch(&texts).unwrap(), encoded);
     let ids = padded(&encoded, 10);
     assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids));
+}
+
+#[test]
+fn a_linear_path_goes_with_the_folder() {
+    let texts = ["a fine film", "a dull film", "fine acting and a dull plot"];
+    let encoder = TextEncoder::learn(PreprocessingConfig::default(), &texts).unwrap();
+    let config = ModelConfig {
+        embedding_dim: 6,
+        hidden_dim: 5,
+        ngram_order: 2,
+        ngram_min_texts: 1,
+        ngram_start: 0.5,
+        ..ModelConfig::default()
+    };
+    let encoded = encoder.encode_batch(&texts).unwrap();
+    let vocabularies =
+        Vocabularies::learn(&config, encoder.vocab_size(), &encoded, &[1, 0, 1]).unwrap();
+    let ngrams = vocabularies.ngrams.clone();
+    let (network, variables) = SentimentRnn::init(&config, vocabularies, 3, &Device::Cpu).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let target = parent.path().join("model");
+    folder::save(&target, &config, &encoder, ngrams.as_ref(), &variables, &"nothing").unwrap();
+    let loaded = folder::load(&target, &Device::Cpu).unwrap();
+    let ids = padded(&encoded, 10);
+    assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids));
+    // The path's start says something: without it the logits are others.
+    let table = model::sorted(&variables).remove(model::NGRAM_TABLE).unwrap();
+    table.set(&table.zeros_like().unwrap()).unwrap();
+    assert_ne!(logits(&network, &ids), logits(&loaded.network, &ids));
+
+    let file = target.join(folder::NGRAMS_FILE);
+    std::fs::write(&file, "cut").unwrap();
+    let error = folder::load(&target, &Device::Cpu).unwrap_err().to_string();
+    assert!(error.contains("ngrams.safetensors cannot be read"), "{error}");
+    std::fs::remove_file(&file).unwrap();
+    let error = folder::load(&target, &Device::Cpu).unwrap_err().to_string();
+    assert!(error.contains("ngrams.safetensors is missing"), "{error}");
 }
 
 #[test]

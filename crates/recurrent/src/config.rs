@@ -19,6 +19,11 @@ pub struct RecurrentConfig {
     pub bias: bool,
     /// Probability with which each output of every layer but the last is zeroed in training.
     pub dropout: f64,
+    /// Probability with which each weight from hidden state to hidden state is zeroed in training, in
+    /// all steps alike (weight-drop, Merity et al. 2018, [Regularizing and optimizing LSTM language
+    /// models](https://arxiv.org/abs/1708.02182)).
+    #[serde(default)]
+    pub weight_dropout: f64,
     /// Whether inputs and outputs are `(batch, steps, features)`, else `(steps, batch, features)`.
     /// States are `(num_layers * directions, batch, hidden)` either way.
     pub batch_first: bool,
@@ -39,6 +44,7 @@ impl RecurrentConfig {
             bidirectional: false,
             bias: true,
             dropout: 0.0,
+            weight_dropout: 0.0,
             batch_first: true,
             proj_size: 0,
         }
@@ -75,9 +81,11 @@ impl RecurrentConfig {
                 });
             }
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            let (expected, got) = ("at least 0 and below 1", self.dropout.to_string());
-            return Err(Error::Config { field: "dropout", expected, got });
+        for (field, rate) in [("dropout", self.dropout), ("weight_dropout", self.weight_dropout)] {
+            if !(0.0..1.0).contains(&rate) {
+                let (expected, got) = ("at least 0 and below 1", rate.to_string());
+                return Err(Error::Config { field, expected, got });
+            }
         }
         if self.proj_size > 0 {
             let expected = match cell {

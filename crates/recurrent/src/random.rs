@@ -75,6 +75,12 @@ impl SeededRng {
         Ok(x.broadcast_mul(&self.dropout(&ones, rate)?)?)
     }
 
+    /// A number from 0 to `bound` - 1; 0 if there is none.
+    pub fn below(&mut self, bound: usize) -> usize {
+        // The bias of a product is one in 2³² per number: nothing beside what is drawn here.
+        ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
+    }
+
     /// `false` with probability `rate`, else `true`.
     pub fn kept_flags(&mut self, len: usize, rate: f64) -> Vec<bool> {
         self.kept(len, rate).into_iter().map(|kept| kept == 1).collect()

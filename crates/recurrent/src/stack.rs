@@ -134,8 +134,12 @@ impl Stack {
         x: &Tensor,
         states: Option<&[&Tensor]>,
         lengths: Option<&[usize]>,
-        dropout: Option<&mut SeededRng>,
+        mut dropout: Option<&mut SeededRng>,
     ) -> Result<StackOutput> {
+        let rate = self.config.weight_dropout;
+        if let Some(rng) = dropout.as_deref_mut().filter(|_| rate > 0.0) {
+            return self.with_weight_dropout(rate, rng)?.run(x, states, lengths, dropout);
+        }
         let x = self.batch_first(x)?;
         let (batch, steps, _) = x.dims3()?;
         let lengths = &Lengths::check(lengths, batch, steps)?;
@@ -154,6 +158,18 @@ impl Stack {
             Implementation::Reference => reference::run(&run, &zeros_if_absent()?, dropout)?,
         };
         Ok(StackOutput { outputs: self.caller_order(output.outputs)?, states: output.states })
+    }
+
+    /// This stack as one pass of a training sees it.
+    fn with_weight_dropout(&self, rate: f64, rng: &mut SeededRng) -> Result<Self> {
+        let mut direction = |weights: &LayerWeights| weights.with_weight_dropout(rate, rng);
+        let weights = self
+            .weights
+            .iter()
+            .map(|layer| layer.iter().map(&mut direction).collect())
+            .collect::<Result<_>>()?;
+        let config = RecurrentConfig { weight_dropout: 0.0, ..self.config.clone() };
+        Ok(Self { weights, config, packed: PackedOnce::default(), ..self.clone() })
     }
 
     fn checked_run<'a>(
@@ -177,7 +193,9 @@ impl Stack {
     ) -> Result<StackOutput> {
         let RepeatedInput { vectors, indexes, batch } = input;
         let (n_vectors, steps) = self.check_repeated(&input)?;
-        if steps > 0 && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len() {
+        // Weights that change from pass to pass have nothing kept for them.
+        let drops_weights = dropout.is_some() && self.config.weight_dropout > 0.0;
+        if steps > 0 && !drops_weights && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len() {
             let checked = &Lengths::check(lengths, batch, steps)?;
             let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
             let run = self.checked_run(vectors, Some(indexes), (batch, steps), checked);

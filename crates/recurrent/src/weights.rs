@@ -6,6 +6,7 @@ use candle_nn::{Init, VarBuilder};
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
+use crate::random::SeededRng;
 
 /// Weights of one layer in one direction; gates are stacked in the first dimension. P is the
 /// width of `h`: that of the projection, or H without one.
@@ -87,6 +88,12 @@ pub(crate) fn parameters(
 }
 
 impl LayerWeights {
+    /// These, with some of the weights from hidden state to hidden state zeroed; gradients go to those
+    /// that are left.
+    pub(crate) fn with_weight_dropout(&self, rate: f64, rng: &mut SeededRng) -> Result<Self> {
+        Ok(Self { recurrent: rng.dropout(&self.recurrent, rate)?, ..self.clone() })
+    }
+
     /// All of them, in PyTorch's order.
     pub(crate) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let biases = self.biases.iter().flat_map(|(input, recurrent)| [input, recurrent]);

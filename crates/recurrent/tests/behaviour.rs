@@ -325,3 +325,42 @@ fn a_forced_instruction_set_must_exist() {
         assert_eq!(result.is_ok(), set.is_available(), "{set}");
     }
 }
+
+#[test]
+fn weight_drop_zeroes_recurrent_weights_for_all_steps_and_in_training_only() {
+    let config =
+        RecurrentConfig { bidirectional: true, weight_dropout: 0.4, ..RecurrentConfig::new(5, 9) };
+    let variables = VarMap::new();
+    let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    let layer = Lstm::new(&config, vb.clone()).unwrap();
+    let plain = Lstm::new(&RecurrentConfig { weight_dropout: 0.0, ..config.clone() }, vb).unwrap();
+    let x = normal((4, 6, 5));
+    let run = |layer: &Lstm, seed: Option<u64>| {
+        let mut rng = seed.map(SeededRng::new);
+        let options = RunOptions { dropout: rng.as_mut(), ..RunOptions::default() };
+        layer.forward_with(&x, options).unwrap().0
+    };
+    let difference = |a: &Tensor, b: &Tensor| relative_difference(a, b).unwrap();
+    assert_eq!(difference(&run(&layer, None), &run(&plain, None)), 0.0);
+    assert_eq!(difference(&run(&layer, Some(1)), &run(&layer, Some(1))), 0.0);
+    assert!(difference(&run(&layer, Some(1)), &run(&layer, Some(2))) > 1e-3);
+
+    // The gradient tells which weights were left; no other parameter loses any.
+    let gradients = run(&layer, Some(1)).sum_all().unwrap().backward().unwrap();
+    let zeros = |name: &str| {
+        let var = variables.data().lock().unwrap()[name].clone();
+        let gradient = gradients.get(&var).unwrap().flatten_all().unwrap();
+        let numbers: Vec<f32> = gradient.to_vec1().unwrap();
+        numbers.iter().filter(|x| **x == 0.0).count() as f64 / numbers.len() as f64
+    };
+    for direction in ["", "_reverse"] {
+        let share = zeros(&format!("weight_hh_l0{direction}"));
+        // Five standard deviations of 324 draws.
+        assert!((share - 0.4).abs() < 0.14, "{share}");
+        assert_eq!(zeros(&format!("weight_ih_l0{direction}")), 0.0);
+    }
+    let bad = RecurrentConfig { weight_dropout: 1.0, ..config };
+    let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    let error = Lstm::new(&bad, vb).unwrap_err().to_string();
+    assert!(error.contains("weight_dropout"), "{error}");
+}

@@ -79,6 +79,30 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// A file of word vectors could not be read.
+    #[error("cannot read the word vectors {}", path.display())]
+    ReadVectors {
+        /// The file to be read.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+
+    /// A file is no list of words with their vectors.
+    #[error(
+        "line {line} of {}: {reason}; word vectors are text, a word and its numbers a line, as GloVe, \
+         word2vec and fastText write them",
+        path.display()
+    )]
+    WordVectors {
+        /// The file that was read.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A tokenizer file is not JSON: cut short, overwritten, or another kind of file.
     #[error(
         "the tokenizer file {} is damaged or not JSON; restore it, or learn the vocabulary again",

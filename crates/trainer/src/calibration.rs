@@ -9,8 +9,14 @@
 ///
 /// `labels`: 0 or 1 for each logit; between 1/20 and 20; 1 if there is nothing to fit.
 pub fn fit_temperature(logits: &[f32], labels: &[u8]) -> f64 {
+    temperature_and_loss(logits, labels).0
+}
+
+/// The temperature of [`fit_temperature`], and the sum of the losses that it leaves; 1 and infinity if
+/// there is nothing to fit.
+pub(crate) fn temperature_and_loss(logits: &[f32], labels: &[u8]) -> (f64, f64) {
     if logits.is_empty() || logits.iter().any(|logit| !logit.is_finite()) {
-        return 1.0;
+        return (1.0, f64::INFINITY);
     }
     let n_positive = labels.iter().filter(|&&label| label == 1).count() as f64;
     let n_negative = labels.len() as f64 - n_positive;
@@ -30,7 +36,8 @@ pub fn fit_temperature(logits: &[f32], labels: &[u8]) -> f64 {
         let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
         if loss(a) < loss(b) { high = b } else { low = a }
     }
-    ((low + high) / 2.0).exp()
+    let ln_temperature = (low + high) / 2.0;
+    (ln_temperature.exp(), loss(ln_temperature))
 }
 
 #[cfg(test)]

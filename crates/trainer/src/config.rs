@@ -1,5 +1,7 @@
 //! How a network is trained.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -10,12 +12,21 @@ use crate::schedule::Schedule;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
+    /// A text file of word vectors (GloVe, word2vec, fastText) as wide as the embedding, whose words'
+    /// rows start from them; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word_vectors: Option<PathBuf>,
     /// Passes over the training texts.
     pub epochs: usize,
     /// Texts in a batch.
     pub batch_size: usize,
     /// The optimiser's step size; the highest of the schedule.
     pub learning_rate: f64,
+    /// When the network's linear path learns, if it has one.
+    pub ngram_training: NgramTraining,
+    /// The step size of the linear path, which moves by plain gradient descent: how far a text moves
+    /// its own logit there, divided by how wrong the logit is (label minus probability).
+    pub ngram_learning_rate: f64,
     /// Which optimiser moves the weights.
     pub optimizer: OptimizerKind,
     /// Adam's decoupled weight decay (AdamW); 0 for none.
@@ -42,6 +53,10 @@ pub struct TrainingConfig {
     pub label_smoothing: f64,
     /// Weight of the positive texts' loss in training, against 1 for the negative ones.
     pub positive_weight: f64,
+    /// Adversarial training: how far each embedded text is moved, as a share of its own length, in the
+    /// direction that raises its loss most; the loss is then the mean of that of the text and that of
+    /// the moved text, at twice the cost. 0 for none.
+    pub adversarial_norm: f64,
     /// Which texts come together in a batch.
     pub batches: BatchOrder,
     /// Largest global norm of the gradient; 0 switches clipping off.
@@ -59,6 +74,16 @@ pub struct TrainingConfig {
     pub validate_every: usize,
     /// Seed of the split, the initial weights, the dropout and the order of the batches.
     pub seed: u64,
+}
+
+/// When a linear path learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NgramTraining {
+    /// Before the rest, which learns what n-grams of new texts do not tell.
+    First,
+    /// Together with the rest, its step size rising and falling with the schedule.
+    Jointly,
 }
 
 /// Which texts come together in a batch. Every text comes once an epoch in any case.
@@ -100,9 +125,12 @@ pub enum StateCarry {
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
+            word_vectors: None,
             epochs: 4,
             batch_size: 50,
             learning_rate: 0.001,
+            ngram_training: NgramTraining::First,
+            ngram_learning_rate: 10.0,
             optimizer: OptimizerKind::Adam,
             weight_decay: 0.0,
             momentum: 0.0,
@@ -115,6 +143,7 @@ impl Default for TrainingConfig {
             decay_patience: 0,
             label_smoothing: 0.0,
             positive_weight: 1.0,
+            adversarial_norm: 0.0,
             batches: BatchOrder::Shuffled,
             clip_norm: 5.0,
             state: StateCarry::Carry,
@@ -150,8 +179,11 @@ impl TrainingConfig {
                 return Err(Error::Config { field, expected: "at least 1", got: "0".to_string() });
             }
         }
-        let above_0 =
-            [("learning_rate", self.learning_rate), ("positive_weight", self.positive_weight)];
+        let above_0 = [
+            ("learning_rate", self.learning_rate),
+            ("ngram_learning_rate", self.ngram_learning_rate),
+            ("positive_weight", self.positive_weight),
+        ];
         for (field, value) in above_0 {
             if !(value > 0.0 && value.is_finite()) {
                 let (expected, got) = ("a number above 0", value.to_string());
@@ -173,6 +205,10 @@ impl TrainingConfig {
                 let (expected, got) = ("at least 0 and below 1", value.to_string());
                 return Err(Error::Config { field, expected, got });
             }
+        }
+        if !(self.adversarial_norm >= 0.0 && self.adversarial_norm.is_finite()) {
+            let (expected, got) = ("a number of at least 0", self.adversarial_norm.to_string());
+            return Err(Error::Config { field: "adversarial_norm", expected, got });
         }
         self.optimizer().check()?;
         if self.weight_decay * self.learning_rate >= 1.0 {

@@ -42,6 +42,34 @@ pub enum Error {
         /// Where the model kept so far lies, in words.
         kept: String,
     },
+    /// The loss of the pre-training became infinite or not a number.
+    #[error(
+        "the loss or the gradient became {value} in epoch {epoch} of the pre-training at step {step} \
+         (learning rate {learning_rate}); try a lower pretraining.learning_rate or clip_norm"
+    )]
+    Pretraining {
+        /// What it became.
+        value: f64,
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Optimiser step, from 1.
+        step: usize,
+        /// Learning rate of the step.
+        learning_rate: f64,
+    },
+    /// Word vectors do not have the embedding's width.
+    #[error(
+        "{path} has vectors of {dim} numbers, but the embedding's have {embedding_dim}; set \
+         model.embedding_dim={dim}"
+    )]
+    VectorWidth {
+        /// The file.
+        path: PathBuf,
+        /// Numbers in its vectors.
+        dim: usize,
+        /// Those of the embedding.
+        embedding_dim: usize,
+    },
     /// There are fewer training texts than one batch needs.
     #[error(
         "{rows} training texts are fewer than one batch of {batch_size}; use more data or a smaller batch_size"

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod adversarial;
 mod average;
 mod baseline;
 mod cache;
@@ -8,24 +9,27 @@ mod clip;
 mod config;
 mod error;
 mod evaluate;
+mod linear_path;
 mod loss;
 mod metrics;
 mod numbers;
 mod observer;
 mod optimizer;
 mod prepare;
+mod pretraining;
 mod profile;
 mod report;
 mod schedule;
 mod step;
 mod train;
+mod word_vectors;
 
 pub use average::WeightAverage;
 pub use baseline::{LinearBaseline, baseline_accuracy};
 pub use cache::Cache;
 pub use calibration::fit_temperature;
 pub use clip::{clip_factor, global_norm};
-pub use config::{BatchOrder, Keep, StateCarry, TrainingConfig};
+pub use config::{BatchOrder, Keep, NgramTraining, StateCarry, TrainingConfig};
 pub use error::{Error, Result};
 pub use evaluate::{evaluate, logits, probability};
 pub use loss::{BceOptions, bce_with_logits};
@@ -35,8 +39,10 @@ pub use optimizer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGra
 pub use prepare::{
     DataRequest, DataSummary, LoadedData, Prepared, SplitPlan, encode_rows, load, prepare, split,
 };
+pub use pretraining::{PretrainingConfig, PretrainingRecord};
 pub use profile::{Part, Profile};
 pub use report::{DataOrigin, Ending, EpochRecord, TrainingReport};
 pub use schedule::{LearningRate, Schedule};
 pub use step::{NonFinite, Outcome, TrainingStep};
 pub use train::TrainingJob;
+pub use word_vectors::VectorsUse;

@@ -1,11 +1,41 @@
 //! What a training tells while it runs, and how it is asked to stop.
 
+use crate::metrics::Metrics;
+use crate::pretraining::PretrainingRecord;
 use crate::report::EpochRecord;
+use crate::word_vectors::VectorsUse;
 
 /// One thing that happened.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The linear path is being fitted.
+    LinearPathStart {
+        /// Its weights.
+        n_ngrams: usize,
+    },
+    /// The linear path has been fitted.
+    LinearPathFitted {
+        /// What it alone measured on the validation split.
+        metrics: &'a Metrics,
+    },
+    /// A file of word vectors was read.
+    WordVectors {
+        /// What was found in it.
+        used: &'a VectorsUse,
+    },
+    /// An epoch of pre-training begins.
+    PretrainingStart {
+        /// From 1.
+        epoch: usize,
+        /// Texts it goes over.
+        n_rows: usize,
+    },
+    /// An epoch of pre-training ended.
+    Pretrained {
+        /// What it measured.
+        record: &'a PretrainingRecord,
+    },
     /// An epoch begins.
     EpochStart {
         /// From 1.

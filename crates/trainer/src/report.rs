@@ -11,7 +11,9 @@ use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::prepare::{DataSummary, SplitPlan};
+use crate::pretraining::{PretrainingConfig, PretrainingRecord};
 use crate::profile::Profile;
+use crate::word_vectors::VectorsUse;
 
 /// One validation, with the training since the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,10 @@ pub struct EpochRecord {
     pub train_s: f64,
     /// Texts trained on per second.
     pub reviews_per_s: f64,
+    /// How much of the logits is the linear path's, if that was fitted before; the rest is the recurrent
+    /// layers'.
+    #[serde(default)]
+    pub linear_share: Option<f64>,
     /// What the logits are divided by, in these measurements and in the model if it is kept; absent
     /// without `calibrate`.
     #[serde(default)]
@@ -65,6 +71,18 @@ pub struct TrainingReport {
     pub model: ModelConfig,
     /// The training's settings.
     pub training: TrainingConfig,
+    /// The linear path alone on the validation split, if it was fitted before the rest.
+    #[serde(default)]
+    pub linear_path: Option<Metrics>,
+    /// What became of the file of word vectors, if there was one.
+    #[serde(default)]
+    pub word_vectors: Option<VectorsUse>,
+    /// The settings of the pre-training.
+    #[serde(default)]
+    pub pretraining: PretrainingConfig,
+    /// Every epoch of the pre-training, in order.
+    #[serde(default)]
+    pub pretraining_history: Vec<PretrainingRecord>,
     /// Every validation, in order.
     pub history: Vec<EpochRecord>,
     /// Why the training ended.

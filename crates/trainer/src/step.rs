@@ -1,17 +1,18 @@
 //! One training step: forward, loss, backward, clip, update.
 
-use std::time::Instant;
-
-use candle_core::{Device, Var};
+use candle_core::{Device, Tensor, Var};
 use candle_nn::VarMap;
 use dataset::Batch;
-use model::{ModelConfig, NGRAM_TABLE, Ngrams, SentimentRnn, State, TABLE, Tokens};
+use model::{
+    DistinctIds, ModelConfig, NGRAM_TABLE, Ngrams, SentimentRnn, State, TABLE, Tokens, Vocabularies,
+};
 use recurrent::SeededRng;
 
+use crate::adversarial;
 use crate::average::WeightAverage;
 use crate::clip::clip_factor;
-use crate::config::{StateCarry, TrainingConfig};
-use crate::error::Result;
+use crate::config::{NgramTraining, StateCarry, TrainingConfig};
+use crate::error::{Error, Result};
 use crate::loss::{BceOptions, bce_with_logits};
 use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
@@ -43,7 +44,7 @@ struct Accumulated {
     weight: f64,
 }
 
-/// A batch's part of the linear path: its n-grams, dropout applied, and their weights.
+/// A batch's part of a linear path that learns, too: its n-grams, dropout applied, and their weights.
 struct WidePath {
     ngrams: Ngrams,
     rows: Var,
@@ -55,18 +56,37 @@ impl WidePath {
         network: &SentimentRnn,
         optimizer: &mut Optimizer,
         tokens: &Tokens,
-        dropout_rate: f64,
         rng: &mut SeededRng,
     ) -> Result<Option<Self>> {
         let Some(mut ngrams) = network.ngrams(tokens) else { return Ok(None) };
-        if dropout_rate > 0.0 {
-            let kept = rng.kept_flags(ngrams.n_buckets(), dropout_rate);
-            ngrams = ngrams.with_dropout(&kept, dropout_rate);
+        let ngram_dropout = network.config().ngram_dropout;
+        if ngram_dropout > 0.0 {
+            let kept = rng.kept_flags(ngrams.len(), ngram_dropout);
+            ngrams = ngrams.with_dropout(&kept, ngram_dropout);
         }
         optimizer.catch_up(NGRAM_TABLE, &ngrams.rows)?;
-        let rows = network.ngram_rows(&ngrams)?;
-        Ok(rows.map(|rows| Var::from_tensor(&rows)).transpose()?.map(|rows| Self { ngrams, rows }))
+        let Some(rows) = network.ngram_rows(&ngrams)? else { return Ok(None) };
+        Ok(Some(Self { ngrams, rows: Var::from_tensor(&rows)? }))
     }
+}
+
+/// What a pass reads beside the embedded texts.
+struct PassInput<'a> {
+    batch: &'a Batch,
+    tokens: &'a Tokens,
+    wide: Option<&'a WidePath>,
+    distinct: DistinctIds,
+    /// What the mean loss is multiplied by.
+    weight: f64,
+}
+
+/// What a pass gave.
+struct Pass {
+    /// Mean loss of the batch, dropout on.
+    loss: f32,
+    state: State,
+    /// Of the weighed loss: of the weights, and of the embedded texts; none if the loss is not finite.
+    gradients: Option<(Gradients, Tensor)>,
 }
 
 /// What one batch gave.
@@ -95,25 +115,45 @@ impl TrainingStep {
     pub fn new(
         model: &ModelConfig,
         config: &TrainingConfig,
-        vocab_size: usize,
+        vocabularies: impl Into<Vocabularies>,
         device: &Device,
     ) -> Result<Self> {
+        let (network, variables) = SentimentRnn::init(model, vocabularies, config.seed, device)?;
+        Self::of_network(network, variables, config)
+    }
+
+    /// A network as it is. `variables`: its own.
+    ///
+    /// # Errors
+    /// If the configuration is out of range or the device fails.
+    pub fn of_network(
+        network: SentimentRnn,
+        variables: VarMap,
+        config: &TrainingConfig,
+    ) -> Result<Self> {
         config.check()?;
-        let (network, variables) = SentimentRnn::init(model, vocab_size, config.seed, device)?;
         let mut parameters = model::sorted(&variables);
+        let ngrams = parameters.remove(NGRAM_TABLE);
+        let ngrams = ngrams.filter(|_| config.ngram_training == NgramTraining::Jointly);
+        let averaged = parameters.clone().into_iter();
+        let averaged = averaged.chain(ngrams.clone().map(|var| (NGRAM_TABLE.to_string(), var)));
         let average = (config.average_decay > 0.0)
-            .then(|| WeightAverage::new(&parameters, config.average_decay))
+            .then(|| WeightAverage::new(&averaged.collect(), config.average_decay))
             .transpose()?;
-        let tables = [TABLE, NGRAM_TABLE].map(|name| (name, parameters.remove(name)));
+        let table = parameters.remove(TABLE);
         let mut optimizer = Optimizer::new(config.optimizer(), parameters)?;
-        for (name, table) in tables {
-            if let Some(table) = table {
-                optimizer = optimizer.with_table(name, table)?;
-            }
+        if let Some(table) = table {
+            optimizer = optimizer.with_table(TABLE, table)?;
+        }
+        if let Some(ngrams) = ngrams {
+            // Gradients are means over the texts of a step; the linear path's rate is for one text.
+            let n_texts = (config.batch_size * config.accumulation) as f64;
+            let factor = config.ngram_learning_rate * n_texts / config.learning_rate;
+            optimizer = optimizer.with_descending_table(NGRAM_TABLE, ngrams, factor)?;
         }
         Ok(Self {
             config: config.clone(),
-            model: model.clone(),
+            model: network.config().clone(),
             network,
             variables,
             optimizer,
@@ -123,6 +163,16 @@ impl TrainingStep {
             accumulated: Accumulated::default(),
             profile: Profile::default(),
         })
+    }
+
+    /// The network and its variables.
+    pub(crate) fn network(&self) -> (&SentimentRnn, &VarMap) {
+        (&self.network, &self.variables)
+    }
+
+    /// What the network tells apart.
+    pub fn vocabularies(&self) -> &Vocabularies {
+        self.network.vocabularies()
     }
 
     /// Forgets the state that batches hand on.
@@ -208,69 +258,94 @@ impl TrainingStep {
         if self.config.accumulation > 1 { batch.rows.len() as f64 } else { 1.0 }
     }
 
-    /// Forward and backward.
+    /// Forward and backward: the batch's loss, and the gradient of the training's loss.
     fn backward(
         &mut self,
         batch: &Batch,
     ) -> Result<std::result::Result<(f32, Gradients), NonFinite>> {
-        let weight = self.batch_weight(batch);
         let Self { config, model, network, optimizer, dropout, profile, .. } = self;
-        let tokens = profile.time(Part::Load, || -> Result<_> {
-            let unknown = network.vocab_size().saturating_sub(1) as u32;
-            let rate = model.word_dropout;
-            Ok(network.tokens(&batch.ids)?.with_word_dropout(rate, unknown, dropout))
+        let tokens = profile.time(Part::Load, || network.tokens(&batch.ids))?;
+        let wide = profile.time(Part::Embed, || match config.ngram_training {
+            NgramTraining::Jointly => WidePath::new(network, optimizer, &tokens, dropout),
+            NgramTraining::First => Ok(None),
         })?;
-        let wide = profile.time(Part::Embed, || {
-            WidePath::new(network, optimizer, &tokens, model.ngram_dropout, dropout)
-        })?;
-        let (rows, x, distinct) = profile.time(Part::Embed, || -> Result<_> {
+        let unknown = network.vocab_size().saturating_sub(1) as u32;
+        let tokens = tokens.with_word_dropout(model.word_dropout, unknown, dropout);
+        let (x, distinct) = profile.time(Part::Embed, || -> Result<_> {
             let distinct = tokens.distinct();
             optimizer.catch_up(TABLE, &distinct.rows)?;
-            let rows = Var::from_tensor(&network.table_rows(&distinct)?)?;
-            let x = network.embed_rows(&rows, &distinct)?;
-            Ok((rows, x, distinct))
+            Ok((Var::from_tensor(&network.embed(&tokens)?.detach())?, distinct))
         })?;
-        let carries = config.state == StateCarry::Carry;
+        let is_adversarial = config.adversarial_norm > 0.0;
+        // Two losses are averaged, so that clipping and learning rate mean what they do with one.
+        let weight = self.batch_weight(batch) * if is_adversarial { 0.5 } else { 1.0 };
+        let input = PassInput { batch, tokens: &tokens, wide: wide.as_ref(), distinct, weight };
         // A short batch cannot take over a full one's state.
         let n_rows = batch.rows.len();
         let state = self.state.take().filter(|state| state.batch().is_ok_and(|n| n == n_rows));
-        let (outputs, new_state) = profile.time(Part::RecurrentForward, || {
-            network.read(&x, &tokens, state.as_ref(), Some(&mut *dropout))
-        })?;
+        // The perturbed texts meet the same dropout: the gradient was that of what it left.
+        let dropout_before = is_adversarial.then(|| self.dropout.clone());
+        let pass = self.pass(&x, &input, state.as_ref())?;
+        self.state = (self.config.state == StateCarry::Carry).then_some(pass.state);
+        let Some((gradients, d_x)) = pass.gradients else {
+            return Ok(Err(NonFinite { quantity: "loss", value: f64::from(pass.loss) }));
+        };
+        let Some(dropout_before) = dropout_before else { return Ok(Ok((pass.loss, gradients))) };
+        let norm = self.config.adversarial_norm;
+        let perturbed = adversarial::perturbed(&x, &d_x, tokens.lengths(), norm)?;
+        self.dropout = dropout_before;
+        let adversarial = self.pass(&Var::from_tensor(&perturbed)?, &input, state.as_ref())?;
+        Ok(match adversarial.gradients {
+            Some((adversarial, _)) => Ok((pass.loss, gradients.plus(&adversarial)?)),
+            None => {
+                let value = f64::from(adversarial.loss);
+                Err(NonFinite { quantity: "loss of the perturbed texts", value })
+            }
+        })
+    }
+
+    /// Forward and backward from the embedded texts on.
+    fn pass(&mut self, x: &Var, input: &PassInput<'_>, state: Option<&State>) -> Result<Pass> {
+        let Self { config, model, network, optimizer, dropout, profile, .. } = self;
+        let &PassInput { batch, tokens, wide, ref distinct, weight } = input;
+        let (outputs, new_state) = profile
+            .time(Part::RecurrentForward, || network.read(x, tokens, state, Some(&mut *dropout)))?;
         let flops = model.recurrent_flops(tokens.n_tokens());
         profile.add_flops(Part::RecurrentForward, flops);
-        let (loss, value) = profile.time(Part::Head, || -> Result<_> {
-            let mut logits =
-                network.classify(&outputs, &new_state, &tokens, Some(&mut *dropout))?;
-            if let Some(wide) = &wide {
-                logits = (logits + network.ngram_logits(&wide.rows, &wide.ngrams)?)?;
+        let (weighed, loss) = profile.time(Part::Head, || -> Result<_> {
+            let mut logits = network.classify(&outputs, &new_state, tokens, Some(&mut *dropout))?;
+            if let Some(WidePath { ngrams, rows }) = wide {
+                logits = (logits + network.ngram_logits(rows, ngrams)?)?;
             }
             let options = BceOptions {
                 label_smoothing: config.label_smoothing,
                 positive_weight: config.positive_weight,
             };
-            let loss = bce_with_logits(&logits, &batch.labels, options)?;
-            let value = loss.to_scalar::<f32>()?;
-            Ok((if weight == 1.0 { loss } else { (loss * weight)? }, value))
+            let mean = bce_with_logits(&logits, &batch.labels, options)?;
+            let loss = mean.to_scalar::<f32>()?;
+            Ok((if weight == 1.0 { mean } else { (mean * weight)? }, loss))
         })?;
-        self.state = carries.then(|| new_state.detach());
-        if !value.is_finite() {
-            return Ok(Err(NonFinite { quantity: "loss", value: f64::from(value) }));
+        let state = new_state.detach();
+        if !loss.is_finite() {
+            return Ok(Pass { loss, state, gradients: None });
         }
-        let start = Instant::now();
-        let store = loss.backward()?;
-        let to_rows = distinct.backward_time();
-        profile.add(Part::RecurrentBackward, start.elapsed().saturating_sub(to_rows));
-        profile.add(Part::EmbedBackward, to_rows);
+        let store = profile.time(Part::RecurrentBackward, || weighed.backward())?;
         // The weights' gradients take two products for the forward pass's one.
         profile.add_flops(Part::RecurrentBackward, 2.0 * flops);
-        let rows = RowGradient::of(distinct.rows, &rows, &store);
-        let mut gradients = optimizer.gradients(&store).with_rows(TABLE, rows);
+        let Some(d_x) = store.get(x).cloned() else {
+            let reason = "the loss does not depend on the texts".to_string();
+            return Err(Error::Gradient { reason });
+        };
+        let of_rows = profile.time(Part::EmbedBackward, || -> Result<_> {
+            let values = network.row_gradient(&d_x, distinct)?;
+            Ok(RowGradient { rows: distinct.rows.clone(), values })
+        })?;
+        let mut gradients = optimizer.gradients(&store).with_rows(TABLE, Some(of_rows));
         if let Some(WidePath { ngrams, rows }) = wide {
-            let of_rows = RowGradient::of(ngrams.rows, &rows, &store);
+            let of_rows = RowGradient::of(ngrams.rows.clone(), rows, &store);
             gradients = gradients.with_rows(NGRAM_TABLE, of_rows);
         }
-        Ok(Ok((value, gradients)))
+        Ok(Pass { loss, state, gradients: Some((gradients, d_x)) })
     }
 
     /// The variables with all their steps made up for, the average in their place if there is one,

@@ -4,21 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::Device;
-use dataset::{Batch, Loader, LoaderConfig, Order};
-use model::{ModelConfig, SentimentRnn, folder};
+use candle_core::{Device, Tensor};
+use dataset::{Batch, EncodedSplit, Loader, LoaderConfig, Order};
+use model::{ModelConfig, NGRAM_TABLE, PathScales, SentimentRnn, Vocabularies, folder};
 
 use crate::calibration::fit_temperature;
-use crate::config::{BatchOrder, Keep, TrainingConfig};
+use crate::config::{BatchOrder, Keep, NgramTraining, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::evaluate::{batch_padding, check_output_size, logits};
+use crate::linear_path::{self, fit_share, mixed};
 use crate::metrics::Metrics;
 use crate::observer::{Event, Observer};
 use crate::prepare::Prepared;
+use crate::pretraining::{PretrainingConfig, pretrain};
 use crate::profile::Part;
 use crate::report::{DataOrigin, Ending, EpochRecord, TrainingReport};
 use crate::schedule::LearningRate;
 use crate::step::{NonFinite, TrainingStep};
+use crate::word_vectors;
 
 /// Training rows that an error names at most.
 const ROWS_IN_ERROR: usize = 8;
@@ -32,6 +35,8 @@ pub struct TrainingJob<'a> {
     pub model: &'a ModelConfig,
     /// The settings.
     pub training: &'a TrainingConfig,
+    /// Those of the pre-training.
+    pub pretraining: &'a PretrainingConfig,
     /// The encoded splits.
     pub data: &'a Prepared,
     /// Where the data came from, for the report.
@@ -52,6 +57,7 @@ impl TrainingJob<'_> {
     /// in the folder); [`Error::FewerThanABatch`]; an error of the model, device or disk.
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         self.training.check()?;
+        self.pretraining.check(self.model)?;
         check_output_size(self.model)?;
         let n_rows = self.data.train.len();
         if n_rows < self.training.batch_size {
@@ -60,7 +66,10 @@ impl TrainingJob<'_> {
         }
         folder::check_replaceable(self.folder)?;
         let mut run = Run::start(&self)?;
-        let ending = run.epochs(observer)?;
+        let ending = match run.pretrain(observer)? {
+            Ending::Complete => run.epochs(observer)?,
+            ending => ending,
+        };
         run.report.ended = ending;
         run.report.train_s = run.started.elapsed().as_secs_f64();
         run.step.profile().total_s = run.report.train_s;
@@ -72,11 +81,27 @@ impl TrainingJob<'_> {
     }
 }
 
+/// What the network learns to tell apart in the training texts.
+fn vocabularies(job: &TrainingJob<'_>) -> Result<Vocabularies> {
+    let (texts, labels) = texts_and_labels(job.data)?;
+    Ok(Vocabularies::learn(job.model, job.data.encoder.vocab_size(), &texts, labels)?)
+}
+
+fn texts_and_labels(data: &Prepared) -> Result<(Vec<&[u32]>, &[u8])> {
+    Ok((rows_of(&data.train), data.train.labels().ok_or(Error::NoLabels)?))
+}
+
+fn rows_of(split: &EncodedSplit) -> Vec<&[u32]> {
+    (0..split.len()).map(|row| split.row(row)).collect()
+}
+
 /// A training under way.
 struct Run<'a> {
     job: &'a TrainingJob<'a>,
     step: TrainingStep,
     learning_rate: LearningRate,
+    /// What the linear path says of the validation texts, if it was fitted first.
+    linear_logits: Option<Vec<f32>>,
     report: TrainingReport,
     started: Instant,
     /// Validations since the lowest loss.
@@ -109,8 +134,8 @@ impl Progress {
 impl<'a> Run<'a> {
     fn start(job: &'a TrainingJob<'a>) -> Result<Self> {
         let started = Instant::now();
-        let vocab_size = job.data.encoder.vocab_size();
-        let step = TrainingStep::new(job.model, job.training, vocab_size, job.device)?;
+        let vocabularies = vocabularies(job)?;
+        let step = TrainingStep::new(job.model, job.training, vocabularies, job.device)?;
         let n_batches = job.data.train.len().div_ceil(job.training.batch_size);
         let steps_per_epoch = n_batches.div_ceil(job.training.accumulation);
         let report = TrainingReport {
@@ -118,6 +143,10 @@ impl<'a> Run<'a> {
             data: job.origin.clone(),
             model: job.model.clone(),
             training: job.training.clone(),
+            linear_path: None,
+            word_vectors: None,
+            pretraining: job.pretraining.clone(),
+            pretraining_history: Vec::new(),
             history: Vec::new(),
             ended: Ending::Running,
             train_s: 0.0,
@@ -130,6 +159,7 @@ impl<'a> Run<'a> {
             job,
             step,
             learning_rate: LearningRate::new(job.training, steps_per_epoch),
+            linear_logits: None,
             report,
             started,
             n_worse: 0,
@@ -137,7 +167,47 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// What the network learns before the classes, if anything.
+    fn pretrain(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
+        let &TrainingJob { pretraining, data, training, .. } = self.job;
+        if training.ngram_training == NgramTraining::First {
+            self.fit_linear_path(observer)?;
+        }
+        if let Some(path) = &training.word_vectors {
+            let used = word_vectors::start_from(path, &data.encoder, self.step.network().1)?;
+            observer.on_event(Event::WordVectors { used: &used });
+            self.report.word_vectors = Some(used);
+        }
+        if pretraining.epochs == 0 {
+            return Ok(Ending::Complete);
+        }
+        let (network, records) = (self.step.network(), &mut self.report.pretraining_history);
+        pretrain(network, pretraining, data, training.seed, records, observer)
+    }
+
+    /// Fits the linear path, if the network has one.
+    fn fit_linear_path(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let &TrainingJob { training, data, .. } = self.job;
+        let Some(vocabulary) = self.step.vocabularies().ngrams.clone() else { return Ok(()) };
+        observer.on_event(Event::LinearPathStart { n_ngrams: vocabulary.len() });
+        let (texts, labels) = texts_and_labels(data)?;
+        let (rate, seed) = (training.ngram_learning_rate, training.seed);
+        let weights = linear_path::fit(&vocabulary, (&texts, labels), rate, seed);
+        let of_validation = rows_of(&data.validation);
+        let logits = linear_path::logits(&vocabulary, &weights, &of_validation);
+        let labels = data.validation.labels().ok_or(Error::NoLabels)?;
+        let metrics = Metrics::of_logits(&logits, labels);
+        if let Some(table) = model::sorted(self.step.network().1).remove(NGRAM_TABLE) {
+            table.set(&Tensor::from_vec(weights, (vocabulary.len(), 1), table.device())?)?;
+        }
+        self.linear_logits = Some(logits);
+        observer.on_event(Event::LinearPathFitted { metrics: &metrics });
+        self.report.linear_path = Some(metrics);
+        Ok(())
+    }
+
     fn epochs(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
+        self.since_validation = Progress::start();
         for epoch in 1..=self.job.training.epochs {
             if let Some(ending) = self.epoch(epoch, observer)? {
                 return Ok(ending);
@@ -218,18 +288,32 @@ impl<'a> Run<'a> {
         observer.on_event(Event::ValidationStart { n_rows: data.validation.len() });
         let seq_len = data.encoder.config().seq_len;
         let model = self.job.model;
-        let logits = self.step.with_weights(|variables, profile| {
+        let vocabularies = self.step.vocabularies().clone();
+        let is_fitted = self.linear_logits.is_some();
+        let mut logits = self.step.with_weights(|variables, profile| {
             profile.time(Part::Evaluation, || {
-                let network = SentimentRnn::frozen(model, data.encoder.vocab_size(), variables)?;
+                let mut network = SentimentRnn::frozen(model, vocabularies.clone(), variables)?;
+                if is_fitted {
+                    network = network.without_linear_path();
+                }
                 let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
                 logits(&network, &data.validation, seq_len, &mut on_rows)
             })
         })?;
         let labels = data.validation.labels().ok_or(Error::NoLabels)?;
+        let linear_share = self.linear_logits.as_ref().map(|linear| {
+            let share = fit_share(&logits, linear, labels);
+            logits = mixed(&logits, linear, share);
+            share
+        });
         let temperature = self.job.training.calibrate.then(|| fit_temperature(&logits, labels));
-        let scale = temperature.unwrap_or(1.0) as f32;
-        let scaled: Vec<f32> = logits.iter().map(|logit| logit / scale).collect();
+        let scale = 1.0 / temperature.unwrap_or(1.0);
+        let scaled: Vec<f32> = logits.iter().map(|logit| logit * scale as f32).collect();
         let metrics = Metrics::of_logits(&scaled, labels);
+        let scales = match linear_share {
+            Some(share) => PathScales { recurrent: (1.0 - share) * scale, linear: share * scale },
+            None => PathScales { recurrent: scale, linear: scale },
+        };
         let is_kept = is_kept(self.job.training.keep, &metrics, self.report.validation.as_ref());
         let lowest = self.report.history.iter().map(|record| record.validation.loss);
         let is_lowest = metrics.loss < lowest.fold(f64::INFINITY, f64::min);
@@ -241,6 +325,7 @@ impl<'a> Run<'a> {
             validation: metrics,
             train_s,
             reviews_per_s: progress.n_rows as f64 / train_s,
+            linear_share,
             temperature,
             is_kept,
         });
@@ -251,8 +336,9 @@ impl<'a> Run<'a> {
             let (folder, report) = (self.job.folder, &self.report);
             self.step.with_weights(|variables, profile| {
                 profile.time(Part::Save, || {
-                    model::with_scaled_logits(variables, temperature.unwrap_or(1.0), || {
-                        Ok(folder::save(folder, model, &data.encoder, variables, report)?)
+                    model::with_scaled_logits(variables, scales, || {
+                        let ngrams = vocabularies.ngrams.as_ref();
+                        Ok(folder::save(folder, model, &data.encoder, ngrams, variables, report)?)
                     })
                 })
             })?;

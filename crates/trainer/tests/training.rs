@@ -5,11 +5,12 @@ use std::path::Path;
 
 use candle_core::Device;
 use dataset::{LabelledTexts, SplitConfig};
-use model::{CellKind, ModelConfig, Padding, Pooling, folder};
+use model::{CellKind, ModelConfig, Padding, PoolingPart, folder};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
-    BatchOrder, DataOrigin, Ending, Error, Event, Keep, Observer, OptimizerKind, Part, Prepared,
-    Silent, SplitPlan, StateCarry, TrainingConfig, TrainingJob, TrainingReport, prepare,
+    BatchOrder, DataOrigin, Ending, Error, Event, Keep, NgramTraining, Observer, OptimizerKind,
+    Part, Prepared, PretrainingConfig, Silent, SplitPlan, StateCarry, TrainingConfig, TrainingJob,
+    TrainingReport, prepare,
 };
 
 /// 240 texts whose label is whether `good` or `bad` stands in them, among words that say nothing.
@@ -46,7 +47,7 @@ fn small_model() -> ModelConfig {
         hidden_dim: 8,
         num_layers: 1,
         cell: CellKind::Lstm,
-        pooling: Pooling::Max,
+        pooling: PoolingPart::Max.into(),
         padding: Padding::Skip,
         layer_dropout: 0.0,
         output_dropout: 0.1,
@@ -71,10 +72,19 @@ fn train(
     folder: &Path,
     observer: &mut dyn Observer,
 ) -> Result<TrainingReport, Error> {
+    train_after(&PretrainingConfig::default(), model, training, folder, observer)
+}
+
+fn train_after(
+    pretraining: &PretrainingConfig,
+    model: &ModelConfig,
+    training: &TrainingConfig,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<TrainingReport, Error> {
     let (data, origin) = data();
-    let device = Device::Cpu;
-    TrainingJob { recipe: "test", model, training, data: &data, origin, device: &device, folder }
-        .run(observer)
+    let (recipe, device, data) = ("test", &Device::Cpu, &data);
+    TrainingJob { recipe, model, training, pretraining, data, origin, device, folder }.run(observer)
 }
 
 #[test]
@@ -130,6 +140,7 @@ fn every_way_of_training_learns_and_repeats_bit_for_bit() {
         ),
         ("average", TrainingConfig { average_decay: 0.9, ..base.clone() }),
         ("accumulation", TrainingConfig { accumulation: 3, batch_size: 5, ..base.clone() }),
+        ("adversarial", TrainingConfig { adversarial_norm: 0.05, ..base.clone() }),
         ("buckets", TrainingConfig { batches: BatchOrder::LengthBuckets, ..base }),
     ];
     for (name, training) in ways {
@@ -142,6 +153,119 @@ fn every_way_of_training_learns_and_repeats_bit_for_bit() {
         };
         assert!(weights("a") == weights("b"), "{name}");
     }
+}
+
+#[test]
+fn every_regularisation_and_pooling_learns_and_repeats_bit_for_bit() {
+    let parent = tempfile::tempdir().unwrap();
+    let base = ModelConfig { bidirectional: true, ..small_model() };
+    let models = [
+        ("weight-drop", ModelConfig { weight_dropout: 0.3, ..base.clone() }),
+        ("variational", ModelConfig { variational_dropout: 0.2, ..base.clone() }),
+        ("words", ModelConfig { word_dropout: 0.1, ..base.clone() }),
+        ("attention", ModelConfig { pooling: PoolingPart::Attention.into(), ..base.clone() }),
+        ("all", ModelConfig { pooling: "last-max-mean-attention".parse().unwrap(), ..base }),
+    ];
+    for (name, model) in models {
+        let weights = |run: &str| {
+            let folder = parent.path().join(format!("{name}-{run}"));
+            let report = train(&model, &fast_training(), &folder, &mut Silent).unwrap();
+            let best = report.kept().unwrap();
+            assert!(best.validation.accuracy > 0.9, "{name}: {:?}", best.validation);
+            std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap()
+        };
+        assert!(weights("a") == weights("b"), "{name}");
+    }
+}
+
+#[test]
+fn a_linear_path_learns_first_or_jointly() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = ModelConfig { ngram_order: 3, ngram_dropout: 0.1, ..small_model() };
+    for ngram_training in [NgramTraining::First, NgramTraining::Jointly] {
+        let folder = parent.path().join(format!("{ngram_training:?}"));
+        // Hardly anything is learned but by the path.
+        let training =
+            TrainingConfig { ngram_training, epochs: 1, learning_rate: 1e-5, ..fast_training() };
+        let report = train(&model, &training, &folder, &mut Silent).unwrap();
+        let kept = report.kept().unwrap();
+        assert!(kept.validation.accuracy > 0.9, "{ngram_training:?}: {:?}", kept.validation);
+        let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+        let again = trainer::evaluate(&loaded.network, &data().0.validation, 200, &mut |_| {});
+        assert_eq!(again.unwrap(), kept.validation);
+    }
+    let model = ModelConfig { ngram_min_texts: 1000, ..model };
+    let folder = parent.path().join("none");
+    let error = train(&model, &fast_training(), &folder, &mut Silent).unwrap_err();
+    assert!(error.to_string().contains("lower ngram_min_texts"), "{error}");
+}
+
+#[test]
+fn pre_training_learns_which_word_follows_and_repeats_bit_for_bit() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = ModelConfig { bidirectional: true, ..small_model() };
+    let training = TrainingConfig { epochs: 1, ..fast_training() };
+    let run = |name: &str, epochs| {
+        let pretraining = PretrainingConfig {
+            epochs,
+            batch_size: 16,
+            learning_rate: 0.05,
+            ..PretrainingConfig::default()
+        };
+        let folder = parent.path().join(name);
+        let report = train_after(&pretraining, &model, &training, &folder, &mut Silent).unwrap();
+        (report, std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap())
+    };
+    let (report, weights) = run("first", 6);
+    let history = &report.pretraining_history;
+    assert_eq!(history.len(), 6);
+    assert!(history[5].train_loss < 0.7 * history[0].train_loss, "{history:?}");
+    // The texts are the same words over and over: far fewer than the vocabulary may follow.
+    let vocab_size = data().0.encoder.vocab_size() as f64;
+    for perplexity in history[5].perplexity.as_ref().unwrap() {
+        assert!(*perplexity > 1.0 && *perplexity < 0.3 * vocab_size, "{history:?} {vocab_size}");
+    }
+    assert!(weights == run("second", 6).1);
+    assert!(weights != run("none", 0).1);
+}
+
+#[test]
+fn networks_that_see_the_words_they_would_have_to_tell_are_not_pre_trained() {
+    let parent = tempfile::tempdir().unwrap();
+    let pretraining = PretrainingConfig { epochs: 1, ..PretrainingConfig::default() };
+    let model = ModelConfig { bidirectional: true, num_layers: 2, ..small_model() };
+    let folder = parent.path().join("model");
+    let error = train_after(&pretraining, &model, &fast_training(), &folder, &mut Silent);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("several bidirectional layers"), "{error}");
+}
+
+#[test]
+fn word_vectors_are_the_embeddings_start() {
+    let parent = tempfile::tempdir().unwrap();
+    let file = parent.path().join("vectors.txt");
+    std::fs::write(&file, "2 8\ngood 1 2 3 4 5 6 7 8\nunheard-of 0 0 0 0 0 0 0 0\n").unwrap();
+    let training = TrainingConfig {
+        word_vectors: Some(file.clone()),
+        epochs: 1,
+        learning_rate: 1e-6,
+        ..fast_training()
+    };
+    let folder = parent.path().join("model");
+    let report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
+    let used = report.word_vectors.unwrap();
+    let encoder = data().0.encoder;
+    assert_eq!((used.n_found, used.n_words), (1, encoder.vocab_size() - 2));
+    let network = folder::load(&folder, &Device::Cpu).unwrap().network;
+    let row = network.embed_ids(&[encoder.id_of("good").unwrap()]).unwrap();
+    let row: Vec<f32> = row.flatten_all().unwrap().to_vec1().unwrap();
+    for (got, expected) in row.iter().zip(1u8..) {
+        assert!((got - f32::from(expected)).abs() < 1e-3, "{row:?}");
+    }
+
+    let model = ModelConfig { embedding_dim: 9, ..small_model() };
+    let error = train(&model, &training, &folder, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("model.embedding_dim=8") && error.contains("vectors.txt"), "{error}");
 }
 
 #[test]
@@ -182,7 +306,7 @@ fn a_calibrated_model_tells_the_same_classes_with_honest_probabilities() {
     let run = |calibrate, name: &str| {
         let training = TrainingConfig { calibrate, epochs: 2, ..fast_training() };
         let folder = parent.path().join(name);
-        let model = ModelConfig { ngram_buckets: 500, ..small_model() };
+        let model = ModelConfig { ngram_order: 2, ..small_model() };
         let report = train(&model, &training, &folder, &mut Silent).unwrap();
         let loaded = folder::load(&folder, &Device::Cpu).unwrap();
         let logits = trainer::logits(&loaded.network, &data().0.validation, 200, &mut |_| {});
@@ -207,7 +331,7 @@ fn the_notebooks_ways_train_too() {
     let parent = tempfile::tempdir().unwrap();
     let model = ModelConfig {
         num_layers: 2,
-        pooling: Pooling::Last,
+        pooling: PoolingPart::Last.into(),
         padding: Padding::Compute,
         layer_dropout: 0.5,
         ..small_model()

@@ -36,6 +36,10 @@ impl RowGradient {
 
     /// The sum of two, over the rows of both.
     fn plus(&self, other: &Self) -> Result<Self> {
+        if self.rows == other.rows {
+            let values = (&self.values + &other.values)?;
+            return Ok(Self { rows: self.rows.clone(), values });
+        }
         let mut rows = [&*self.rows, &*other.rows].concat();
         rows.sort_unstable();
         rows.dedup();

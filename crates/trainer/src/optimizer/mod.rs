@@ -160,11 +160,30 @@ impl Optimizer {
     ///
     /// # Errors
     /// If it is no matrix, or its device fails.
-    pub fn with_table(mut self, name: impl Into<String>, table: Var) -> Result<Self> {
-        let mut table = Table::new(table, self.config.table_rule())?;
+    pub fn with_table(self, name: impl Into<String>, table: Var) -> Result<Self> {
+        let table = Table::new(table, self.config.table_rule(), 1.0)?;
+        Ok(self.with(name.into(), table))
+    }
+
+    /// Takes on a table that moves by plain gradient descent, whatever the others do, at `rate_factor`
+    /// times the learning rate of each step.
+    ///
+    /// # Errors
+    /// If it is no matrix, or its device fails.
+    pub fn with_descending_table(
+        self,
+        name: impl Into<String>,
+        table: Var,
+        rate_factor: f64,
+    ) -> Result<Self> {
+        let table = Table::new(table, Rule::Sgd { momentum: 0.0 }, rate_factor)?;
+        Ok(self.with(name.into(), table))
+    }
+
+    fn with(mut self, name: String, mut table: Table) -> Self {
         table.restart_at(self.n_steps);
-        self.tables.insert(name.into(), table);
-        Ok(self)
+        self.tables.insert(name, table);
+        self
     }
 
     /// Makes up for the steps that some rows of a table missed. To be called before they are read.

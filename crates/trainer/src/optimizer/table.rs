@@ -27,6 +27,8 @@ pub(super) struct Table {
     pub(super) var: Var,
     pub(super) moments: Moments,
     rule: Rule,
+    /// What the learning rate is multiplied by.
+    rate_factor: f64,
     /// Numbers in a row.
     width: usize,
     /// Steps taken.
@@ -53,12 +55,13 @@ impl Default for Past {
 }
 
 impl Table {
-    pub(super) fn new(var: Var, rule: Rule) -> Result<Self> {
+    pub(super) fn new(var: Var, rule: Rule, rate_factor: f64) -> Result<Self> {
         let (n_rows, width) = var.dims2()?;
         let moments = Moments::zeros(&var, rule)?;
         let lags = matches!(moments, Moments::Cpu { .. }) && !is_row_sparse(rule);
         let seen = if lags { vec![0; n_rows] } else { Vec::new() };
-        Ok(Self { var, moments, rule, width, n_steps: 0, seen, past: Past::default() })
+        let past = Past::default();
+        Ok(Self { var, moments, rule, rate_factor, width, n_steps: 0, seen, past })
     }
 
     /// Puts the table at step `n_steps`, with all rows up to date.
@@ -207,7 +210,7 @@ impl Table {
     /// Counts a step, and keeps its factors where rows lag.
     fn next_step(&mut self, learning_rate: f64) -> Factors {
         self.n_steps += 1;
-        let factors = self.rule.factors(self.n_steps, learning_rate);
+        let factors = self.rule.factors(self.n_steps, learning_rate * self.rate_factor);
         if !self.seen.is_empty() {
             self.past.push(factors);
         }
@@ -240,7 +243,10 @@ impl Table {
 
 /// Whether rows without a gradient stay where they are.
 fn is_row_sparse(rule: Rule) -> bool {
-    matches!(rule, Rule::Adam { kind: AdamKind::Sparse, .. })
+    match rule {
+        Rule::Adam { kind, .. } => kind == AdamKind::Sparse,
+        Rule::Sgd { momentum } => momentum == 0.0,
+    }
 }
 
 impl Past {

@@ -1,103 +1,102 @@
-//! A linear path beside the recurrent layers: words and pairs of neighbouring words, each with a
-//! weight of its own, added to the logits (wide and deep learning, Cheng et al. 2016).
-//!
-//! Pairs are numbered by hashing their ids, so that no vocabulary of pairs is needed.
+//! A linear path beside the recurrent layers: words and runs of neighbouring words, each with a weight
+//! of its own, added to the logits (wide and deep learning, Cheng et al. 2016).
+
+mod vocabulary;
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 use rayon::prelude::*;
-use text_preprocessing::{PAD_ID, spread_bits};
 
 use crate::embedding::contiguous;
 use crate::error::Result;
 use crate::tokens::Tokens;
 
-/// The distinct words and pairs of each text of a batch, as buckets of the weights' table.
+pub use vocabulary::NgramVocabulary;
+
+/// What [`NgramVocabulary`] takes as the longest run.
+pub(crate) const MAX_ORDER: usize = vocabulary::MAX_ORDER;
+
+/// The n-grams of each text of a batch, as rows of the weights' table, and their values.
 #[derive(Debug, Clone)]
 pub struct Ngrams {
-    /// The buckets of the whole batch, ascending.
+    /// The rows of the whole batch, ascending.
     pub rows: Vec<u32>,
-    /// Where each bucket of each text is among `rows`, text after text.
+    /// Where each n-gram of each text is among `rows`, text after text.
     places: Vec<u32>,
+    /// What the weight of each is multiplied by.
+    values: Vec<f32>,
     /// `[B + 1]`: text b has `places[starts[b]..starts[b + 1]]`.
     starts: Vec<usize>,
-    /// `[B]`: what the weights of a text are multiplied by: 1 / √n for n buckets, dropout or not, so
-    /// that long texts weigh no more than short ones.
-    factors: Vec<f32>,
 }
 
 impl Ngrams {
-    /// Of a batch's tokens; `buckets`: rows of the table, at least 1.
-    pub(crate) fn new(tokens: &Tokens, buckets: usize, scale: f64) -> Self {
-        let texts: Vec<Vec<u32>> = tokens
+    /// Of a batch's tokens.
+    pub(crate) fn new(tokens: &Tokens, vocabulary: &NgramVocabulary) -> Self {
+        let texts: Vec<(Vec<u32>, Vec<f32>)> = tokens
             .ids
             .par_chunks_exact(tokens.steps.max(1))
             .zip(&tokens.lengths)
-            .map(|(ids, &length)| buckets_of(&ids[..length], buckets as u64))
+            .map(|(ids, &length)| vocabulary.of_text(&ids[..length]))
             .collect();
-        let factors = texts.iter().map(|text| scale as f32 / (text.len().max(1) as f32).sqrt());
-        Self::of_texts(factors.collect(), &texts)
+        Self::of_texts(&texts)
     }
 
-    fn of_texts(factors: Vec<f32>, texts: &[Vec<u32>]) -> Self {
-        let mut rows = texts.concat();
+    fn of_texts(texts: &[(Vec<u32>, Vec<f32>)]) -> Self {
+        let mut rows: Vec<u32> = texts.iter().flat_map(|(rows, _)| rows).copied().collect();
         rows.par_sort_unstable();
         rows.dedup();
         let places = texts
             .par_iter()
-            .flat_map_iter(|text| {
-                text.iter().map(|&bucket| rows.partition_point(|&other| other < bucket) as u32)
+            .flat_map_iter(|(of_text, _)| {
+                of_text.iter().map(|&row| rows.partition_point(|&other| other < row) as u32)
             })
             .collect();
+        let values = texts.iter().flat_map(|(_, values)| values).copied().collect();
         let mut starts = vec![0];
-        starts.extend(texts.iter().scan(0, |end, text| {
-            *end += text.len();
+        starts.extend(texts.iter().scan(0, |end, (rows, _)| {
+            *end += rows.len();
             Some(*end)
         }));
-        Self { rows, places, starts, factors }
+        Self { rows, places, values, starts }
     }
 
-    /// Leaves each bucket of each text out where `kept` is false, and makes up for it in the others.
-    /// `kept`: one for each of [`n_buckets`](Self::n_buckets).
+    /// Leaves each n-gram of each text out where `kept` is false, and makes up for it in the others.
+    /// `kept`: one for each of [`len`](Self::len).
+    #[must_use]
     pub fn with_dropout(&self, kept: &[bool], rate: f64) -> Self {
-        let texts: Vec<Vec<u32>> = self
-            .starts
-            .windows(2)
+        let scale = (1.0 / (1.0 - rate)) as f32;
+        let texts: Vec<_> = self
+            .texts()
             .map(|text| {
-                let own = self.places[text[0]..text[1]].iter().zip(&kept[text[0]..text[1]]);
-                own.filter(|(_, kept)| **kept)
-                    .map(|(&place, _)| self.rows[place as usize])
-                    .collect()
+                let own = self.places[text.clone()].iter().zip(&self.values[text.clone()]);
+                own.zip(&kept[text])
+                    .filter(|(_, kept)| **kept)
+                    .map(|((&place, value), _)| (self.rows[place as usize], value * scale))
+                    .unzip()
             })
             .collect();
-        let factors = self.factors.iter().map(|factor| factor / (1.0 - rate) as f32).collect();
-        Self::of_texts(factors, &texts)
+        Self::of_texts(&texts)
     }
 
-    /// The buckets of all texts together.
-    pub fn n_buckets(&self) -> usize {
+    /// The n-grams of all texts together.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    fn n_texts(&self) -> usize {
-        self.factors.len()
+    /// Whether no text has any.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
-}
 
-/// The distinct buckets of one text's words and pairs, ascending.
-fn buckets_of(ids: &[u32], buckets: u64) -> Vec<u32> {
-    let bucket = |hash: u64| ((u128::from(spread_bits(hash)) * u128::from(buckets)) >> 64) as u32;
-    let mut of_text = Vec::with_capacity(2 * ids.len());
-    let mut before = PAD_ID;
-    for &id in ids.iter().filter(|&&id| id != PAD_ID) {
-        of_text.push(bucket(u64::from(id)));
-        if before != PAD_ID {
-            of_text.push(bucket(u64::from(before) << 32 | u64::from(id)));
-        }
-        before = id;
+    fn n_texts(&self) -> usize {
+        self.starts.len() - 1
     }
-    of_text.sort_unstable();
-    of_text.dedup();
-    of_text
+
+    /// Where each text's n-grams are among all.
+    fn texts(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        self.starts.windows(2).map(|text| text[0]..text[1])
+    }
 }
 
 /// The sum of each text's weights, `[B, O]`, out of the batch's rows of the table `[N, O]`, which get
@@ -106,10 +105,12 @@ pub(crate) fn sums(rows: &Tensor, ngrams: &Ngrams) -> Result<Tensor> {
     if rows.device().is_cpu() && rows.dtype() == DType::F32 {
         return Ok(rows.contiguous()?.apply_op1(Sums { ngrams: ngrams.clone() })?);
     }
-    // Elsewhere each text's rows are a product with its factor.
-    let sums = ngrams.starts.windows(2).zip(&ngrams.factors).map(|(text, &factor)| {
-        let places = Tensor::new(&ngrams.places[text[0]..text[1]], rows.device())?;
-        rows.index_select(&places, 0)?.sum_keepdim(0)? * f64::from(factor)
+    // Elsewhere each text is a product of its values with its rows.
+    let sums = ngrams.texts().map(|text| {
+        let values = &ngrams.values[text.clone()];
+        let values = Tensor::from_slice(values, (1, values.len()), rows.device())?;
+        let places = Tensor::new(&ngrams.places[text], rows.device())?;
+        values.to_dtype(rows.dtype())?.matmul(&rows.index_select(&places, 0)?)
     });
     Ok(Tensor::cat(&sums.collect::<candle_core::Result<Vec<_>>>()?, 0)?)
 }
@@ -131,11 +132,10 @@ impl CustomOp1 for Sums {
         let width = layout.shape().dims2()?.1;
         let (rows, ngrams) = (contiguous(storage, layout)?, &self.ngrams);
         let mut sums = vec![0f32; ngrams.n_texts() * width];
-        let texts = ngrams.starts.windows(2).zip(&ngrams.factors);
-        for (sum, (text, factor)) in sums.chunks_exact_mut(width).zip(texts) {
-            for &place in &ngrams.places[text[0]..text[1]] {
+        for (sum, text) in sums.chunks_exact_mut(width).zip(ngrams.texts()) {
+            for (&place, value) in ngrams.places[text.clone()].iter().zip(&ngrams.values[text]) {
                 let row = &rows[place as usize * width..][..width];
-                sum.iter_mut().zip(row).for_each(|(sum, weight)| *sum += factor * weight);
+                sum.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
             }
         }
         Ok((CpuStorage::F32(sums), Shape::from((ngrams.n_texts(), width))))
@@ -151,11 +151,10 @@ impl CustomOp1 for Sums {
         let d_sums: Vec<f32> = d_sums.flatten_all()?.to_vec1()?;
         let ngrams = &self.ngrams;
         let mut d_rows = vec![0f32; n_rows * width];
-        let texts = ngrams.starts.windows(2).zip(&ngrams.factors);
-        for (d_sum, (text, factor)) in d_sums.chunks_exact(width).zip(texts) {
-            for &place in &ngrams.places[text[0]..text[1]] {
+        for (d_sum, text) in d_sums.chunks_exact(width).zip(ngrams.texts()) {
+            for (&place, value) in ngrams.places[text.clone()].iter().zip(&ngrams.values[text]) {
                 let d_row = &mut d_rows[place as usize * width..][..width];
-                d_row.iter_mut().zip(d_sum).for_each(|(d_row, d)| *d_row += factor * d);
+                d_row.iter_mut().zip(d_sum).for_each(|(d_row, d)| *d_row += value * d);
             }
         }
         Ok(Some(Tensor::from_vec(d_rows, (n_rows, width), rows.device())?))
@@ -170,18 +169,20 @@ mod tests {
     use crate::config::Padding;
 
     fn ngrams() -> Result<Ngrams> {
-        let ids =
-            Tensor::new(&[[0u32, 7, 8, 7, 8], [0, 0, 0, 0, 0], [0, 0, 7, 9, 9]], &Device::Cpu)?;
-        Ok(Ngrams::new(&Tokens::new(&ids, Padding::Compute, 10)?, 1 << 20, 1.0))
+        let rows = [[0u32, 7, 8, 7, 8], [0, 0, 0, 0, 0], [0, 0, 7, 9, 9]];
+        let vocabulary = NgramVocabulary::learn(&rows, &[1, 0, 0], 2, 1);
+        let tokens = Tokens::new(&Tensor::new(&rows, &Device::Cpu)?, Padding::Compute, 10)?;
+        Ok(Ngrams::new(&tokens, &vocabulary))
     }
 
     #[test]
-    fn words_and_pairs_count_once_a_text_and_padding_not_at_all() -> Result<()> {
+    fn ngrams_count_once_a_text_and_padding_not_at_all() -> Result<()> {
         let ngrams = ngrams()?;
         // 7, 8, 7 8, 8 7; nothing; 7, 9, 7 9, 9 9.
         assert_eq!(ngrams.starts, [0, 4, 4, 8]);
         assert_eq!(ngrams.rows.len(), 7);
-        assert_eq!(ngrams.factors[0], 0.5);
+        let squares: f32 = ngrams.values[4..].iter().map(|value| value * value).sum();
+        assert!((squares - 1.0).abs() < 1e-5, "{squares}");
         Ok(())
     }
 
@@ -213,7 +214,7 @@ mod tests {
         kept[..3].fill(false);
         let dropped = ngrams.with_dropout(&kept, 0.5);
         assert_eq!(dropped.starts, [0, 1, 1, 5]);
-        assert_eq!(dropped.factors[2], 2.0 * ngrams.factors[2]);
+        assert_eq!(dropped.values[1], 2.0 * ngrams.values[4]);
         Ok(())
     }
 }

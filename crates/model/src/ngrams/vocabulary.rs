@@ -1,0 +1,283 @@
+//! Which n-grams have a weight of their own in the linear path, and how much each tells of the classes.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::safetensors::{load as load_tensors, save as save_tensors};
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+use text_preprocessing::{PAD_ID, spread_bits};
+
+use crate::error::{Error, Result};
+
+/// The longest n-grams that are of use; longer ones hardly come twice.
+pub(super) const MAX_ORDER: usize = 5;
+
+/// The n-grams of the training texts that come in enough of them: runs of 1 to `order` ids.
+///
+/// An n-gram is known by a hash of 32 bits of its ids: of a million n-grams about a hundred share one,
+/// and one in four thousand unknown n-grams is taken for a known one.
+///
+/// Each has a value, what Wang and Manning (2012, [Baselines and
+/// bigrams](https://aclanthology.org/P12-2018/)) call its log-count ratio, times its inverse document
+/// frequency: with p and q the numbers of positive and negative texts that have it, plus 1, and d of N
+/// texts having it,
+///
+/// ```text
+/// value = ln((p / Σp) / (q / Σq)) · (1 + ln((1 + N) / (1 + d)))
+/// ```
+#[derive(Clone)]
+pub struct NgramVocabulary {
+    order: usize,
+    /// The n-grams' hashes, ascending. An n-gram's place here is its row in the path's table.
+    keys: Arc<Vec<u32>>,
+    values: Arc<Vec<f32>>,
+}
+
+impl std::fmt::Debug for NgramVocabulary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NgramVocabulary")
+            .field("order", &self.order)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl NgramVocabulary {
+    /// Takes the n-grams of up to `order` ids that come in at least `min_texts` of the texts.
+    ///
+    /// `texts`: ids, with padding or without; `labels`: 0 or 1, one a text.
+    ///
+    /// ```
+    /// use model::NgramVocabulary;
+    ///
+    /// let texts = [[7, 8, 9], [7, 8, 5], [6, 8, 9], [6, 8, 5]];
+    /// let ngrams = NgramVocabulary::learn(&texts, &[1, 1, 0, 0], 2, 2);
+    /// // 5, 6, 7, 8, 9, and of the pairs 7 8, 6 8, 8 9 and 8 5.
+    /// assert_eq!(ngrams.len(), 9);
+    /// ```
+    #[must_use]
+    pub fn learn<T: AsRef<[u32]> + Sync>(
+        texts: &[T],
+        labels: &[u8],
+        order: usize,
+        min_texts: usize,
+    ) -> Self {
+        // The hashes of each class's texts, those of a text once.
+        let of_class = |class: u8| {
+            let texts = texts.par_iter().zip(labels).filter(|(_, label)| **label == class);
+            let mut keys: Vec<u32> =
+                texts.flat_map_iter(|(text, _)| keys_of(text.as_ref(), order)).collect();
+            keys.par_sort_unstable();
+            keys
+        };
+        let counts: Vec<(u32, usize, usize)> = merged_counts(&of_class(1), &of_class(0))
+            .filter(|(_, positive, negative)| positive + negative >= min_texts.max(1))
+            .collect();
+        let sums = counts
+            .iter()
+            .fold((0, 0), |(p, q), (_, positive, negative)| (p + positive + 1, q + negative + 1));
+        let offset = (sums.1 as f64 / sums.0.max(1) as f64).max(f64::MIN_POSITIVE).ln();
+        let n_texts = texts.len() as f64;
+        let value = |&(_, positive, negative): &(u32, usize, usize)| {
+            let ratio = ((positive + 1) as f64 / (negative + 1) as f64).ln() + offset;
+            let idf = 1.0 + ((1.0 + n_texts) / (1.0 + (positive + negative) as f64)).ln();
+            (ratio * idf) as f32
+        };
+        Self {
+            order,
+            values: Arc::new(counts.iter().map(value).collect()),
+            keys: Arc::new(counts.into_iter().map(|(key, ..)| key).collect()),
+        }
+    }
+
+    /// How many n-grams there are: the rows of the linear path's table.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The distinct known n-grams of a text, ascending, and their values scaled to length 1.
+    #[must_use]
+    pub fn of_text(&self, ids: &[u32]) -> (Vec<u32>, Vec<f32>) {
+        let keys = keys_of(ids, self.order);
+        let rows: Vec<u32> = keys.into_iter().filter_map(|key| self.row(key)).collect();
+        let mut values: Vec<f32> = rows.iter().map(|&row| self.values[row as usize]).collect();
+        let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+        if length > 0.0 {
+            values.iter_mut().for_each(|value| *value /= length);
+        }
+        (rows, values)
+    }
+
+    /// Hashes are spread evenly, so that a key's value nearly tells its place: steps from there double
+    /// until they have passed it.
+    fn row(&self, key: u32) -> Option<u32> {
+        let keys = &**self.keys;
+        let guess = ((u64::from(key) * keys.len() as u64) >> 32) as usize;
+        let (mut low, mut high, mut step) = (guess, guess, 64);
+        while low > 0 && keys[low] > key {
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+        step = 64;
+        while high < keys.len() && keys[high] < key {
+            high += step;
+            step *= 2;
+        }
+        let high = keys.len().min(high + 1);
+        let found = keys.get(low..high)?.binary_search(&key).ok()?;
+        Some((low + found) as u32)
+    }
+
+    /// Writes the n-grams to a file.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if it cannot be written.
+    pub(crate) fn save(&self, path: &Path) -> Result<()> {
+        let tensor = |name: &str, tensor| (name.to_string(), tensor);
+        let tensors = [
+            tensor("keys", Tensor::new(&**self.keys, &Device::Cpu)?),
+            tensor("values", Tensor::new(&**self.values, &Device::Cpu)?),
+        ];
+        Ok(save_tensors(&tensors.into_iter().collect(), path)?)
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the file is something else.
+    pub(crate) fn load(path: &Path, order: usize) -> Result<Self> {
+        let damaged = |reason: String| Error::Damaged {
+            path: path.to_path_buf(),
+            expected: "the n-grams of a linear path",
+            reason,
+        };
+        let tensors =
+            load_tensors(path, &Device::Cpu).map_err(|error| damaged(error.to_string()))?;
+        let tensor =
+            |name: &str| tensors.get(name).ok_or_else(|| damaged(format!("it lacks {name}")));
+        let keys: Vec<u32> =
+            tensor("keys")?.to_vec1().map_err(|error| damaged(error.to_string()))?;
+        let values: Vec<f32> =
+            tensor("values")?.to_vec1().map_err(|error| damaged(error.to_string()))?;
+        if keys.len() != values.len() {
+            let (n_keys, n_values) = (keys.len(), values.len());
+            return Err(damaged(format!("it has {n_keys} keys, but {n_values} values")));
+        }
+        if !keys.is_sorted_by(|a, b| a < b) {
+            return Err(damaged("its keys are not ascending".to_string()));
+        }
+        Ok(Self { order, keys: Arc::new(keys), values: Arc::new(values) })
+    }
+}
+
+/// The distinct hashes of a text's n-grams, ascending.
+fn keys_of(ids: &[u32], order: usize) -> Vec<u32> {
+    let mut keys = Vec::with_capacity(order * ids.len());
+    // The hashes of the n-grams that end at the id before, the longest last.
+    let mut before: Vec<u64> = Vec::with_capacity(order);
+    for &id in ids.iter().filter(|&&id| id != PAD_ID) {
+        before.truncate(order.saturating_sub(1));
+        before.insert(0, 0);
+        for hash in &mut before {
+            *hash = spread_bits(hash.wrapping_add(u64::from(id)));
+            keys.push((*hash >> 32) as u32);
+        }
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// Each number of two ascending lists, and how often either has it.
+fn merged_counts<'a>(
+    mut a: &'a [u32],
+    mut b: &'a [u32],
+) -> impl Iterator<Item = (u32, usize, usize)> + 'a {
+    std::iter::from_fn(move || {
+        let number = match (a.first(), b.first()) {
+            (Some(a), Some(b)) => *a.min(b),
+            (Some(number), None) | (None, Some(number)) => *number,
+            (None, None) => return None,
+        };
+        let run = |list: &mut &'a [u32]| {
+            let length = list.iter().take_while(|&&other| other == number).count();
+            *list = &list[length..];
+            length
+        };
+        Some((number, run(&mut a), run(&mut b)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vocabulary() -> NgramVocabulary {
+        let texts: Vec<Vec<u32>> = (0..400u32)
+            .map(|i| {
+                (0..30).map(|j| 1 + (spread_bits(u64::from(i * 30 + j)) % 900) as u32).collect()
+            })
+            .collect();
+        let labels: Vec<u8> = (0..400).map(|i| (i % 2) as u8).collect();
+        NgramVocabulary::learn(&texts, &labels, 3, 1)
+    }
+
+    #[test]
+    fn every_ngram_is_found_and_no_other() {
+        let vocabulary = vocabulary();
+        assert!(vocabulary.len() > 20_000, "{}", vocabulary.len());
+        for (row, &key) in (0..).zip(vocabulary.keys.iter()) {
+            assert_eq!(vocabulary.row(key), Some(row));
+            let next = key.wrapping_add(1);
+            assert_eq!(vocabulary.row(next).is_some(), vocabulary.keys.contains(&next));
+        }
+        assert_eq!(vocabulary.row(0), None);
+        assert_eq!(vocabulary.row(u32::MAX), None);
+        assert_eq!(NgramVocabulary::learn(&[[1u32]; 0], &[], 2, 1).row(5), None);
+    }
+
+    #[test]
+    fn values_are_log_count_ratios_times_inverse_document_frequencies() {
+        // 7 in two positive texts of two, 8 in one of each class, 9 in one negative.
+        let texts = [vec![0, 7, 8], vec![7, 7], vec![8, 9], vec![]];
+        let vocabulary = NgramVocabulary::learn(&texts, &[1, 1, 0, 0], 1, 1);
+        let value = |p: f64, q: f64, texts: f64| {
+            // Positive: 3 + 2 + 1; negative: 1 + 2 + 2.
+            (((p / 6.0) / (q / 5.0)).ln() * (1.0 + (5.0f64 / (1.0 + texts)).ln())) as f32
+        };
+        for (id, expected) in [(7, value(3.0, 1.0, 2.0)), (8, value(2.0, 2.0, 2.0))] {
+            let (rows, values) = vocabulary.of_text(&[id]);
+            assert_eq!(values, [expected.signum()]);
+            assert!((vocabulary.values[rows[0] as usize] - expected).abs() < 1e-6);
+        }
+        let (rows, values) = vocabulary.of_text(&[9, 7, 7, 0, 4]);
+        assert_eq!(rows.len(), 2);
+        assert!((values.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn order_counts_and_padding_does_not() {
+        assert_eq!(keys_of(&[5, 6, 5, 6], 2).len(), 4); // 5, 6, 5 6, 6 5
+        assert_eq!(keys_of(&[0, 0, 5, 6], 3), keys_of(&[5, 6], 3));
+        assert_ne!(keys_of(&[5, 6], 2), keys_of(&[6, 5], 2));
+    }
+
+    #[test]
+    fn a_file_gives_back_what_was_written() -> Result<()> {
+        let folder = tempfile::tempdir().map_err(candle_core::Error::from)?;
+        let path = folder.path().join("ngrams.safetensors");
+        let vocabulary = vocabulary();
+        vocabulary.save(&path)?;
+        let read = NgramVocabulary::load(&path, 3)?;
+        assert_eq!((read.keys, read.values), (vocabulary.keys, vocabulary.values));
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! Word vectors that somebody has trained, from the text files that GloVe, word2vec and fastText write.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use crate::encoder::TextEncoder;
+use crate::error::{Error, Result};
+use crate::vocabulary::{PAD_ID, UNKNOWN_TOKEN};
+
+/// The vectors that a file has for the words of a vocabulary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WordVectors {
+    /// Numbers in a vector.
+    pub dim: usize,
+    /// Id and vector of each word that the file has, by id.
+    pub vectors: Vec<(u32, Vec<f32>)>,
+}
+
+/// How well a line's word fits one of the vocabulary's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    LowerCased,
+    Exact,
+}
+
+impl WordVectors {
+    /// Reads a file of lines `WORD NUMBER NUMBER ...`, separated by spaces, with or without a first line
+    /// `WORDS NUMBERS` (word2vec and fastText have it, GloVe has not). Words that the vocabulary does
+    /// not have are skipped. A word with capitals stands for its lower-cased form where the file does
+    /// not have that; of repeated words the first counts.
+    ///
+    /// # Errors
+    /// [`Error::ReadVectors`] if the file cannot be read; [`Error::WordVectors`], with the line, if it is
+    /// something else.
+    pub fn read(path: impl AsRef<Path>, encoder: &TextEncoder) -> Result<Self> {
+        let path = path.as_ref();
+        let io = |source| Error::ReadVectors { path: path.to_path_buf(), source };
+        let mut lines = BufReader::new(File::open(path).map_err(io)?);
+        let mut found: HashMap<u32, (Fit, Vec<f32>)> = HashMap::new();
+        let (mut dim, mut n_lines, mut bytes) = (None, 0, Vec::new());
+        loop {
+            bytes.clear();
+            if lines.read_until(b'\n', &mut bytes).map_err(io)? == 0 {
+                break;
+            }
+            n_lines += 1;
+            let wrong = |reason: String| Error::WordVectors {
+                path: path.to_path_buf(),
+                line: n_lines,
+                reason,
+            };
+            // Some published files have words with broken characters: these fit none of ours.
+            let line = String::from_utf8_lossy(&bytes);
+            let line = line.trim_end();
+            if line.is_empty() || (n_lines == 1 && is_header(line)) {
+                continue;
+            }
+            let dim = *dim.get_or_insert_with(|| line.split(' ').count() - 1);
+            let (word, numbers) = split_line(line, dim)
+                .ok_or_else(|| wrong(format!("expected a word and {dim} numbers")))?;
+            let lower = word.to_lowercase();
+            let fit = if lower == word { Fit::Exact } else { Fit::LowerCased };
+            let Some(id) = encoder.id_of(&lower) else { continue };
+            if id == PAD_ID || word == UNKNOWN_TOKEN {
+                continue;
+            }
+            if found.get(&id).is_none_or(|(other, _)| *other < fit) {
+                let parse = |number: &str| match number.parse::<f32>() {
+                    Ok(x) if x.is_finite() => Ok(x),
+                    _ => Err(wrong(format!("{number:?} is no number"))),
+                };
+                found.insert(id, (fit, numbers.split(' ').map(parse).collect::<Result<_>>()?));
+            }
+        }
+        let Some(dim) = dim.filter(|&dim| dim > 0) else {
+            let reason = "it has no line of a word and its numbers".to_string();
+            return Err(Error::WordVectors { path: path.to_path_buf(), line: n_lines, reason });
+        };
+        let mut vectors: Vec<(u32, Vec<f32>)> =
+            found.into_iter().map(|(id, (_, vector))| (id, vector)).collect();
+        vectors.sort_unstable_by_key(|(id, _)| *id);
+        Ok(Self { dim, vectors })
+    }
+}
+
+/// Whether a first line is two counts.
+fn is_header(line: &str) -> bool {
+    let mut parts = line.split(' ');
+    let mut is_count = || parts.next().is_some_and(|part| part.parse::<usize>().is_ok());
+    is_count() && is_count() && parts.next().is_none()
+}
+
+/// The word, which may hold spaces, and the last `dim` parts.
+fn split_line(line: &str, dim: usize) -> Option<(&str, &str)> {
+    let (at, _) = line.rmatch_indices(' ').nth(dim.checked_sub(1)?)?;
+    let word = &line[..at];
+    (!word.is_empty()).then_some((word, &line[at + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PreprocessingConfig;
+
+    fn read(contents: &str) -> Result<WordVectors> {
+        let texts = ["good film", "bad film"];
+        let encoder = TextEncoder::learn(PreprocessingConfig::default(), &texts)?;
+        let file = tempfile::NamedTempFile::new().and_then(|file| {
+            std::fs::write(file.path(), contents)?;
+            Ok(file)
+        });
+        let io = |source| Error::ReadVectors { path: "made".into(), source };
+        let vectors = WordVectors::read(file.map_err(io)?.path(), &encoder)?;
+        let by_word = |(id, vector): (u32, Vec<f32>)| (encoder.id_of("film") == Some(id), vector);
+        let films: Vec<_> = vectors.vectors.iter().cloned().map(by_word).collect();
+        assert!(films.iter().filter(|(is_film, _)| *is_film).count() <= 1);
+        Ok(vectors)
+    }
+
+    #[test]
+    fn files_with_and_without_a_header_are_read_alike() -> Result<()> {
+        let lines = "the 1 2\nfilm 0.5 -1e-2\nGood 7 8\n. . 3 4\n";
+        let plain = read(lines)?;
+        assert_eq!(plain, read(&format!("4 2\n{lines}"))?);
+        assert_eq!((plain.dim, plain.vectors.len()), (2, 2));
+        assert!(plain.vectors.iter().any(|(_, vector)| *vector == [0.5, -0.01]));
+        Ok(())
+    }
+
+    #[test]
+    fn the_words_own_case_goes_before_another() -> Result<()> {
+        for lines in ["Film 1 1\nfilm 2 2\nFILM 3 3", "film 2 2\nfilm 5 5\nFilm 1 1"] {
+            assert_eq!(read(lines)?.vectors[0].1, [2.0, 2.0]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn other_files_get_an_error_with_the_line() {
+        for (contents, line, reason) in [
+            ("", 0, "no line"),
+            ("the 1 2\nfilm 1\n", 2, "2 numbers"),
+            ("the 1 2\nfilm 1 x\n", 2, "\"x\" is no number"),
+            ("the 1 2\nfilm nan 1\n", 2, "no number"),
+            ("word\n", 1, "0 numbers"),
+        ] {
+            let error = read(contents).expect_err(contents);
+            assert!(
+                matches!(&error, Error::WordVectors { line: at, .. } if *at == line),
+                "{error}"
+            );
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+}

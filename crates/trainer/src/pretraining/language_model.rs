@@ -1,0 +1,274 @@
+//! The network as a language model.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::VarMap;
+use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order, PADDING_ID};
+use model::{ModelConfig, SentimentRnn, TABLE, Tokens};
+use rayon::prelude::*;
+use recurrent::SeededRng;
+
+use crate::clip::clip_factor;
+use crate::error::Result;
+use crate::optimizer::{Optimizer, OptimizerConfig, RowGradient};
+use crate::pretraining::candidates::{Group, groups};
+use crate::pretraining::softmax::{cross_entropy, exponentials};
+
+/// Keeps the language model's random numbers apart from the network's.
+const SEED: u64 = 0x6e65_7874_2077_6f72;
+/// The optimiser's name for the words' biases.
+const BIAS: &str = "bias";
+/// Words whose logits over the whole vocabulary are in memory at once.
+const WORDS_PER_CHUNK: usize = 256;
+
+/// Tells words from the outputs of a network's recurrent layers: its logit of word w at a step is
+/// `e_w · (A h) + b_w`, with h the output of one direction, A a matrix of that direction, e the
+/// embedding's rows and b a number for each word.
+///
+/// In training, the words of a group of texts are told among each other. How likely a word is to be
+/// among them at all is taken off its logit (sampled softmax; Yi et al. 2019, "Sampling-bias-corrected
+/// neural modeling"), so that the logits are those of the whole vocabulary.
+pub(super) struct LanguageModel<'a> {
+    network: &'a SentimentRnn,
+    optimizer: Optimizer,
+    /// By direction, `[E, H]`.
+    projections: Vec<Var>,
+    /// `[V, 1]`
+    biases: Var,
+    /// `[V]`: each word's share of the training texts.
+    shares: Vec<f64>,
+    dropout: SeededRng,
+}
+
+/// What one batch gave.
+pub(super) struct Outcome {
+    /// Mean over the words that were told.
+    pub(super) loss: f64,
+    pub(super) n_words: usize,
+}
+
+impl<'a> LanguageModel<'a> {
+    /// `variables`: the network's.
+    pub(super) fn new(
+        network: &'a SentimentRnn,
+        variables: &VarMap,
+        train: &EncodedSplit,
+        seed: u64,
+    ) -> Result<Self> {
+        let config = network.config();
+        let device = network.device();
+        let mut rng = SeededRng::new(seed ^ SEED);
+        let shape = (config.embedding_dim, config.hidden_dim);
+        let bound = 1.0 / (config.hidden_dim as f32).sqrt();
+        let mut parameters = HashMap::new();
+        let mut projections = Vec::new();
+        for direction in 0..n_directions(config) {
+            let projection =
+                Var::from_tensor(&rng.uniform((-bound, bound), shape, DType::F32, device)?)?;
+            parameters.insert(format!("projection.{direction}"), projection.clone());
+            projections.push(projection);
+        }
+        let shares = shares(train, network.vocab_size());
+        // The words' own frequencies are the start.
+        let biases: Vec<f32> = shares.iter().map(|share| share.ln() as f32).collect();
+        let biases = Tensor::from_vec(biases, (network.vocab_size(), 1), device)?;
+        let biases = Var::from_tensor(&biases)?;
+
+        let mut own = model::sorted(variables);
+        let table = own.remove(TABLE);
+        let prefix = format!("{}.", config.cell.parameter_prefix());
+        parameters.extend(own.into_iter().filter(|(name, _)| name.starts_with(&prefix)));
+        let mut parameters: Vec<(String, Var)> = parameters.into_iter().collect();
+        parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut optimizer = Optimizer::new(OptimizerConfig::default(), parameters)?
+            .with_table(BIAS, biases.clone())?;
+        if let Some(table) = table {
+            optimizer = optimizer.with_table(TABLE, table)?;
+        }
+        Ok(Self { network, optimizer, projections, biases, shares, dropout: rng })
+    }
+
+    pub(super) fn n_steps(&self) -> usize {
+        self.optimizer.n_steps() as usize
+    }
+
+    /// Learns from a batch, `ids [B, T]`. If the loss or the gradient is not finite, that is the loss,
+    /// and the weights stay as they were.
+    pub(super) fn step(
+        &mut self,
+        ids: &Tensor,
+        learning_rate: f64,
+        clip_norm: f64,
+    ) -> Result<Outcome> {
+        let tokens = self.network.tokens(ids)?;
+        let groups = groups_by_direction(self.network.config(), &tokens);
+        let n_words = groups.iter().flatten().map(|group| group.places.len()).sum();
+        if n_words == 0 {
+            return Ok(Outcome { loss: 0.0, n_words });
+        }
+        let distinct = tokens.distinct();
+        for table in [TABLE, BIAS] {
+            self.optimizer.catch_up(table, &distinct.rows)?;
+        }
+        let x = Var::from_tensor(&self.network.embed(&tokens)?.detach())?;
+        let ids = Tensor::new(&*distinct.rows, x.device())?;
+        let rows = Var::from_tensor(&self.network.embed_ids(&distinct.rows)?.detach())?;
+        let biases = Var::from_tensor(&self.biases.as_detached_tensor().index_select(&ids, 0)?)?;
+
+        let (outputs, _) = self.network.read(&x, &tokens, None, Some(&mut self.dropout))?;
+        let outputs = self.dropout.dropout(&outputs, self.network.config().output_dropout)?;
+        let outputs = outputs.flatten(0, 1)?;
+        let mut losses = Vec::new();
+        for (direction, groups) in groups.iter().enumerate() {
+            for group in groups {
+                let h = self.projected(&outputs, group, direction)?;
+                // Where the group's words are among those of the batch.
+                let places: Vec<u32> = group
+                    .candidates
+                    .iter()
+                    .map(|word| distinct.rows.partition_point(|other| other < word) as u32)
+                    .collect();
+                let places = Tensor::new(places, x.device())?;
+                let e = rows.index_select(&places, 0)?;
+                let b = biases.index_select(&places, 0)?;
+                let b = (b - self.ln_presence(group, x.device())?)?;
+                let logits = h.matmul(&e.t()?)?.broadcast_add(&b.t()?)?;
+                losses.push(cross_entropy(&logits, &group.targets, 1.0 / n_words as f64)?);
+            }
+        }
+        let loss = Tensor::stack(&losses, 0)?.sum_all()?;
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Ok(Outcome { loss: value, n_words });
+        }
+        let store = loss.backward()?;
+        let row_gradient = |of_rows: Option<&Tensor>, more: Option<Tensor>| -> Result<_> {
+            let values = match (of_rows, more) {
+                (Some(values), Some(more)) => (values + more)?,
+                (Some(values), None) => values.clone(),
+                (None, Some(more)) => more,
+                (None, None) => return Ok(None),
+            };
+            Ok(Some(RowGradient { rows: distinct.rows.clone(), values }))
+        };
+        let of_inputs =
+            store.get(&x).map(|d_x| self.network.row_gradient(d_x, &distinct)).transpose()?;
+        let gradients = self
+            .optimizer
+            .gradients(&store)
+            .with_rows(TABLE, row_gradient(store.get(&rows), of_inputs)?)
+            .with_rows(BIAS, row_gradient(store.get(&biases), None)?);
+        let norm = gradients.norm()?;
+        if !norm.is_finite() {
+            return Ok(Outcome { loss: norm, n_words });
+        }
+        self.optimizer.step(&gradients, learning_rate, clip_factor(norm, clip_norm))?;
+        Ok(Outcome { loss: value, n_words })
+    }
+
+    /// Brings all words up to date.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.optimizer.catch_up_all()
+    }
+
+    /// `A h` at a group's places, `[N, E]`, out of the outputs `[B·T, D·H]`.
+    fn projected(&self, outputs: &Tensor, group: &Group, direction: usize) -> Result<Tensor> {
+        let size = self.network.config().hidden_dim;
+        let places = Tensor::new(&*group.places, outputs.device())?;
+        let h =
+            outputs.narrow(1, direction * size, size)?.contiguous()?.index_select(&places, 0)?;
+        Ok(h.matmul(&self.projections[direction].t()?)?)
+    }
+
+    /// The logarithm of the probability that each candidate is one, in a group of this size, `[C, 1]`.
+    fn ln_presence(&self, group: &Group, device: &Device) -> Result<Tensor> {
+        let n = group.places.len() as f64;
+        let presence: Vec<f32> = group
+            .candidates
+            .iter()
+            .map(|&word| (-(n * (-self.shares[word as usize]).ln_1p()).exp_m1()).ln() as f32)
+            .collect();
+        Ok(Tensor::from_vec(presence, (group.candidates.len(), 1), device)?)
+    }
+
+    /// The perplexity of the words of up to `n_texts` texts, by direction: the exponential of the mean
+    /// of -ln p, with p out of the softmax over the whole vocabulary. All words must be up to date.
+    pub(super) fn perplexity(
+        &self,
+        split: &Arc<EncodedSplit>,
+        n_texts: usize,
+        padding: BatchPadding,
+    ) -> Result<Vec<f64>> {
+        let device = self.network.device();
+        let all: Vec<u32> = (0..self.network.vocab_size() as u32).collect();
+        let e = self.network.embed_ids(&all)?.detach().t()?.contiguous()?;
+        let b = self.biases.as_detached_tensor().t()?;
+        let config = LoaderConfig { batch_size: 10, padding, order: Order::Sequential };
+        let mut sums = vec![(0.0, 0usize); self.projections.len()];
+        for batch in Loader::new(Arc::clone(split), &config, device)?.take(n_texts.div_ceil(10)) {
+            let tokens = self.network.tokens(&batch?.ids)?;
+            let x = self.network.embed(&tokens)?.detach();
+            let outputs = self.network.read(&x, &tokens, None, None)?.0.detach().flatten(0, 1)?;
+            let groups = groups_by_direction(self.network.config(), &tokens);
+            for (direction, groups) in groups.iter().enumerate() {
+                for group in groups {
+                    let h = self.projected(&outputs, group, direction)?.detach();
+                    for start in (0..group.places.len()).step_by(WORDS_PER_CHUNK) {
+                        let end = group.places.len().min(start + WORDS_PER_CHUNK);
+                        let h = h.narrow(0, start, end - start)?;
+                        let logits = h.matmul(&e)?.broadcast_add(&b)?;
+                        let words = group.targets[start..end]
+                            .iter()
+                            .map(|&target| group.candidates[target as usize]);
+                        let (sum, n) = &mut sums[direction];
+                        *sum += surprise(&logits, &words.collect::<Vec<_>>())?;
+                        *n += end - start;
+                    }
+                }
+            }
+        }
+        Ok(sums.into_iter().map(|(sum, n)| (sum / n.max(1) as f64).exp()).collect())
+    }
+}
+
+/// The sum of -ln softmax(logits)[word] over the rows of `logits [N, V]`.
+fn surprise(logits: &Tensor, words: &[u32]) -> Result<f64> {
+    let width = logits.dim(1)?;
+    let mut numbers: Vec<f32> = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+    let each: Vec<f64> = numbers
+        .par_chunks_exact_mut(width.max(1))
+        .zip(words)
+        .map(|(row, &word)| {
+            let logit = f64::from(row[word as usize]);
+            exponentials(row).ln() - logit
+        })
+        .collect();
+    Ok(each.iter().sum())
+}
+
+fn n_directions(config: &ModelConfig) -> usize {
+    if config.bidirectional { 2 } else { 1 }
+}
+
+/// What each direction is to tell.
+fn groups_by_direction(config: &ModelConfig, tokens: &Tokens) -> Vec<Vec<Group>> {
+    let forward = [true, false];
+    forward[..n_directions(config)]
+        .iter()
+        .map(|&forward| groups(tokens.ids(), tokens.lengths(), forward, |id| id != PADDING_ID))
+        .collect()
+}
+
+/// Each word's share of all words, as if it had come half a time more.
+fn shares(train: &EncodedSplit, vocab_size: usize) -> Vec<f64> {
+    let mut counts = vec![0.5f64; vocab_size];
+    for row in 0..train.len() {
+        for &id in train.row(row) {
+            counts[id as usize] += 1.0;
+        }
+    }
+    let total: f64 = counts.iter().sum();
+    counts.into_iter().map(|count| count / total).collect()
+}

@@ -1,0 +1,51 @@
+//! Word vectors that somebody has trained, as the start of the embedding.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Tensor;
+use candle_nn::VarMap;
+use model::TABLE;
+use serde::{Deserialize, Serialize};
+use text_preprocessing::{TextEncoder, WordVectors};
+
+use crate::error::{Error, Result};
+
+/// What became of a file of word vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VectorsUse {
+    /// The file.
+    pub path: PathBuf,
+    /// Words of the vocabulary that it has.
+    pub n_found: usize,
+    /// Words of the vocabulary.
+    pub n_words: usize,
+}
+
+/// Puts the vectors of a file in the place of the embedding's rows of its words.
+///
+/// # Errors
+/// If the file cannot be read or its vectors do not have the embedding's width.
+pub(crate) fn start_from(
+    path: &Path,
+    encoder: &TextEncoder,
+    variables: &VarMap,
+) -> Result<VectorsUse> {
+    let WordVectors { dim, vectors } = WordVectors::read(path, encoder)?;
+    // Padding and the unknown word have none.
+    let n_words = encoder.vocab_size().saturating_sub(2);
+    let use_of_file = VectorsUse { path: path.to_path_buf(), n_found: vectors.len(), n_words };
+    let Some(table) = model::sorted(variables).remove(TABLE) else { return Ok(use_of_file) };
+    let (_, embedding_dim) = table.dims2()?;
+    if dim != embedding_dim {
+        return Err(Error::VectorWidth { path: path.to_path_buf(), dim, embedding_dim });
+    }
+    if vectors.is_empty() {
+        return Ok(use_of_file);
+    }
+    let ids: Vec<u32> = vectors.iter().map(|(id, _)| *id).collect();
+    let numbers: Vec<f32> = vectors.into_iter().flat_map(|(_, vector)| vector).collect();
+    let rows = Tensor::from_vec(numbers, (ids.len(), dim), table.device())?;
+    let places = Tensor::new(&*ids, table.device())?.unsqueeze(1)?;
+    table.scatter_set(&places.broadcast_as(rows.shape())?.contiguous()?, &rows, 0)?;
+    Ok(use_of_file)
+}
