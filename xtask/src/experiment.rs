@@ -50,7 +50,10 @@ struct Outcome {
     validation_accuracy: f64,
     validation_loss: f64,
     test_accuracy: f64,
+    calibration_error: f64,
     train_s: f64,
+    n_parameters: u64,
+    /// Of all files of the model.
     n_bytes: u64,
 }
 
@@ -113,10 +116,27 @@ fn train(args: &Args, seed: u64, model: &Path) -> anyhow::Result<Outcome> {
         validation_loss: number(&report["validation"]["loss"])?,
         test_accuracy: number(&report["test"]["accuracy"])?,
         train_s: number(&report["train_s"])?,
-        n_bytes: fs::metadata(&weights)
-            .with_context(|| format!("cannot read {}", weights.display()))?
-            .len(),
+        calibration_error: number(&report["test"]["calibration_error"])?,
+        n_parameters: file_size(&weights)? / WEIGHT_BYTES,
+        n_bytes: folder_size(model)?,
     })
+}
+
+fn file_size(path: &Path) -> anyhow::Result<u64> {
+    Ok(fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len())
+}
+
+/// What a model needs, without its picture.
+fn folder_size(folder: &Path) -> anyhow::Result<u64> {
+    let read = || format!("cannot read {}", folder.display());
+    let mut sum = 0;
+    for entry in fs::read_dir(folder).with_context(read)? {
+        let path = entry.with_context(read)?.path();
+        if path.extension().is_none_or(|extension| extension != "svg") {
+            sum += file_size(&path)?;
+        }
+    }
+    Ok(sum)
 }
 
 /// A row of the log's table.
@@ -129,9 +149,16 @@ fn log_line(args: &Args, outcomes: &[Outcome]) -> String {
         [] => String::new(),
         settings => format!("`{}`", settings.join("` `")),
     };
-    let test = if args.test { spread(|outcome| outcome.test_accuracy) } else { String::new() };
+    let test = if args.test {
+        let error = outcomes.iter().map(|outcome| outcome.calibration_error);
+        let (error, _) = mean_and_deviation(error);
+        format!("{} (ECE {error:.3})", spread(|outcome| outcome.test_accuracy))
+    } else {
+        String::new()
+    };
     let (train_s, _) = mean_and_deviation(outcomes.iter().map(|outcome| outcome.train_s));
-    let n_bytes = outcomes.first().map_or(0, |outcome| outcome.n_bytes);
+    let (n_parameters, n_bytes) =
+        outcomes.first().map_or((0, 0), |outcome| (outcome.n_parameters, outcome.n_bytes));
     format!(
         "| {} | {} | {settings} | {} | {} | {} | {test} | {train_s:.0} s | {:.1} M | {:.0} MB |",
         args.recipe,
@@ -139,7 +166,7 @@ fn log_line(args: &Args, outcomes: &[Outcome]) -> String {
         outcomes.len(),
         spread(|outcome| outcome.validation_accuracy),
         spread(|outcome| outcome.validation_loss),
-        (n_bytes / WEIGHT_BYTES) as f64 / 1e6,
+        n_parameters as f64 / 1e6,
         n_bytes as f64 / 1e6,
     )
 }

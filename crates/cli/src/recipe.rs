@@ -11,7 +11,8 @@ use text_preprocessing::PreprocessingConfig;
 use trainer::{PretrainingConfig, TrainingConfig};
 
 /// The recipes that come with the program, by name.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
+    ("quick", include_str!("../recipes/quick.toml")),
     ("default", include_str!("../recipes/default.toml")),
     ("notebook", include_str!("../recipes/notebook.toml")),
 ];
@@ -95,9 +96,13 @@ fn one_line(error: &toml::de::Error) -> String {
     let Some(near) = nearest(unknown, expected).or_else(|| key_elsewhere(unknown)) else {
         return message;
     };
-    // After the last name of the list stands the table that it is of.
-    let place = list.rfind(" in `").map_or("", |at| &list[at..]);
-    format!("{what}{place}; did you mean `{near}`?")
+    // The list of a table's keys is long; after its last name stands the table.
+    match list.rfind(" in `") {
+        Some(at) if what.starts_with("unknown field") => {
+            format!("{what}{}; did you mean `{near}`?", &list[at..])
+        }
+        _ => format!("{message}; did you mean `{near}`?"),
+    }
 }
 
 /// The key of this name in whatever table has one.

@@ -84,7 +84,7 @@ fn ctrl_c_before_the_first_epoch_ends_validates_and_keeps_what_was_learned() {
     place.write("reviews.csv", common::reviews(40_000));
     let args = ["--output", "model", "--set", "training.batch_size=1"];
     let mut training = Training::start(&place, &args);
-    training.wait_for("training recipe");
+    training.wait_for("linear path alone");
     // The epoch has 32,000 steps, thousands a second at most: some are done now, and not all.
     thread::sleep(Duration::from_millis(1000));
     training.press_ctrl_c();
@@ -104,7 +104,7 @@ fn a_second_ctrl_c_ends_at_once() {
     place.write("reviews.csv", common::reviews(40_000));
     let settings = ["--set", "training.batch_size=1", "--set", "model.hidden_dim=128"];
     let mut training = Training::start(&place, &[&["--output", "model"][..], &settings].concat());
-    training.wait_for("training recipe");
+    training.wait_for("linear path alone");
     thread::sleep(Duration::from_millis(500));
     training.press_ctrl_c();
     // Validating and testing 8,000 texts is left to do: far longer than starting `kill`.

@@ -130,7 +130,7 @@ impl Default for TrainingConfig {
             batch_size: 50,
             learning_rate: 0.001,
             ngram_training: NgramTraining::First,
-            ngram_learning_rate: 10.0,
+            ngram_learning_rate: 8.0,
             optimizer: OptimizerKind::Adam,
             weight_decay: 0.0,
             momentum: 0.0,

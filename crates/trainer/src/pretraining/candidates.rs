@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Words to tell that share their candidates: more, and there are more candidates for each.
-const WORDS_PER_GROUP: usize = 2048;
+const WORDS_PER_GROUP: usize = 1024;
 
 /// Words to tell, from the outputs at some places, among the candidates of their group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,6 @@ mod tests {
         let words: Vec<u32> = (0..10 * 900).map(|i| 1 + i % 77).collect();
         let groups = groups(&words, &[900; 10], true, |_| true);
         assert_eq!(groups.iter().map(|group| group.places.len()).sum::<usize>(), 10 * 899);
-        assert_eq!(groups[0].places.len(), 3 * 899);
+        assert_eq!(groups[0].places.len(), 2 * 899);
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::VarMap;
 use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order, PADDING_ID};
-use model::{ModelConfig, SentimentRnn, TABLE, Tokens};
+use model::{DistinctIds, ModelConfig, SentimentRnn, TABLE, Tokens};
 use rayon::prelude::*;
 use recurrent::SeededRng;
 
@@ -14,7 +14,7 @@ use crate::clip::clip_factor;
 use crate::error::Result;
 use crate::optimizer::{Optimizer, OptimizerConfig, RowGradient};
 use crate::pretraining::candidates::{Group, groups};
-use crate::pretraining::softmax::{cross_entropy, exponentials};
+use crate::pretraining::softmax::{self, Told, exponentials};
 
 /// Keeps the language model's random numbers apart from the network's.
 const SEED: u64 = 0x6e65_7874_2077_6f72;
@@ -119,24 +119,12 @@ impl<'a> LanguageModel<'a> {
 
         let (outputs, _) = self.network.read(&x, &tokens, None, Some(&mut self.dropout))?;
         let outputs = self.dropout.dropout(&outputs, self.network.config().output_dropout)?;
-        let outputs = outputs.flatten(0, 1)?;
+        let scale = 1.0 / n_words as f64;
         let mut losses = Vec::new();
-        for (direction, groups) in groups.iter().enumerate() {
-            for group in groups {
-                let h = self.projected(&outputs, group, direction)?;
-                // Where the group's words are among those of the batch.
-                let places: Vec<u32> = group
-                    .candidates
-                    .iter()
-                    .map(|word| distinct.rows.partition_point(|other| other < word) as u32)
-                    .collect();
-                let places = Tensor::new(places, x.device())?;
-                let e = rows.index_select(&places, 0)?;
-                let b = biases.index_select(&places, 0)?;
-                let b = (b - self.ln_presence(group, x.device())?)?;
-                let logits = h.matmul(&e.t()?)?.broadcast_add(&b.t()?)?;
-                losses.push(cross_entropy(&logits, &group.targets, 1.0 / n_words as f64)?);
-            }
+        for (direction, groups) in groups.into_iter().enumerate() {
+            let told = groups.into_iter().map(|group| self.told(group, &distinct)).collect();
+            let p = self.projected(&outputs, direction)?;
+            losses.push(softmax::loss((&p, &rows, &biases), told, scale)?);
         }
         let loss = Tensor::stack(&losses, 0)?.sum_all()?;
         let value = f64::from(loss.to_scalar::<f32>()?);
@@ -173,24 +161,23 @@ impl<'a> LanguageModel<'a> {
         self.optimizer.catch_up_all()
     }
 
-    /// `A h` at a group's places, `[N, E]`, out of the outputs `[B·T, D·H]`.
-    fn projected(&self, outputs: &Tensor, group: &Group, direction: usize) -> Result<Tensor> {
+    /// `A h` at all places, `[B·T, E]`, out of the outputs `[B, T, D·H]`.
+    fn projected(&self, outputs: &Tensor, direction: usize) -> Result<Tensor> {
         let size = self.network.config().hidden_dim;
-        let places = Tensor::new(&*group.places, outputs.device())?;
-        let h =
-            outputs.narrow(1, direction * size, size)?.contiguous()?.index_select(&places, 0)?;
+        let h = outputs.narrow(2, direction * size, size)?.contiguous()?.flatten(0, 1)?;
         Ok(h.matmul(&self.projections[direction].t()?)?)
     }
 
-    /// The logarithm of the probability that each candidate is one, in a group of this size, `[C, 1]`.
-    fn ln_presence(&self, group: &Group, device: &Device) -> Result<Tensor> {
+    /// A group whose candidates are the places of its words among a batch's, with the logarithm of the
+    /// probability that each is a candidate at all in a group of this size.
+    fn told(&self, group: Group, distinct: &DistinctIds) -> Told {
         let n = group.places.len() as f64;
-        let presence: Vec<f32> = group
-            .candidates
-            .iter()
-            .map(|&word| (-(n * (-self.shares[word as usize]).ln_1p()).exp_m1()).ln() as f32)
-            .collect();
-        Ok(Tensor::from_vec(presence, (group.candidates.len(), 1), device)?)
+        let ln_presence =
+            |&word: &u32| (-(n * (-self.shares[word as usize]).ln_1p()).exp_m1()).ln() as f32;
+        let offsets = group.candidates.iter().map(ln_presence).collect();
+        let place = |word: &u32| distinct.rows.partition_point(|other| other < word) as u32;
+        let candidates = group.candidates.iter().map(place).collect();
+        Told { group: Group { candidates, ..group }, offsets }
     }
 
     /// The perplexity of the words of up to `n_texts` texts, by direction: the exponential of the mean
@@ -210,11 +197,13 @@ impl<'a> LanguageModel<'a> {
         for batch in Loader::new(Arc::clone(split), &config, device)?.take(n_texts.div_ceil(10)) {
             let tokens = self.network.tokens(&batch?.ids)?;
             let x = self.network.embed(&tokens)?.detach();
-            let outputs = self.network.read(&x, &tokens, None, None)?.0.detach().flatten(0, 1)?;
+            let outputs = self.network.read(&x, &tokens, None, None)?.0.detach();
             let groups = groups_by_direction(self.network.config(), &tokens);
             for (direction, groups) in groups.iter().enumerate() {
+                let h = self.projected(&outputs, direction)?.detach();
                 for group in groups {
-                    let h = self.projected(&outputs, group, direction)?.detach();
+                    let places = Tensor::new(&*group.places, device)?;
+                    let h = h.index_select(&places, 0)?;
                     for start in (0..group.places.len()).step_by(WORDS_PER_CHUNK) {
                         let end = group.places.len().min(start + WORDS_PER_CHUNK);
                         let h = h.narrow(0, start, end - start)?;

@@ -1,91 +1,188 @@
-//! Cross-entropy of words among candidates.
+//! How well words are told among candidates: the loss, and its gradient.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor, WithDType};
+use candle_core::{
+    CpuStorage, CustomOp3, DType, Device, Layout, Result as CandleResult, Shape, Tensor, WithDType,
+};
 use rayon::prelude::*;
 
 use crate::error::Result;
+use crate::pretraining::candidates::Group;
 
 /// Rows that one task works through at least.
 const ROWS_PER_TASK: usize = 32;
 
-/// The sum of `scale · -ln softmax(logits)[target]` over the rows of `logits [N, C]`; `targets`: `[N]`,
-/// each below C. A scalar, whose gradient is `scale · (softmax(logits) - [target])`.
+/// Words to tell, and the candidates among which they are told.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// Whose candidates are numbers of rows of the words' vectors.
+    pub(super) group: Group,
+    /// `[C]`: what is taken off each candidate's logit.
+    pub(super) offsets: Vec<f32>,
+}
+
+/// The sum of `scale · -ln softmax(logits)[word]` over all words to tell, a scalar: the logits of a word
+/// to tell at a place are `e_c · p + b_c - offset_c` over its group's candidates c.
+///
+/// `p`: `[P, E]`, at each place; `e`: `[N, E]`, the words' vectors; `b`: `[N, 1]`, their biases.
 ///
 /// # Errors
 /// If the shapes do not fit or a device fails.
-pub(super) fn cross_entropy(logits: &Tensor, targets: &[u32], scale: f64) -> Result<Tensor> {
-    if logits.device().is_cpu() && logits.dtype() == DType::F32 {
-        let op = CrossEntropy { targets: targets.to_vec(), scale, gradient: Mutex::new(None) };
-        return Ok(logits.contiguous()?.apply_op1(op)?);
-    }
-    let targets = Tensor::new(targets, logits.device())?;
-    let n = logits.dim(0)? as f64;
-    Ok((candle_nn::loss::cross_entropy(logits, &targets)? * (n * scale))?)
-}
-
-/// One pass over the logits for value and gradient, on all cores; candle's operations take a dozen on
-/// one.
-struct CrossEntropy {
-    targets: Vec<u32>,
+pub(super) fn loss(
+    (p, e, b): (&Tensor, &Tensor, &Tensor),
+    told: Vec<Told>,
     scale: f64,
-    /// What the forward pass found.
-    gradient: Mutex<Option<Vec<f32>>>,
+) -> Result<Tensor> {
+    if p.device().is_cpu() && p.dtype() == DType::F32 {
+        let op = ToldWords { told, scale, gradients: Mutex::new(None) };
+        return Ok(p.contiguous()?.apply_op3(&e.contiguous()?, &b.contiguous()?, op)?);
+    }
+    let losses = told.iter().map(|told| plain_loss((p, e, b), told, scale));
+    Ok(Tensor::stack(&losses.collect::<Result<Vec<_>>>()?, 0)?.sum_all()?)
 }
 
-impl CustomOp1 for CrossEntropy {
+/// The loss of one group in candle's own operations.
+fn plain_loss((p, e, b): (&Tensor, &Tensor, &Tensor), told: &Told, scale: f64) -> Result<Tensor> {
+    let device = p.device();
+    let Told { group: Group { places, targets, candidates }, offsets } = told;
+    let p = p.index_select(&Tensor::new(&**places, device)?, 0)?;
+    let candidates = Tensor::new(&**candidates, device)?;
+    let e = e.index_select(&candidates, 0)?;
+    let offsets = Tensor::from_slice(offsets, (1, offsets.len()), device)?.to_dtype(p.dtype())?;
+    let b = (b.index_select(&candidates, 0)?.t()? - offsets)?;
+    let logits = p.matmul(&e.t()?)?.broadcast_add(&b)?;
+    let n = places.len() as f64;
+    let mean = candle_nn::loss::cross_entropy(&logits, &Tensor::new(&**targets, device)?)?;
+    Ok((mean * (n * scale))?)
+}
+
+/// The same for all groups, with the gradient found on the way: candle's own backward pass would write
+/// a whole `[P, E]` for each group, and go a dozen times over logits on one core.
+struct ToldWords {
+    told: Vec<Told>,
+    scale: f64,
+    /// What the forward pass found: that of p, e and b.
+    gradients: Mutex<Option<[Vec<f32>; 3]>>,
+}
+
+impl CustomOp3 for ToldWords {
     fn name(&self) -> &'static str {
-        "cross-entropy"
+        "told-words"
     }
 
     fn cpu_fwd(
         &self,
-        storage: &CpuStorage,
-        layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (n_rows, width) = layout.shape().dims2()?;
-        let Some((start, end)) = layout.contiguous_offsets() else {
-            candle_core::bail!("{} takes contiguous logits", self.name());
-        };
-        let is_candidate = |&target: &u32| (target as usize) < width;
-        if self.targets.len() != n_rows || !self.targets.iter().all(is_candidate) {
-            candle_core::bail!("{} takes a target below {width} for each row", self.name());
+        p: &CpuStorage,
+        p_layout: &Layout,
+        e: &CpuStorage,
+        e_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> CandleResult<(CpuStorage, Shape)> {
+        let width = e_layout.shape().dims2()?.1;
+        let (p, e, b) = (numbers(p, p_layout)?, numbers(e, e_layout)?, numbers(b, b_layout)?);
+        let mut gradients = [vec![0f32; p.len()], vec![0f32; e.len()], vec![0f32; b.len()]];
+        let mut loss = 0.0;
+        for told in &self.told {
+            loss += told.add((p, e, b), width, self.scale, &mut gradients)?;
         }
-        let logits = &f32::cpu_storage_as_slice(storage)?[start..end];
-        let mut gradient = logits.to_vec();
-        let losses: Vec<f64> = gradient
-            .par_chunks_exact_mut(width.max(1))
-            .zip(&self.targets)
-            .with_min_len(ROWS_PER_TASK)
-            .map(|(row, &target)| {
-                let logit = row[target as usize];
-                let log_sum = exponentials(row);
-                let factor = (self.scale / log_sum.sum) as f32;
-                row.iter_mut().for_each(|x| *x *= factor);
-                row[target as usize] -= self.scale as f32;
-                self.scale * (log_sum.ln() - f64::from(logit))
-            })
-            .collect();
-        *self.gradient.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
-        let loss = losses.iter().sum::<f64>() as f32;
-        Ok((CpuStorage::F32(vec![loss]), Shape::from(())))
+        *self.gradients.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradients);
+        Ok((CpuStorage::F32(vec![loss as f32]), Shape::from(())))
     }
 
     fn bwd(
         &self,
-        logits: &Tensor,
+        p: &Tensor,
+        e: &Tensor,
+        b: &Tensor,
         _loss: &Tensor,
         d_loss: &Tensor,
-    ) -> candle_core::Result<Option<Tensor>> {
-        let saved = self.gradient.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(gradient) = saved else {
+    ) -> CandleResult<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let saved = self.gradients.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some([d_p, d_e, d_b]) = saved else {
             candle_core::bail!("{} goes backward once", self.name());
         };
-        let gradient = Tensor::from_vec(gradient, logits.shape(), logits.device())?;
-        let d_loss: f32 = d_loss.to_scalar()?;
-        Ok(Some(if d_loss == 1.0 { gradient } else { (gradient * f64::from(d_loss))? }))
+        let d_loss = f64::from(d_loss.to_scalar::<f32>()?);
+        let tensor = |numbers: Vec<f32>, like: &Tensor| -> CandleResult<Option<Tensor>> {
+            let gradient = Tensor::from_vec(numbers, like.shape(), like.device())?;
+            Ok(Some(if d_loss == 1.0 { gradient } else { (gradient * d_loss)? }))
+        };
+        Ok((tensor(d_p, p)?, tensor(d_e, e)?, tensor(d_b, b)?))
+    }
+}
+
+impl Told {
+    /// Adds one group's gradients; gives its loss.
+    fn add(
+        &self,
+        (p, e, b): (&[f32], &[f32], &[f32]),
+        width: usize,
+        scale: f64,
+        [d_p, d_e, d_b]: &mut [Vec<f32>; 3],
+    ) -> CandleResult<f64> {
+        let Self { group: Group { places, targets, candidates }, offsets } = self;
+        let rows = |of: &[f32], rows: &[u32]| -> CandleResult<Tensor> {
+            let rows: Vec<f32> = rows
+                .iter()
+                .flat_map(|&row| &of[row as usize * width..][..width])
+                .copied()
+                .collect();
+            let n_rows = rows.len() / width.max(1);
+            Tensor::from_vec(rows, (n_rows, width), &Device::Cpu)
+        };
+        let (p, e) = (rows(p, places)?, rows(e, candidates)?);
+        let b: Vec<f32> = candidates
+            .iter()
+            .zip(offsets)
+            .map(|(&candidate, offset)| b[candidate as usize] - offset)
+            .collect();
+        let n_candidates = candidates.len();
+        let mut d_logits: Vec<f32> = p.matmul(&e.t()?)?.flatten_all()?.to_vec1()?;
+        let losses: Vec<f64> = d_logits
+            .par_chunks_exact_mut(n_candidates.max(1))
+            .zip(targets)
+            .with_min_len(ROWS_PER_TASK)
+            .map(|(row, &target)| {
+                row.iter_mut().zip(&b).for_each(|(logit, b)| *logit += b);
+                let logit = row[target as usize];
+                let log_sum = exponentials(row);
+                let factor = (scale / log_sum.sum) as f32;
+                row.iter_mut().for_each(|x| *x *= factor);
+                row[target as usize] -= scale as f32;
+                scale * (log_sum.ln() - f64::from(logit))
+            })
+            .collect();
+        let mut of_biases = vec![0f32; n_candidates];
+        for row in d_logits.chunks_exact(n_candidates.max(1)) {
+            of_biases.iter_mut().zip(row).for_each(|(sum, d)| *sum += d);
+        }
+        for (&candidate, d) in candidates.iter().zip(of_biases) {
+            d_b[candidate as usize] += d;
+        }
+        let d_logits = Tensor::from_vec(d_logits, (places.len(), n_candidates), &Device::Cpu)?;
+        add_rows(d_p, &d_logits.matmul(&e)?, places, width)?;
+        add_rows(d_e, &d_logits.t()?.matmul(&p)?, candidates, width)?;
+        Ok(losses.iter().sum())
+    }
+}
+
+/// Adds the rows of a matrix to some rows of a sum.
+fn add_rows(sum: &mut [f32], matrix: &Tensor, rows: &[u32], width: usize) -> CandleResult<()> {
+    let matrix: Vec<f32> = matrix.flatten_all()?.to_vec1()?;
+    for (&row, numbers) in rows.iter().zip(matrix.chunks_exact(width.max(1))) {
+        let to = &mut sum[row as usize * width..][..width];
+        to.iter_mut().zip(numbers).for_each(|(sum, x)| *sum += x);
+    }
+    Ok(())
+}
+
+/// The numbers of a contiguous f32 tensor.
+fn numbers<'a>(storage: &'a CpuStorage, layout: &Layout) -> CandleResult<&'a [f32]> {
+    let numbers = f32::cpu_storage_as_slice(storage)?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&numbers[start..end]),
+        None => candle_core::bail!("the language model takes contiguous tensors"),
     }
 }
 
@@ -116,26 +213,47 @@ pub(super) fn exponentials(row: &mut [f32]) -> LogSum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::Var;
 
     #[test]
-    fn value_and_gradient_are_those_of_candles_operations() -> Result<()> {
-        let numbers: Vec<f32> = (0..70 * 9).map(|i| (i as f32 * 0.37).sin() * 20.0).collect();
-        let targets: Vec<u32> = (0..70).map(|i| i * 5 % 9).collect();
-        let run = |dtype| -> Result<(f64, Vec<f64>)> {
-            let logits = Tensor::from_slice(&numbers, (70, 9), &Device::Cpu)?.to_dtype(dtype)?;
-            let logits = Var::from_tensor(&logits)?;
-            let loss = (cross_entropy(&logits, &targets, 0.5)? * 3.0)?;
-            let store = loss.backward()?;
-            let gradient = store.get(&logits).map(|d| d.to_dtype(DType::F64)).transpose()?;
-            let gradient = gradient.map(|d| d.flatten_all()?.to_vec1()).transpose()?;
-            Ok((loss.to_dtype(DType::F64)?.to_scalar()?, gradient.unwrap_or_default()))
+    fn value_and_gradients_are_those_of_candles_operations() -> Result<()> {
+        // 50 places, 20 words of 6 numbers, two groups.
+        let group = |places: std::ops::Range<u32>, first: u32| {
+            let candidates: Vec<u32> = (first..20).step_by(3).collect();
+            let n = candidates.len() as u32;
+            let offsets = candidates.iter().map(|c| *c as f32 * 0.1 - 1.0).collect();
+            let targets = places.clone().map(|place| place * 5 % n).collect();
+            Told { group: Group { places: places.collect(), targets, candidates }, offsets }
         };
-        let (own, candles) = (run(DType::F32)?, run(DType::F64)?);
-        assert!((own.0 - candles.0).abs() < 1e-5 * candles.0, "{} {}", own.0, candles.0);
-        assert_eq!(own.1.len(), candles.1.len());
-        for (own, candle) in own.1.iter().zip(candles.1) {
-            assert!((own - candle).abs() < 1e-6, "{own} {candle}");
+        let told = [group(1..34, 0), group(34..50, 1)];
+        let made = |n: usize, factor: f32| -> Vec<f32> {
+            (0..n).map(|i| (i as f32 * factor).sin() * 3.0).collect()
+        };
+        let run = |dtype| -> Result<(f64, Vec<Vec<f64>>)> {
+            let var = |numbers, shape: (usize, usize)| -> Result<Var> {
+                Ok(Var::from_tensor(
+                    &Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(dtype)?,
+                )?)
+            };
+            let p = var(made(300, 0.37), (50, 6))?;
+            let (e, b) = (var(made(120, 0.7), (20, 6))?, var(made(20, 1.1), (20, 1))?);
+            let loss = (loss((&p, &e, &b), told.to_vec(), 0.5)? * 3.0)?;
+            let store = loss.backward()?;
+            let gradients = [p, e, b].map(|var| -> Result<Vec<f64>> {
+                let gradient = store.get(&var).map(|d| d.to_dtype(DType::F64)).transpose()?;
+                let gradient = gradient.map(|d| d.flatten_all()?.to_vec1()).transpose()?;
+                Ok(gradient.unwrap_or_default())
+            });
+            let gradients = gradients.into_iter().collect::<Result<_>>()?;
+            Ok((loss.to_dtype(DType::F64)?.to_scalar()?, gradients))
+        };
+        let ((loss, own), (expected, candles)) = (run(DType::F32)?, run(DType::F64)?);
+        assert!((loss - expected).abs() < 1e-5 * expected, "{loss} {expected}");
+        for (own, candles) in own.iter().zip(&candles) {
+            assert_eq!(own.len(), candles.len());
+            for (own, candle) in own.iter().zip(candles) {
+                assert!((own - candle).abs() < 2e-5, "{own} {candle}");
+            }
         }
         Ok(())
     }
