@@ -39,6 +39,9 @@ pub struct ModelConfig {
     pub ngram_start: f64,
     /// Probability with which a word or run of words of a text is left out of the linear path in training.
     pub ngram_dropout: f64,
+    /// Smallest share of a text that the recurrent layers are shown in training: each time a run of its
+    /// words, of any length from this share on and from anywhere in it; 1 for whole texts.
+    pub smallest_window: f64,
     /// Probability with which a word of a text becomes the unknown word in training.
     pub word_dropout: f64,
     /// Probability with which a feature of all words of a text is zeroed in training (variational
@@ -71,6 +74,7 @@ impl Default for ModelConfig {
             ngram_min_texts: 2,
             ngram_start: 0.0,
             ngram_dropout: 0.0,
+            smallest_window: 1.0,
             word_dropout: 0.0,
             variational_dropout: 0.0,
             embedding_dropout: 0.0,
@@ -172,6 +176,10 @@ impl ModelConfig {
             ("layer_dropout", self.layer_dropout),
             ("output_dropout", self.output_dropout),
         ];
+        if !(self.smallest_window > 0.0 && self.smallest_window <= 1.0) {
+            let (expected, got) = ("above 0 and at most 1", self.smallest_window.to_string());
+            return Err(Error::Config { field: "smallest_window", expected, got });
+        }
         for (field, value) in rates {
             if !(0.0..1.0).contains(&value) {
                 let (expected, got) = ("at least 0 and below 1", value.to_string());

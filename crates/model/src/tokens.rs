@@ -47,11 +47,7 @@ impl Tokens {
             })
             .collect();
         let lengths: Vec<usize> = real.iter().map(|row| row.len()).collect();
-        let steps = lengths.iter().copied().max().unwrap_or(0).max(1);
-        let mut ids = vec![PAD_ID; real.len() * steps];
-        for (to, from) in ids.chunks_exact_mut(steps).zip(&real) {
-            to[..from.len()].copy_from_slice(from);
-        }
+        let (ids, steps) = left_aligned(&real);
         Self { ids, steps, lengths }
     }
 
@@ -88,6 +84,28 @@ impl Tokens {
         self
     }
 
+    /// Of each text a run of its words by chance: of a length between `smallest` of its own and all of
+    /// it, and anywhere in it.
+    pub fn with_random_windows(self, smallest: f64, rng: &mut SeededRng) -> Self {
+        if smallest >= 1.0 {
+            return self;
+        }
+        let windows: Vec<&[u32]> = self
+            .ids
+            .chunks_exact(self.steps.max(1))
+            .zip(&self.lengths)
+            .map(|(ids, &length)| {
+                let least = ((smallest * length as f64).ceil() as usize).max(1).min(length);
+                let kept = least + rng.below(length - least + 1);
+                let start = rng.below(length - kept + 1);
+                &ids[start..start + kept]
+            })
+            .collect();
+        let lengths: Vec<usize> = windows.iter().map(|window| window.len()).collect();
+        let (ids, steps) = left_aligned(&windows);
+        Self { ids, steps, lengths }
+    }
+
     /// The distinct ids of the batch.
     pub fn distinct(&self) -> DistinctIds {
         let mut rows = self.ids.clone();
@@ -100,6 +118,16 @@ impl Tokens {
     }
 }
 
+/// Rows of ids as one matrix of the longest row's length, each beginning at the left.
+fn left_aligned(rows: &[&[u32]]) -> (Vec<u32>, usize) {
+    let steps = rows.iter().map(|row| row.len()).max().unwrap_or(0).max(1);
+    let mut ids = vec![PAD_ID; rows.len() * steps];
+    for (to, from) in ids.chunks_exact_mut(steps).zip(rows) {
+        to[..from.len()].copy_from_slice(from);
+    }
+    (ids, steps)
+}
+
 /// The distinct ids of a batch: the rows of the embedding's table that it reads.
 #[derive(Debug, Clone)]
 pub struct DistinctIds {
@@ -107,4 +135,34 @@ pub struct DistinctIds {
     pub rows: Vec<u32>,
     /// `[B·T]`: where each token's id is among `rows`.
     pub(crate) places: Vec<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn windows_are_runs_of_their_texts() -> Result<()> {
+        let rows: Vec<Vec<u32>> = [7u32, 1, 0, 4]
+            .map(|length| (0..7).map(|i| if i < 7 - length { 0 } else { i + 1 }).collect())
+            .to_vec();
+        let ids = Tensor::new(rows, &Device::Cpu)?;
+        let mut rng = SeededRng::new(1);
+        let mut lengths = [0; 8];
+        for _ in 0..300 {
+            let tokens = Tokens::new(&ids, Padding::Skip, 9)?;
+            let cut = tokens.with_random_windows(0.5, &mut rng);
+            assert_eq!(cut.ids.len(), 4 * cut.steps);
+            lengths[cut.lengths[0]] += 1;
+            assert_eq!(cut.lengths[1..3], [1, 0]);
+            for (ids, &length) in cut.ids.chunks_exact(cut.steps).zip(&cut.lengths) {
+                assert!(ids[..length].is_sorted_by(|a, b| a + 1 == *b));
+                assert!(ids[length..].iter().all(|&id| id == PAD_ID));
+            }
+        }
+        assert!(lengths[..4] == [0; 4] && lengths[4..].iter().all(|&n| n > 40), "{lengths:?}");
+        Ok(())
+    }
 }

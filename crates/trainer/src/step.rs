@@ -270,7 +270,11 @@ impl TrainingStep {
             NgramTraining::First => Ok(None),
         })?;
         let unknown = network.vocab_size().saturating_sub(1) as u32;
-        let tokens = tokens.with_word_dropout(model.word_dropout, unknown, dropout);
+        let tokens = tokens.with_random_windows(model.smallest_window, dropout).with_word_dropout(
+            model.word_dropout,
+            unknown,
+            dropout,
+        );
         let (x, distinct) = profile.time(Part::Embed, || -> Result<_> {
             let distinct = tokens.distinct();
             optimizer.catch_up(TABLE, &distinct.rows)?;
