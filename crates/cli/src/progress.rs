@@ -112,6 +112,19 @@ impl Observer for TrainingProgress {
                 }
                 self.line(&validation_line(record));
             }
+            Event::RefitStart { epoch, n_rows } => {
+                if epoch == 1 {
+                    self.training.set_length((self.n_epochs * n_rows) as u64);
+                    self.training.reset();
+                    self.shown_loss = None;
+                }
+                self.training.set_prefix(format!("all texts but the test's, epoch {epoch}"));
+                self.training.set_position(((epoch - 1) * n_rows) as u64);
+            }
+            Event::Refitted { record } => self.line(&format!(
+                "trained anew on {} texts, validation among them: train loss {:.4}  {:.0} s",
+                record.n_rows, record.train_loss, record.train_s
+            )),
             Event::Interrupted => {
                 self.line("interrupted: validating what was learned (Ctrl-C again ends at once)");
             }

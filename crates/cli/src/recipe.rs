@@ -11,9 +11,10 @@ use text_preprocessing::PreprocessingConfig;
 use trainer::{PretrainingConfig, TrainingConfig};
 
 /// The recipes that come with the program, by name.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("quick", include_str!("../recipes/quick.toml")),
     ("default", include_str!("../recipes/default.toml")),
+    ("accurate", include_str!("../recipes/accurate.toml")),
     ("notebook", include_str!("../recipes/notebook.toml")),
 ];
 
@@ -93,9 +94,8 @@ fn one_line(error: &toml::de::Error) -> String {
     let unknown = names.next().unwrap_or_default();
     let Some((what, list)) = message.split_once(", expected ") else { return message };
     let expected = list.split('`').skip(1).step_by(2);
-    let Some(near) = nearest(unknown, expected).or_else(|| key_elsewhere(unknown)) else {
-        return message;
-    };
+    let near = nearest(unknown, expected).map(str::to_owned);
+    let Some(near) = near.or_else(|| key_elsewhere(unknown)) else { return message };
     // The list of a table's keys is long; after its last name stands the table.
     match list.rfind(" in `") {
         Some(at) if what.starts_with("unknown field") => {
@@ -106,22 +106,17 @@ fn one_line(error: &toml::de::Error) -> String {
 }
 
 /// The key of this name in whatever table has one.
-fn key_elsewhere(name: &str) -> Option<&'static str> {
-    const KEYS: [&str; 12] = [
-        "preprocessing.seq_len",
-        "preprocessing.max_vocab",
-        "preprocessing.min_frequency",
-        "model.embedding_dim",
-        "model.hidden_dim",
-        "model.num_layers",
-        "model.bidirectional",
-        "model.pooling",
-        "model.word_dropout",
-        "training.epochs",
-        "training.batch_size",
-        "training.learning_rate",
+fn key_elsewhere(name: &str) -> Option<String> {
+    let tables = [
+        ("preprocessing", toml::Table::try_from(PreprocessingConfig::default())),
+        ("model", toml::Table::try_from(ModelConfig::default())),
+        ("training", toml::Table::try_from(TrainingConfig::default())),
+        ("pretraining", toml::Table::try_from(PretrainingConfig::default())),
     ];
-    KEYS.into_iter().find(|key| key.split('.').next_back() == Some(name))
+    let has_it = |keys: &Result<toml::Table, _>| {
+        keys.as_ref().is_ok_and(|keys: &toml::Table| keys.contains_key(name))
+    };
+    tables.iter().find(|(_, keys)| has_it(keys)).map(|(table, _)| format!("{table}.{name}"))
 }
 
 /// Puts `table.key=value` into a recipe; the value is TOML, or else a string.

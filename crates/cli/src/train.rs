@@ -28,11 +28,11 @@ use crate::{DeviceName, curve, fetch, output_folder, profile};
 #[command(after_help = "\
 Examples:
   sentiment train
-  sentiment train --recipe notebook
+  sentiment train --recipe quick
   sentiment train --data mine.csv --text-column comment --label-column stars_good
   sentiment train --set training.epochs=2 --set model.cell=gru --output models/quick")]
 pub(crate) struct Args {
-    /// What to train: default, notebook, or a TOML file like theirs
+    /// What to train: quick, default, accurate, notebook, or a TOML file like theirs
     #[arg(long, value_name = "NAME|FILE", default_value = "default")]
     recipe: String,
 

@@ -111,7 +111,7 @@ fn recipes_that_are_unknown_or_wrong() {
     place.write("odd.toml", "[training]\nepochs = \"three\"\n");
     place.write("torn.toml", "[training\n");
     for (args, parts) in [
-        (["--recipe", "defualt"], &["no recipe defualt", "default, notebook"][..]),
+        (["--recipe", "defualt"], &["no recipe defualt", "accurate, notebook", "did you mean default?"][..]),
         (["--recipe", "torn.toml"], &["recipe torn.toml"]),
         (["--recipe", "odd.toml"], &["recipe odd.toml", "epochs", "string \"three\""]),
         (

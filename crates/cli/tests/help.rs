@@ -30,7 +30,7 @@ fn train_help_tells_recipes_formats_labels_and_what_ctrl_c_does() {
         &[
             "--recipe <NAME|FILE>",
             "[default: default]",
-            "default, notebook, or a TOML file",
+            "quick, default, accurate, notebook, or a TOML file",
             "--set <TABLE.KEY=VALUE>",
             "--seed <N>",
             ".parquet, .csv, .tsv or .jsonl",

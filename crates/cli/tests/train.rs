@@ -12,7 +12,14 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
 
     assert_eq!(
         place.names("deep/er/model"),
-        ["config.json", "curve.svg", "metrics.json", "model.safetensors", "tokenizer.json"]
+        [
+            "config.json",
+            "curve.svg",
+            "metrics.json",
+            "model.safetensors",
+            "ngrams.safetensors",
+            "tokenizer.json"
+        ]
     );
     assert_eq!(place.names("deep/er"), ["model"], "a temporary folder stayed");
     let curve = place.read("deep/er/model/curve.svg");
@@ -22,6 +29,8 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
         "reviews.csv: took column \"text\" as the text",
         "240 texts, 0 exact duplicates left out; 192 to train on, 24 to validate, 24 to test",
         "training recipe default",
+        "fitting a linear path over ",
+        "linear path alone  validation loss 0.",
         "epoch 1 ",
         "epoch 4 ",
         "reviews/s  kept",

@@ -80,6 +80,16 @@ impl EncodedSplit {
         Self { ids, offsets, labels: None }.labelled(labels)
     }
 
+    /// The rows of two splits, those of the second after those of the first.
+    ///
+    /// # Errors
+    /// `LengthMismatch` if one of them has labels and the other has not, `TooManyRows`.
+    pub fn joined(first: &Self, second: &Self) -> Result<Self> {
+        let labels = [first, second].map(|split| split.labels.as_deref().unwrap_or_default());
+        let rows = |split| (0..Self::len(split)).map(|row| Self::row(split, row));
+        Self::new(rows(first).chain(rows(second)), labels.concat())
+    }
+
     /// Adds labels.
     fn labelled(mut self, labels: Vec<u8>) -> Result<Self> {
         if labels.len() != self.len() {
@@ -141,6 +151,17 @@ mod tests {
         let split = EncodedSplit::new(Vec::<Vec<u32>>::new(), vec![]).unwrap();
         assert!(split.is_empty());
         assert_eq!(split.n_tokens(), 0);
+    }
+
+    #[test]
+    fn joined_rows_keep_their_labels() -> Result<()> {
+        let first = EncodedSplit::new([vec![1, 2], vec![]], vec![0, 1])?;
+        let second = EncodedSplit::new([vec![3]], vec![1])?;
+        let joined = EncodedSplit::joined(&first, &second)?;
+        assert_eq!(joined, EncodedSplit::new([vec![1, 2], vec![], vec![3]], vec![0, 1, 1])?);
+        let unlabelled = EncodedSplit::unlabelled([vec![3]])?;
+        assert!(EncodedSplit::joined(&first, &unlabelled).is_err());
+        Ok(())
     }
 
     #[test]

@@ -35,6 +35,13 @@ pub struct PathScales {
     pub linear: f64,
 }
 
+impl Default for PathScales {
+    /// Nothing is changed.
+    fn default() -> Self {
+        Self { recurrent: 1.0, linear: 1.0 }
+    }
+}
+
 /// Multiplies the logits of a network's paths while `work` looks at the variables, by multiplying the
 /// weights whose products are added up to logits; afterwards they are what they were.
 ///

@@ -68,6 +68,10 @@ pub struct TrainingConfig {
     /// Whether a kept model's output weights are scaled so that its probabilities fit the validation
     /// split (temperature scaling); no text changes its class.
     pub calibrate: bool,
+    /// Whether, once the validation texts have chosen a model, the network is trained anew on them and
+    /// the training texts together, as long as the chosen one was; that is then what is kept. What is
+    /// told of the validation split stays that of the chosen one.
+    pub refit: bool,
     /// Validations without a lower loss after which the training ends; 0 never ends it early.
     pub patience: usize,
     /// Optimiser steps between validations; 0 validates at the end of each epoch only.
@@ -149,6 +153,7 @@ impl Default for TrainingConfig {
             state: StateCarry::Carry,
             keep: Keep::Last,
             calibrate: false,
+            refit: false,
             patience: 0,
             validate_every: 0,
             seed: 0,
@@ -214,6 +219,10 @@ impl TrainingConfig {
         if self.weight_decay * self.learning_rate >= 1.0 {
             let (expected, got) = ("less than 1 / learning_rate", self.weight_decay.to_string());
             return Err(Error::Config { field: "weight_decay", expected, got });
+        }
+        if self.refit && self.schedule == Schedule::Plateau {
+            let expected = "false with schedule plateau, which goes by validations";
+            return Err(Error::Config { field: "refit", expected, got: "true".to_string() });
         }
         if self.patience > 0 && self.keep == Keep::Last {
             let expected = "lowest-loss or highest-accuracy where patience ends the training";

@@ -42,6 +42,23 @@ pub enum Error {
         /// Where the model kept so far lies, in words.
         kept: String,
     },
+    /// The loss or the gradient of the second training became infinite or not a number.
+    #[error(
+        "the {quantity} became {value} at step {step} of the training on all texts (learning rate \
+         {learning_rate}); the model of the first training is in {folder}; try refit = false"
+    )]
+    Refit {
+        /// What became so.
+        quantity: &'static str,
+        /// What it became.
+        value: f64,
+        /// Optimiser step, from 1.
+        step: usize,
+        /// Learning rate of the step.
+        learning_rate: f64,
+        /// Where the model kept before lies.
+        folder: PathBuf,
+    },
     /// The loss of the pre-training became infinite or not a number.
     #[error(
         "the loss or the gradient became {value} in epoch {epoch} of the pre-training at step {step} \

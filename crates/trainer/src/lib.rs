@@ -18,6 +18,7 @@ mod optimizer;
 mod prepare;
 mod pretraining;
 mod profile;
+mod refit;
 mod report;
 mod schedule;
 mod step;
@@ -41,6 +42,7 @@ pub use prepare::{
 };
 pub use pretraining::{PretrainingConfig, PretrainingRecord};
 pub use profile::{Part, Profile};
+pub use refit::RefitRecord;
 pub use report::{DataOrigin, Ending, EpochRecord, TrainingReport};
 pub use schedule::{LearningRate, Schedule};
 pub use step::{NonFinite, Outcome, TrainingStep};

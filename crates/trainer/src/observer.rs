@@ -2,6 +2,7 @@
 
 use crate::metrics::Metrics;
 use crate::pretraining::PretrainingRecord;
+use crate::refit::RefitRecord;
 use crate::report::EpochRecord;
 use crate::word_vectors::VectorsUse;
 
@@ -64,6 +65,18 @@ pub enum Event<'a> {
     Validated {
         /// What it measured.
         record: &'a EpochRecord,
+    },
+    /// An epoch of the second training, on all texts but the test's, begins.
+    RefitStart {
+        /// From 1.
+        epoch: usize,
+        /// Texts it goes over.
+        n_rows: usize,
+    },
+    /// The second training ended; its model has taken the place of the one kept before.
+    Refitted {
+        /// What it did.
+        record: &'a RefitRecord,
     },
     /// The training was asked to stop and validates what it has.
     Interrupted,

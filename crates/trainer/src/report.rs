@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::prepare::{DataSummary, SplitPlan};
 use crate::pretraining::{PretrainingConfig, PretrainingRecord};
 use crate::profile::Profile;
+use crate::refit::RefitRecord;
 use crate::word_vectors::VectorsUse;
 
 /// One validation, with the training since the last.
@@ -85,6 +86,10 @@ pub struct TrainingReport {
     pub pretraining_history: Vec<PretrainingRecord>,
     /// Every validation, in order.
     pub history: Vec<EpochRecord>,
+    /// The second training, on the validation texts, too, if there was one: its model is the one that
+    /// was kept and tested.
+    #[serde(default)]
+    pub refit: Option<RefitRecord>,
     /// Why the training ended.
     pub ended: Ending,
     /// Seconds of the whole training, validations included.

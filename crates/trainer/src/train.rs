@@ -7,6 +7,7 @@ use std::time::Instant;
 use candle_core::{Device, Tensor};
 use dataset::{Batch, EncodedSplit, Loader, LoaderConfig, Order};
 use model::{ModelConfig, NGRAM_TABLE, PathScales, SentimentRnn, Vocabularies, folder};
+use text_preprocessing::TextEncoder;
 
 use crate::calibration::fit_temperature;
 use crate::config::{BatchOrder, Keep, NgramTraining, TrainingConfig};
@@ -18,6 +19,7 @@ use crate::observer::{Event, Observer};
 use crate::prepare::Prepared;
 use crate::pretraining::{PretrainingConfig, pretrain};
 use crate::profile::Part;
+use crate::refit::{Start, refit};
 use crate::report::{DataOrigin, Ending, EpochRecord, TrainingReport};
 use crate::schedule::LearningRate;
 use crate::step::{NonFinite, TrainingStep};
@@ -70,6 +72,7 @@ impl TrainingJob<'_> {
             Ending::Complete => run.epochs(observer)?,
             ending => ending,
         };
+        run.refit(ending, observer)?;
         run.report.ended = ending;
         run.report.train_s = run.started.elapsed().as_secs_f64();
         run.step.profile().total_s = run.report.train_s;
@@ -81,18 +84,48 @@ impl TrainingJob<'_> {
     }
 }
 
-/// What the network learns to tell apart in the training texts.
-fn vocabularies(job: &TrainingJob<'_>) -> Result<Vocabularies> {
-    let (texts, labels) = texts_and_labels(job.data)?;
-    Ok(Vocabularies::learn(job.model, job.data.encoder.vocab_size(), &texts, labels)?)
+/// What a network learns to tell apart in some texts.
+pub(crate) fn vocabularies(
+    model: &ModelConfig,
+    encoder: &TextEncoder,
+    texts: &EncodedSplit,
+) -> Result<Vocabularies> {
+    Ok(Vocabularies::learn(model, encoder.vocab_size(), &rows_of(texts), labels_of(texts)?)?)
 }
 
-fn texts_and_labels(data: &Prepared) -> Result<(Vec<&[u32]>, &[u8])> {
-    Ok((rows_of(&data.train), data.train.labels().ok_or(Error::NoLabels)?))
-}
-
-fn rows_of(split: &EncodedSplit) -> Vec<&[u32]> {
+pub(crate) fn rows_of(split: &EncodedSplit) -> Vec<&[u32]> {
     (0..split.len()).map(|row| split.row(row)).collect()
+}
+
+pub(crate) fn labels_of(split: &EncodedSplit) -> Result<&[u8]> {
+    split.labels().ok_or(Error::NoLabels)
+}
+
+/// Optimiser steps in an epoch over so many texts.
+pub(crate) fn steps_per_epoch(training: &TrainingConfig, n_rows: usize) -> usize {
+    n_rows.div_ceil(training.batch_size).div_ceil(training.accumulation)
+}
+
+/// How an epoch's texts come.
+pub(crate) fn loader_config(job: &TrainingJob<'_>, epoch: usize) -> LoaderConfig {
+    let (seed, epoch) = (job.training.seed, epoch as u64);
+    LoaderConfig {
+        batch_size: job.training.batch_size,
+        padding: batch_padding(job.model, job.data.encoder.config().seq_len),
+        order: match job.training.batches {
+            BatchOrder::Shuffled => Order::Shuffled { seed, epoch },
+            BatchOrder::LengthBuckets => Order::LengthBuckets { seed, epoch },
+        },
+    }
+}
+
+/// What the logits of a validated network are multiplied by when it is kept.
+pub(crate) fn path_scales(record: &EpochRecord) -> PathScales {
+    let scale = 1.0 / record.temperature.unwrap_or(1.0);
+    match record.linear_share {
+        Some(share) => PathScales { recurrent: (1.0 - share) * scale, linear: share * scale },
+        None => PathScales { recurrent: scale, linear: scale },
+    }
 }
 
 /// A training under way.
@@ -102,6 +135,8 @@ struct Run<'a> {
     learning_rate: LearningRate,
     /// What the linear path says of the validation texts, if it was fitted first.
     linear_logits: Option<Vec<f32>>,
+    /// What the training started from, if another is to start from it, too.
+    start: Option<Start>,
     report: TrainingReport,
     started: Instant,
     /// Validations since the lowest loss.
@@ -134,10 +169,9 @@ impl Progress {
 impl<'a> Run<'a> {
     fn start(job: &'a TrainingJob<'a>) -> Result<Self> {
         let started = Instant::now();
-        let vocabularies = vocabularies(job)?;
+        let vocabularies = vocabularies(job.model, &job.data.encoder, &job.data.train)?;
         let step = TrainingStep::new(job.model, job.training, vocabularies, job.device)?;
-        let n_batches = job.data.train.len().div_ceil(job.training.batch_size);
-        let steps_per_epoch = n_batches.div_ceil(job.training.accumulation);
+        let steps_per_epoch = steps_per_epoch(job.training, job.data.train.len());
         let report = TrainingReport {
             recipe: job.recipe.to_string(),
             data: job.origin.clone(),
@@ -148,6 +182,7 @@ impl<'a> Run<'a> {
             pretraining: job.pretraining.clone(),
             pretraining_history: Vec::new(),
             history: Vec::new(),
+            refit: None,
             ended: Ending::Running,
             train_s: 0.0,
             validation: None,
@@ -160,6 +195,7 @@ impl<'a> Run<'a> {
             step,
             learning_rate: LearningRate::new(job.training, steps_per_epoch),
             linear_logits: None,
+            start: None,
             report,
             started,
             n_worse: 0,
@@ -190,12 +226,12 @@ impl<'a> Run<'a> {
         let &TrainingJob { training, data, .. } = self.job;
         let Some(vocabulary) = self.step.vocabularies().ngrams.clone() else { return Ok(()) };
         observer.on_event(Event::LinearPathStart { n_ngrams: vocabulary.len() });
-        let (texts, labels) = texts_and_labels(data)?;
+        let (texts, labels) = (rows_of(&data.train), labels_of(&data.train)?);
         let (rate, seed) = (training.ngram_learning_rate, training.seed);
         let weights = linear_path::fit(&vocabulary, (&texts, labels), rate, seed);
         let of_validation = rows_of(&data.validation);
         let logits = linear_path::logits(&vocabulary, &weights, &of_validation);
-        let labels = data.validation.labels().ok_or(Error::NoLabels)?;
+        let labels = labels_of(&data.validation)?;
         let metrics = Metrics::of_logits(&logits, labels);
         if let Some(table) = model::sorted(self.step.network().1).remove(NGRAM_TABLE) {
             table.set(&Tensor::from_vec(weights, (vocabulary.len(), 1), table.device())?)?;
@@ -206,7 +242,21 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Trains anew on all texts but the test's, if that is asked for and there is a model to go by.
+    fn refit(&mut self, ending: Ending, observer: &mut dyn Observer) -> Result<()> {
+        let has_ended = matches!(ending, Ending::Complete | Ending::EarlyStopping);
+        if let (true, Some(start), Some(kept)) = (has_ended, &self.start, self.report.kept()) {
+            self.report.refit = refit(self.job, start, kept, &self.report, observer)?;
+        }
+        Ok(())
+    }
+
     fn epochs(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
+        if self.job.training.refit {
+            let variables = model::sorted(self.step.network().1).into_iter();
+            let copies = variables.map(|(name, var)| Ok((name, var.as_detached_tensor().copy()?)));
+            self.start = Some(copies.collect::<candle_core::Result<_>>()?);
+        }
         self.since_validation = Progress::start();
         for epoch in 1..=self.job.training.epochs {
             if let Some(ending) = self.epoch(epoch, observer)? {
@@ -220,15 +270,7 @@ impl<'a> Run<'a> {
     fn epoch(&mut self, epoch: usize, observer: &mut dyn Observer) -> Result<Option<Ending>> {
         let training = self.job.training;
         let n_rows = self.job.data.train.len();
-        let (seed, epoch_number) = (training.seed, epoch as u64);
-        let config = LoaderConfig {
-            batch_size: training.batch_size,
-            padding: batch_padding(self.job.model, self.job.data.encoder.config().seq_len),
-            order: match training.batches {
-                BatchOrder::Shuffled => Order::Shuffled { seed, epoch: epoch_number },
-                BatchOrder::LengthBuckets => Order::LengthBuckets { seed, epoch: epoch_number },
-            },
-        };
+        let config = loader_config(self.job, epoch);
         observer.on_event(Event::EpochStart { epoch, n_rows });
         self.step.start_epoch();
         let mut n_done = 0;
@@ -300,7 +342,7 @@ impl<'a> Run<'a> {
                 logits(&network, &data.validation, seq_len, &mut on_rows)
             })
         })?;
-        let labels = data.validation.labels().ok_or(Error::NoLabels)?;
+        let labels = labels_of(&data.validation)?;
         let linear_share = self.linear_logits.as_ref().map(|linear| {
             let share = fit_share(&logits, linear, labels);
             logits = mixed(&logits, linear, share);
@@ -310,10 +352,6 @@ impl<'a> Run<'a> {
         let scale = 1.0 / temperature.unwrap_or(1.0);
         let scaled: Vec<f32> = logits.iter().map(|logit| logit * scale as f32).collect();
         let metrics = Metrics::of_logits(&scaled, labels);
-        let scales = match linear_share {
-            Some(share) => PathScales { recurrent: (1.0 - share) * scale, linear: share * scale },
-            None => PathScales { recurrent: scale, linear: scale },
-        };
         let is_kept = is_kept(self.job.training.keep, &metrics, self.report.validation.as_ref());
         let lowest = self.report.history.iter().map(|record| record.validation.loss);
         let is_lowest = metrics.loss < lowest.fold(f64::INFINITY, f64::min);
@@ -334,6 +372,7 @@ impl<'a> Run<'a> {
             self.report.validation = Some(metrics);
             self.report.train_s = self.started.elapsed().as_secs_f64();
             let (folder, report) = (self.job.folder, &self.report);
+            let scales = report.history.last().map(path_scales).unwrap_or_default();
             self.step.with_weights(|variables, profile| {
                 profile.time(Part::Save, || {
                     model::with_scaled_logits(variables, scales, || {
