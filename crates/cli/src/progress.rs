@@ -112,9 +112,9 @@ impl Observer for TrainingProgress {
                 }
                 self.line(&validation_line(record));
             }
-            Event::RefitStart { epoch, n_rows } => {
+            Event::RefitStart { epoch, n_rows, n_epochs } => {
                 if epoch == 1 {
-                    self.training.set_length((self.n_epochs * n_rows) as u64);
+                    self.training.set_length((n_epochs * n_rows as f64) as u64);
                     self.training.reset();
                     self.shown_loss = None;
                 }

@@ -89,19 +89,22 @@ fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
 /// that is not known gets the nearest one that is.
 fn one_line(error: &toml::de::Error) -> String {
     let message = error.to_string().trim_end().replace('\n', " ");
-    // Names stand between backticks: first the unknown one, then those that were expected.
-    let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = names.next().unwrap_or_default();
+    let is_key = message.starts_with("unknown field");
     let Some((what, list)) = message.split_once(", expected ") else { return message };
-    let expected = list.split('`').skip(1).step_by(2);
-    let near = nearest(unknown, expected).map(str::to_owned);
-    let Some(near) = near.or_else(|| key_elsewhere(unknown)) else { return message };
-    // The list of a table's keys is long; after its last name stands the table.
-    match list.rfind(" in `") {
-        Some(at) if what.starts_with("unknown field") => {
-            format!("{what}{}; did you mean `{near}`?", &list[at..])
-        }
-        _ => format!("{message}; did you mean `{near}`?"),
+    if !is_key && !message.starts_with("unknown variant") {
+        return message;
+    }
+    // After the last name that was expected stands the place.
+    let (list, place) = list.split_at(list.rfind(" in `").unwrap_or(list.len()));
+    // Names stand between backticks.
+    let unknown = what.split('`').nth(1).unwrap_or_default();
+    let near = nearest(unknown, list.split('`').skip(1).step_by(2)).map(str::to_owned);
+    let near = near.or_else(|| if is_key { key_elsewhere(unknown) } else { None });
+    match near {
+        // A table has many keys: the list would hide the one.
+        Some(near) if is_key => format!("{what}{place}; did you mean `{near}`?"),
+        Some(near) => format!("{message}; did you mean `{near}`?"),
+        None => message,
     }
 }
 
@@ -178,7 +181,9 @@ mod tests {
         assert!(message("training.epoch=3").ends_with("did you mean `epochs`?"));
         assert!(message("model.epochs=3").ends_with("did you mean `training.epochs`?"));
         assert!(message("modle.epochs=3").ends_with("did you mean `model`?"));
-        assert!(!message("training.gpu=3").contains("did you mean"));
+        for setting in ["training.gpu=3", "training.epochs=three", "training.schedule=warmup"] {
+            assert!(!message(setting).contains("did you mean"), "{}", message(setting));
+        }
         assert!(message("training.epochs=0").contains("at least 1"));
         assert!(message("model.cell=lstn").ends_with("did you mean `lstm`?"));
     }

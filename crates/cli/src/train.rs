@@ -123,7 +123,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut report = result?;
     if report.kept().is_none() {
         if report.ended == Ending::Interrupted {
-            eprintln!("interrupted before anything was learned: no model was kept");
+            eprintln!("interrupted before any class was learned: no model was kept");
             return Ok(ExitCode::from(interrupt::EXIT_CODE));
         }
         bail!("no validation gave a finite loss: no model was kept; try a lower learning_rate");
@@ -262,6 +262,13 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
             "training {how} after {:.0} s; kept the model after epoch {:.4}: validation loss {:.4}, \
              accuracy {:.4}",
             report.train_s, kept.epoch, kept.validation.loss, kept.validation.accuracy,
+        )?;
+    }
+    if let Some(refit) = &report.refit {
+        writeln!(
+            out,
+            "its place took a model trained as long on {} texts, those of the validation among them",
+            refit.n_rows
         )?;
     }
     if let Some(test) = &report.test {

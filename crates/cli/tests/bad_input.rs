@@ -111,7 +111,10 @@ fn recipes_that_are_unknown_or_wrong() {
     place.write("odd.toml", "[training]\nepochs = \"three\"\n");
     place.write("torn.toml", "[training\n");
     for (args, parts) in [
-        (["--recipe", "defualt"], &["no recipe defualt", "accurate, notebook", "did you mean default?"][..]),
+        (
+            ["--recipe", "defualt"],
+            &["no recipe defualt", "accurate, notebook", "did you mean default?"][..],
+        ),
         (["--recipe", "torn.toml"], &["recipe torn.toml"]),
         (["--recipe", "odd.toml"], &["recipe odd.toml", "epochs", "string \"three\""]),
         (
@@ -219,8 +222,8 @@ fn damaged_model_files_are_named() {
         ("config.json", b"{}".to_vec(), &["it has no format_version", anew]),
         (
             "config.json",
-            edited("\"format_version\": 1", "\"format_version\": 2"),
-            &["has format version 2; this program reads version 1", "Use the version"],
+            edited("\"format_version\": 2", "\"format_version\": 3"),
+            &["has format version 3; this program reads version 2", "Use the version"],
         ),
         (
             "config.json",

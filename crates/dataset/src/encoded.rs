@@ -83,7 +83,7 @@ impl EncodedSplit {
     /// The rows of two splits, those of the second after those of the first.
     ///
     /// # Errors
-    /// `LengthMismatch` if one of them has labels and the other has not, `TooManyRows`.
+    /// `LengthMismatch` if one of them has rows without labels, `TooManyRows`.
     pub fn joined(first: &Self, second: &Self) -> Result<Self> {
         let labels = [first, second].map(|split| split.labels.as_deref().unwrap_or_default());
         let rows = |split| (0..Self::len(split)).map(|row| Self::row(split, row));

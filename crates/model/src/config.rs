@@ -35,9 +35,11 @@ pub struct ModelConfig {
     /// Training texts that such a run must come in.
     pub ngram_min_texts: usize,
     /// What the path says before training: this times the sum of the log-count ratios (Wang and
-    /// Manning 2012) of a text's runs, scaled to length 1. 0 for nothing.
+    /// Manning 2012) of a text's runs, scaled to length 1. 0 for nothing. Of use only where the path
+    /// learns jointly with the rest.
     pub ngram_start: f64,
     /// Probability with which a word or run of words of a text is left out of the linear path in training.
+    /// Of use only where the path learns jointly with the rest.
     pub ngram_dropout: f64,
     /// Smallest share of a text that the recurrent layers are shown in training: each time a run of its
     /// words, of any length from this share on and from anywhere in it; 1 for whole texts.
@@ -185,6 +187,10 @@ impl ModelConfig {
                 let (expected, got) = ("at least 0 and below 1", value.to_string());
                 return Err(Error::Config { field, expected, got });
             }
+        }
+        if self.smallest_window < 1.0 && self.padding == Padding::Compute {
+            let (expected, got) = ("1 with padding compute", self.smallest_window.to_string());
+            return Err(Error::Config { field: "smallest_window", expected, got });
         }
         if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) {
             let (expected, got) = ("a number above 0", self.embedding_std.to_string());

@@ -132,6 +132,11 @@ impl MappedTable {
 pub(crate) fn sum_by_row(d_vectors: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
     let (width, places) = (d_vectors.dim(2)?, &distinct.places);
     let n_rows = distinct.rows.len();
+    if d_vectors.dim(0)? * d_vectors.dim(1)? != places.len() {
+        let (shape, n) = (d_vectors.shape(), places.len());
+        let error = format!("the gradient of {n} tokens' vectors was expected, got {shape:?}");
+        return Err(candle_core::Error::msg(error).into());
+    }
     if !(d_vectors.device().is_cpu() && d_vectors.dtype() == DType::F32) {
         let places = Tensor::new(&**places, d_vectors.device())?;
         let zeros = Tensor::zeros((n_rows, width), d_vectors.dtype(), d_vectors.device())?;

@@ -40,7 +40,7 @@ pub const CURVE_FILE: &str = "curve.svg";
 const ALL_FILES: &str = "model.safetensors, config.json, tokenizer.json and metrics.json";
 const FILES_WITH_NGRAMS: &str = "model.safetensors, config.json, tokenizer.json, metrics.json and, for a \
                                  linear path, ngrams.safetensors";
-const FORMAT_VERSION: u64 = 1;
+const FORMAT_VERSION: u64 = 2;
 
 /// What `config.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,15 +99,22 @@ pub fn save(
         path: folder.join(WEIGHTS_FILE),
         source: std::io::Error::other(reason),
     })?;
-    // The library writes private files; the weights are as public as the files beside them.
-    fs::metadata(staging.path().join(CONFIG_FILE))
-        .and_then(|config| fs::set_permissions(&weights, config.permissions()))
-        .map_err(io("write", &folder.join(WEIGHTS_FILE)))?;
+    publish(staging.path(), WEIGHTS_FILE).map_err(io("write", &folder.join(WEIGHTS_FILE)))?;
     encoder.save(staging.path().join(TOKENIZER_FILE))?;
     if let Some(ngrams) = ngrams {
         ngrams.save(&staging.path().join(NGRAMS_FILE))?;
+        publish(staging.path(), NGRAMS_FILE).map_err(io("write", &folder.join(NGRAMS_FILE)))?;
     }
     swap_in(staging, folder)
+}
+
+/// Makes a file as public as the configuration beside it, and sure to be on disk: the library of tensors
+/// writes private files.
+fn publish(staging: &Path, file: &str) -> std::io::Result<()> {
+    let path = staging.join(file);
+    let config = fs::metadata(staging.join(CONFIG_FILE))?;
+    fs::set_permissions(&path, config.permissions())?;
+    fs::File::open(&path)?.sync_all()
 }
 
 /// Writes `metrics.json` of a model folder anew.

@@ -127,7 +127,8 @@ impl SentimentRnn {
         Self::new(config, vocabularies, VarBuilder::from_tensors(tensors, DType::F32, &device))
     }
 
-    /// The recurrent layers alone: the same network without its linear path, if it has one.
+    /// The recurrent layers alone: the same network without its linear path, if it has one. Its
+    /// configuration still names the path.
     #[must_use]
     pub fn without_linear_path(&self) -> Self {
         Self { ngram_table: None, ..self.clone() }

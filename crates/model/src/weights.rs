@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -107,8 +106,7 @@ pub(crate) fn write(variables: &VarMap, path: &Path) -> std::result::Result<(), 
         let (storage, layout) = tensor.storage_and_layout();
         (name, Lent { storage, layout })
     });
-    serialize_to_file(views, None, path).map_err(|error| error.to_string())?;
-    File::open(path).and_then(|file| file.sync_all()).map_err(|error| error.to_string())
+    serialize_to_file(views, None, path).map_err(|error| error.to_string())
 }
 
 /// A contiguous f32 tensor on the CPU.

@@ -77,8 +77,15 @@ impl SeededRng {
 
     /// A number from 0 to `bound` - 1; 0 if there is none.
     pub fn below(&mut self, bound: usize) -> usize {
-        // The bias of a product is one in 2³² per number: nothing beside what is drawn here.
+        // No number is likelier than another by more than bound / 2⁶⁴ of its probability.
         ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
+    }
+
+    /// Puts items in an order that is as likely as any other (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
     }
 
     /// `false` with probability `rate`, else `true`.

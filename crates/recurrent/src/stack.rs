@@ -25,7 +25,7 @@ pub struct RunOptions<'a, S> {
     /// final state is that after its last real step, and the backward direction starts there
     /// (what `pack_padded_sequence` does in PyTorch, without sorting).
     pub lengths: Option<&'a [usize]>,
-    /// Set in training: where dropout between layers takes its masks from.
+    /// Set in training: where dropout between layers and weight-drop take their masks from.
     pub dropout: Option<&'a mut SeededRng>,
 }
 

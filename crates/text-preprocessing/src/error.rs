@@ -88,6 +88,16 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// Word vectors were given for a vocabulary of pieces of words.
+    #[error(
+        "the vectors of {} are of whole words; use a scheme of words, not bpe",
+        path.display()
+    )]
+    VectorsOfPieces {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// A file is no list of words with their vectors.
     #[error(
         "line {line} of {}: {reason}; word vectors are text, a word and its numbers a line, as GloVe, \
@@ -97,7 +107,7 @@ pub enum Error {
     WordVectors {
         /// The file that was read.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line, from 1; 0 for a file without any.
         line: usize,
         /// What is wrong with it.
         reason: String,

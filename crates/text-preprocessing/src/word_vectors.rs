@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use crate::config::TokenScheme;
 use crate::encoder::TextEncoder;
 use crate::error::{Error, Result};
-use crate::vocabulary::{PAD_ID, UNKNOWN_TOKEN};
 
 /// The vectors that a file has for the words of a vocabulary.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,13 +32,17 @@ impl WordVectors {
     /// not have that; of repeated words the first counts.
     ///
     /// # Errors
-    /// [`Error::ReadVectors`] if the file cannot be read; [`Error::WordVectors`], with the line, if it is
+    /// [`Error::VectorsOfPieces`] if the vocabulary is of pieces of words; [`Error::ReadVectors`] if the file cannot be read; [`Error::WordVectors`], with the line, if it is
     /// something else.
     pub fn read(path: impl AsRef<Path>, encoder: &TextEncoder) -> Result<Self> {
         let path = path.as_ref();
+        if encoder.config().scheme == TokenScheme::Bpe {
+            return Err(Error::VectorsOfPieces { path: path.to_path_buf() });
+        }
         let io = |source| Error::ReadVectors { path: path.to_path_buf(), source };
         let mut lines = BufReader::new(File::open(path).map_err(io)?);
         let mut found: HashMap<u32, (Fit, Vec<f32>)> = HashMap::new();
+        // Special tokens have brackets and capitals: no lower-cased word is one.
         let (mut dim, mut n_lines, mut bytes) = (None, 0, Vec::new());
         loop {
             bytes.clear();
@@ -63,9 +67,6 @@ impl WordVectors {
             let lower = word.to_lowercase();
             let fit = if lower == word { Fit::Exact } else { Fit::LowerCased };
             let Some(id) = encoder.id_of(&lower) else { continue };
-            if id == PAD_ID || word == UNKNOWN_TOKEN {
-                continue;
-            }
             if found.get(&id).is_none_or(|(other, _)| *other < fit) {
                 let parse = |number: &str| match number.parse::<f32>() {
                     Ok(x) if x.is_finite() => Ok(x),

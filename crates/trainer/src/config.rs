@@ -12,7 +12,7 @@ use crate::schedule::Schedule;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// A text file of word vectors (GloVe, word2vec, fastText) as wide as the embedding, whose words'
+    /// A text file (from where the program runs) of word vectors (GloVe, word2vec, fastText) as wide as the embedding, whose words'
     /// rows start from them; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub word_vectors: Option<PathBuf>,
@@ -84,7 +84,7 @@ pub struct TrainingConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NgramTraining {
-    /// Before the rest, which learns what n-grams of new texts do not tell.
+    /// Before the rest, and by itself; at each validation, how much of the logits is whose is fitted.
     First,
     /// Together with the rest, its step size rising and falling with the schedule.
     Jointly,

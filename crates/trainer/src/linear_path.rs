@@ -21,7 +21,8 @@ const N_NARROWINGS: usize = 20;
 type Features = (Vec<u32>, Vec<f32>);
 
 /// Logistic regression by stochastic gradient descent whose step size falls to 0: one weight an n-gram.
-/// It is stopped by its passes rather than by a penalty on large weights.
+/// It is stopped by its passes rather than by a penalty on large weights, and has no intercept: what is
+/// said of a text without n-grams is 0, and lopsided classes are left to the recurrent layers' bias.
 ///
 /// `labels`: 0 or 1, one a text; `rate`: how far a text moves its own logit at first, divided by how
 /// wrong it is.
@@ -37,10 +38,7 @@ pub(crate) fn fit(
     let mut order: Vec<usize> = (0..texts.len()).collect();
     let n_steps = (N_PASSES * texts.len()) as f64;
     for pass in 0..N_PASSES {
-        // Fisher and Yates.
-        for last in (1..order.len()).rev() {
-            order.swap(last, rng.below(last + 1));
-        }
+        rng.shuffle(&mut order);
         for (step, &row) in order.iter().enumerate() {
             let done = (pass * texts.len() + step) as f64 / n_steps;
             let (ngrams, values) = &features[row];

@@ -72,6 +72,8 @@ pub enum Event<'a> {
         epoch: usize,
         /// Texts it goes over.
         n_rows: usize,
+        /// Epochs that there will be, the last one perhaps in part.
+        n_epochs: f64,
     },
     /// The second training ended; its model has taken the place of the one kept before.
     Refitted {
@@ -87,7 +89,8 @@ pub trait Observer {
     /// Called for every event, on the training's thread.
     fn on_event(&mut self, event: Event<'_>);
 
-    /// Asked before every step; `true` validates what has been learned so far and stops.
+    /// Asked before every step; `true` validates what has been learned of the classes so far and stops. In
+    /// pre-training nothing has; in a second training the model of the first stays.
     fn should_stop(&self) -> bool {
         false
     }

@@ -14,7 +14,7 @@ use crate::linear_path;
 use crate::observer::{Event, Observer};
 use crate::report::{EpochRecord, TrainingReport};
 use crate::schedule::LearningRate;
-use crate::step::TrainingStep;
+use crate::step::{NonFinite, TrainingStep};
 use crate::train::{
     TrainingJob, labels_of, loader_config, path_scales, rows_of, steps_per_epoch, vocabularies,
 };
@@ -32,7 +32,7 @@ pub struct RefitRecord {
     pub train_s: f64,
 }
 
-/// The weights that a training started from, by name: all that does not depend on its texts.
+/// The weights that a training of the classes started from, by name, the linear path's apart.
 pub(crate) type Start = BTreeMap<String, Tensor>;
 
 /// Trains anew on training and validation texts, for as long as the kept model was trained, and puts
@@ -40,6 +40,10 @@ pub(crate) type Start = BTreeMap<String, Tensor>;
 /// model, since there are no texts left to measure them on.
 ///
 /// `None` if it was asked to stop: the model kept before stays.
+///
+/// # Errors
+/// [`Error::Refit`] if the loss or the gradient leaves the finite numbers; an error of the model, device
+/// or disk. The model kept before stays then, too.
 pub(crate) fn refit(
     job: &TrainingJob<'_>,
     start: &Start,
@@ -75,7 +79,7 @@ pub(crate) fn refit(
         if step.n_steps() >= n_steps {
             break;
         }
-        observer.on_event(Event::RefitStart { epoch, n_rows: texts.len() });
+        observer.on_event(Event::RefitStart { epoch, n_rows: texts.len(), n_epochs: kept.epoch });
         step.start_epoch();
         (loss_sum, n_batches) = (0.0, 0);
         let config = loader_config(job, epoch);
@@ -86,13 +90,8 @@ pub(crate) fn refit(
             let batch = batch?;
             let learning_rate = rates.at(step.n_steps());
             let outcome = step.run(&batch, learning_rate)?;
-            let outcome = outcome.map_err(|non_finite| Error::Refit {
-                quantity: non_finite.quantity,
-                value: non_finite.value,
-                step: step.n_steps() + 1,
-                learning_rate,
-                folder: job.folder.to_path_buf(),
-            })?;
+            let outcome =
+                outcome.map_err(|non_finite| diverged(job, &step, non_finite, learning_rate))?;
             loss_sum += f64::from(outcome.loss);
             n_batches += 1;
             observer.on_event(Event::Step { n_rows: batch.rows.len(), loss: outcome.loss });
@@ -100,8 +99,12 @@ pub(crate) fn refit(
                 break;
             }
         }
-        // The gradients of a last few batches, short of a step, are left.
-        step.finish_step(rates.at(step.n_steps()))?.ok();
+        // The last batches of an epoch make a step, however few they are.
+        if step.n_steps() < n_steps {
+            let learning_rate = rates.at(step.n_steps());
+            let finished = step.finish_step(learning_rate)?;
+            finished.map_err(|non_finite| diverged(job, &step, non_finite, learning_rate))?;
+        }
     }
 
     let record = RefitRecord {
@@ -119,4 +122,16 @@ pub(crate) fn refit(
     })?;
     observer.on_event(Event::Refitted { record: &record });
     Ok(Some(record))
+}
+
+/// The training was led astray at its next step.
+fn diverged(
+    job: &TrainingJob<'_>,
+    step: &TrainingStep,
+    non_finite: NonFinite,
+    learning_rate: f64,
+) -> Error {
+    let NonFinite { quantity, value } = non_finite;
+    let (step, folder) = (step.n_steps() + 1, job.folder.to_path_buf());
+    Error::Refit { quantity, value, step, learning_rate, folder }
 }

@@ -92,7 +92,8 @@ pub struct TrainingReport {
     pub refit: Option<RefitRecord>,
     /// Why the training ended.
     pub ended: Ending,
-    /// Seconds of the whole training, validations included.
+    /// Seconds of the whole training: linear path, pre-training, validations and a second training
+    /// included.
     pub train_s: f64,
     /// The kept model on the validation split.
     pub validation: Option<Metrics>,

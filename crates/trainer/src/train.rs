@@ -68,11 +68,10 @@ impl TrainingJob<'_> {
         }
         folder::check_replaceable(self.folder)?;
         let mut run = Run::start(&self)?;
-        let ending = match run.pretrain(observer)? {
+        let ending = match run.prepare_weights(observer)? {
             Ending::Complete => run.epochs(observer)?,
             ending => ending,
         };
-        run.refit(ending, observer)?;
         run.report.ended = ending;
         run.report.train_s = run.started.elapsed().as_secs_f64();
         run.step.profile().total_s = run.report.train_s;
@@ -80,7 +79,7 @@ impl TrainingJob<'_> {
         if run.report.kept().is_some() {
             folder::save_metrics(self.folder, &run.report)?;
         }
-        Ok(run.report)
+        run.refit(observer)
     }
 }
 
@@ -203,8 +202,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// What the network learns before the classes, if anything.
-    fn pretrain(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
+    /// Everything that comes before the epochs: the linear path, word vectors, the pre-training.
+    fn prepare_weights(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
         let &TrainingJob { pretraining, data, training, .. } = self.job;
         if training.ngram_training == NgramTraining::First {
             self.fit_linear_path(observer)?;
@@ -243,17 +242,27 @@ impl<'a> Run<'a> {
     }
 
     /// Trains anew on all texts but the test's, if that is asked for and there is a model to go by.
-    fn refit(&mut self, ending: Ending, observer: &mut dyn Observer) -> Result<()> {
-        let has_ended = matches!(ending, Ending::Complete | Ending::EarlyStopping);
-        if let (true, Some(start), Some(kept)) = (has_ended, &self.start, self.report.kept()) {
-            self.report.refit = refit(self.job, start, kept, &self.report, observer)?;
+    fn refit(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
+        let Self { job, step, start, mut report, started, .. } = self;
+        let has_ended = matches!(report.ended, Ending::Complete | Ending::EarlyStopping);
+        let (true, Some(start), Some(kept)) = (has_ended, start, report.kept()) else {
+            return Ok(report);
+        };
+        // Its moments are of no more use, and as large as its weights twice over.
+        drop(step);
+        report.refit = refit(job, &start, kept, &report, observer)?;
+        if report.refit.is_none() {
+            report.ended = Ending::Interrupted;
         }
-        Ok(())
+        report.train_s = started.elapsed().as_secs_f64();
+        folder::save_metrics(job.folder, &report)?;
+        Ok(report)
     }
 
     fn epochs(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
         if self.job.training.refit {
             let variables = model::sorted(self.step.network().1).into_iter();
+            let variables = variables.filter(|(name, _)| name != NGRAM_TABLE);
             let copies = variables.map(|(name, var)| Ok((name, var.as_detached_tensor().copy()?)));
             self.start = Some(copies.collect::<candle_core::Result<_>>()?);
         }
@@ -279,7 +288,9 @@ impl<'a> Run<'a> {
             if observer.should_stop() {
                 observer.on_event(Event::Interrupted);
                 self.step.finish_step(self.learning_rate.at(self.step.n_steps()))?.ok();
-                if self.since_validation.n_batches > 0 {
+                // A linear path is something learned, too.
+                let has_path = self.linear_logits.is_some() && self.report.kept().is_none();
+                if self.since_validation.n_batches > 0 || has_path {
                     self.validate(epoch, n_done, observer)?;
                 }
                 return Ok(Some(Ending::Interrupted));

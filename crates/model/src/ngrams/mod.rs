@@ -105,14 +105,18 @@ pub(crate) fn sums(rows: &Tensor, ngrams: &Ngrams) -> Result<Tensor> {
     if rows.device().is_cpu() && rows.dtype() == DType::F32 {
         return Ok(rows.contiguous()?.apply_op1(Sums { ngrams: ngrams.clone() })?);
     }
-    // Elsewhere each text is a product of its values with its rows.
-    let sums = ngrams.texts().map(|text| {
-        let values = &ngrams.values[text.clone()];
-        let values = Tensor::from_slice(values, (1, values.len()), rows.device())?;
-        let places = Tensor::new(&ngrams.places[text], rows.device())?;
-        values.to_dtype(rows.dtype())?.matmul(&rows.index_select(&places, 0)?)
-    });
-    Ok(Tensor::cat(&sums.collect::<candle_core::Result<Vec<_>>>()?, 0)?)
+    let (n_texts, width, device) = (ngrams.n_texts(), rows.dim(1)?, rows.device());
+    let sums = Tensor::zeros((n_texts, width), rows.dtype(), device)?;
+    if ngrams.is_empty() {
+        return Ok(sums);
+    }
+    // Elsewhere all n-grams are weighed at once and added to their texts.
+    let values = Tensor::from_slice(&ngrams.values, (ngrams.len(), 1), device)?;
+    let places = Tensor::new(&*ngrams.places, device)?;
+    let weighed = rows.index_select(&places, 0)?.broadcast_mul(&values.to_dtype(rows.dtype())?)?;
+    let text_of: Vec<u32> =
+        (0..).zip(ngrams.texts()).flat_map(|(text, its)| its.map(move |_| text)).collect();
+    Ok(sums.index_add(&Tensor::new(text_of, device)?, &weighed, 0)?)
 }
 
 struct Sums {

@@ -46,7 +46,8 @@ impl std::fmt::Debug for NgramVocabulary {
 impl NgramVocabulary {
     /// Takes the n-grams of up to `order` ids that come in at least `min_texts` of the texts.
     ///
-    /// `texts`: ids, with padding or without; `labels`: 0 or 1, one a text.
+    /// `texts`: ids, with padding or without; `labels`: 0 or 1, one a text; `order`: 1 to 5; `min_texts`: 0
+    /// is as 1.
     ///
     /// ```
     /// use model::NgramVocabulary;
@@ -170,6 +171,12 @@ impl NgramVocabulary {
         if keys.len() != values.len() {
             let (n_keys, n_values) = (keys.len(), values.len());
             return Err(damaged(format!("it has {n_keys} keys, but {n_values} values")));
+        }
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(damaged("its values are not all finite".to_string()));
+        }
+        if keys.is_empty() {
+            return Err(damaged("it has no n-gram".to_string()));
         }
         if !keys.is_sorted_by(|a, b| a < b) {
             return Err(damaged("its keys are not ascending".to_string()));

@@ -54,7 +54,7 @@ impl Default for PretrainingConfig {
 pub struct PretrainingRecord {
     /// From 1.
     pub epoch: usize,
-    /// Mean loss of a word against the words of its neighbours, dropout on.
+    /// Mean cross-entropy of a word among those of a few texts, in nats, dropout on.
     pub train_loss: f64,
     /// Seconds of training.
     pub train_s: f64,
@@ -99,7 +99,7 @@ impl PretrainingConfig {
 /// Pre-trains the embedding and the recurrent layers in `variables`, which are `network`'s.
 ///
 /// # Errors
-/// [`Error::Pretraining`] if the loss leaves the finite numbers; an error of the model or the device.
+/// [`Error::Pretraining`] if the loss or the gradient leaves the finite numbers; an error of the model or the device.
 pub(crate) fn pretrain(
     (network, variables): (&SentimentRnn, &VarMap),
     config: &PretrainingConfig,
