@@ -90,7 +90,8 @@ pub trait Observer {
     fn on_event(&mut self, event: Event<'_>);
 
     /// Asked before every step; `true` validates what has been learned of the classes so far and stops. In
-    /// pre-training nothing has; in a second training the model of the first stays.
+    /// pre-training that is the linear path, if there is one; in a second training the model of the first
+    /// stays.
     fn should_stop(&self) -> bool {
         false
     }

@@ -70,7 +70,14 @@ impl TrainingJob<'_> {
         let mut run = Run::start(&self)?;
         let ending = match run.prepare_weights(observer)? {
             Ending::Complete => run.epochs(observer)?,
-            ending => ending,
+            ending => {
+                observer.on_event(Event::Interrupted);
+                // The linear path is done: with its share alone there is a model.
+                if run.linear_logits.is_some() {
+                    run.validate(1, 0, observer)?;
+                }
+                ending
+            }
         };
         run.report.ended = ending;
         run.report.train_s = run.started.elapsed().as_secs_f64();

@@ -452,6 +452,39 @@ fn an_interrupted_training_keeps_what_it_learned() {
 }
 
 #[test]
+fn an_interrupted_pre_training_keeps_the_linear_path() {
+    let parent = tempfile::tempdir().unwrap();
+    let pretraining = PretrainingConfig { epochs: 2, ..PretrainingConfig::default() };
+    let run = |ngram_order, name: &str| {
+        let model = ModelConfig { ngram_order, ..small_model() };
+        let folder = parent.path().join(name);
+        let stop = &mut StopAfter(2);
+        let report = train_after(&pretraining, &model, &fast_training(), &folder, stop).unwrap();
+        assert_eq!(report.ended, Ending::Interrupted);
+        report
+    };
+    let with_path = run(2, "path");
+    assert!(with_path.kept().unwrap().validation.accuracy > 0.9, "{with_path:?}");
+    folder::load(&parent.path().join("path"), &Device::Cpu).unwrap();
+    assert!(run(0, "none").kept().is_none());
+}
+
+#[test]
+fn an_interrupted_second_training_leaves_the_first_model() {
+    let parent = tempfile::tempdir().unwrap();
+    let training = TrainingConfig { refit: true, ..fast_training() };
+    let folder = parent.path().join("model");
+    // 48 steps of the first training, and two of the second.
+    let report = train(&small_model(), &training, &folder, &mut StopAfter(50)).unwrap();
+    assert_eq!((report.ended, report.refit.clone()), (Ending::Interrupted, None));
+    let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+    let again = trainer::evaluate(&loaded.network, &data().0.validation, 200, &mut |_| {});
+    assert_eq!(again.unwrap(), report.kept().unwrap().validation);
+    let on_disk = TrainingReport::load(&folder).unwrap();
+    assert_eq!((on_disk.ended, on_disk.refit), (Ending::Interrupted, None));
+}
+
+#[test]
 fn fewer_texts_than_a_batch_are_refused_before_anything_is_done() {
     let parent = tempfile::tempdir().unwrap();
     let training = TrainingConfig { batch_size: 500, ..fast_training() };
