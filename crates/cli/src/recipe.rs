@@ -64,6 +64,7 @@ impl Recipe {
             .check(&model)
             .with_context(|| format!("recipe {name_or_file}, [pretraining]"))?;
         training.check().with_context(|| format!("recipe {name_or_file}, [training]"))?;
+        training.check_with(&model).with_context(|| format!("recipe {name_or_file}, [model]"))?;
         Ok(Self { name, preprocessing, model, pretraining, training })
     }
 }
@@ -185,6 +186,7 @@ mod tests {
             assert!(!message(setting).contains("did you mean"), "{}", message(setting));
         }
         assert!(message("training.epochs=0").contains("at least 1"));
+        assert!(message("model.ngram_dropout=0.5").contains("ngram_training is jointly"));
         assert!(message("model.cell=lstn").ends_with("did you mean `lstm`?"));
     }
 }

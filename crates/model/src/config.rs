@@ -35,11 +35,11 @@ pub struct ModelConfig {
     /// Training texts that such a run must come in.
     pub ngram_min_texts: usize,
     /// What the path says before training: this times the sum of the log-count ratios (Wang and
-    /// Manning 2012) of a text's runs, scaled to length 1. 0 for nothing. Of use only where the path
-    /// learns jointly with the rest.
+    /// Manning 2012) of a text's runs, scaled to length 1. 0 for nothing. For paths that learn jointly
+    /// with the rest.
     pub ngram_start: f64,
     /// Probability with which a word or run of words of a text is left out of the linear path in training.
-    /// Of use only where the path learns jointly with the rest.
+    /// For paths that learn jointly with the rest.
     pub ngram_dropout: f64,
     /// Smallest share of a text that the recurrent layers are shown in training: each time a run of its
     /// words, of any length from this share on and from anywhere in it; 1 for whole texts.

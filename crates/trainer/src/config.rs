@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -166,6 +167,21 @@ impl TrainingConfig {
     pub fn optimizer(&self) -> OptimizerConfig {
         let &Self { optimizer: kind, weight_decay, momentum, .. } = self;
         OptimizerConfig { kind, weight_decay, momentum }
+    }
+
+    /// Checks that no setting of the network is without effect in this training.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the first field that is.
+    pub fn check_with(&self, model: &ModelConfig) -> Result<()> {
+        let joint = [("ngram_start", model.ngram_start), ("ngram_dropout", model.ngram_dropout)];
+        for (field, value) in joint {
+            if value != 0.0 && self.ngram_training == NgramTraining::First {
+                let expected = "0 unless training.ngram_training is jointly";
+                return Err(Error::Config { field, expected, got: value.to_string() });
+            }
+        }
+        Ok(())
     }
 
     /// Checks every value's range.

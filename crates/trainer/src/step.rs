@@ -23,7 +23,6 @@ const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
 /// A network in training: its weights, its optimiser, and what passes from step to step.
 pub struct TrainingStep {
     config: TrainingConfig,
-    model: ModelConfig,
     network: SentimentRnn,
     variables: VarMap,
     optimizer: Optimizer,
@@ -118,20 +117,9 @@ impl TrainingStep {
         vocabularies: impl Into<Vocabularies>,
         device: &Device,
     ) -> Result<Self> {
-        let (network, variables) = SentimentRnn::init(model, vocabularies, config.seed, device)?;
-        Self::of_network(network, variables, config)
-    }
-
-    /// A network as it is. `variables`: its own.
-    ///
-    /// # Errors
-    /// If the configuration is out of range or the device fails.
-    pub fn of_network(
-        network: SentimentRnn,
-        variables: VarMap,
-        config: &TrainingConfig,
-    ) -> Result<Self> {
         config.check()?;
+        config.check_with(model)?;
+        let (network, variables) = SentimentRnn::init(model, vocabularies, config.seed, device)?;
         let mut parameters = model::sorted(&variables);
         let ngrams = parameters.remove(NGRAM_TABLE);
         let ngrams = ngrams.filter(|_| config.ngram_training == NgramTraining::Jointly);
@@ -153,7 +141,6 @@ impl TrainingStep {
         }
         Ok(Self {
             config: config.clone(),
-            model: network.config().clone(),
             network,
             variables,
             optimizer,
@@ -263,18 +250,16 @@ impl TrainingStep {
         &mut self,
         batch: &Batch,
     ) -> Result<std::result::Result<(f32, Gradients), NonFinite>> {
-        let Self { config, model, network, optimizer, dropout, profile, .. } = self;
+        let Self { config, network, optimizer, dropout, profile, .. } = self;
         let tokens = profile.time(Part::Load, || network.tokens(&batch.ids))?;
         let wide = profile.time(Part::Embed, || match config.ngram_training {
             NgramTraining::Jointly => WidePath::new(network, optimizer, &tokens, dropout),
             NgramTraining::First => Ok(None),
         })?;
         let unknown = network.vocab_size().saturating_sub(1) as u32;
-        let tokens = tokens.with_random_windows(model.smallest_window, dropout).with_word_dropout(
-            model.word_dropout,
-            unknown,
-            dropout,
-        );
+        let tokens = tokens
+            .with_random_windows(network.config().smallest_window, dropout)
+            .with_word_dropout(network.config().word_dropout, unknown, dropout);
         let (x, distinct) = profile.time(Part::Embed, || -> Result<_> {
             let distinct = tokens.distinct();
             optimizer.catch_up(TABLE, &distinct.rows)?;
@@ -310,11 +295,11 @@ impl TrainingStep {
 
     /// Forward and backward from the embedded texts on.
     fn pass(&mut self, x: &Var, input: &PassInput<'_>, state: Option<&State>) -> Result<Pass> {
-        let Self { config, model, network, optimizer, dropout, profile, .. } = self;
+        let Self { config, network, optimizer, dropout, profile, .. } = self;
         let &PassInput { batch, tokens, wide, ref distinct, weight } = input;
         let (outputs, new_state) = profile
             .time(Part::RecurrentForward, || network.read(x, tokens, state, Some(&mut *dropout)))?;
-        let flops = model.recurrent_flops(tokens.n_tokens());
+        let flops = network.config().recurrent_flops(tokens.n_tokens());
         profile.add_flops(Part::RecurrentForward, flops);
         let (weighed, loss) = profile.time(Part::Head, || -> Result<_> {
             let mut logits = network.classify(&outputs, &new_state, tokens, Some(&mut *dropout))?;

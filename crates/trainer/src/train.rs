@@ -59,6 +59,7 @@ impl TrainingJob<'_> {
     /// in the folder); [`Error::FewerThanABatch`]; an error of the model, device or disk.
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         self.training.check()?;
+        self.training.check_with(self.model)?;
         self.pretraining.check(self.model)?;
         check_output_size(self.model)?;
         let n_rows = self.data.train.len();

@@ -1,6 +1,6 @@
 //! The network as a language model.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor, Var};
@@ -62,7 +62,7 @@ impl<'a> LanguageModel<'a> {
         let mut rng = SeededRng::new(seed ^ SEED);
         let shape = (config.embedding_dim, config.hidden_dim);
         let bound = 1.0 / (config.hidden_dim as f32).sqrt();
-        let mut parameters = HashMap::new();
+        let mut parameters = BTreeMap::new();
         let mut projections = Vec::new();
         for direction in 0..n_directions(config) {
             let projection =
@@ -80,8 +80,6 @@ impl<'a> LanguageModel<'a> {
         let table = own.remove(TABLE);
         let prefix = format!("{}.", config.cell.parameter_prefix());
         parameters.extend(own.into_iter().filter(|(name, _)| name.starts_with(&prefix)));
-        let mut parameters: Vec<(String, Var)> = parameters.into_iter().collect();
-        parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut optimizer = Optimizer::new(OptimizerConfig::default(), parameters)?
             .with_table(BIAS, biases.clone())?;
         if let Some(table) = table {
