@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use text_preprocessing::{PreprocessingConfig, TextEncoder};
+use text_preprocessing::{PreprocessingConfig, TextEncoder, text_digests};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,11 +26,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     encoder.save(out)?;
 
     let start = Instant::now();
-    let n_tokens: usize = encoder.encode_batch(&texts)?.iter().map(Vec::len).sum();
+    let n_ids: usize = encoder.encode_batch(&texts)?.iter().map(Vec::len).sum();
     let encoded_s = start.elapsed().as_secs_f64();
+
+    let start = Instant::now();
+    let n_tokens: usize = encoder.encode_batch_counted(&texts)?.iter().map(|e| e.n_tokens).sum();
+    let counted_s = start.elapsed().as_secs_f64();
+
+    let start = Instant::now();
+    let mut digests = text_digests(&texts);
+    let digested_s = start.elapsed().as_secs_f64();
+    digests.sort_unstable();
+    digests.dedup();
     eprintln!(
-        "{} texts: learned {} ids in {learned_s:.2} s, encoded {n_tokens} tokens in {encoded_s:.2} s",
+        "{} texts, {} after cleaning: learned {} ids in {learned_s:.3} s, encoded {n_ids} tokens in \
+         {encoded_s:.3} s, counting all {n_tokens} in {counted_s:.3} s, digests in {digested_s:.3} s",
         texts.len(),
+        digests.len(),
         encoder.vocab_size(),
     );
     Ok(())

@@ -39,6 +39,8 @@ pub struct PreprocessingConfig {
     pub max_vocab: Option<usize>,
     /// Which tokens of a long text stay. Default [`Truncation::Head`].
     pub truncation: Truncation,
+    /// What is done to a text before it is split. Default: the newest rules, [`Cleaning::V2`].
+    pub cleaning: Cleaning,
 }
 
 impl Default for PreprocessingConfig {
@@ -49,6 +51,7 @@ impl Default for PreprocessingConfig {
             min_frequency: 1,
             max_vocab: None,
             truncation: Truncation::Head,
+            cleaning: Cleaning::default(),
         }
     }
 }
@@ -82,11 +85,14 @@ impl PreprocessingConfig {
     }
 }
 
-/// What a token is. All schemes turn HTML breaks into spaces and lower-case.
+/// What a token is. All schemes lower-case, and turn HTML into spaces ([`Cleaning`] says which).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenScheme {
     /// The notebook's: ASCII punctuation is removed ("don't" is `dont`), white space separates.
+    ///
+    /// Since [`Cleaning::V2`], marks beyond ASCII that have no ASCII form (`—`, `。`, `¿`) separate,
+    /// too; before, they were parts of words.
     #[default]
     Words,
     /// Words, and punctuation as tokens: "don't stop..." is `do`, `n't`, `stop`, `...`.
@@ -114,6 +120,65 @@ impl fmt::Display for TokenScheme {
             Self::WordsAndPunctuation => "words-and-punctuation",
             Self::Bpe => "bpe",
         })
+    }
+}
+
+/// The rules by which texts are cleaned before they are split, by version.
+///
+/// A vocabulary goes with the rules that it was learned under, so a model keeps its version for good:
+/// the number stands in configurations, and the rules in the `tokenizer.json`. A configuration that
+/// was written before there were versions lacks the number and means 1.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(try_from = "u64", into = "u64")]
+pub enum Cleaning {
+    /// Lower case, and HTML breaks (`<br />`) as spaces.
+    V1,
+    /// Lower case, canonical composition (NFC), no invisible characters, entities decoded, every HTML tag a
+    /// space, full-width forms and typographic quotes in ASCII, each emoji a token: see
+    /// [`clean`](crate::clean) for the rules.
+    #[default]
+    V2,
+}
+
+impl Cleaning {
+    /// Every version, oldest first.
+    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
+
+    /// The number that stands in configurations.
+    #[must_use]
+    pub fn version(self) -> u64 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+}
+
+impl From<Cleaning> for u64 {
+    fn from(cleaning: Cleaning) -> Self {
+        cleaning.version()
+    }
+}
+
+impl TryFrom<u64> for Cleaning {
+    type Error = Error;
+
+    /// # Errors
+    /// [`Error::UnknownCleaning`] for a version that this program does not know.
+    fn try_from(version: u64) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|cleaning| cleaning.version() == version)
+            .ok_or(Error::UnknownCleaning { found: version, newest: Self::default().version() })
+    }
+}
+
+impl fmt::Display for Cleaning {
+    /// Writes the number used in configuration files.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.version())
     }
 }
 
@@ -155,6 +220,7 @@ mod tests {
         assert_eq!(config.scheme, TokenScheme::Words);
         assert_eq!(config.truncation, Truncation::Head);
         assert_eq!((config.min_frequency, config.max_vocab), (1, None));
+        assert_eq!(config.cleaning, Cleaning::V2);
         config.validate().unwrap();
     }
 
@@ -166,10 +232,12 @@ mod tests {
             min_frequency: 2,
             max_vocab: Some(30),
             truncation: Truncation::HeadTail,
+            cleaning: Cleaning::V1,
         };
         let json = serde_json::to_string(&config).unwrap();
         assert!(json.contains(r#""scheme":"words-and-punctuation""#), "{json}");
         assert!(json.contains(r#""truncation":"head-tail""#), "{json}");
+        assert!(json.contains(r#""cleaning":1"#), "{json}");
         assert_eq!(serde_json::from_str::<PreprocessingConfig>(&json).unwrap(), config);
     }
 
@@ -180,6 +248,18 @@ mod tests {
         }
         for truncation in [Truncation::Head, Truncation::Tail, Truncation::HeadTail] {
             assert_eq!(serde_json::to_value(truncation).unwrap(), truncation.to_string());
+        }
+    }
+
+    #[test]
+    fn an_unknown_cleaning_names_the_versions_that_there_are() {
+        for (json, expected) in [
+            (r#"{"cleaning": 3}"#, "cleaning is 3; this program knows 1 to 2"),
+            (r#"{"cleaning": 0}"#, "cleaning is 0; this program knows 1 to 2"),
+            (r#"{"cleaning": "v2"}"#, "invalid type"),
+        ] {
+            let error = serde_json::from_str::<PreprocessingConfig>(json).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! The one type that users hold: learned once from the training texts, then text in, ids out.
 
 use rayon::prelude::*;
-use tokenizers::Tokenizer;
 
+use crate::bpe::Merger;
 use crate::config::{PreprocessingConfig, Truncation};
 use crate::error::{Error, Result};
 use crate::padding::left_pad;
@@ -13,13 +13,36 @@ use crate::words::Words;
 /// Texts that one task encodes at least; a splitter keeps its memory between them.
 const TEXTS_PER_TASK: usize = 16;
 
+/// Tasks for each thread where byte pairs are merged: few, since each remembers pieces of its own.
+const MERGING_TASKS_PER_THREAD: usize = 2;
+
+/// The ids of a text, and what became of the text on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// At most `seq_len` ids, as [`TextEncoder::encode`] gives them.
+    pub ids: Vec<u32>,
+    /// How many tokens the text has, those that were cut off included.
+    pub n_tokens: usize,
+    /// How many of `ids` are [`TextEncoder::unknown_id`]. If most are, the model knows next to nothing of the
+    /// text: it is in another language or, under a scheme of words, in one without spaces between words.
+    pub n_unknown: usize,
+}
+
+impl Encoded {
+    /// Whether tokens of the text are missing in `ids`.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.n_tokens > self.ids.len()
+    }
+}
+
 /// Turns texts into id lists with a vocabulary learned from training texts.
 ///
 /// Any text encodes, the same way every time. Empty ones, and those with nothing left after
-/// normalising, give an empty list, which pads to all zeros. Words are what white space
+/// cleaning, give an empty list, which pads to all zeros. Words are what white space
 /// separates, so a Chinese sentence is one word (in `bpe`, its bytes and their merges). Accents
-/// and emoji stay as they are. Lower-casing is Unicode's, one character at a time: `İ` becomes
-/// `i` and a combining dot, a final `Σ` becomes `σ`.
+/// stay. Lower-casing is Unicode's, one character at a time: `İ` becomes `i` and a combining dot,
+/// a final `Σ` becomes `σ`. `[PAD]`, `<pad>`, `</s>` and the like in a text are ordinary text.
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     config: PreprocessingConfig,
@@ -59,12 +82,14 @@ impl TextEncoder {
     /// # Errors
     /// [`Error::Encode`], which no text is known to cause.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        match &self.vocabulary {
-            Vocabulary::Words(scheme, words) => {
-                Ok(self.encode_words(words, &mut Splitter::new(*scheme), text))
+        let mut splitter = Splitter::new(&self.config);
+        Ok(match &self.vocabulary {
+            Vocabulary::Words(words) => self.encode_words(words, &mut splitter, text, Rest::Unseen),
+            Vocabulary::Pieces(model) => {
+                self.encode_pieces(&mut Merger::new(model), &mut splitter, text, Rest::Unseen)?
             }
-            Vocabulary::Pieces(tokenizer) => self.encode_pieces(tokenizer, text),
         }
+        .ids)
     }
 
     /// [`encode`](Self::encode) for many texts on all cores; the lists are in the texts' order.
@@ -72,40 +97,130 @@ impl TextEncoder {
     /// # Errors
     /// As [`encode`](Self::encode).
     pub fn encode_batch<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<u32>>> {
+        self.encode_all(texts, Rest::Unseen, |encoded| encoded.ids)
+    }
+
+    /// [`encode_batch`](Self::encode_batch) that also counts the tokens of the whole texts and the unknown
+    /// ones among the ids. Takes hardly longer.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    ///
+    /// ```
+    /// use text_preprocessing::{PreprocessingConfig, TextEncoder};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let config = PreprocessingConfig { seq_len: 3, ..Default::default() };
+    /// let encoder = TextEncoder::learn(config, &["a great film"])?;
+    /// let encoded = encoder.encode_batch_counted(&["a bad film, a great pity"])?;
+    /// assert_eq!((encoded[0].ids.len(), encoded[0].n_tokens, encoded[0].n_unknown), (3, 6, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn encode_batch_counted<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Encoded>> {
+        self.encode_all(texts, Rest::Counted, |encoded| encoded)
+    }
+
+    fn encode_all<S: AsRef<str> + Sync, T: Send>(
+        &self,
+        texts: &[S],
+        rest: Rest,
+        take: impl Fn(Encoded) -> T + Sync,
+    ) -> Result<Vec<T>> {
         match &self.vocabulary {
-            Vocabulary::Words(scheme, words) => {
+            Vocabulary::Words(words) => {
                 let encode = |splitter: &mut Splitter, text: &S| {
-                    self.encode_words(words, splitter, text.as_ref())
+                    take(self.encode_words(words, splitter, text.as_ref(), rest))
                 };
                 let texts = texts.par_iter().with_min_len(TEXTS_PER_TASK);
-                Ok(texts.map_init(|| Splitter::new(*scheme), encode).collect())
+                Ok(texts.map_init(|| Splitter::new(&self.config), encode).collect())
             }
-            Vocabulary::Pieces(tokenizer) => {
-                texts.par_iter().map(|text| self.encode_pieces(tokenizer, text.as_ref())).collect()
+            Vocabulary::Pieces(model) => {
+                let n_tasks = rayon::current_num_threads() * MERGING_TASKS_PER_THREAD;
+                let chunks = texts.par_chunks(texts.len().div_ceil(n_tasks).max(1));
+                let encoded: Vec<Vec<T>> = chunks
+                    .map(|texts| {
+                        let mut splitter = Splitter::new(&self.config);
+                        let mut merger = Merger::new(model);
+                        let encode = |text: &S| {
+                            let text = text.as_ref();
+                            self.encode_pieces(&mut merger, &mut splitter, text, rest).map(&take)
+                        };
+                        texts.iter().map(encode).collect::<Result<_>>()
+                    })
+                    .collect::<Result<_>>()?;
+                Ok(encoded.into_iter().flatten().collect())
             }
         }
     }
 
-    fn encode_words(&self, words: &Words, splitter: &mut Splitter, text: &str) -> Vec<u32> {
-        let PreprocessingConfig { seq_len, truncation, .. } = self.config;
-        // What comes after the head need not even be split.
-        let enough = if truncation == Truncation::Head { seq_len } else { usize::MAX };
+    fn encode_words(
+        &self,
+        words: &Words,
+        splitter: &mut Splitter,
+        text: &str,
+        rest: Rest,
+    ) -> Encoded {
+        let enough = self.enough();
         let mut ids = Vec::new();
-        splitter.split(text, &mut |word| {
-            ids.push(words.number_of(word).unwrap_or(self.unknown_id));
-            if ids.len() < enough { Flow::Continue } else { Flow::Stop }
+        let mut n_tokens = 0;
+        splitter.split(text, |word| {
+            n_tokens += 1;
+            // What comes after the head need not be looked up, nor even be split.
+            if n_tokens <= enough {
+                ids.push(words.number_of(word).unwrap_or(self.unknown_id));
+            }
+            if n_tokens < enough || rest == Rest::Counted { Flow::Continue } else { Flow::Stop }
         });
-        if ids.len() > seq_len { truncation.cut(&ids, seq_len) } else { ids }
+        self.encoded(ids, n_tokens)
     }
 
-    fn encode_pieces(&self, tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
-        let encoding =
-            tokenizer.encode_fast(text, false).map_err(|source| Error::Encode { source })?;
-        let ids = encoding.get_ids();
-        Ok(match self.config.truncation {
-            Truncation::Head | Truncation::Tail => ids.to_vec(),
-            Truncation::HeadTail => Truncation::HeadTail.cut(ids, self.config.seq_len),
-        })
+    fn encode_pieces(
+        &self,
+        merger: &mut Merger,
+        splitter: &mut Splitter,
+        text: &str,
+        rest: Rest,
+    ) -> Result<Encoded> {
+        let enough = self.enough();
+        let mut ids = Vec::new();
+        let mut n_tokens = 0;
+        let mut failure = None;
+        splitter.split(text, |piece| match merger.ids_of(piece) {
+            Ok(of_piece) => {
+                n_tokens += of_piece.len();
+                if ids.len() < enough {
+                    ids.extend_from_slice(of_piece);
+                }
+                if ids.len() < enough || rest == Rest::Counted {
+                    Flow::Continue
+                } else {
+                    Flow::Stop
+                }
+            }
+            Err(error) => {
+                failure = Some(error);
+                Flow::Stop
+            }
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(self.encoded(ids, n_tokens)),
+        }
+    }
+
+    /// How many tokens from the beginning tell all ids.
+    fn enough(&self) -> usize {
+        let PreprocessingConfig { seq_len, truncation, .. } = self.config;
+        if truncation == Truncation::Head { seq_len } else { usize::MAX }
+    }
+
+    /// The ids of a text, cut.
+    fn encoded(&self, ids: Vec<u32>, n_tokens: usize) -> Encoded {
+        let PreprocessingConfig { seq_len, truncation, .. } = self.config;
+        let ids = if ids.len() > seq_len { truncation.cut(&ids, seq_len) } else { ids };
+        let n_unknown = ids.iter().filter(|&&id| id == self.unknown_id).count();
+        Encoded { ids, n_tokens, n_unknown }
     }
 
     /// The ids of one text, with zeros in front: exactly `seq_len`.
@@ -165,4 +280,13 @@ impl TextEncoder {
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
+}
+
+/// What becomes of a text after the tokens that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Nobody looks at it.
+    Unseen,
+    /// Its tokens are counted.
+    Counted,
 }

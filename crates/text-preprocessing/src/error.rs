@@ -31,6 +31,17 @@ pub enum Error {
         scheme: crate::TokenScheme,
     },
 
+    /// A version of [`Cleaning`](crate::Cleaning) that this program does not know.
+    #[error(
+        "cleaning is {found}; this program knows 1 to {newest}, and a newer version of it may know more"
+    )]
+    UnknownCleaning {
+        /// The version asked for.
+        found: u64,
+        /// The newest version there is here.
+        newest: u64,
+    },
+
     /// A vocabulary was asked for without a text to learn it from.
     #[error("no texts to learn a vocabulary from")]
     NoTexts,
@@ -152,6 +163,23 @@ pub enum Error {
         expected: String,
         /// What the file says.
         found: String,
+    },
+
+    /// The file was saved under another version of [`Cleaning`](crate::Cleaning): by an older or a newer
+    /// version of this program, or under a configuration that named a version.
+    #[error(
+        "the tokenizer file {} cleans texts by the rules of version {found}, the configuration by \
+         those of version {expected}; set cleaning = {found} in the configuration of this file (one \
+         that was written before there were versions has 1), or learn the vocabulary again",
+        path.display()
+    )]
+    CleaningDisagreement {
+        /// The file that was read.
+        path: PathBuf,
+        /// What the configuration says.
+        expected: crate::Cleaning,
+        /// What the file's rules are.
+        found: crate::Cleaning,
     },
 
     /// A special token does not have its id: `[PAD]` is 0 and `[UNK]` the last one.

@@ -15,13 +15,12 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
-use tokenizers::Tokenizer;
+use tokenizers::ModelWrapper;
 use tokenizers::models::bpe::Vocab;
 
-use crate::config::{PreprocessingConfig, TokenScheme};
+use crate::config::{Cleaning, PreprocessingConfig, TokenScheme};
 use crate::encoder::TextEncoder;
 use crate::error::{Error, Result};
-use crate::splitter::WordScheme;
 use crate::vocabulary::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN, Vocabulary};
 use crate::words::Words;
 use crate::{bpe, pipeline, vocabulary};
@@ -56,6 +55,7 @@ impl TextEncoder {
     /// - [`Error::Read`] if there is no such file, [`Error::Json`] if it is cut short or garbage;
     /// - [`Error::Disagreement`] if it was saved under another scheme, length or truncation, or
     ///   has more ids than `max_vocab` (`min_frequency` cannot be checked);
+    /// - [`Error::CleaningDisagreement`] if it was saved under another version of cleaning;
     /// - [`Error::SpecialToken`], [`Error::TokenId`], [`Error::Merge`], [`Error::Model`] if its
     ///   vocabulary is damaged.
     pub fn load(path: impl AsRef<Path>, config: PreprocessingConfig) -> Result<Self> {
@@ -79,16 +79,19 @@ impl TextEncoder {
         let mut json = Value::Object(settings);
         check_settings(path, &json, vocab.len(), &config)?;
         let words = check_ids(path, vocab)?;
-        let vocabulary = match WordScheme::of(config.scheme) {
-            Some(scheme) => Vocabulary::Words(scheme, words),
-            None => {
+        let vocabulary = match config.scheme {
+            TokenScheme::Words | TokenScheme::WordsAndPunctuation => Vocabulary::Words(words),
+            TokenScheme::Bpe => {
                 check_merges(path, &json[MODEL], &words)?;
                 let vocab = words.iter().map(str::to_owned).zip((0u32..).map(Value::from));
                 json[MODEL][VOCAB] = Value::Object(vocab.collect());
-                let mut tokenizer: Tokenizer = serde_json::from_value(json)
+                let model = serde_json::from_value(json[MODEL].take())
                     .map_err(|source| Error::Model { path: path.to_owned(), source })?;
-                tokenizer.with_padding(None);
-                Vocabulary::Pieces(Box::new(tokenizer))
+                let ModelWrapper::BPE(model) = model else {
+                    let source = serde::de::Error::custom("not a byte-pair model");
+                    return Err(Error::Model { path: path.to_owned(), source });
+                };
+                Vocabulary::Pieces(Box::new(model))
             }
         };
         Ok(Self::from_parts(config, vocabulary))
@@ -177,8 +180,14 @@ fn check_settings(
     };
     let expected = blank_file(config)?;
     if !same_scheme(&expected, json) {
-        let found = scheme_of(config, json)?;
-        let found = found.map_or("of another program".to_owned(), |scheme| scheme.to_string());
+        let found = rules_of(config, json)?;
+        if let Some((scheme, found)) = found
+            && scheme == config.scheme
+        {
+            let (path, expected) = (path.to_owned(), config.cleaning);
+            return Err(Error::CleaningDisagreement { path, expected, found });
+        }
+        let found = found.map_or("of another program".to_owned(), |(scheme, _)| scheme.to_string());
         return disagreement("scheme", config.scheme.to_string(), found);
     }
     if json["padding"] != expected["padding"] {
@@ -204,14 +213,18 @@ fn check_settings(
 /// The JSON of a file under `config` with an empty vocabulary.
 fn blank_file(config: &PreprocessingConfig) -> Result<Value> {
     let model = match config.scheme {
-        TokenScheme::Bpe => bpe::model(Vocab::default(), Vec::new())?,
+        TokenScheme::Bpe => bpe::model(Vocab::default(), Vec::new())?.into(),
         TokenScheme::Words | TokenScheme::WordsAndPunctuation => {
             vocabulary::word_level(&Words::default())?
         }
     };
-    let mut tokenizer = pipeline::tokenizer(config, model)?;
+    let mut tokenizer = pipeline::without_stages(config, model)?;
     tokenizer.with_padding(Some(pipeline::padding(config)));
-    serde_json::to_value(&tokenizer).map_err(|source| Error::Build { source: source.into() })
+    let mut json = serde_json::to_value(&tokenizer)
+        .map_err(|source| Error::Build { source: source.into() })?;
+    json["normalizer"] = pipeline::normalizer(config);
+    json["pre_tokenizer"] = pipeline::pre_tokenizer(config);
+    Ok(json)
 }
 
 /// Whether two files normalise and split alike and have the same kind of model.
@@ -225,11 +238,14 @@ fn same_scheme(expected: &Value, found: &Value) -> bool {
             .all(|(key, value)| *value == found["model"][key])
 }
 
-fn scheme_of(config: &PreprocessingConfig, json: &Value) -> Result<Option<TokenScheme>> {
+/// The scheme and the version of cleaning that a file was written under.
+fn rules_of(config: &PreprocessingConfig, json: &Value) -> Result<Option<(TokenScheme, Cleaning)>> {
     for scheme in TokenScheme::ALL {
-        let config = PreprocessingConfig { scheme, ..config.clone() };
-        if same_scheme(&blank_file(&config)?, json) {
-            return Ok(Some(scheme));
+        for cleaning in Cleaning::ALL {
+            let config = PreprocessingConfig { scheme, cleaning, ..config.clone() };
+            if same_scheme(&blank_file(&config)?, json) {
+                return Ok(Some((scheme, cleaning)));
+            }
         }
     }
     Ok(None)

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod bpe;
+mod cleaning;
 mod config;
 mod counts;
+mod digest;
 mod encoder;
 mod error;
 mod file;
@@ -10,12 +12,17 @@ mod ngrams;
 mod padding;
 mod pipeline;
 mod splitter;
+mod symbols;
 mod vocabulary;
 mod word_vectors;
 mod words;
 
-pub use config::{DEFAULT_BPE_VOCAB, MAX_SEQ_LEN, PreprocessingConfig, TokenScheme, Truncation};
-pub use encoder::TextEncoder;
+pub use cleaning::clean;
+pub use config::{
+    Cleaning, DEFAULT_BPE_VOCAB, MAX_SEQ_LEN, PreprocessingConfig, TokenScheme, Truncation,
+};
+pub use digest::{text_digest, text_digests};
+pub use encoder::{Encoded, TextEncoder};
 pub use error::{Error, Result};
 pub use ngrams::{NgramHasher, spread_bits};
 pub use padding::left_pad;

@@ -1,12 +1,13 @@
 //! Single words and pairs of neighbours as numbers, for linear models.
 
-use crate::splitter::{Flow, Splitter, WordScheme};
+use crate::config::{PreprocessingConfig, TokenScheme};
+use crate::splitter::{Flow, Splitter};
 
 /// Turns texts into the numbers of their words and pairs of neighbouring words, by hashing (Weinberger
 /// et al. 2009): no vocabulary is learned, and with enough buckets few of them share one.
 ///
-/// Words are those of [`TokenScheme::WordsAndPunctuation`](crate::TokenScheme), so that `not good` and
-/// `n't like` are pairs.
+/// Words are those of [`TokenScheme::WordsAndPunctuation`] under the newest
+/// [`Cleaning`](crate::Cleaning), so that `not good` and `n't like` are pairs.
 pub struct NgramHasher {
     splitter: Splitter,
     n_bits: u32,
@@ -16,7 +17,9 @@ impl NgramHasher {
     /// Numbers below 2 to the power of `n_bits`, which is at most 31.
     #[must_use]
     pub fn new(n_bits: u32) -> Self {
-        Self { splitter: Splitter::new(WordScheme::WordsAndPunctuation), n_bits: n_bits.min(31) }
+        let scheme = TokenScheme::WordsAndPunctuation;
+        let config = PreprocessingConfig { scheme, ..PreprocessingConfig::default() };
+        Self { splitter: Splitter::new(&config), n_bits: n_bits.min(31) }
     }
 
     /// The numbers of all words and pairs of a text, in their order, repeated ones repeatedly.
@@ -35,7 +38,7 @@ impl NgramHasher {
         let bucket = |hash: u64| (spread_bits(hash) >> shift) as u32;
         let mut numbers = Vec::new();
         let mut before = None;
-        self.splitter.split(text, &mut |word| {
+        self.splitter.split(text, |word| {
             let hash = hash_word(word);
             numbers.push(bucket(hash));
             if let Some(before) = before {

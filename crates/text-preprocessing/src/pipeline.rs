@@ -1,26 +1,31 @@
-//! The stages before the vocabulary, put together from the `tokenizers` library's own parts.
+//! The stages before the vocabulary, in the words of the `tokenizers` library.
 //!
-//! A saved `tokenizer.json` carries them, and Python's `tokenizers` then runs the same code.
+//! A saved `tokenizer.json` carries them, and Python's `tokenizers` then runs them. They are written here as
+//! that file has them; the library is given them only where it is needed, since it takes milliseconds to
+//! compile the patterns. [`Splitter`](crate::splitter::Splitter) does the same, faster.
+//!
 //! The patterns name every character that they mean: `\w`, `\s` and look-around differ between
 //! the regular-expression engines that `tokenizers` can be built with, and look-around can give
-//! up silently on long texts. What is left runs in linear time.
+//! up silently on long texts. What is left runs in linear time. The one look-ahead, of one character at the
+//! end of its pattern, is what both engines can do without going back.
 //!
 //! `[PAD]` and `[UNK]` are entries of the vocabulary but not "added tokens": those are looked for
 //! in raw text, so a review that contains the letters `[PAD]` would encode to padding.
 
-use tokenizers::decoders::byte_level::ByteLevel;
-use tokenizers::normalizers::replace::ReplacePattern;
-use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Replace, Sequence as Normalizers};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
-use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 use tokenizers::{
-    ModelWrapper, PaddingDirection, PaddingParams, PaddingStrategy, SplitDelimiterBehavior,
-    Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
+    DecoderWrapper, ModelWrapper, NormalizerWrapper, PaddingDirection, PaddingParams,
+    PaddingStrategy, PreTokenizerWrapper, Tokenizer, TruncationDirection, TruncationParams,
+    TruncationStrategy,
 };
 
-use crate::config::{PreprocessingConfig, TokenScheme, Truncation};
+use crate::cleaning::characters::{
+    EMOJIS, INVISIBLE, JOINER, KEYCAP, KEYS, TYPOGRAPHY, class, meant_characters,
+};
+use crate::cleaning::emoji::{emoji_pattern, no_word_class};
+use crate::cleaning::{entities, markup};
+use crate::config::{Cleaning, PreprocessingConfig, TokenScheme, Truncation};
 use crate::error::{Error, Result};
 use crate::vocabulary::{PAD_ID, PAD_TOKEN};
 
@@ -63,10 +68,7 @@ pub(crate) fn is_space(c: char) -> bool {
 
 /// The longest piece given to byte-pair merging, in characters: learning is quadratic within a
 /// piece, and a file without spaces would be one piece. No English word is longer.
-const MAX_PIECE_CHARS: usize = 64;
-
-/// Whether offsets leave out white space; nothing here reads offsets.
-const TRIM_OFFSETS: bool = false;
+pub(crate) const MAX_PIECE_CHARS: usize = 64;
 
 /// A tokenizer that normalises, splits and cuts as `config` says, and does not pad.
 pub(crate) fn tokenizer(
@@ -89,57 +91,120 @@ pub(crate) fn padding(config: &PreprocessingConfig) -> PaddingParams {
 }
 
 fn assemble(config: &PreprocessingConfig, model: ModelWrapper) -> tokenizers::Result<Tokenizer> {
+    let mut tokenizer = blank(config, model)?;
+    let stage = normalizer(config);
+    tokenizer.with_normalizer(Some(NormalizerWrapper::deserialize(stage)?))?;
+    let stage = pre_tokenizer(config);
+    tokenizer.with_pre_tokenizer(Some(PreTokenizerWrapper::deserialize(stage)?));
+    Ok(tokenizer)
+}
+
+/// [`tokenizer`] that neither normalises nor splits: the rest of the file.
+pub(crate) fn without_stages(
+    config: &PreprocessingConfig,
+    model: impl Into<ModelWrapper>,
+) -> Result<Tokenizer> {
+    blank(config, model.into()).map_err(|source| Error::Build { source })
+}
+
+fn blank(config: &PreprocessingConfig, model: ModelWrapper) -> tokenizers::Result<Tokenizer> {
     let mut tokenizer = Tokenizer::new(model);
-    tokenizer.with_normalizer(Some(Normalizers::new(normalizers(config.scheme)?)))?;
-    tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(pre_tokenizers(config.scheme)?)));
     tokenizer.with_truncation(truncation(config))?;
     if config.scheme == TokenScheme::Bpe {
-        tokenizer.with_decoder(Some(byte_level()));
+        tokenizer.with_decoder(Some(DecoderWrapper::deserialize(byte_level())?));
     }
     Ok(tokenizer)
 }
 
-fn normalizers(scheme: TokenScheme) -> tokenizers::Result<Vec<NormalizerWrapper>> {
-    let regex = |pattern: &str| ReplacePattern::Regex(pattern.to_owned());
-    let mut steps = vec![Lowercase.into(), Replace::new(regex(BREAK), " ")?.into()];
-    match scheme {
-        TokenScheme::Words => {
-            steps.push(Replace::new(regex(&format!("[{ASCII_MARKS}]")), "")?.into());
-        }
+/// The normaliser's entry in a `tokenizer.json`.
+pub(crate) fn normalizer(config: &PreprocessingConfig) -> Value {
+    let mut steps = match config.cleaning {
+        Cleaning::V1 => vec![lower_case(), replace_pattern(BREAK, " ")],
+        Cleaning::V2 => cleaning(),
+    };
+    match config.scheme {
+        TokenScheme::Words => steps.push(replace_pattern(&format!("[{ASCII_MARKS}]"), "")),
         TokenScheme::WordsAndPunctuation | TokenScheme::Bpe => {
-            steps.push(Replace::new("\u{2019}", "'")?.into());
+            if config.cleaning == Cleaning::V1 {
+                steps.push(replace("\u{2019}", "'"));
+            }
             // Spaces, because "don't" has to fall apart before and not after its "n".
-            steps.push(Replace::new("n't", " n't ")?.into());
+            steps.push(replace("n't", " n't "));
         }
     }
-    Ok(steps)
+    json!({"type": "Sequence", "normalizers": steps})
 }
 
-fn pre_tokenizers(scheme: TokenScheme) -> tokenizers::Result<Vec<PreTokenizerWrapper>> {
-    Ok(match scheme {
-        TokenScheme::Words => vec![WhitespaceSplit.into()],
-        TokenScheme::WordsAndPunctuation => vec![words_and_marks("+")?.into()],
-        TokenScheme::Bpe => {
-            let length = format!("{{1,{MAX_PIECE_CHARS}}}");
-            vec![words_and_marks(&length)?.into(), byte_level().into()]
+/// The steps of [`clean`](crate::clean) except numeric entities, then the keys of keycaps.
+fn cleaning() -> Vec<Value> {
+    let mut steps = vec![lower_case(), replace_pattern(&format!("[{}]", class(INVISIBLE)), "")];
+    let replace_char = |from: char, to: char| replace(&from.to_string(), &to.to_string());
+    steps.extend(meant_characters().map(|(c, meant)| replace_char(c, meant)));
+    steps.extend(entities::replacements().map(|(entity, text)| replace(&entity, text)));
+    steps.push(replace_pattern(&format!("{JOINER}(?=[^{}])", class(EMOJIS)), ""));
+    steps.push(json!({"type": "NFC"}));
+    steps.push(replace_pattern(&markup::tag_pattern(), " "));
+    steps.push(replace_pattern(markup::COMMENT_PATTERN, " "));
+    let folded = TYPOGRAPHY.iter();
+    steps.extend(folded.map(|(marks, form)| replace_pattern(&format!("[{}]", class(marks)), form)));
+    let keycap = |(key, token_key)| (format!("{key}{KEYCAP}"), format!("{token_key}{KEYCAP}"));
+    steps.extend(KEYS.map(keycap).iter().map(|(from, to)| replace(from, to)));
+    steps
+}
+
+fn lower_case() -> Value {
+    json!({"type": "Lowercase"})
+}
+
+fn replace(from: &str, to: &str) -> Value {
+    json!({"type": "Replace", "pattern": {"String": from}, "content": to})
+}
+
+fn replace_pattern(from: &str, to: &str) -> Value {
+    json!({"type": "Replace", "pattern": {"Regex": from}, "content": to})
+}
+
+/// The pre-tokenizer's entry in a `tokenizer.json`.
+pub(crate) fn pre_tokenizer(config: &PreprocessingConfig) -> Value {
+    let stages = match (config.scheme, config.cleaning) {
+        (TokenScheme::Words, Cleaning::V1) => vec![json!({"type": "WhitespaceSplit"})],
+        (TokenScheme::Words, Cleaning::V2) => {
+            let not_in_words = format!("{SPACES}{OTHER_MARKS}{}", no_word_class());
+            vec![keep(&format!("{}|[^{not_in_words}]+", emoji_pattern()))]
         }
-    })
+        (TokenScheme::WordsAndPunctuation, cleaning) => vec![words_and_marks(cleaning, "+")],
+        (TokenScheme::Bpe, cleaning) => {
+            let length = format!("{{1,{MAX_PIECE_CHARS}}}");
+            vec![words_and_marks(cleaning, &length), byte_level()]
+        }
+    };
+    json!({"type": "Sequence", "pretokenizers": stages})
 }
 
-/// Keeps `n't`, words of `length` (a repetition operator), runs of marks; drops white space.
+/// Keeps `n't`, emojis, words of `length` (a repetition operator), runs of marks; drops white space.
 ///
 /// One stage, not white space first and marks later: each stage copies every piece.
-fn words_and_marks(length: &str) -> tokenizers::Result<Split> {
+fn words_and_marks(cleaning: Cleaning, length: &str) -> Value {
+    let (emojis, no_word) = match cleaning {
+        Cleaning::V1 => (String::new(), String::new()),
+        Cleaning::V2 => (format!("{}|", emoji_pattern()), no_word_class()),
+    };
     let marks = format!("{ASCII_MARKS}{OTHER_MARKS}");
     let runs = r"\.{1,3}|!{1,3}|\?{1,3}|-{1,3}|\*{1,3}";
-    let pattern = format!("n't|[^{SPACES}{marks}]{length}|{runs}|[{marks}]");
-    // Inverted: the pattern says what stays, and what lies between is the "delimiter".
-    Split::new(SplitPattern::Regex(pattern), SplitDelimiterBehavior::Removed, true)
+    keep(&format!("n't|{emojis}[^{SPACES}{marks}{no_word}]{length}|{runs}|[{marks}]"))
 }
 
-/// Bytes as printable characters, a leading space (`Ġ`) on each word, no splitting of its own.
-fn byte_level() -> ByteLevel {
-    ByteLevel::new(true, TRIM_OFFSETS, false)
+/// Inverted: the pattern says what stays, and what lies between is the "delimiter".
+fn keep(pattern: &str) -> Value {
+    json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true})
+}
+
+/// Bytes as printable characters, a leading space (`Ġ`) on each word, no splitting of its own; nothing here
+/// reads offsets.
+fn byte_level() -> Value {
+    json!({
+        "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": false,
+    })
 }
 
 fn truncation(config: &PreprocessingConfig) -> Option<TruncationParams> {
@@ -154,4 +219,24 @@ fn truncation(config: &PreprocessingConfig) -> Option<TruncationParams> {
         strategy: TruncationStrategy::LongestFirst,
         stride: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::word_level;
+    use crate::words::Words;
+
+    #[test]
+    fn the_library_writes_the_stages_as_they_stand_here() {
+        for scheme in TokenScheme::ALL {
+            for cleaning in Cleaning::ALL {
+                let config = PreprocessingConfig { scheme, cleaning, ..Default::default() };
+                let model = word_level(&Words::default()).unwrap();
+                let written = serde_json::to_value(tokenizer(&config, model).unwrap()).unwrap();
+                assert_eq!(written["normalizer"], normalizer(&config), "{scheme} {cleaning}");
+                assert_eq!(written["pre_tokenizer"], pre_tokenizer(&config), "{scheme} {cleaning}");
+            }
+        }
+    }
 }

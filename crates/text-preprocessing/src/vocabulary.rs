@@ -5,13 +5,13 @@
 use std::cmp::Reverse;
 
 use rayon::prelude::*;
+use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::{ModelWrapper, Tokenizer};
+use tokenizers::{Model as _, ModelWrapper, Tokenizer};
 
-use crate::config::PreprocessingConfig;
-use crate::counts::{WordCounts, count_tokens};
+use crate::config::{PreprocessingConfig, TokenScheme};
+use crate::counts::WordCounts;
 use crate::error::{Error, Result};
-use crate::splitter::WordScheme;
 use crate::words::Words;
 use crate::{bpe, pipeline};
 
@@ -27,11 +27,10 @@ pub const UNKNOWN_TOKEN: &str = "[UNK]";
 /// The vocabulary of an encoder.
 #[derive(Debug, Clone)]
 pub(crate) enum Vocabulary {
-    /// Every id's word, `[PAD]` and `[UNK]` among them, and how texts fall into words.
-    Words(WordScheme, Words),
-    /// The library's tokenizer, which cuts (except [`HeadTail`](crate::Truncation::HeadTail)) but
-    /// never pads. Boxed, since it is large.
-    Pieces(Box<Tokenizer>),
+    /// Every id's word, `[PAD]` and `[UNK]` among them.
+    Words(Words),
+    /// Byte-pair merges. Boxed, since they are large.
+    Pieces(Box<BPE>),
 }
 
 impl Vocabulary {
@@ -40,44 +39,41 @@ impl Vocabulary {
         config: &PreprocessingConfig,
         texts: &[S],
     ) -> Result<Option<Self>> {
-        if let Some(scheme) = WordScheme::of(config.scheme) {
-            let counts = WordCounts::of_texts(scheme, texts);
-            let words = frequent_words(config, counts.iter());
-            return Ok((!words.is_empty()).then(|| Self::Words(scheme, with_special_tokens(words))));
+        let counts = WordCounts::of_texts(config, texts);
+        if config.scheme == TokenScheme::Bpe {
+            let model = bpe::learn(config, &counts)?;
+            return Ok(model.map(|model| Self::Pieces(Box::new(model))));
         }
-        let splitter = pipeline::tokenizer(config, word_level(&Words::default())?)?;
-        let Some(model) = bpe::learn(config, count_tokens(&splitter, texts)?)? else {
-            return Ok(None);
-        };
-        Ok(Some(Self::Pieces(Box::new(pipeline::tokenizer(config, model)?))))
+        let words = frequent_words(config, counts.iter());
+        Ok((!words.is_empty()).then(|| Self::Words(with_special_tokens(words))))
     }
 
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Words(_, words) => words.len(),
-            Self::Pieces(tokenizer) => tokenizer.get_vocab_size(true),
+            Self::Words(words) => words.len(),
+            Self::Pieces(model) => model.get_vocab_size(),
         }
     }
 
     pub(crate) fn id_of(&self, token: &str) -> Option<u32> {
         match self {
-            Self::Words(_, words) => words.number_of(token),
-            Self::Pieces(tokenizer) => tokenizer.token_to_id(token),
+            Self::Words(words) => words.number_of(token),
+            Self::Pieces(model) => model.token_to_id(token),
         }
     }
 
     pub(crate) fn token_of(&self, id: u32) -> Option<String> {
         match self {
-            Self::Words(_, words) => words.word(id as usize).map(str::to_owned),
-            Self::Pieces(tokenizer) => tokenizer.id_to_token(id),
+            Self::Words(words) => words.word(id as usize).map(str::to_owned),
+            Self::Pieces(model) => model.id_to_token(id),
         }
     }
 
     /// The library's tokenizer of this vocabulary.
     pub(crate) fn to_tokenizer(&self, config: &PreprocessingConfig) -> Result<Tokenizer> {
         match self {
-            Self::Words(_, words) => pipeline::tokenizer(config, word_level(words)?),
-            Self::Pieces(tokenizer) => Ok((**tokenizer).clone()),
+            Self::Words(words) => pipeline::tokenizer(config, word_level(words)?),
+            Self::Pieces(model) => pipeline::tokenizer(config, (**model).clone()),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use crate::config::TokenScheme;
+use crate::cleaning::clean;
+use crate::config::{Cleaning, TokenScheme};
 use crate::encoder::TextEncoder;
 use crate::error::{Error, Result};
 
@@ -64,7 +65,11 @@ impl WordVectors {
             let dim = *dim.get_or_insert_with(|| line.split(' ').count() - 1);
             let (word, numbers) = split_line(line, dim)
                 .ok_or_else(|| wrong(format!("expected a word and {dim} numbers")))?;
-            let lower = word.to_lowercase();
+            // A word of the vocabulary is composed, and its quotes are straight.
+            let lower = match encoder.config().cleaning {
+                Cleaning::V2 if !word.is_ascii() => clean(word),
+                _ => word.to_lowercase(),
+            };
             let fit = if lower == word { Fit::Exact } else { Fit::LowerCased };
             let Some(id) = encoder.id_of(&lower) else { continue };
             if found.get(&id).is_none_or(|(other, _)| *other < fit) {
@@ -135,6 +140,24 @@ mod tests {
         for lines in ["Film 1 1\nfilm 2 2\nFILM 3 3", "film 2 2\nfilm 5 5\nFilm 1 1"] {
             assert_eq!(read(lines)?.vectors[0].1, [2.0, 2.0]);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn words_in_another_form_are_found() -> Result<()> {
+        let config =
+            PreprocessingConfig { scheme: TokenScheme::WordsAndPunctuation, ..Default::default() };
+        let encoder = TextEncoder::learn(config, &["café 👍 isn't"])?;
+        let file = tempfile::NamedTempFile::new()
+            .map_err(|source| Error::ReadVectors { path: "made".into(), source })?;
+        let io = |source| Error::ReadVectors { path: "made".into(), source };
+        std::fs::write(file.path(), "Cafe\u{301} 1\n👍\u{FE0F} 2\nn’t 3\n’ 4\n").map_err(io)?;
+        let found = WordVectors::read(file.path(), &encoder)?.vectors;
+        let of = |word: &str, x: f32| encoder.id_of(word).map(|id| (id, vec![x]));
+        for expected in [of("café", 1.0), of("👍", 2.0), of("n't", 3.0)] {
+            assert!(expected.is_some_and(|expected| found.contains(&expected)), "{found:?}");
+        }
+        assert_eq!(found.len(), 3);
         Ok(())
     }
 

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use text_preprocessing::{Error, PreprocessingConfig, TextEncoder, TokenScheme, Truncation};
+use text_preprocessing::{
+    Cleaning, Error, PreprocessingConfig, TextEncoder, TokenScheme, Truncation,
+};
 
 const TEXTS: [&str; 3] = ["A great film, great fun!", "I don't like this film...", "fun<br />film"];
 
@@ -163,6 +165,26 @@ fn another_configuration_is_a_disagreement() {
     assert!(message.contains("has scheme words, the configuration bpe"), "{message}");
     // What the file cannot know makes no difference.
     TextEncoder::load(&path, PreprocessingConfig { min_frequency: 5, ..learned }).unwrap();
+}
+
+#[test]
+fn a_file_of_another_version_of_cleaning_says_so() {
+    for scheme in TokenScheme::ALL {
+        for (written, read) in [(Cleaning::V1, Cleaning::V2), (Cleaning::V2, Cleaning::V1)] {
+            let written = PreprocessingConfig { cleaning: written, ..config(scheme) };
+            let (_folder, path) = saved(&written);
+            TextEncoder::load(&path, written.clone()).unwrap();
+            let other = PreprocessingConfig { cleaning: read, ..written.clone() };
+            let error = TextEncoder::load(&path, other).unwrap_err();
+            assert!(
+                matches!(&error, Error::CleaningDisagreement { expected, found, .. }
+                    if (*expected, *found) == (read, written.cleaning)),
+                "{error}"
+            );
+            let cure = format!("set cleaning = {}", written.cleaning);
+            assert!(error.to_string().contains(&cure), "{error}");
+        }
+    }
 }
 
 #[test]

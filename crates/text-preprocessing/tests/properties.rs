@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use text_preprocessing::{PreprocessingConfig, TextEncoder, TokenScheme, Truncation, left_pad};
+use text_preprocessing::{
+    Cleaning, PreprocessingConfig, TextEncoder, TokenScheme, Truncation, left_pad,
+};
 
 fn any_config() -> impl Strategy<Value = PreprocessingConfig> {
     (
@@ -12,13 +14,15 @@ fn any_config() -> impl Strategy<Value = PreprocessingConfig> {
         prop::sample::select(TokenScheme::ALL.to_vec()),
         prop::option::of(258_usize..300),
         prop::sample::select(vec![Truncation::Head, Truncation::Tail, Truncation::HeadTail]),
+        prop::sample::select(Cleaning::ALL.to_vec()),
     )
-        .prop_map(|(seq_len, scheme, max_vocab, truncation)| PreprocessingConfig {
+        .prop_map(|(seq_len, scheme, max_vocab, truncation, cleaning)| PreprocessingConfig {
             seq_len,
             scheme,
             min_frequency: 1,
             max_vocab,
             truncation,
+            cleaning,
         })
 }
 
@@ -104,7 +108,11 @@ proptest! {
     #[test]
     fn words_agree_with_the_notebooks_rules_written_plainly(text in any_text()) {
         let encoder = TextEncoder::learn(
-            PreprocessingConfig { seq_len: 10_000, ..Default::default() },
+            PreprocessingConfig {
+                seq_len: 10_000,
+                cleaning: Cleaning::V1,
+                ..Default::default()
+            },
             &[text.as_str(), "always"],
         ).unwrap();
         let lower: String = text.chars().flat_map(char::to_lowercase).collect();
