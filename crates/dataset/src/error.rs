@@ -1,12 +1,13 @@
 //! Everything that can go wrong between a file and a batch, except downloads: `fetch` has its own.
 //!
-//! Messages name the file, the row and the column they are about. Rows are data rows counted from
-//! 1; a CSV header is not counted, and a quoted text that spans lines is one row.
+//! Messages name the file, the place in it and the column they are about: rows are data rows counted
+//! from 1, where a header does not count and a text of several lines is one row; lines are those of the
+//! file, from 1. What can be wrong at one place of a file is a [`Fault`].
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::format::Format;
+use crate::tables::{Fault, Format, Place, format};
+use crate::wording::{DidYouMean, QuotedList, RowPairs, shortened};
 
 /// The result of everything in this crate except downloads.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -63,6 +64,54 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The user named a format that we do not know.
+    #[error("there is no format \"{}\"; expected csv, tsv, jsonl or parquet", shortened(name))]
+    UnknownFormat {
+        /// The name.
+        name: String,
+    },
+
+    /// The user named an encoding that we do not know.
+    #[error("there is no encoding \"{}\"{}", shortened(name), DidYouMean(nearest))]
+    UnknownEncoding {
+        /// The name.
+        name: String,
+        /// A known name that is near.
+        nearest: Option<String>,
+    },
+
+    /// The user named a separator that cannot separate columns.
+    #[error(
+        "\"{}\" cannot separate columns; expected comma, semicolon, tab, pipe or another sign",
+        shortened(name)
+    )]
+    BadSeparator {
+        /// What the user named.
+        name: String,
+    },
+
+    /// Compressed bytes are damaged or end too early.
+    #[error("cannot unpack {}, which is compressed with {compression}", path.display())]
+    Unpack {
+        /// The path as given.
+        path: PathBuf,
+        /// `gzip` or `zstd`.
+        compression: &'static str,
+        /// What the decompressor said.
+        source: std::io::Error,
+    },
+
+    /// Something in a file is not as it should be.
+    #[error("{}{place}: {fault}", path.display())]
+    Table {
+        /// The path as given.
+        path: PathBuf,
+        /// Where in the file.
+        place: Place,
+        /// What is wrong there.
+        fault: Box<Fault>,
+    },
+
     /// The extension promises one format and the bytes are of another.
     #[error("{} is not {expected}: {found}", path.display())]
     WrongContent {
@@ -74,22 +123,11 @@ pub enum Error {
         found: &'static str,
     },
 
-    /// A text file holds bytes that are not UTF-8.
-    #[error("{}, line {line}: not valid UTF-8", path.display())]
-    NotUtf8 {
-        /// The path as given.
-        path: PathBuf,
-        /// The line of the file, from 1, header included.
-        line: usize,
-    },
-
     /// The parser gave up.
-    #[error("{}{} is not readable as {format}: {detail}", path.display(), AtLine(*line))]
+    #[error("{} is not readable as {format}: {detail}", path.display())]
     Malformed {
         /// The path as given.
         path: PathBuf,
-        /// The line of the file, from 1, where it is known.
-        line: Option<usize>,
         /// The format that was tried.
         format: Format,
         /// What the parser said, on one line.
@@ -132,13 +170,87 @@ pub enum Error {
         nearest: Option<String>,
     },
 
-    /// One column was named as both text and label.
-    #[error("{}: column \"{column}\" cannot be both text and label", path.display())]
+    /// Several columns go by the name that the user gave.
+    #[error(
+        "{} has several columns that \"{wanted}\" may mean: {}",
+        path.display(),
+        QuotedList(columns)
+    )]
+    AmbiguousColumn {
+        /// The path as given.
+        path: PathBuf,
+        /// `text`, `label` or `group`.
+        role: &'static str,
+        /// The name that the user gave.
+        wanted: String,
+        /// The columns.
+        columns: Vec<String>,
+    },
+
+    /// One column was named for two roles.
+    #[error("{}: column \"{column}\" cannot be both {role} and {other}", path.display())]
     SameColumn {
         /// The path as given.
         path: PathBuf,
         /// The column.
         column: String,
+        /// One of the roles.
+        role: &'static str,
+        /// The other one.
+        other: &'static str,
+    },
+
+    /// The column that is wanted was left out of the table.
+    #[error(
+        "{}: column \"{column}\" was left out, because it holds no text, numbers, booleans or dates",
+        path.display()
+    )]
+    ColumnLeftOut {
+        /// The path as given.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+
+    /// A column of answers would have been taken as labels.
+    #[error(
+        "{}: column \"{column}\" looks like answers of this program and not like labels, because it \
+         stands beside \"{beside}\"",
+        path.display()
+    )]
+    OwnAnswers {
+        /// The path as given.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The column of probabilities.
+        beside: String,
+    },
+
+    /// A guessed text column does not look like one.
+    #[error(
+        "{}: column \"{column}\" holds only {found} and column \"{better}\" longer texts; which is the \
+         text?",
+        path.display()
+    )]
+    NotTexts {
+        /// The path as given.
+        path: PathBuf,
+        /// The column that was guessed.
+        column: String,
+        /// `numbers` or `single words`.
+        found: &'static str,
+        /// The column with longer texts.
+        better: String,
+    },
+
+    /// Every row has the same text.
+    #[error("all {n_rows} rows have the same text: \"{}\"", shortened(text))]
+    AllTheSame {
+        /// The text.
+        text: String,
+        /// The number of rows.
+        n_rows: usize,
     },
 
     /// A column holds a type of value that its role has no use for.
@@ -157,36 +269,6 @@ pub enum Error {
         found: String,
         /// What would do.
         expected: &'static str,
-    },
-
-    /// A cell that is needed has no value.
-    #[error("{}, row {row}: column \"{column}\" has no value", path.display())]
-    MissingValue {
-        /// The path as given.
-        path: PathBuf,
-        /// The data row, from 1.
-        row: usize,
-        /// The column.
-        column: String,
-    },
-
-    /// A label is neither of the two classes.
-    #[error(
-        "{}, row {row}: unknown label \"{value}\"; expected {expected}{}",
-        path.display(),
-        DidYouMean(nearest)
-    )]
-    UnknownLabel {
-        /// The path as given.
-        path: PathBuf,
-        /// The data row, from 1.
-        row: usize,
-        /// The label, shortened where it is long.
-        value: String,
-        /// What would do.
-        expected: &'static str,
-        /// The nearest word that would do.
-        nearest: Option<String>,
     },
 
     /// A label given in memory is neither 0 nor 1.
@@ -248,6 +330,77 @@ pub enum Error {
         n_rows: usize,
     },
 
+    /// Many rows and hardly any texts.
+    #[error("{n_rows} rows have only {n_texts} different texts; at least {needed} are needed")]
+    TooFewTexts {
+        /// The number of rows.
+        n_rows: usize,
+        /// How many texts are left when repeated ones are dropped.
+        n_texts: usize,
+        /// The least that will do.
+        needed: usize,
+    },
+
+    /// A class has rows, but no text of its own.
+    #[error(
+        "none of the {n_rows} rows labelled {label} can be used: the same words (case, space and \
+         punctuation aside) are labelled {other}, too"
+    )]
+    ClassWithoutTexts {
+        /// The class, by name.
+        label: &'static str,
+        /// The other class.
+        other: &'static str,
+        /// How many rows have the label.
+        n_rows: usize,
+    },
+
+    /// Texts have both labels, and that was not allowed.
+    #[error(
+        "{n_texts} {} both labels, such as {}; correct the labels, or say whether to keep the \
+         first label or to drop such texts",
+        if *n_texts == 1 { "text has" } else { "texts have" },
+        RowPairs(examples)
+    )]
+    ConflictingLabels {
+        /// How many texts.
+        n_texts: usize,
+        /// Data rows of the file, from 1: the first row of such a text, and the first with the other
+        /// label.
+        examples: Vec<[usize; 2]>,
+    },
+
+    /// There are too few groups to give every part of a split its share.
+    #[error(
+        "{n_groups} {} too few to split: rows of one group stay together, and {part} would get \
+         {n_rows} of {n_all} rows",
+        if *n_groups == 1 { "group is" } else { "groups are" }
+    )]
+    TooFewGroups {
+        /// The number of groups.
+        n_groups: usize,
+        /// The part that would get too little.
+        part: &'static str,
+        /// The rows that it would get.
+        n_rows: usize,
+        /// The rows of all parts.
+        n_all: usize,
+    },
+
+    /// One group is so large that the parts cannot have their shares.
+    #[error(
+        "one group holds {n_rows} of {n_all} rows (row {row} is one of them), and rows of one group \
+         stay together: no split into the shares asked for is possible"
+    )]
+    LargeGroup {
+        /// Its rows.
+        n_rows: usize,
+        /// The rows of all groups.
+        n_all: usize,
+        /// One of its rows, from 1.
+        row: usize,
+    },
+
     /// A part of the split was asked for and got no rows.
     #[error("{n_rows} rows leave none for {part} at a fraction of {fraction}")]
     EmptyPart {
@@ -305,6 +458,27 @@ pub enum Error {
         folder: PathBuf,
     },
 
+    /// There is a file already, and it may not be replaced.
+    #[error("{} exists already; choose another name, or replace it with --force", path.display())]
+    Exists {
+        /// The path as given.
+        path: PathBuf,
+    },
+
+    /// The file to write is the one that was read, and not all of it can be written back.
+    #[error(
+        "{} is the input, and its columns {} cannot be written back: they would be lost; choose \
+         another file for the output",
+        path.display(),
+        QuotedList(columns)
+    )]
+    ColumnsLost {
+        /// The path as given.
+        path: PathBuf,
+        /// The columns that were left out.
+        columns: Vec<String>,
+    },
+
     /// The system did not let us write the file.
     #[error("cannot write {}", path.display())]
     Write {
@@ -326,68 +500,39 @@ pub enum Error {
     },
 }
 
-/// `, line 3`, or nothing.
-struct AtLine(Option<usize>);
-
-impl fmt::Display for AtLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |line| write!(f, ", line {line}"))
+impl Error {
+    /// A fault at a place of a file.
+    pub(crate) fn at(path: &Path, place: Place, fault: Fault) -> Self {
+        Self::Table { path: path.to_owned(), place, fault: Box::new(fault) }
     }
-}
 
-/// ` (did you mean "text"?)`, or nothing.
-struct DidYouMean<'a>(&'a Option<String>);
-
-impl fmt::Display for DidYouMean<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(word) => write!(f, " (did you mean \"{word}\"?)"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// `"a", "b" and 3 more`: column names of a wrong file can be many and long.
-struct QuotedList<'a>(&'a [String]);
-
-impl fmt::Display for QuotedList<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 12;
-        for (idx, name) in self.0.iter().take(SHOWN).enumerate() {
-            let comma = if idx == 0 { "" } else { ", " };
-            write!(f, "{comma}\"{}\"", shortened(name))?;
-        }
-        match self.0.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            n_more => write!(f, " and {n_more} more"),
-        }
-    }
-}
-
-/// The first 40 characters of a value that goes into a message, on one line.
-pub(crate) fn shortened(value: &str) -> String {
-    const SHOWN: usize = 40;
-    let mut short: String =
-        value.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if value.chars().nth(SHOWN).is_some() {
-        short.push('…');
-    }
-    short
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_lists_and_long_names_are_cut() {
-        let names: Vec<String> = (0..14).map(|i| format!("c{i}")).collect();
-        let shown = QuotedList(&names).to_string();
-        assert!(shown.starts_with("\"c0\", \"c1\""), "{shown}");
-        assert!(shown.ends_with("\"c11\" and 2 more"), "{shown}");
-
-        assert_eq!(shortened("two\nlines"), "two lines");
-        assert_eq!(shortened(&"é".repeat(41)), format!("{}…", "é".repeat(40)));
-        assert_eq!(shortened(&"é".repeat(40)), "é".repeat(40));
+    /// What to do about it, in whole sentences, where the message does not say it itself; flags are
+    /// those of the command line.
+    pub fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Table { fault, .. } => return fault.advice(),
+            Self::UnknownExtension { path } => format::advice(path),
+            Self::WrongContent { .. } => format::READ.into(),
+            Self::UnknownEncoding { .. } => {
+                "Usual ones are windows-1252, latin1, utf-16le, windows-1251, shift_jis, gb18030."
+                    .into()
+            }
+            Self::Unpack { .. } => "Copy or download the file again.".into(),
+            Self::NoColumn { role, .. } => format!("Name it with --{role}-column."),
+            Self::AmbiguousColumn { role, .. } => {
+                format!("Give its exact name with --{role}-column, or rename the others.")
+            }
+            Self::OwnAnswers { .. } => {
+                "If these are labels that people gave, say so with --label-column.".into()
+            }
+            Self::NotTexts { .. } => "Name the text column with --text-column.".into(),
+            Self::ColumnLeftOut { .. } => {
+                "Choose another column, or make strings of its values.".into()
+            }
+            Self::AllTheSame { .. } => {
+                "Look at how the file was made, or choose another column with --text-column.".into()
+            }
+            _ => return None,
+        })
     }
 }

@@ -1,17 +1,12 @@
 //! Labelled texts: what a classifier is trained and measured on.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::path::Path;
-
 use sha2::{Digest as _, Sha256};
 
-use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, choose_both};
+use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, check_texts, choose_all};
 use crate::digest::hex;
 use crate::error::{Error, Result};
-use crate::labels;
-use crate::source::Source;
-use crate::text_table::Texts;
+use crate::tables::{self, DataFile, ReadNotes, ReadOptions, TextColumn, Texts};
+use crate::{groups, labels};
 
 /// Texts with labels: 0 is negative, 1 is positive.
 ///
@@ -21,32 +16,37 @@ pub struct LabelledTexts {
     texts: Texts,
     labels: Vec<u8>,
     columns: ColumnNames,
+    groups: Option<Vec<u32>>,
+    notes: ReadNotes,
+    /// The rows of the file that these are; `None` if they are all of them.
+    rows: Option<Vec<u32>>,
 }
 
 impl LabelledTexts {
-    /// Reads the texts and labels of a table; other columns are not read.
+    /// Reads the texts and labels of a table. Every column is read and checked, whichever is wanted.
     ///
-    /// The format is told by the extension: `.csv`, `.tsv`, `.jsonl` (`.ndjson`, `.json-lines`) or
-    /// `.parquet`. Columns that `choice` leaves open are guessed by name. Labels may be 0 and 1 as
-    /// integers, floats or strings, booleans, or the words of [`parse_label`](crate::parse_label).
+    /// Columns that `choice` leaves open are guessed by name. Labels may be 0 and 1 as integers, floats
+    /// or strings, booleans, or the words of [`parse_label`](crate::parse_label). A row without label or
+    /// group is an error, unless it is left out because it has no text either.
     ///
     /// # Errors
-    /// An [`Error`] that names the file, and the row or column if one is wrong: a missing, empty or
-    /// damaged file, no such column, a row without text or label, a label of neither class.
-    pub fn read(path: impl AsRef<Path>, choice: &ColumnChoice) -> Result<Self> {
-        let path = path.as_ref();
-        let source = Source::open(path)?;
-        let columns = choose_both(path, &source.columns, choice)?;
-        let frame = source.read(&[columns.text.name.clone(), columns.label.name.clone()])?;
-        let texts = Texts::from_column(path, &frame, &columns.text.name)?;
-        let label_column = frame.column(&columns.label.name).map_err(|_| Error::UnknownColumn {
-            path: path.to_owned(),
-            wanted: columns.label.name.clone(),
-            columns: Vec::new(),
-            nearest: None,
-        })?;
-        let labels = labels::from_column(path, label_column)?;
-        Ok(Self { texts, labels, columns })
+    /// An [`Error`] that names the file, and the row, line or column if one is wrong: a missing, empty or
+    /// damaged file, a row that does not fit, no such column, a row without text or label, a label of
+    /// neither class.
+    pub fn read(file: &DataFile, choice: &ColumnChoice, options: &ReadOptions) -> Result<Self> {
+        let mut notes = ReadNotes::default();
+        let path = file.name();
+        let table = tables::read(file, options, &mut notes)?;
+        let columns = choose_all(&path, &table, choice, &mut notes)?;
+        let TextColumn { texts, rows } =
+            TextColumn::of(&path, &table, &columns.text.name, options.missing, &mut notes)?;
+        check_texts(&path, &table, &columns.text, &texts, &mut notes)?;
+        let labels = labels::of_rows(&path, &table, &columns.label.name, rows.as_deref())?;
+        let groups = match &columns.group {
+            Some(column) => Some(groups::of_rows(&path, &table, &column.name, rows.as_deref())?),
+            None => None,
+        };
+        Ok(Self { texts, labels, columns, groups, notes, rows })
     }
 
     /// Labelled texts from memory.
@@ -66,12 +66,29 @@ impl LabelledTexts {
             return Err(Error::TooManyRows { n_rows: texts.len() });
         }
         labels::check(&labels)?;
-        let column = |name: &str| ChosenColumn { name: name.to_owned(), guessed: false };
+        let (text, label) = (ChosenColumn::named("text"), ChosenColumn::named("label"));
         Ok(Self {
             texts,
             labels,
-            columns: ColumnNames { text: column("text"), label: column("label") },
+            columns: ColumnNames { text, label, group: None },
+            groups: None,
+            notes: ReadNotes::default(),
+            rows: None,
         })
+    }
+
+    /// The same texts with a group for each: rows of one group stay on one side of a split.
+    ///
+    /// `groups`: `[n_rows]`, equal numbers for rows of one group.
+    ///
+    /// # Errors
+    /// `LengthMismatch` if there are not as many groups as texts.
+    pub fn with_groups(self, groups: Vec<u32>) -> Result<Self> {
+        if groups.len() != self.len() {
+            let (expected, got) = (self.len(), groups.len());
+            return Err(Error::LengthMismatch { what: "groups", expected, got });
+        }
+        Ok(Self { groups: Some(groups), ..self })
     }
 
     /// The number of rows.
@@ -89,9 +106,33 @@ impl LabelledTexts {
         &self.columns
     }
 
+    /// The group of each row, if a column of groups was asked for: `[n_rows]`, numbered from 0 in the
+    /// order in which they appear.
+    pub fn groups(&self) -> Option<&[u32]> {
+        self.groups.as_deref()
+    }
+
+    /// What a user should hear about how the file was read.
+    pub fn notes(&self) -> &ReadNotes {
+        &self.notes
+    }
+
+    /// The row of the file, from 1, that a row of these is: another one where rows were left out.
+    ///
+    /// # Panics
+    /// If the row is past the end, as a slice would.
+    pub fn file_row(&self, row: u32) -> usize {
+        self.rows.as_ref().map_or(row, |rows| rows[row as usize]) as usize + 1
+    }
+
     /// The texts, in file order.
     pub fn texts(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.texts.iter()
+    }
+
+    /// One text. Panics past the end, as a slice does.
+    pub(crate) fn text(&self, row: u32) -> &str {
+        self.texts.get(row as usize)
     }
 
     /// The texts of some rows, in the order given.
@@ -136,56 +177,11 @@ impl LabelledTexts {
         }
         hex(hash)
     }
-
-    /// Finds texts that occur more than once, byte for byte; the first of each is kept.
-    ///
-    /// Do this before splitting: a text in both training and test makes the test too easy.
-    pub fn deduplicate(&self) -> Deduplicated {
-        let mut first_of: HashMap<&str, u8> = HashMap::with_capacity(self.len());
-        let mut result = Deduplicated {
-            kept: Vec::with_capacity(self.len()),
-            n_duplicates: 0,
-            n_conflicting: 0,
-        };
-        // Never more than u32::MAX rows: polars' own row index has 32 bits, and `new` checks.
-        for (row, (text, &label)) in (0u32..).zip(self.texts().zip(&self.labels)) {
-            match first_of.entry(text) {
-                Entry::Vacant(entry) => {
-                    entry.insert(label);
-                    result.kept.push(row);
-                }
-                Entry::Occupied(entry) => {
-                    result.n_duplicates += 1;
-                    result.n_conflicting += usize::from(*entry.get() != label);
-                }
-            }
-        }
-        result
-    }
-}
-
-/// What is left of a table when repeated texts are dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deduplicated {
-    /// The rows to keep, ascending.
-    pub kept: Vec<u32>,
-    /// How many rows were dropped.
-    pub n_duplicates: usize,
-    /// How many of the dropped rows had another label than the row that was kept.
-    pub n_conflicting: usize,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_of_equal_texts_is_kept_and_conflicts_are_counted() {
-        let texts = ["a", "b", "a", "A", "a", "b"];
-        let table = LabelledTexts::new(texts, vec![0, 1, 0, 1, 1, 1]).unwrap();
-        let expected = Deduplicated { kept: vec![0, 1, 3], n_duplicates: 3, n_conflicting: 1 };
-        assert_eq!(table.deduplicate(), expected);
-    }
 
     #[test]
     fn fingerprints_tell_contents_order_and_borders() {
@@ -217,5 +213,8 @@ mod tests {
         let message = |labels| LabelledTexts::new(["a", "b"], labels).unwrap_err().to_string();
         assert_eq!(message(vec![0]), "expected 2 labels, one per row, got 1");
         assert_eq!(message(vec![0, 2]), "row 2: label 2 is neither 0 nor 1");
+        let table = LabelledTexts::new(["a", "b"], vec![0, 1]).unwrap();
+        let error = table.with_groups(vec![7]).unwrap_err();
+        assert_eq!(error.to_string(), "expected 2 groups, one per row, got 1");
     }
 }

@@ -2,10 +2,12 @@
 
 mod columns;
 mod digest;
+mod duplicates;
 mod encoded;
 mod error;
 pub mod fetch;
-mod format;
+mod grouped;
+mod groups;
 mod labelled;
 mod labels;
 mod loader;
@@ -13,19 +15,21 @@ mod nearest;
 mod predictions;
 mod prefetch;
 mod shuffle;
-mod source;
 mod split;
-mod text_table;
+mod tables;
+mod wording;
 
 pub use columns::{ChosenColumn, ColumnChoice, ColumnNames};
-pub use digest::file_digest;
+pub use duplicates::{Conflicts, Deduplicated};
 pub use encoded::EncodedSplit;
 pub use error::{Error, Result};
-pub use format::Format;
-pub use labelled::{Deduplicated, LabelledTexts};
+pub use labelled::LabelledTexts;
 pub use labels::{CLASS_NAMES, parse_label};
 pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order, PADDING_ID};
 pub use nearest::nearest;
-pub use predictions::{PredictionColumns, Predictions};
+pub use predictions::{Existing, PredictionColumns, Predictions, check_output};
 pub use split::{MIN_ROWS, Split, SplitConfig};
-pub use text_table::TextTable;
+pub use tables::{
+    Change, DataFile, Encoding, Fault, Format, Header, Missing, Note, Place, QuoteCause, Quoting,
+    ReadNotes, ReadOptions, Separator, TextTable,
+};

@@ -57,22 +57,7 @@ impl Split {
     /// If a row is past the end of `labels`, as a slice would.
     pub fn stratified(labels: &[u8], rows: &[u32], config: &SplitConfig) -> Result<Self> {
         check_fractions(config)?;
-        if rows.len() < MIN_ROWS {
-            return Err(Error::TooFewRows { n_rows: rows.len(), needed: MIN_ROWS });
-        }
-        let mut by_class = [Vec::new(), Vec::new()];
-        for &row in rows {
-            match labels[row as usize] {
-                label @ (0 | 1) => by_class[usize::from(label)].push(row),
-                value => return Err(Error::LabelNotBinary { row: row as usize + 1, value }),
-            }
-        }
-        for (class, other) in [(0, 1), (1, 0)] {
-            if by_class[other].is_empty() {
-                return Err(Error::SingleClass { label: CLASS_NAMES[class], n_rows: rows.len() });
-            }
-        }
-
+        let by_class = by_class(labels, rows)?;
         let mut split = Self { train: Vec::new(), validation: Vec::new(), test: Vec::new() };
         let mut rng = generator(config.seed, Purpose::Split);
         for (class, mut of_class) in by_class.into_iter().enumerate() {
@@ -89,19 +74,44 @@ impl Split {
             split.validation.extend_from_slice(validation);
             split.train.extend_from_slice(train);
         }
+        split.finished(rows.len(), config)
+    }
+
+    /// The parts with their rows in order, if every part with a share has one.
+    pub(crate) fn finished(mut self, n_rows: usize, config: &SplitConfig) -> Result<Self> {
         let parts = [
-            ("validation", &mut split.validation, config.validation),
-            ("test", &mut split.test, config.test),
+            ("validation", &mut self.validation, config.validation),
+            ("test", &mut self.test, config.test),
         ];
         for (part, part_rows, fraction) in parts {
             if part_rows.is_empty() && fraction > 0.0 {
-                return Err(Error::EmptyPart { part, n_rows: rows.len(), fraction });
+                return Err(Error::EmptyPart { part, n_rows, fraction });
             }
             part_rows.sort_unstable();
         }
-        split.train.sort_unstable();
-        Ok(split)
+        self.train.sort_unstable();
+        Ok(self)
     }
+}
+
+/// The rows of each class, as long as there are enough and both have some.
+pub(crate) fn by_class(labels: &[u8], rows: &[u32]) -> Result<[Vec<u32>; 2]> {
+    if rows.len() < MIN_ROWS {
+        return Err(Error::TooFewRows { n_rows: rows.len(), needed: MIN_ROWS });
+    }
+    let mut by_class = [Vec::new(), Vec::new()];
+    for &row in rows {
+        match labels[row as usize] {
+            label @ (0 | 1) => by_class[usize::from(label)].push(row),
+            value => return Err(Error::LabelNotBinary { row: row as usize + 1, value }),
+        }
+    }
+    for (class, other) in [(0, 1), (1, 0)] {
+        if by_class[other].is_empty() {
+            return Err(Error::SingleClass { label: CLASS_NAMES[class], n_rows: rows.len() });
+        }
+    }
+    Ok(by_class)
 }
 
 /// A share of rows, to the nearest row.
@@ -109,7 +119,7 @@ fn share(n_rows: usize, fraction: f64) -> usize {
     (n_rows as f64 * fraction).round() as usize
 }
 
-fn check_fractions(config: &SplitConfig) -> Result<()> {
+pub(crate) fn check_fractions(config: &SplitConfig) -> Result<()> {
     let &SplitConfig { train, validation, test, .. } = config;
     // Written so that a NaN fails.
     let fine = train > 0.0

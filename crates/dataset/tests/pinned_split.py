@@ -1,4 +1,5 @@
-"""Computes, without the crate, the rows that `the_split_of_a_seed_never_changes` expects.
+"""Computes, without the crate, the rows that `the_split_of_a_seed_never_changes` and
+`seeds_decide_and_repeat_the_split` expect.
 
 ChaCha with 8 rounds, a 64-bit block counter and a 64-bit stream; Lemire's bounded numbers; Fisher
 and Yates from the end. Run it with `python3 tests/pinned_split.py` and compare.
@@ -66,6 +67,34 @@ def split(labels, seed):
     return {part: sorted(rows) for part, rows in parts.items()}
 
 
+def grouped(labels, groups, seed, shares=(0.8, 0.1, 0.1)):
+    """Whole groups in a shuffled order, each to the part that comes nearest to its targets by it."""
+    numbers = words(struct.pack("<Q8s16x", seed, b"split"), 0)
+    by_group = {}
+    for row, group in enumerate(groups):
+        by_group.setdefault(group, []).append(row)
+    order = [by_group[group] for group in sorted(by_group)]
+    for last in range(len(order) - 1, 0, -1):
+        other = below(numbers, last + 1)
+        order[last], order[other] = order[other], order[last]
+    targets = [[share * labels.count(label) for label in (0, 1)] for share in shares]
+    counts = [[0, 0] for _ in shares]
+    parts = [[] for _ in shares]
+    for rows in order:
+        more = [sum(labels[row] == label for row in rows) for label in (0, 1)]
+        cost = [
+            sum(m * (m + 2 * (c - t)) / t for m, c, t in zip(more, counts[part], targets[part]))
+            for part in range(3)
+        ]
+        best = cost.index(min(cost))
+        counts[best] = [c + m for c, m in zip(counts[best], more)]
+        parts[best] += rows
+    return dict(zip(("train", "validation", "test"), map(sorted, parts)))
+
+
 if __name__ == "__main__":
     for part, rows in split([int(row % 3 == 0) for row in range(40)], 42).items():
+        print(part, rows)
+    print("grouped:")
+    for part, rows in grouped([row % 2 for row in range(40)], [row // 4 for row in range(40)], 7).items():
         print(part, rows)

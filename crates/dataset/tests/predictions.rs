@@ -1,28 +1,56 @@
-//! Result tables, in every format, read back; and what happens when they cannot be written.
+//! Result tables: where they go, what they replace, and what they look like.
+//!
+//! That cells come back as they were is `round_trip.rs`'s matter.
 #![allow(clippy::unwrap_used, reason = "a test that cannot make its file has failed")]
 
 use std::fs;
 use std::path::Path;
 
-use dataset::{PredictionColumns, Predictions, TextTable};
+use dataset::{
+    Change, ColumnChoice, DataFile, Existing, PredictionColumns, Predictions, ReadOptions,
+    TextTable, check_output,
+};
 use tempfile::TempDir;
 
 const PREDICTIONS: Predictions<'static> =
     Predictions { labels: &[1, 0], probabilities: &[0.75, 0.125] };
 
-/// A folder with `input.csv`, and the table read from it.
-fn table(csv: &str) -> (TempDir, TextTable) {
+fn read(path: &Path) -> TextTable {
+    let file = DataFile::open(path).unwrap();
+    TextTable::read(&file, &ColumnChoice::default(), &ReadOptions::default()).unwrap()
+}
+
+/// A folder with a file of a name of ours, and the table read from it.
+fn table_of(name: &str, content: &str) -> (TempDir, TextTable) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("input.csv");
-    fs::write(&path, csv).unwrap();
-    let table = TextTable::read(path, None).unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    let table = read(&path);
     (folder, table)
 }
 
+fn table(csv: &str) -> (TempDir, TextTable) {
+    table_of("input.csv", csv)
+}
+
+fn written(table: &TextTable, path: &Path) -> String {
+    table.write_predictions(path, &PREDICTIONS, Existing::Refuse).unwrap();
+    fs::read_to_string(path).unwrap()
+}
+
 fn message(table: &TextTable, path: &Path, predictions: &Predictions<'_>) -> String {
-    let message = table.write_predictions(path, predictions).unwrap_err().to_string();
+    let error = table.write_predictions(path, predictions, Existing::Replace).unwrap_err();
     let folder = path.parent().unwrap().display().to_string();
-    message.replace(&folder, "FOLDER")
+    error.to_string().replace(&folder, "FOLDER")
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 #[test]
@@ -31,109 +59,280 @@ fn text_formats_hold_the_input_and_two_columns() {
     let cases = [
         (
             "out.csv",
-            "id,text,label,probability\n007,\"good, \"\"very\"\"\",positive,0.75\n\
+            "id,text,predicted_label,probability\n007,\"good, \"\"very\"\"\",positive,0.75\n\
              8,bad,negative,0.125\n",
         ),
         (
             "out.tsv",
-            "id\ttext\tlabel\tprobability\n007\t\"good, \"\"very\"\"\"\tpositive\t0.75\n\
-             8\tbad\tnegative\t0.125\n",
+            "\"id\"\t\"text\"\t\"predicted_label\"\t\"probability\"\n\
+             007\t\"good, \"\"very\"\"\"\tpositive\t0.75\n8\tbad\tnegative\t0.125\n",
         ),
         (
             "out.jsonl",
-            "{\"id\":\"007\",\"text\":\"good, \\\"very\\\"\",\"label\":\"positive\",\
-             \"probability\":0.75}\n{\"id\":\"8\",\"text\":\"bad\",\"label\":\"negative\",\
+            "{\"id\":\"007\",\"text\":\"good, \\\"very\\\"\",\"predicted_label\":\"positive\",\
+             \"probability\":0.75}\n{\"id\":\"8\",\"text\":\"bad\",\"predicted_label\":\"negative\",\
              \"probability\":0.125}\n",
         ),
     ];
     for (name, expected) in cases {
-        let path = folder.path().join(name);
-        table.write_predictions(&path, &PREDICTIONS).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), expected, "{name}");
-    }
-}
-
-#[test]
-fn every_format_reads_back_as_it_was() {
-    let (folder, table) = table("id,text\n1,\"two\nlines\"\n2,\"\"\n");
-    for name in ["out.csv", "out.tsv", "out.jsonl", "out.parquet"] {
-        let path = folder.path().join(name);
-        table.write_predictions(&path, &PREDICTIONS).unwrap();
-        let again = TextTable::read(&path, None).unwrap();
-        assert_eq!(again.texts().collect::<Vec<_>>(), ["two\nlines", ""], "{name}");
-        let labels = again.frame().column("label").unwrap().str().unwrap().clone();
-        assert_eq!(labels.iter().flatten().collect::<Vec<_>>(), ["positive", "negative"], "{name}");
+        assert_eq!(written(&table, &folder.path().join(name)), expected, "{name}");
     }
 }
 
 #[test]
 fn columns_of_the_input_are_never_replaced() {
-    let (folder, table) = table("text,label,predicted_label\na,0,x\nb,1,y\n");
-    let path = folder.path().join("out.csv");
-    let names = table.write_predictions(&path, &PREDICTIONS).unwrap();
-    let expected = PredictionColumns {
-        label: "predicted_predicted_label".to_owned(),
-        probability: "probability".to_owned(),
-    };
-    assert_eq!(names, expected);
-    let written = fs::read_to_string(&path).unwrap();
-    assert!(written.contains("\na,0,x,positive,0.75\n"), "{written}");
+    let cases = [
+        ("text,label", "predicted_label", "probability"),
+        ("text,predicted_label", "predicted_label_2", "probability_2"),
+        ("text,Probability", "predicted_label_2", "probability_2"),
+        ("text,predicted_label_2", "predicted_label", "probability"),
+        ("text,probability,predicted_label_2", "predicted_label_3", "probability_3"),
+    ];
+    for (header, label, probability) in cases {
+        let rest = ",x".repeat(header.matches(',').count());
+        let (folder, table) = table(&format!("{header}\na{rest}\nb{rest}\n"));
+        let path = folder.path().join("out.csv");
+        let names = table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap();
+        let expected = PredictionColumns {
+            label: label.to_owned(),
+            probability: probability.to_owned(),
+            changes: Vec::new(),
+        };
+        assert_eq!(names, expected, "{header}");
+        let written = fs::read_to_string(&path).unwrap();
+        assert_eq!(written.lines().next(), Some(&*format!("{header},{label},{probability}")));
+        assert!(written.contains(&format!("\na{rest},positive,0.75\n")), "{written}");
+    }
 }
 
 #[test]
-fn an_older_file_is_replaced_and_no_temporary_file_stays() {
+fn an_older_file_stays_unless_it_may_be_replaced() {
     let (folder, table) = table("text\na\nb\n");
     let path = folder.path().join("out.csv");
-    fs::write(&path, "old and much longer than what will be written\n".repeat(99)).unwrap();
-    table.write_predictions(&path, &PREDICTIONS).unwrap();
-    assert!(fs::read_to_string(&path).unwrap().starts_with("text,label,probability\n"));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    fs::write(&path, "a diary\n").unwrap();
+    let expected = format!(
+        "{} exists already; choose another name, or replace it with --force",
+        path.display()
+    );
+    let refusals = [
+        check_output(&path, Existing::Refuse).unwrap_err(),
+        table.check_output(&path, Existing::Refuse).unwrap_err(),
+        table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap_err(),
+    ];
+    for error in refusals {
+        assert_eq!(error.to_string(), expected);
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a diary\n");
+
+    check_output(&path, Existing::Replace).unwrap();
+    table.write_predictions(&path, &PREDICTIONS, Existing::Replace).unwrap();
+    assert!(fs::read_to_string(&path).unwrap().starts_with("text,predicted_label,"));
+    assert_eq!(names_in(folder.path()), ["input.csv", "out.csv"]);
+}
+
+#[test]
+fn the_input_is_replaced_only_if_nothing_of_it_is_lost() {
+    let (folder, table) = table("text\na\nb\n");
+    let input = folder.path().join("input.csv");
+    assert!(table.check_output(&input, Existing::Refuse).is_err());
+    table.check_output(&input, Existing::Replace).unwrap();
+    table.write_predictions(&input, &PREDICTIONS, Existing::Replace).unwrap();
+    assert!(fs::read_to_string(&input).unwrap().contains("\na,positive,0.75\n"));
+}
+
+/// A Parquet table with a column that cannot be written back.
+fn parquet_with_a_list(path: &Path) -> TextTable {
+    use polars::prelude::*;
+    let texts = Column::new("text".into(), ["a", "b"]);
+    let lists = Series::new(
+        "tags".into(),
+        [Series::new("".into(), ["x", "y"]), Series::new("".into(), ["z"])],
+    );
+    let mut frame = DataFrame::new_infer_height(vec![texts, lists.into_column()]).unwrap();
+    ParquetWriter::new(fs::File::create(path).unwrap()).finish(&mut frame).unwrap();
+    let table = read(path);
+    assert_eq!(table.left_out_columns(), ["tags"]);
+    table
 }
 
 #[cfg(unix)]
 #[test]
-fn the_file_has_the_permissions_of_any_new_file() {
+fn the_input_is_known_by_all_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input.parquet");
+    let table = parquet_with_a_list(&input);
+    let before = fs::read(&input).unwrap();
+    let link = folder.path().join("link.parquet");
+    std::os::unix::fs::symlink("input.parquet", &link).unwrap();
+    let second = folder.path().join("second.parquet");
+    fs::hard_link(&input, &second).unwrap();
+    fs::create_dir(folder.path().join("deep")).unwrap();
+    let roundabout = folder.path().join("deep/../input.parquet");
+    for path in [&input, &link, &second, &roundabout] {
+        let expected = format!(
+            "{} is the input, and its columns \"tags\" cannot be written back: they would be lost; \
+             choose another file for the output",
+            path.display()
+        );
+        let error = table.check_output(path, Existing::Replace).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        let error = table.write_predictions(path, &PREDICTIONS, Existing::Replace).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    assert_eq!(fs::read(&input).unwrap(), before);
+    let elsewhere = folder.path().join("other.parquet");
+    table.write_predictions(elsewhere, &PREDICTIONS, Existing::Refuse).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_stay() {
+    use std::os::unix::fs::symlink;
+    let (folder, table) = table("text\na\nb\n");
+    let target = folder.path().join("target.csv");
+    fs::create_dir(folder.path().join("links")).unwrap();
+    let (first, second) =
+        (folder.path().join("links/first.csv"), folder.path().join("links/second.csv"));
+    symlink("second.csv", &first).unwrap();
+    symlink("../target.csv", &second).unwrap();
+
+    // The target is not there yet.
+    assert!(written(&table, &first).starts_with("text,predicted_label,"));
+    assert!(target.symlink_metadata().unwrap().is_file());
+    // Now it is.
+    assert!(table.write_predictions(&first, &PREDICTIONS, Existing::Refuse).is_err());
+    fs::write(&target, "old").unwrap();
+    table.write_predictions(&first, &PREDICTIONS, Existing::Replace).unwrap();
+    assert!(fs::read_to_string(&target).unwrap().starts_with("text,predicted_label,"));
+    for link in [&first, &second] {
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+    }
+    assert_eq!(names_in(&folder.path().join("links")), ["first.csv", "second.csv"]);
+
+    let circle = folder.path().join("circle.csv");
+    symlink("circle.csv", &circle).unwrap();
+    assert_eq!(message(&table, &circle, &PREDICTIONS), "cannot write FOLDER/circle.csv");
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_stay_and_new_files_have_those_of_any_new_file() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, table) = table("text\na\nb\n");
     let path = folder.path().join("out.csv");
-    table.write_predictions(&path, &PREDICTIONS).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap();
     assert_eq!(mode(&path), mode(&folder.path().join("input.csv")));
+    for bits in [0o600, 0o640, 0o777, 0o444] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
+        table.write_predictions(&path, &PREDICTIONS, Existing::Replace).unwrap();
+        assert_eq!(mode(&path) & 0o7777, bits);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_are_written_straight_through_in_the_format_that_was_read() {
+    let (folder, table) = table_of("input.tsv", "id\ttext\n1\ta\n2\tb\n");
+    for (name, expected) in [
+        ("pipe", "id\ttext\tpredicted_label\tprobability\n1\ta\tpositive\t0.75\n"),
+        ("pipe.csv", "id,text,predicted_label,probability\n1,a,positive,0.75\n"),
+    ] {
+        let pipe = folder.path().join(name);
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        check_output(&pipe, Existing::Refuse).unwrap();
+        let reader = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || fs::read_to_string(pipe).unwrap())
+        };
+        table.write_predictions(&pipe, &PREDICTIONS, Existing::Refuse).unwrap();
+        let got = reader.join().unwrap();
+        assert!(got.starts_with(expected), "{name}: {got}");
+        assert!(!pipe.symlink_metadata().unwrap().is_file());
+    }
+    table.write_predictions("/dev/null", &PREDICTIONS, Existing::Refuse).unwrap();
+    assert_eq!(names_in(folder.path()), ["input.tsv", "pipe", "pipe.csv"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_and_nothing_stays() {
+    use std::error::Error;
+    let (folder, table) = table("text\na\nb\n");
+    let error = table.write_predictions("/dev/full", &PREDICTIONS, Existing::Refuse).unwrap_err();
+    assert_eq!(error.to_string(), "cannot write /dev/full");
+    assert!(error.source().unwrap().to_string().contains("No space left"), "{error:?}");
+    assert_eq!(names_in(folder.path()), ["input.csv"]);
+}
+
+#[test]
+fn what_a_killed_program_left_is_removed_and_what_another_writes_is_not() {
+    let (folder, table) = table("text\na\nb\n");
+    let left = folder.path().join(".sentiment-abcdef.unfinished");
+    let held = folder.path().join(".sentiment-fedcba.unfinished");
+    let other = folder.path().join(".sentiment-notes");
+    for path in [&left, &held, &other] {
+        fs::write(path, "half").unwrap();
+    }
+    let lock = fs::File::open(&held).unwrap();
+    lock.lock().unwrap();
+    table.write_predictions(folder.path().join("out.csv"), &PREDICTIONS, Existing::Refuse).unwrap();
+    assert_eq!(
+        names_in(folder.path()),
+        [".sentiment-fedcba.unfinished", ".sentiment-notes", "input.csv", "out.csv"]
+    );
 }
 
 #[test]
 fn what_cannot_be_written_is_said() {
     let (folder, table) = table("text\na\nb\n");
     let missing = folder.path().join("missing");
-    assert_eq!(
-        message(&table, &missing.join("out.csv"), &PREDICTIONS),
-        "cannot write FOLDER/out.csv: folder FOLDER does not exist"
-    );
+    for error in [
+        check_output(missing.join("out.csv"), Existing::Refuse).unwrap_err(),
+        table
+            .write_predictions(missing.join("out.csv"), &PREDICTIONS, Existing::Refuse)
+            .unwrap_err(),
+    ] {
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot write {}: folder {} does not exist",
+                missing.join("out.csv").display(),
+                missing.display()
+            )
+        );
+    }
     let path = folder.path().join("out.csv");
     fs::create_dir(&path).unwrap();
     assert_eq!(message(&table, &path, &PREDICTIONS), "FOLDER/out.csv is a folder, not a file");
-    assert!(
-        message(&table, &folder.path().join("out.txt"), &PREDICTIONS)
-            .starts_with("cannot tell the format of FOLDER/out.txt")
-    );
+    for name in ["out.xlsx", "out"] {
+        let path = folder.path().join(name);
+        assert!(
+            message(&table, &path, &PREDICTIONS)
+                .starts_with("cannot tell the format of FOLDER/out")
+        );
+        assert!(check_output(&path, Existing::Refuse).is_err());
+    }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_folder_without_permission_is_named_with_its_cause() {
+fn a_folder_without_permission_is_named_with_its_cause_before_there_is_a_table() {
     use std::error::Error;
     use std::os::unix::fs::PermissionsExt;
-    let (folder, table) = table("text\na\nb\n");
-    let locked = folder.path().join("locked");
+    let folder = tempfile::tempdir().unwrap();
+    let mut locked = folder.path().join("locked");
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(locked.join("probe"), "").is_ok() {
-        return; // The superuser may write anywhere.
+        // The superuser may write anywhere but here.
+        locked = "/proc".into();
     }
-    let error = table.write_predictions(locked.join("out.csv"), &PREDICTIONS).unwrap_err();
+    let error = check_output(locked.join("out.csv"), Existing::Refuse).unwrap_err();
     assert!(error.to_string().starts_with("cannot write "), "{error}");
     assert!(error.source().is_some());
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
+    let _ = fs::set_permissions(&locked, fs::Permissions::from_mode(0o755));
 }
 
 #[test]
@@ -159,14 +358,15 @@ fn columns_of_every_type_that_is_read_can_be_written_in_every_format() {
         Column::new("text".into(), ["a", "b"]),
         words.cast(&DataType::from_categories(Categories::global())).unwrap(),
         Column::full_null("nothing".into(), 2, &DataType::Null),
+        Column::new("big".into(), [u64::MAX, 0]),
+        Column::new("day".into(), [i32::MAX, 19_782]).cast(&DataType::Date).unwrap(),
     ];
     let types = [
         DataType::Boolean,
         DataType::Int8,
         DataType::UInt16,
-        DataType::UInt64,
         DataType::Float32,
-        DataType::Date,
+        DataType::Float64,
         DataType::Datetime(TimeUnit::Nanoseconds, None),
         DataType::Datetime(TimeUnit::Milliseconds, None),
     ];
@@ -177,12 +377,53 @@ fn columns_of_every_type_that_is_read_can_be_written_in_every_format() {
     let path = folder.path().join("input.parquet");
     ParquetWriter::new(fs::File::create(&path).unwrap()).finish(&mut frame).unwrap();
 
-    let table = TextTable::read(&path, None).unwrap();
+    let table = read(&path);
     assert!(table.left_out_columns().is_empty(), "{:?}", table.left_out_columns());
-    assert_eq!(table.frame().width(), 3 + types.len());
-    for name in ["out.csv", "out.tsv", "out.jsonl", "out.parquet"] {
+    assert_eq!(
+        written(&table, &folder.path().join("out.csv")),
+        "text,c,nothing,big,day,n0,n1,n2,n3,n4,n5,n6,predicted_label,probability\n\
+         a,x,,18446744073709551615,+5881580-07-11,true,1,1,1.0,1.0,\
+         1970-01-01T00:00:00.000000001,1970-01-01T00:00:00.001,positive,0.75\n\
+         b,y,,0,2024-02-29,false,0,0,0.0,0.0,\
+         1970-01-01T00:00:00.000000000,1970-01-01T00:00:00.000,negative,0.125\n"
+    );
+    assert_eq!(
+        written(&table, &folder.path().join("out.jsonl")).lines().next().unwrap(),
+        "{\"text\":\"a\",\"c\":\"x\",\"nothing\":null,\"big\":18446744073709551615,\
+         \"day\":\"+5881580-07-11\",\"n0\":true,\"n1\":1,\"n2\":1,\"n3\":1.0,\"n4\":1.0,\
+         \"n5\":\"1970-01-01T00:00:00.000000001\",\"n6\":\"1970-01-01T00:00:00.001\",\
+         \"predicted_label\":\"positive\",\"probability\":0.75}"
+    );
+    for name in ["out.tsv", "out.parquet"] {
         let path = folder.path().join(name);
-        table.write_predictions(&path, &PREDICTIONS).unwrap();
-        assert_eq!(TextTable::read(&path, None).unwrap().len(), 2, "{name}");
+        table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap();
+        assert_eq!(read(&path).len(), 2, "{name}");
     }
+}
+
+#[test]
+fn what_json_cannot_hold_becomes_null_and_is_counted() {
+    use polars::prelude::*;
+    let folder = tempfile::tempdir().unwrap();
+    let mut frame = DataFrame::new_infer_height(vec![
+        Column::new("text".into(), ["a", "b"]),
+        Column::new("x".into(), [f64::NAN, f64::NEG_INFINITY]),
+    ])
+    .unwrap();
+    let path = folder.path().join("input.parquet");
+    ParquetWriter::new(fs::File::create(&path).unwrap()).finish(&mut frame).unwrap();
+    let table = read(&path);
+    let path = folder.path().join("out.jsonl");
+    let columns = table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap();
+    assert_eq!(columns.changes, [Change::NotFinite { column: "x".to_owned(), n_cells: 2 }]);
+    assert_eq!(
+        columns.changes[0].to_string(),
+        "column \"x\": 2 NaN or infinite values became null, because JSON has none"
+    );
+    assert!(fs::read_to_string(&path).unwrap().contains("\"x\":null"));
+
+    let columns = table
+        .write_predictions(folder.path().join("out.csv"), &PREDICTIONS, Existing::Refuse)
+        .unwrap();
+    assert!(columns.changes.is_empty());
 }

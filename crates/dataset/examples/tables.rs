@@ -1,0 +1,88 @@
+//! Reads large tables and compares their digests, or writes the golden tables in every format.
+//!
+//! Run by `cargo xtask tables`: `tables digest FOLDER`, `tables write GOLDEN OUTPUT`.
+#![allow(clippy::unwrap_used, reason = "a chore that cannot go on says where")]
+
+#[path = "../tests/common/cells.rs"]
+#[allow(dead_code, reason = "a part of what the tests need")]
+mod cells;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use cells::expected;
+use dataset::{
+    ColumnChoice, DataFile, Error, Existing, Fault, Predictions, Quoting, ReadOptions, TextTable,
+};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["digest", folder] => digest(Path::new(folder)),
+        ["write", golden, output] => write(Path::new(golden), Path::new(output)),
+        _ => {
+            eprintln!("tables digest FOLDER | tables write GOLDEN OUTPUT");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read(path: &Path) -> dataset::Result<TextTable> {
+    let file = DataFile::open(path)?;
+    let read = |options| TextTable::read(&file, &ColumnChoice::default(), &options);
+    match read(ReadOptions::default()) {
+        // Some texts are made of rows; the reader says so, and what to do.
+        Err(Error::Table { fault, .. }) if matches!(*fault, Fault::Swallowed { .. }) => {
+            println!("{:40} suspected of a stray quotation mark", path.display());
+            read(ReadOptions { quoting: Quoting::Standard, ..ReadOptions::default() })
+        }
+        result => result,
+    }
+}
+
+fn digest(folder: &Path) -> ExitCode {
+    let mut n_wrong = 0;
+    for file in expected(folder) {
+        let started = Instant::now();
+        let result = read(&folder.join(&file.file));
+        let seconds = started.elapsed().as_secs_f64();
+        let told = match result {
+            Err(error) => error.to_string(),
+            Ok(table) => {
+                let mut found = cells::cells(&table);
+                // JSON lines have their columns in the order in which they turn up.
+                let place = |name: &str| file.columns.iter().position(|column| column.name == name);
+                found.sort_by_key(|column| place(&column.name));
+                if Some(cells::digest(&found)) == file.digest && found.len() == file.columns.len() {
+                    println!("{:40} {:8} rows {seconds:6.2} s", file.file, table.len());
+                    continue;
+                }
+                "other cells than were written".to_owned()
+            }
+        };
+        println!("{:40} WRONG: {told}", file.file);
+        n_wrong += 1;
+    }
+    if n_wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Every table but those without rows, each with answers: `NAME.csv` and so on.
+fn write(golden: &Path, output: &Path) -> ExitCode {
+    let mut n_files = 0;
+    for file in expected(golden).iter().filter(|file| !file.is_error) {
+        let table = read(&golden.join(&file.file)).unwrap();
+        let n_texts = table.texts().len();
+        let labels: Vec<u8> = (0..n_texts).map(|row| u8::from(row % 3 == 1)).collect();
+        // The Python side has the same.
+        let probabilities: Vec<f32> = (0..n_texts).map(|row| 1.0 / (row as f32 + 1.0)).collect();
+        let predictions = Predictions { labels: &labels, probabilities: &probabilities };
+        for extension in ["csv", "tsv", "jsonl", "parquet"] {
+            let path = output.join(format!("{}.{extension}", file.file));
+            table.write_predictions(path, &predictions, Existing::Replace).unwrap();
+            n_files += 1;
+        }
+    }
+    println!("wrote {n_files} files");
+    ExitCode::SUCCESS
+}

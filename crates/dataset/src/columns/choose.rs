@@ -1,0 +1,407 @@
+//! The choice itself: what the user named, what a model knows, what can be guessed, in this order.
+
+use std::path::Path;
+
+use super::{
+    ChosenColumn, ColumnChoice, ColumnNames, GROUP, LABEL, Role, TEXT, bare, is_guess, visible,
+};
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
+use crate::tables::{Cells, Fault, Note, Place, ReadNotes, Table, looks_like_data};
+
+/// Beginnings of the names of columns that programs answer in; they are no labels.
+const ANSWERS: [&str; 4] = ["predictedlabel", "predictedprobability", "prediction", "probability"];
+
+/// Picks the columns of texts, labels and groups.
+///
+/// # Errors
+/// `UnknownColumn`, `AmbiguousColumn` or `ColumnLeftOut` if a named column is not there, `NoColumn` if none
+/// can be guessed, `OwnAnswers` if only answers can, `SameColumn` if one column is named twice,
+/// `Fault::NoHeader` if the names look like a row.
+pub(crate) fn choose_all(
+    path: &Path,
+    table: &Table,
+    choice: &ColumnChoice,
+    notes: &mut ReadNotes,
+) -> Result<ColumnNames> {
+    let chooser = Chooser::new(path, table);
+    let named = |role, wanted: &Option<String>| {
+        wanted.as_deref().map(|wanted| chooser.named(role, wanted)).transpose()
+    };
+    // What the user named comes first, so that a guess cannot take it.
+    let (text, label) = (named(&TEXT, &choice.text)?, named(&LABEL, &choice.label)?);
+    let group = named(&GROUP, &choice.group)?;
+    let mut taken: Vec<&str> =
+        [&text, &label, &group].into_iter().flatten().map(|column| column.name.as_str()).collect();
+    let text = match text.clone() {
+        Some(text) => text,
+        None => chooser.unnamed(&TEXT, choice.known_text.as_deref(), &taken, notes)?,
+    };
+    taken.push(&text.name);
+    let label = match label.clone() {
+        Some(label) => label,
+        None => chooser.unnamed(&LABEL, choice.known_label.as_deref(), &taken, notes)?,
+    };
+    let same = |column: &ChosenColumn, role: &Role, other: &Role| Error::SameColumn {
+        path: path.to_owned(),
+        column: column.name.clone(),
+        role: role.name,
+        other: other.name,
+    };
+    if text.name == label.name {
+        return Err(same(&text, &TEXT, &LABEL));
+    }
+    for (column, role) in [(&text, &TEXT), (&label, &LABEL)] {
+        if group.as_ref().is_some_and(|group| group.name == column.name) {
+            return Err(same(column, role, &GROUP));
+        }
+    }
+    Ok(ColumnNames { text, label, group })
+}
+
+/// Picks the column of texts alone.
+///
+/// # Errors
+/// As [`choose_all`].
+pub(crate) fn choose_text(
+    path: &Path,
+    table: &Table,
+    choice: &ColumnChoice,
+) -> Result<ChosenColumn> {
+    let chooser = Chooser::new(path, table);
+    match &choice.text {
+        Some(wanted) => chooser.named(&TEXT, wanted),
+        // Nothing is noted about texts.
+        None => {
+            chooser.unnamed(&TEXT, choice.known_text.as_deref(), &[], &mut ReadNotes::default())
+        }
+    }
+}
+
+struct Chooser<'a> {
+    path: &'a Path,
+    table: &'a Table,
+    names: Vec<String>,
+    /// [`bare`] of each name.
+    bare: Vec<String>,
+}
+
+impl<'a> Chooser<'a> {
+    fn new(path: &'a Path, table: &'a Table) -> Self {
+        let names = table.names();
+        let bare = names.iter().map(|name| bare(name)).collect();
+        Self { path, table, names, bare }
+    }
+
+    /// The columns whose bare name is this.
+    fn of_bare(&self, wanted: &str) -> impl Iterator<Item = &str> {
+        let wanted = bare(wanted);
+        self.names().zip(&self.bare).filter(move |(_, bare)| **bare == wanted).map(|(name, _)| name)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// The columns that go by a name, by the strictest comparison that finds any.
+    fn find(&self, wanted: &str) -> Vec<&str> {
+        let exact: Vec<&str> = self.names().filter(|name| *name == wanted).collect();
+        if !exact.is_empty() {
+            return exact;
+        }
+        let seen = visible(wanted);
+        let visible: Vec<&str> = self.names().filter(|name| visible(name) == seen).collect();
+        if !visible.is_empty() || bare(wanted).is_empty() {
+            return visible;
+        }
+        self.of_bare(wanted).collect()
+    }
+
+    /// The column that the user named.
+    fn named(&self, role: &'static Role, wanted: &str) -> Result<ChosenColumn> {
+        let path = || self.path.to_owned();
+        match self.find(wanted)[..] {
+            [name] => Ok(ChosenColumn::named(name)),
+            [] if self.table.left_out.iter().any(|column| column == wanted) => {
+                Err(Error::ColumnLeftOut { path: path(), column: wanted.to_owned() })
+            }
+            [] => Err(self.or_no_header(Error::UnknownColumn {
+                path: path(),
+                wanted: wanted.to_owned(),
+                columns: self.names.clone(),
+                nearest: nearest(wanted, self.names()).map(str::to_owned),
+            })),
+            ref several => Err(Error::AmbiguousColumn {
+                path: path(),
+                role: role.name,
+                wanted: wanted.to_owned(),
+                columns: several.iter().map(ToString::to_string).collect(),
+            }),
+        }
+    }
+
+    /// The column that a model knows, or the best guess.
+    fn unnamed(
+        &self,
+        role: &'static Role,
+        known: Option<&str>,
+        taken: &[&str],
+        notes: &mut ReadNotes,
+    ) -> Result<ChosenColumn> {
+        let beside = self.own_probability();
+        let is_own =
+            |name: &str| role.name == LABEL.name && beside.is_some() && bare(name) == "label";
+        let free = |name: &&str| {
+            !taken.contains(name) && !ANSWERS.iter().any(|answer| bare(name).starts_with(answer))
+        };
+        if let Some(known) = known
+            && let [name] = self.find(known)[..]
+            && free(&name)
+            && !is_own(name)
+        {
+            return Ok(ChosenColumn::named(name));
+        }
+        let mut guesses: Vec<&str> =
+            role.guesses.iter().flat_map(|guess| self.of_bare(guess)).filter(free).collect();
+        let own = guesses.iter().copied().find(|name| is_own(name));
+        guesses.retain(|name| !is_own(name));
+        match (guesses.first(), own, beside) {
+            (Some(&name), own, _) => {
+                if let Some(own) = own {
+                    notes.add(Note::OwnAnswers { column: own.to_owned(), taken: name.to_owned() });
+                }
+                let others = self.names().filter(|other| *other != name && guesses.contains(other));
+                let candidates = others.map(str::to_owned).collect();
+                Ok(ChosenColumn { name: name.to_owned(), guessed: true, candidates })
+            }
+            (None, Some(own), Some(beside)) => Err(Error::OwnAnswers {
+                path: self.path.to_owned(),
+                column: own.to_owned(),
+                beside: beside.to_owned(),
+            }),
+            (None, ..) if self.left_out_guess(role).is_some() => Err(Error::ColumnLeftOut {
+                path: self.path.to_owned(),
+                column: self.left_out_guess(role).unwrap_or_default().to_owned(),
+            }),
+            (None, ..) => Err(self.or_no_header(Error::NoColumn {
+                path: self.path.to_owned(),
+                role: role.name,
+                columns: self.names.clone(),
+                nearest: role
+                    .guesses
+                    .iter()
+                    // One letter is near to any other.
+                    .filter(|guess| guess.len() > 2)
+                    .find_map(|guess| nearest(guess, self.names().filter(free)))
+                    .map(str::to_owned),
+            })),
+        }
+    }
+
+    /// A column that would have been guessed, had it not been left out.
+    fn left_out_guess(&self, role: &Role) -> Option<&str> {
+        self.table.left_out.iter().map(String::as_str).find(|name| is_guess(role, name))
+    }
+
+    /// The column of probabilities, if a `label` beside it is an answer: so an older version of this
+    /// program wrote them where the table had no label of its own.
+    fn own_probability(&self) -> Option<&str> {
+        let has_own_label = self.bare.iter().any(|name| name.starts_with("predictedlabel"));
+        let mut found =
+            ["probability", "predicted_probability"].iter().flat_map(|name| self.of_bare(name));
+        found.next().filter(|_| !has_own_label)
+    }
+
+    /// Of a text table whose names look like a row, that is the error.
+    fn or_no_header(&self, error: Error) -> Error {
+        let is_numbered = self.names().enumerate().all(|(idx, name)| name == (idx + 1).to_string());
+        if self.table.cells == Cells::Text && !is_numbered && looks_like_data(&self.names) {
+            let fault = Fault::NoHeader { names: self.names.clone() };
+            return Error::at(self.path, Place::default(), fault);
+        }
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{Column, DataFrame};
+
+    use super::*;
+
+    fn table(columns: &[&str]) -> Table {
+        let columns: Vec<Column> =
+            columns.iter().map(|&name| Column::new(name.into(), ["a", "b"])).collect();
+        let frame = DataFrame::new(2, columns).unwrap();
+        Table { frame, cells: Cells::Text, left_out: Vec::new(), lines: vec![2, 3] }
+    }
+
+    fn all(columns: &[&str], choice: &ColumnChoice) -> Result<(ColumnNames, ReadNotes)> {
+        let mut notes = ReadNotes::default();
+        let names = choose_all(Path::new("reviews.csv"), &table(columns), choice, &mut notes)?;
+        Ok((names, notes))
+    }
+
+    fn chosen(
+        columns: &[&str],
+        text: Option<&str>,
+        label: Option<&str>,
+    ) -> Result<(String, String)> {
+        let (text, label) = (text.map(str::to_owned), label.map(str::to_owned));
+        let (is_guess, is_label_guess) = (text.is_none(), label.is_none());
+        let (names, _) = all(columns, &ColumnChoice { text, label, ..ColumnChoice::default() })?;
+        assert_eq!(names.text.guessed, is_guess);
+        assert_eq!(names.label.guessed, is_label_guess);
+        Ok((names.text.name, names.label.name))
+    }
+
+    fn pair(a: &str, b: &str) -> (String, String) {
+        (a.to_owned(), b.to_owned())
+    }
+
+    #[test]
+    fn usual_names_are_guessed_most_telling_first() {
+        assert_eq!(chosen(&["label", "text"], None, None).unwrap(), pair("text", "label"));
+        assert_eq!(
+            chosen(&["id", "Review", "SENTIMENT"], None, None).unwrap(),
+            pair("Review", "SENTIMENT")
+        );
+        assert_eq!(chosen(&["body", "text", "y"], None, None).unwrap(), pair("text", "y"));
+    }
+
+    #[test]
+    fn named_columns_win_and_are_not_guessed_again() {
+        assert_eq!(chosen(&["a", "b"], Some("b"), Some("A")).unwrap(), pair("b", "a"));
+        assert_eq!(chosen(&["Text", "text", "y"], Some("text"), None).unwrap(), pair("text", "y"));
+        assert_eq!(chosen(&["text", "body"], None, Some("text")).unwrap(), pair("body", "text"));
+        assert_eq!(chosen(&["label", "y"], Some("label"), None).unwrap(), pair("label", "y"));
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_the_columns_and_the_nearest() {
+        let message =
+            |columns: &[&str], text, label| chosen(columns, text, label).unwrap_err().to_string();
+        assert_eq!(
+            message(&["reveiw", "label"], None, None),
+            "reviews.csv has no text column that can be guessed; its columns are \"reveiw\", \
+             \"label\" (did you mean \"reveiw\"?)"
+        );
+        assert_eq!(
+            message(&["text", "stars"], None, None),
+            "reviews.csv has no label column that can be guessed; its columns are \"text\", \
+             \"stars\""
+        );
+        assert_eq!(
+            message(&["text", "sentiment"], None, Some("sentimnet")),
+            "reviews.csv has no column \"sentimnet\"; its columns are \"text\", \"sentiment\" \
+             (did you mean \"sentiment\"?)"
+        );
+        assert_eq!(
+            message(&["text"], Some("text"), Some("text")),
+            "reviews.csv: column \"text\" cannot be both text and label"
+        );
+    }
+
+    #[test]
+    fn names_that_look_alike_are_found() {
+        for name in
+            ["review text", "Review-Text", "REVIEW_TEXT", "reviewText", " review\u{a0}text "]
+        {
+            let found = chosen(&[name, "\u{feff}Label\u{200b}"], None, None).unwrap();
+            assert_eq!(found, pair(name, "\u{feff}Label\u{200b}"));
+            let label = Some("label");
+            assert_eq!(chosen(&[name, "Label "], Some("review text"), label).unwrap().0, name);
+        }
+        let message = chosen(&["Text", "TEXT ", "y"], Some("text"), None).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "reviews.csv has several columns that \"text\" may mean: \"Text\", \"TEXT \""
+        );
+    }
+
+    #[test]
+    fn a_guess_lists_what_it_could_have_taken() {
+        let columns = ["body", "y", "text", "Sentiment", "label", "id"];
+        let (names, _) = all(&columns, &ColumnChoice::default()).unwrap();
+        assert_eq!(
+            (names.text.name.as_str(), names.text.candidates),
+            ("text", vec!["body".to_owned()])
+        );
+        assert_eq!(names.label.name, "label");
+        assert_eq!(names.label.candidates, ["y", "Sentiment"]);
+    }
+
+    #[test]
+    fn what_a_model_knows_comes_before_a_guess_and_after_the_user() {
+        let known = ColumnChoice {
+            known_text: Some("comment".to_owned()),
+            known_label: Some("good".to_owned()),
+            ..ColumnChoice::default()
+        };
+        let of = |columns: &[&str], choice: &ColumnChoice| {
+            let (names, _) = all(columns, choice).unwrap();
+            (names.text.name, names.label.name, names.text.guessed)
+        };
+        let both = ["text", "label", "comment", "good"];
+        assert_eq!(of(&both, &known), ("comment".into(), "good".into(), false));
+        assert_eq!(of(&["text", "label", "x"], &known), ("text".into(), "label".into(), true));
+        let named = ColumnChoice { text: Some("text".to_owned()), ..known };
+        assert_eq!(of(&both, &named), ("text".into(), "good".into(), false));
+    }
+
+    #[test]
+    fn answers_are_never_taken_as_labels() {
+        let none = ["predicted_label", "Predicted_Label_2", "probability", "prediction", "score"];
+        for answer in none {
+            let error = chosen(&["text", answer], None, None).unwrap_err();
+            assert!(matches!(error, Error::NoColumn { .. }), "{answer}: {error}");
+            let known =
+                ColumnChoice { known_label: Some(answer.to_owned()), ..ColumnChoice::default() };
+            if answer != "score" {
+                assert!(all(&["text", answer], &known).is_err(), "{answer}");
+            }
+        }
+        // An older version answered so where the table had no label.
+        let columns = ["text", "label", "probability"];
+        assert_eq!(
+            chosen(&columns, None, None).unwrap_err().to_string(),
+            "reviews.csv: column \"label\" looks like answers of this program and not like labels, \
+             because it stands beside \"probability\""
+        );
+        let known =
+            ColumnChoice { known_label: Some("label".to_owned()), ..ColumnChoice::default() };
+        assert!(matches!(all(&columns, &known), Err(Error::OwnAnswers { .. })));
+        assert_eq!(chosen(&columns, None, Some("label")).unwrap(), pair("text", "label"));
+        let (names, notes) =
+            all(&["text", "label", "sentiment", "probability"], &ColumnChoice::default()).unwrap();
+        assert_eq!((names.label.name.as_str(), notes.iter().len()), ("sentiment", 1));
+        // And so where it had one.
+        let columns = ["text", "label", "predicted_label", "probability"];
+        assert_eq!(chosen(&columns, None, None).unwrap(), pair("text", "label"));
+    }
+
+    #[test]
+    fn groups_are_named_and_stand_alone() {
+        let choice =
+            |group: &str| ColumnChoice { group: Some(group.to_owned()), ..ColumnChoice::default() };
+        let columns = ["text", "label", "author", "comment"];
+        let (names, _) = all(&columns, &choice("Author")).unwrap();
+        assert_eq!(names.group, Some(ChosenColumn::named("author")));
+        // A group is not guessed as something else.
+        assert_eq!(all(&columns, &choice("text")).unwrap().0.text.name, "comment");
+        let mut both = choice("label");
+        both.label = Some("label".to_owned());
+        assert_eq!(
+            all(&columns, &both).unwrap_err().to_string(),
+            "reviews.csv: column \"label\" cannot be both label and group"
+        );
+    }
+
+    #[test]
+    fn names_that_are_a_row_are_no_header() {
+        let error = chosen(&["1", "what a good film this is"], None, None).unwrap_err();
+        assert!(error.to_string().contains("is there no header?"), "{error}");
+        let error = chosen(&["1", "2"], None, None).unwrap_err();
+        assert!(matches!(error, Error::NoColumn { .. }), "{error}");
+    }
+}

@@ -1,0 +1,206 @@
+//! Texts that come more than once, and those that come with both labels.
+//!
+//! What makes two texts the same is the caller's digest: this module compares numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::labelled::LabelledTexts;
+use crate::labels::CLASS_NAMES;
+
+/// Pairs of conflicting rows that are named at most.
+const N_EXAMPLES: usize = 5;
+
+/// What becomes of a text that comes with both labels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conflicts {
+    /// It keeps the label of its first row.
+    #[default]
+    Keep,
+    /// All its rows are dropped.
+    Drop,
+    /// The table is refused.
+    Error,
+}
+
+/// What is left of a table when repeated texts are dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deduplicated {
+    /// The rows to keep, ascending: the first of each text.
+    pub kept: Vec<u32>,
+    /// Rows dropped because an earlier row has the same text, those of [`Conflicts::Drop`] apart.
+    pub n_duplicates: usize,
+    /// How many of these duplicates are equal to the first row of their text byte for byte.
+    pub n_exact: usize,
+    /// Texts, not rows, that come with both labels.
+    pub n_conflicting: usize,
+    /// Rows dropped by [`Conflicts::Drop`]: all rows of the conflicting texts.
+    pub n_dropped: usize,
+    /// Some of the conflicting texts in file order, as data rows of the file from 1: the first row of
+    /// the text, and the first row with the other label.
+    pub conflicting_rows: Vec<[usize; 2]>,
+}
+
+impl LabelledTexts {
+    /// Finds texts that come more than once; the first row of each is kept.
+    ///
+    /// Do this before splitting: a text in both training and test makes the test too easy.
+    ///
+    /// `digests`: `[n_rows]`, equal for texts that count as the same.
+    ///
+    /// # Errors
+    /// `AllTheSame`; `ClassWithoutTexts` if a class has no row left; `ConflictingLabels` where
+    /// [`Conflicts::Error`] says so; `LengthMismatch`.
+    pub fn deduplicate(&self, digests: &[u64], conflicts: Conflicts) -> Result<Deduplicated> {
+        let n_rows = self.len();
+        if digests.len() != n_rows {
+            let got = digests.len();
+            return Err(Error::LengthMismatch { what: "digests", expected: n_rows, got });
+        }
+        // Never more than u32::MAX rows: polars' own row index has 32 bits, and `new` checks.
+        let mut by_text: Vec<(u64, u32)> = digests.iter().copied().zip(0u32..).collect();
+        // Rows are ascending within a text, since they are part of what is compared.
+        by_text.sort_unstable();
+        let mut result = Deduplicated::default();
+        let (mut is_kept, mut n_texts) = (vec![true; n_rows], 0);
+        let mut pairs = Vec::new();
+        for same in by_text.chunk_by(|(a, _), (b, _)| a == b) {
+            n_texts += 1;
+            let [(_, first), rest @ ..] = same else { continue };
+            let label = |row: u32| self.labels()[row as usize];
+            let other = rest.iter().find(|(_, row)| label(*row) != label(*first));
+            if let Some((_, other)) = other {
+                pairs.push([*first, *other]);
+            }
+            if other.is_some() && conflicts == Conflicts::Drop {
+                result.n_dropped += same.len();
+                same.iter().for_each(|(_, row)| is_kept[*row as usize] = false);
+                continue;
+            }
+            for (_, row) in rest {
+                is_kept[*row as usize] = false;
+                result.n_exact += usize::from(self.text(*row) == self.text(*first));
+            }
+            result.n_duplicates += rest.len();
+        }
+        pairs.sort_unstable();
+        result.n_conflicting = pairs.len();
+        let named = pairs.iter().take(N_EXAMPLES);
+        result.conflicting_rows = named.map(|pair| pair.map(|row| self.file_row(row))).collect();
+        result.kept = (0u32..).zip(is_kept).filter_map(|(row, kept)| kept.then_some(row)).collect();
+
+        if n_texts == 1 && n_rows > 1 {
+            return Err(Error::AllTheSame { text: self.text(0).to_owned(), n_rows });
+        }
+        if conflicts == Conflicts::Error && result.n_conflicting > 0 {
+            let Deduplicated { n_conflicting: n_texts, conflicting_rows: examples, .. } = result;
+            return Err(Error::ConflictingLabels { n_texts, examples });
+        }
+        self.check_classes(&result.kept)?;
+        Ok(result)
+    }
+
+    /// Fails if a class of the table has no row among those that are kept.
+    fn check_classes(&self, kept: &[u32]) -> Result<()> {
+        for (class, n_rows) in self.class_counts().into_iter().enumerate() {
+            let is_left =
+                || kept.iter().any(|&row| usize::from(self.labels()[row as usize]) == class);
+            if n_rows > 0 && !is_left() {
+                let (label, other) = (CLASS_NAMES[class], CLASS_NAMES[1 - class]);
+                return Err(Error::ClassWithoutTexts { label, other, n_rows });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(texts: &[&str], labels: &[u8]) -> LabelledTexts {
+        LabelledTexts::new(texts, labels.to_vec()).unwrap()
+    }
+
+    /// As if case made no new text.
+    fn digests(texts: &[&str]) -> Vec<u64> {
+        let of =
+            |text: &&str| text.to_lowercase().bytes().fold(0, |sum, b| sum * 256 + u64::from(b));
+        texts.iter().map(of).collect()
+    }
+
+    const TEXTS: [&str; 9] = ["a", "b", "a", "A", "c", "B", "b", "d", "A"];
+    const LABELS: [u8; 9] = [0, 1, 0, 1, 1, 1, 0, 0, 0];
+
+    #[test]
+    fn the_first_of_equal_texts_is_kept_and_conflicts_are_counted_by_text() {
+        let table = table(&TEXTS, &LABELS);
+        let expected = Deduplicated {
+            kept: vec![0, 1, 4, 7],
+            n_duplicates: 5,
+            n_exact: 2,
+            n_conflicting: 2,
+            n_dropped: 0,
+            conflicting_rows: vec![[1, 4], [2, 7]],
+        };
+        assert_eq!(table.deduplicate(&digests(&TEXTS), Conflicts::Keep).unwrap(), expected);
+    }
+
+    #[test]
+    fn conflicting_texts_can_be_dropped_with_all_their_rows() {
+        let table = table(&TEXTS, &LABELS);
+        let dropped = table.deduplicate(&digests(&TEXTS), Conflicts::Drop).unwrap();
+        assert_eq!(dropped.kept, [4, 7]);
+        assert_eq!((dropped.n_duplicates, dropped.n_dropped, dropped.n_conflicting), (0, 7, 2));
+        assert_eq!(dropped.conflicting_rows, [[1, 4], [2, 7]]);
+    }
+
+    #[test]
+    fn conflicting_texts_can_be_refused_with_their_rows() {
+        let digests = digests(&TEXTS);
+        let error = table(&TEXTS, &LABELS).deduplicate(&digests, Conflicts::Error).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "2 texts have both labels, such as rows 1 and 4, rows 2 and 7; correct the labels, or say \
+             whether to keep the first label or to drop such texts"
+        );
+        let agreeing = table(&TEXTS, &[0, 1, 0, 0, 1, 1, 1, 0, 0]);
+        assert!(agreeing.deduplicate(&digests, Conflicts::Error).is_ok());
+    }
+
+    #[test]
+    fn tables_that_are_one_text_over_and_over_are_named_as_such() {
+        for (texts, labels, conflicts) in [
+            (&["nan", "NAN", "nan"], &[0, 1, 0], Conflicts::Keep),
+            (&["nan", "nan", "nan"], &[0, 1, 0], Conflicts::Drop),
+            (&["nan", "nan", "nan"], &[1, 1, 1], Conflicts::Error),
+        ] {
+            let error = table(texts, labels).deduplicate(&digests(texts), conflicts).unwrap_err();
+            assert!(error.to_string().starts_with("all 3 rows have the same text"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_class_whose_texts_all_have_the_other_label_is_named() {
+        let texts = ["a", "b", "A", "B"];
+        let table = table(&texts, &[0, 0, 1, 1]);
+        let message =
+            |conflicts| table.deduplicate(&digests(&texts), conflicts).unwrap_err().to_string();
+        let expected = |label: &str, other: &str| {
+            format!(
+                "none of the 2 rows labelled {label} can be used: the same words (case, space and \
+                 punctuation aside) are labelled {other}, too"
+            )
+        };
+        assert_eq!(message(Conflicts::Keep), expected("positive", "negative"));
+        assert_eq!(message(Conflicts::Drop), expected("negative", "positive"));
+    }
+
+    #[test]
+    fn digests_must_be_as_many_as_rows() {
+        let error = table(&["a"], &[1]).deduplicate(&[], Conflicts::Keep).unwrap_err();
+        assert_eq!(error.to_string(), "expected 1 digests, one per row, got 0");
+        assert!(table(&[], &[]).deduplicate(&[], Conflicts::Keep).unwrap().kept.is_empty());
+    }
+}

@@ -1,0 +1,259 @@
+//! Splits that keep the rows of a group (an author, a film, a thread) on one side.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::labels::CLASS_NAMES;
+use crate::shuffle::{Purpose, generator, shuffle};
+use crate::split::{Split, SplitConfig, by_class, check_fractions};
+
+/// Names of the parts, in the order of [`parts`].
+const PARTS: [&str; 3] = ["training", "validation", "test"];
+/// The training part must get this much of its share, and validation and test together, too.
+const LEAST_OF_SHARE: f64 = 0.5;
+
+/// The rows of a group, and how many there are of each class.
+struct Group {
+    rows: Vec<u32>,
+    counts: [f64; 2],
+}
+
+/// A part that fills up.
+struct Part {
+    groups: Vec<Group>,
+    counts: [f64; 2],
+    /// The rows of each class that it should get.
+    targets: [f64; 2],
+}
+
+impl Part {
+    /// How much farther from its targets the part would be with a group more: the change of the sum of
+    /// `(count - target)² / target`.
+    fn cost(&self, group: &Group) -> f64 {
+        let of_class = |class: usize| {
+            let (count, target) = (self.counts[class], self.targets[class]);
+            let more = group.counts[class];
+            more * (more + 2.0 * (count - target)) / target
+        };
+        of_class(0) + of_class(1)
+    }
+
+    fn add(&mut self, group: Group) {
+        (0..2).for_each(|class| self.counts[class] += group.counts[class]);
+        self.groups.push(group);
+    }
+
+    /// Takes out the smallest group; of equal ones, the one added last.
+    fn remove_smallest(&mut self) -> Option<Group> {
+        let n_rows = |idx: &usize| self.groups[*idx].rows.len();
+        let smallest = (0..self.groups.len()).rev().min_by_key(n_rows)?;
+        let group = self.groups.remove(smallest);
+        (0..2).for_each(|class| self.counts[class] -= group.counts[class]);
+        Some(group)
+    }
+
+    fn n_rows(&self) -> usize {
+        self.groups.iter().map(|group| group.rows.len()).sum()
+    }
+}
+
+impl Split {
+    /// Splits rows by group: all rows of a group come into the same part. The parts come as near to
+    /// their shares of each class as whole groups allow, which is not near if there are few.
+    ///
+    /// Groups are taken in an order that the seed decides, and each goes to the part that is best
+    /// served by it.
+    ///
+    /// `labels` and `groups`: of the whole table; `rows`: the rows to split.
+    ///
+    /// # Errors
+    /// As [`Split::stratified`]; `TooFewGroups` if a part would get no group, or the training part less
+    /// than half of its share; `LargeGroup` if one group leaves too little for validation and test.
+    ///
+    /// # Panics
+    /// If a row is past the end of `labels` or `groups`, as a slice would.
+    pub fn grouped(
+        labels: &[u8],
+        rows: &[u32],
+        groups: &[u32],
+        config: &SplitConfig,
+    ) -> Result<Self> {
+        check_fractions(config)?;
+        let of_class = by_class(labels, rows)?.map(|rows| rows.len() as f64);
+        let n_all = rows.len();
+        let mut by_group: BTreeMap<u32, Group> = BTreeMap::new();
+        for &row in rows {
+            let group = by_group
+                .entry(groups[row as usize])
+                .or_insert_with(|| Group { rows: Vec::new(), counts: [0.0; 2] });
+            group.rows.push(row);
+            group.counts[usize::from(labels[row as usize] == 1)] += 1.0;
+        }
+        let mut shuffled: Vec<Group> = by_group.into_values().collect();
+        let n_groups = shuffled.len();
+        check_largest(&shuffled, n_all, config)?;
+        shuffle(&mut shuffled, &mut generator(config.seed, Purpose::Split));
+
+        let mut parts = [config.train, config.validation, config.test].map(|share| Part {
+            groups: Vec::new(),
+            counts: [0.0; 2],
+            targets: of_class.map(|n_rows| n_rows * share),
+        });
+        for group in shuffled {
+            let open = parts.iter_mut().filter(|part| part.targets[0] > 0.0);
+            let best = open.min_by(|a, b| a.cost(&group).total_cmp(&b.cost(&group)));
+            if let Some(best) = best {
+                best.add(group);
+            }
+        }
+        let too_few = |idx: usize, n_rows| {
+            Err(Error::TooFewGroups { n_groups, part: PARTS[idx], n_rows, n_all })
+        };
+        for idx in 0..parts.len() {
+            if parts[idx].targets[0] > 0.0 && parts[idx].groups.is_empty() {
+                let richest = parts.iter_mut().max_by_key(|part| part.groups.len());
+                let spare = richest.filter(|part| part.groups.len() > 1);
+                match spare.and_then(Part::remove_smallest) {
+                    Some(group) => parts[idx].add(group),
+                    None => return too_few(idx, 0),
+                }
+            }
+        }
+        let n_train = parts[0].n_rows();
+        if (n_train as f64) < LEAST_OF_SHARE * config.train * n_all as f64 {
+            return too_few(0, n_train);
+        }
+        for (class, label) in CLASS_NAMES.into_iter().enumerate() {
+            if parts[0].counts[class] == 0.0 {
+                let n_rows = of_class[class] as usize;
+                return Err(Error::ClassNotInTraining { label, n_rows });
+            }
+        }
+        let [train, validation, test] = parts
+            .map(|part| part.groups.into_iter().flat_map(|group| group.rows).collect::<Vec<u32>>());
+        Self { train, validation, test }.finished(n_all, config)
+    }
+}
+
+/// Fails if the largest group leaves too little for validation and test.
+fn check_largest(groups: &[Group], n_all: usize, config: &SplitConfig) -> Result<()> {
+    let Some(largest) = groups.iter().max_by_key(|group| group.rows.len()) else { return Ok(()) };
+    let n_rows = largest.rows.len();
+    let held_out = (config.validation + config.test) * n_all as f64;
+    match largest.rows.first() {
+        Some(row) if ((n_all - n_rows) as f64) < LEAST_OF_SHARE * held_out => {
+            Err(Error::LargeGroup { n_rows, n_all, row: *row as usize + 1 })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEEDS: std::ops::Range<u64> = 0..30;
+
+    /// Groups of these sizes, one after the other, and labels that alternate.
+    fn table(sizes: &[usize]) -> (Vec<u8>, Vec<u32>, Vec<u32>) {
+        let groups: Vec<u32> =
+            (0u32..).zip(sizes).flat_map(|(group, &n)| std::iter::repeat_n(group, n)).collect();
+        let n_rows = groups.len() as u32;
+        ((0..n_rows).map(|row| (row % 2) as u8).collect(), (0..n_rows).collect(), groups)
+    }
+
+    fn split(sizes: &[usize], seed: u64) -> Result<Split> {
+        let (labels, rows, groups) = table(sizes);
+        Split::grouped(&labels, &rows, &groups, &SplitConfig { seed, ..SplitConfig::default() })
+    }
+
+    fn message(sizes: &[usize]) -> String {
+        split(sizes, 0).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn no_group_stands_on_two_sides_and_every_row_on_one() {
+        let sizes: Vec<usize> = (0..60).map(|i| 1 + i * 7 % 13).collect();
+        let (_, rows, groups) = table(&sizes);
+        for seed in SEEDS {
+            let split = split(&sizes, seed).unwrap();
+            let mut all = [&split.train[..], &split.validation, &split.test].concat();
+            all.sort_unstable();
+            assert_eq!(all, rows);
+            let of = |rows: &[u32]| -> std::collections::BTreeSet<u32> {
+                rows.iter().map(|&row| groups[row as usize]).collect()
+            };
+            let [train, validation, test] =
+                [&split.train, &split.validation, &split.test].map(|r| of(r));
+            assert!(train.is_disjoint(&validation) && train.is_disjoint(&test));
+            assert!(validation.is_disjoint(&test));
+        }
+    }
+
+    #[test]
+    fn shares_of_rows_and_classes_are_kept_where_groups_are_small() {
+        let sizes: Vec<usize> = (0..200).map(|i| 1 + i * 7 % 9).collect();
+        let (labels, rows, _) = table(&sizes);
+        for seed in SEEDS {
+            let split = split(&sizes, seed).unwrap();
+            for (part, share) in [(&split.train, 0.8), (&split.validation, 0.1), (&split.test, 0.1)]
+            {
+                let n_positive = part.iter().filter(|&&row| labels[row as usize] == 1).count();
+                let target = share * rows.len() as f64;
+                // Half of the largest group.
+                assert!((part.len() as f64 - target).abs() <= 5.0, "{} {target}", part.len());
+                assert!((n_positive as f64 - target / 2.0).abs() <= 5.0, "{n_positive} {target}");
+            }
+        }
+    }
+
+    #[test]
+    fn seeds_decide_and_repeat_the_split() {
+        let sizes = [5; 40];
+        assert_eq!(split(&sizes, 1).unwrap(), split(&sizes, 1).unwrap());
+        assert_ne!(split(&sizes, 1).unwrap().test, split(&sizes, 2).unwrap().test);
+        // A change here changes the test rows of every user; `tests/pinned_split.py` computes the same
+        // rows without this code.
+        let pinned = split(&[4; 10], 7).unwrap();
+        assert_eq!(pinned.validation, [8, 9, 10, 11]);
+        assert_eq!(pinned.test, [20, 21, 22, 23]);
+    }
+
+    #[test]
+    fn few_groups_fill_every_part_all_the_same() {
+        for seed in SEEDS {
+            let split = split(&[20; 5], seed).unwrap();
+            let sizes = [split.train.len(), split.validation.len(), split.test.len()];
+            assert_eq!(sizes, [60, 20, 20]);
+        }
+    }
+
+    #[test]
+    fn groups_that_allow_no_split_are_named() {
+        assert_eq!(
+            message(&[20, 20]),
+            "2 groups are too few to split: rows of one group stay together, and test would get 0 of \
+             40 rows"
+        );
+        assert_eq!(
+            message(&[20, 20, 20]),
+            "3 groups are too few to split: rows of one group stay together, and training would get \
+             20 of 60 rows"
+        );
+        assert_eq!(
+            message(&[1, 1, 96, 1, 1]),
+            "one group holds 96 of 100 rows (row 3 is one of them), and rows of one group stay \
+             together: no split into the shares asked for is possible"
+        );
+        assert!(split(&[3, 3, 84, 3, 3, 4], 0).is_ok());
+        assert_eq!(message(&[5]), "5 rows are too few to split; at least 10 are needed");
+
+        // All positive rows are of one group, and most of the rest must be learned from, too.
+        let labels = [[1; 10], [0; 10]].concat();
+        let groups: Vec<u32> = (0..20).map(|row: u32| row.saturating_sub(9)).collect();
+        let rows: Vec<u32> = (0..20).collect();
+        let config = SplitConfig::default();
+        let split = Split::grouped(&labels, &rows, &groups, &config).unwrap();
+        assert!((0..10).all(|row| split.train.contains(&row)), "{split:?}");
+    }
+}

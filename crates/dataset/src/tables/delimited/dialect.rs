@@ -1,0 +1,303 @@
+//! Before the first row of a text table: what may be passed over, and what separates the columns.
+//!
+//! All of it is found in the first rows, so that it does not depend on how long the file is.
+
+use std::path::Path;
+
+use super::scanner::Scanner;
+use crate::columns::{TEXT, is_guess};
+use crate::error::{Error, Result};
+use crate::tables::fault::{Fault, Place};
+use crate::tables::format::Format;
+use crate::tables::notes::{Note, ReadNotes};
+use crate::tables::options::{Header, ReadOptions, Separator};
+
+/// Rows that a separator is tried on.
+const N_SAMPLED: usize = 100;
+
+/// Where a table begins and what separates its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dialect {
+    /// The first byte of the header, or of the first row if there is none.
+    pub(super) start: usize,
+    /// Its line, from 1.
+    pub(super) line: usize,
+    pub(super) separator: Separator,
+}
+
+impl Dialect {
+    /// Looks at the beginning of a text table.
+    ///
+    /// # Errors
+    /// `Fault::AmbiguousSeparator`.
+    pub(super) fn of(
+        path: &Path,
+        text: &str,
+        format: Format,
+        options: &ReadOptions,
+        notes: &mut ReadNotes,
+    ) -> Result<Self> {
+        let promised = if format == Format::Tsv { Separator::TAB } else { Separator::COMMA };
+        let mut lines = Lines::new(text);
+        let mut separator = options.separator;
+        if let Some(said) = lines.peek().and_then(separator_line) {
+            lines.skip();
+            notes.add(Note::SeparatorLine { by: said });
+            separator = separator.or(Some(said));
+        }
+        if options.header == Header::Present {
+            skip_preamble(&mut lines, separator, notes);
+        } else {
+            skip_blank(&mut lines, notes);
+        }
+        let (start, line) = (lines.position, lines.line);
+        let separator = match separator {
+            Some(separator) => separator,
+            None => {
+                let found = find_separator(path, text, start, line, promised)?;
+                if found != promised {
+                    notes.add(Note::Separated { by: found, format });
+                }
+                found
+            }
+        };
+        Ok(Self { start, line, separator })
+    }
+}
+
+/// What `sep=;` says, as Excel writes it and reads it.
+fn separator_line(line: &str) -> Option<Separator> {
+    let line = line.trim_matches('"');
+    let said =
+        line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")).map(|_| &line[4..])?;
+    match said.as_bytes() {
+        &[byte] => Separator::of_byte(byte),
+        _ => None,
+    }
+}
+
+/// Passes over blank lines and comments before the header.
+///
+/// A line that begins with `#` may be the header itself (`#,text,label`): it is, if it has as many
+/// separators as the line below. In a table of one column the line below must have a name that we know.
+fn skip_preamble(lines: &mut Lines<'_>, separator: Option<Separator>, notes: &mut ReadNotes) {
+    skip_blank(lines, notes);
+    let mut ahead = lines.clone();
+    let (mut n_comments, mut last_comment) = (0, None);
+    while let Some(line) = ahead.peek().filter(|line| line.starts_with('#')) {
+        n_comments += 1;
+        last_comment = Some((line, ahead.clone()));
+        ahead.skip();
+        while ahead.peek().is_some_and(is_blank) {
+            ahead.skip();
+        }
+    }
+    let (Some((comment, at_comment)), Some(below)) = (last_comment, ahead.peek()) else { return };
+    let candidates = separator.as_ref().map_or(&Separator::USUAL[..], std::slice::from_ref);
+    let count =
+        |line: &str, by: &Separator| memchr::memchr_iter(by.byte(), line.as_bytes()).count();
+    let most =
+        candidates.iter().max_by_key(|by| count(below, by)).filter(|by| count(below, by) > 0);
+    let is_header = match most {
+        Some(by) => count(comment, by) == count(below, by),
+        None => !is_guess(&TEXT, below.trim_matches('"')),
+    };
+    if is_header {
+        n_comments -= 1;
+        *lines = at_comment;
+    } else {
+        *lines = ahead;
+    }
+    if n_comments > 0 {
+        notes.add(Note::Comments { n_lines: n_comments });
+    }
+}
+
+fn skip_blank(lines: &mut Lines<'_>, notes: &mut ReadNotes) {
+    let mut n_lines = 0;
+    while lines.peek().is_some_and(is_blank) {
+        lines.skip();
+        n_lines += 1;
+    }
+    if n_lines > 0 {
+        notes.add(Note::BlankBefore { n_lines });
+    }
+}
+
+fn is_blank(line: &str) -> bool {
+    line.trim().is_empty()
+}
+
+/// The separator that cuts the header and the first rows into the same number of fields, more than one.
+///
+/// The promised one comes first. If none does, the table has one column, or rows that do not fit: then the
+/// promised one stays if the header has it, so that the row that does not fit can be named.
+fn find_separator(
+    path: &Path,
+    text: &str,
+    start: usize,
+    line: usize,
+    promised: Separator,
+) -> Result<Separator> {
+    let tried = |by: Separator| {
+        let as_quoted = try_separator(text, start, line, by, true);
+        // In a table with tabs, quotation marks may mean nothing.
+        if by == Separator::TAB && !as_quoted.fits {
+            let literally = try_separator(text, start, line, by, false);
+            return if literally.fits { literally } else { as_quoted };
+        }
+        as_quoted
+    };
+    let at_promised = tried(promised);
+    if at_promised.fits {
+        return Ok(promised);
+    }
+    let mut others: Vec<(Separator, Trial)> = Separator::USUAL
+        .into_iter()
+        .filter(|&by| by != promised)
+        .map(|by| (by, tried(by)))
+        .filter(|(_, trial)| trial.n_columns > 1)
+        .collect();
+    let any_fits = others.iter().any(|(_, trial)| trial.fits);
+    if !any_fits && at_promised.n_columns > 1 {
+        return Ok(promised);
+    }
+    others.retain(|(_, trial)| trial.fits == any_fits);
+    others.sort_by_key(|(_, trial)| std::cmp::Reverse(trial.n_columns));
+    match others[..] {
+        [] => Ok(promised),
+        [(one, first), (other, second), ..] if first.n_columns == second.n_columns => {
+            Err(Error::at(path, Place::line(line), Fault::AmbiguousSeparator { one, other }))
+        }
+        [(found, _), ..] => Ok(found),
+    }
+}
+
+/// What a separator makes of the first rows.
+#[derive(Clone, Copy)]
+struct Trial {
+    n_columns: usize,
+    /// More than one column, and every row has as many.
+    fits: bool,
+}
+
+fn try_separator(text: &str, start: usize, line: usize, by: Separator, has_quotes: bool) -> Trial {
+    let mut scanner = Scanner::new(text.as_bytes(), start, line, by.byte(), has_quotes);
+    let mut fields = Vec::new();
+    let mut trial = Trial { n_columns: 0, fits: true };
+    for row_idx in 0..=N_SAMPLED {
+        match scanner.next_row(&mut fields) {
+            None => break,
+            Some(Err(_)) => trial.fits = false,
+            Some(Ok(row)) if is_blank(&text[row.start..row.end]) => continue,
+            Some(Ok(_)) if row_idx == 0 => trial.n_columns = fields.len(),
+            Some(Ok(_)) => trial.fits &= fields.len() == trial.n_columns,
+        }
+        if !trial.fits {
+            break;
+        }
+    }
+    trial.fits &= trial.n_columns > 1;
+    trial
+}
+
+/// The lines at the beginning of a text.
+#[derive(Clone)]
+struct Lines<'a> {
+    text: &'a str,
+    position: usize,
+    line: usize,
+    line_end: u8,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, position: 0, line: 1, line_end: super::scanner::line_end(text.as_bytes()) }
+    }
+
+    /// The next line without its end.
+    fn peek(&self) -> Option<&'a str> {
+        let rest = &self.text[self.position..];
+        let end = memchr::memchr(self.line_end, rest.as_bytes()).unwrap_or(rest.len());
+        (!rest.is_empty()).then(|| rest[..end].trim_end_matches('\r'))
+    }
+
+    fn skip(&mut self) {
+        let rest = &self.text.as_bytes()[self.position..];
+        self.position += memchr::memchr(self.line_end, rest).map_or(rest.len(), |end| end + 1);
+        self.line += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialect(text: &str, format: Format) -> (usize, Separator, Vec<String>) {
+        let mut notes = ReadNotes::default();
+        let dialect =
+            Dialect::of(Path::new("x"), text, format, &ReadOptions::default(), &mut notes).unwrap();
+        let notes = notes.iter().map(ToString::to_string).collect();
+        (dialect.line, dialect.separator, notes)
+    }
+
+    #[test]
+    fn the_separator_is_found_in_the_first_rows() {
+        use Separator as S;
+        let cases = [
+            ("text,label\na,1\n", Format::Csv, S::COMMA),
+            ("text\na;b,c\n", Format::Csv, S::COMMA),
+            ("text;label\na, b;1\nc;0\n", Format::Csv, S::SEMICOLON),
+            ("\"text\";\"label\"\n\"a; b, c\";1\n", Format::Csv, S::SEMICOLON),
+            ("\"text, long\";label\n\"a, b\";1\n", Format::Csv, S::SEMICOLON),
+            ("text\tlabel\na, b\t1\n", Format::Csv, S::TAB),
+            ("text\tlabel\n\"a\" is, b\t1\n", Format::Csv, S::TAB),
+            ("text|label|id\na, b|1|2\n", Format::Csv, S::PIPE),
+            ("text,label\n\"a\tb\",1\n", Format::Tsv, S::COMMA),
+            ("text\tlabel\na,b\t1\n", Format::Tsv, S::TAB),
+            // Rows that do not fit are named later; the header decides.
+            ("label,text\n1,a, b\n", Format::Csv, S::COMMA),
+            ("label;text\n1;a; b\n", Format::Csv, S::SEMICOLON),
+            ("id;a,b\n1;2,3\n4;5;6,7\n", Format::Csv, S::COMMA),
+        ];
+        for (text, format, expected) in cases {
+            let (line, found, notes) = dialect(text, format);
+            assert_eq!((line, found), (1, expected), "{text:?}");
+            let promised = if format == Format::Tsv { S::TAB } else { S::COMMA };
+            assert_eq!(notes.is_empty(), expected == promised, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn two_separators_that_fit_are_not_chosen_between() {
+        let mut notes = ReadNotes::default();
+        let text = "a;b|c\n1;2|3\n";
+        let options = ReadOptions::default();
+        let error =
+            Dialect::of(Path::new("x"), text, Format::Csv, &options, &mut notes).unwrap_err();
+        assert!(error.to_string().contains("semicolons or by vertical bars"), "{error}");
+    }
+
+    #[test]
+    fn lines_before_the_header_are_passed_over_and_told() {
+        let cases = [
+            ("text,label\n", 1, 0),
+            ("\n \r\ntext,label\n", 3, 1),
+            ("# of Monday\ntext,label\n", 2, 1),
+            ("# a, b and c\n#\n\ntext,label\n", 4, 1),
+            ("#,text,label\n1,a,0\n", 1, 0),
+            ("# of Monday\n#,text,label\n1,a,0\n", 2, 1),
+            ("#id\ttext\tlabel\n1\ta\t0\n", 1, 0),
+            ("# of Monday\ntext\nfine\n", 2, 1),
+            ("#text\nfine\n", 1, 0),
+            ("sep=;\n\ntext;label\n", 3, 2),
+            ("\"sep=;\"\r\ntext;label\r\n", 2, 1),
+        ];
+        for (text, line, n_notes) in cases {
+            let format = if text.contains('\t') { Format::Tsv } else { Format::Csv };
+            let (found, _, notes) = dialect(text, format);
+            assert_eq!((found, notes.len()), (line, n_notes), "{text:?} {notes:?}");
+        }
+        assert_eq!(dialect("sep=\t\na\tb\n", Format::Csv).1, Separator::TAB);
+    }
+}

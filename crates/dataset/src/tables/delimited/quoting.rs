@@ -1,0 +1,236 @@
+//! What quotation marks mean in a table with tabs.
+//!
+//! Two kinds of such tables are about. Those of programs that write CSV (Python's `csv`, pandas, polars,
+//! Excel) put fields with tabs, line breaks or quotation marks in quotation marks and double those inside;
+//! all others put nothing in quotation marks, and a text may begin with one. Taken for the other kind,
+//! either is read without complaint and wrongly, so the whole file decides:
+//!
+//! 1. No field begins with a quotation mark: both readings are the same.
+//! 2. A column name stands in quotation marks: they are quotations.
+//! 3. Every row has the right number of fields under one reading only: that one. The reading as quotations
+//!    also needs every quotation mark of the file to stand in a field that begins with one.
+//! 4. Under both: if quotations join lines, and all such lines look like rows of this table (`swallowed`), the
+//!    quotation marks are literal. If none does, they are quotations if one of them holds a doubled quotation
+//!    mark, as no one writes that by hand; where no lines are joined, also if one holds a tab or nothing, or
+//!    if a comma is in each of them and in no other field, which is Excel's way. Otherwise the file is
+//!    refused, and the user says which it is.
+//!
+//! Where neither reading fits, the one that gets further is the one that errors are about.
+
+use super::dialect::Dialect;
+use super::scanner::{Form, Scanner, line_end};
+use super::swallowed::{Kind, N_REFERENCE, Shape, Suspect, is_guilty};
+use crate::tables::options::Header;
+
+/// The reading of a table with tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// No field begins with a quotation mark.
+    Same,
+    /// RFC 4180.
+    Quoted,
+    /// Quotation marks are characters like others: fields that begin with one, and the line of the first.
+    Literal { n_fields: usize, line: usize },
+    /// Either; the first field that begins with a quotation mark, and its row and line.
+    Ambiguous { start: usize, row: usize, line: usize },
+}
+
+/// Decides what quotation marks mean.
+pub(super) fn reading(text: &str, dialect: &Dialect, header: Header) -> Reading {
+    let rest = &text.as_bytes()[dialect.start..];
+    let may_begin = rest.first() == Some(&b'"')
+        || [b"\t\"", b"\n\"", b"\r\""]
+            .iter()
+            .any(|start| memchr::memmem::find(rest, *start).is_some());
+    if !may_begin {
+        return Reading::Same;
+    }
+    let literal = Survey::of(text, dialect, false);
+    let Some(first) = literal.first_quote else { return Reading::Same };
+    if header == Header::Present && literal.names_are_quoted {
+        return Reading::Quoted;
+    }
+    let quoted = Survey::of(text, dialect, true);
+    let (start, row, line) = first;
+    let as_it_stands = Reading::Literal { n_fields: literal.n_quotes, line };
+    let ambiguous = Reading::Ambiguous { start, row, line };
+    let is_written = quoted.fits && !quoted.has_stray_quotes;
+    match (is_written, literal.fits) {
+        (true, false) => Reading::Quoted,
+        (false, true) => as_it_stands,
+        (false, false) if quoted.n_rows > literal.n_rows => Reading::Quoted,
+        (false, false) => as_it_stands,
+        (true, true) if quoted.joins_lines => match joins_rows(text, dialect, quoted.n_columns) {
+            Some(true) => as_it_stands,
+            Some(false) if quoted.has_doubled => Reading::Quoted,
+            _ => ambiguous,
+        },
+        (true, true) if quoted.needs_quotes => Reading::Quoted,
+        (true, true) => ambiguous,
+    }
+}
+
+/// Whether the quotations that join lines join what look like rows; `None` if some do and others do not.
+fn joins_rows(text: &str, dialect: &Dialect, n_columns: usize) -> Option<bool> {
+    let (bytes, separator) = (text.as_bytes(), dialect.separator.byte());
+    let shape = Shape { separator, line_end: line_end(bytes), n_columns };
+    let mut scanner = Scanner::new(bytes, dialect.start, dialect.line, separator, true);
+    let (mut fields, mut reference, mut joined) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(Ok(row)) = scanner.next_row(&mut fields) {
+        if row.n_breaks > 0 {
+            joined.push(shape.suspect(bytes, joined.len(), &row, &fields));
+        } else if row.line > dialect.line
+            && reference.len() < N_REFERENCE
+            && fields.len() == n_columns
+        {
+            reference.push(fields.clone());
+        }
+    }
+    let value = |column: usize| {
+        move |fields: &Vec<super::scanner::Field>| &text[fields[column].start..fields[column].end]
+    };
+    let kinds: Vec<Kind<'_>> =
+        (0..n_columns).map(|column| Kind::of(reference.iter().map(value(column)))).collect();
+    let are_rows = |suspect: &Option<Suspect>| {
+        suspect.is_some_and(|suspect| is_guilty(text, &suspect, &kinds, &shape))
+    };
+    let n_rows = joined.iter().filter(|suspect| are_rows(suspect)).count();
+    match n_rows {
+        0 => Some(false),
+        n_rows if n_rows == joined.len() => Some(true),
+        _ => None,
+    }
+}
+
+/// What one reading finds in the whole file.
+#[derive(Default)]
+struct Survey {
+    n_columns: usize,
+    /// Rows up to the first that does not fit.
+    n_rows: usize,
+    /// Every row has as many fields as the first.
+    fits: bool,
+    /// A quotation mark in a field that does not begin with one.
+    has_stray_quotes: bool,
+    /// A quotation holds a line break.
+    joins_lines: bool,
+    /// A quotation holds a doubled quotation mark.
+    has_doubled: bool,
+    /// The quotations hold what only quotations can hold.
+    needs_quotes: bool,
+    /// Of the reading without quotations: a name stands in quotation marks.
+    names_are_quoted: bool,
+    /// Fields that begin with a quotation mark.
+    n_quotes: usize,
+    /// The first field that begins with a quotation mark: its first byte, data row and line.
+    first_quote: Option<(usize, usize, usize)>,
+}
+
+impl Survey {
+    fn of(text: &str, dialect: &Dialect, has_quotes: bool) -> Self {
+        let bytes = text.as_bytes();
+        let mut scanner =
+            Scanner::new(bytes, dialect.start, dialect.line, dialect.separator.byte(), has_quotes);
+        let (mut found, mut fields) = (Self { fits: true, ..Self::default() }, Vec::new());
+        let (mut commas_in_all, mut comma_outside) = (true, false);
+        while let Some(row) = scanner.next_row(&mut fields) {
+            let Ok(row) = row else {
+                found.fits = false;
+                break;
+            };
+            // Lines without anything are no rows, or rows without values.
+            let is_blank = fields.len() == 1 && text[row.start..row.end].trim().is_empty();
+            if found.n_rows == 0 {
+                found.n_columns = fields.len();
+            } else if fields.len() != found.n_columns && !is_blank {
+                found.fits = false;
+            }
+            for field in &fields {
+                let inner = &bytes[field.start..field.end];
+                let begins = field.form != Form::Bare || inner.first() == Some(&b'"');
+                found.n_quotes += usize::from(begins);
+                if begins && found.first_quote.is_none() {
+                    let start = field.start - usize::from(field.form != Form::Bare);
+                    found.first_quote = Some((start, found.n_rows, row.line));
+                }
+                match field.form {
+                    Form::Bare => {
+                        let ends = inner.len() > 1 && inner.last() == Some(&b'"');
+                        found.names_are_quoted |= found.n_rows == 0 && begins && ends;
+                        if has_quotes {
+                            found.has_stray_quotes |= memchr::memchr(b'"', inner).is_some();
+                            comma_outside |= memchr::memchr(b',', inner).is_some();
+                        }
+                    }
+                    Form::Doubled => found.has_doubled = true,
+                    Form::Quoted => {
+                        let has_tab = memchr::memchr(b'\t', inner).is_some();
+                        found.needs_quotes |= inner.is_empty() || has_tab;
+                        commas_in_all &= memchr::memchr(b',', inner).is_some();
+                    }
+                }
+            }
+            found.joins_lines |= row.n_breaks > 0;
+            // The reading without quotations must be known to its first quotation mark.
+            if !found.fits && (has_quotes || found.first_quote.is_some()) {
+                break;
+            }
+            found.n_rows += 1;
+        }
+        found.needs_quotes |= found.has_doubled || (commas_in_all && !comma_outside);
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::options::Separator;
+
+    #[test]
+    fn the_whole_file_decides() {
+        use Reading::{Quoted, Same};
+        let literal = |n_fields| Reading::Literal { n_fields, line: 2 };
+        let cases = [
+            ("text\tlabel\na \"b\" c\t1\n", Same),
+            // As programs write it.
+            ("text\tlabel\n\"a\tb\"\t1\nc\t0\n", Quoted),
+            ("text\tlabel\n\"a\nb\"\t1\nc\t0\n", Quoted),
+            ("text\tlabel\n\"a \"\"b\"\"\"\t1\nc\t0\n", Quoted),
+            ("text\tlabel\n\"\"\t1\nc\t0\n", Quoted),
+            ("\"text\"\t\"label\"\n\"a\"\t\"1\"\n", Quoted),
+            ("text\tlabel\n\"a\tb\nc\t\"\"d\"\"\"\t1\nc\t0\n", Quoted),
+            ("\"text\"\tlabel\nhe said \"a\"\t1\n", Quoted),
+            ("text\tlabel\n\"a, b\"\t1\nc\t0\n", Quoted),
+            // As people write it.
+            ("text\tlabel\n\"a\" he said\t1\nc\t0\n", literal(1)),
+            (
+                "text\tlabel\n\" he began\t1\nplain\t0\nhe ended \"\t0\na\t1\nb\t1\nc\t0\nd\t0\n",
+                literal(1),
+            ),
+            ("text\tlabel\n\" he began\t1\nplain\t0\n", literal(1)),
+            ("text\tlabel\n\"a\"\t1\nhe said \"b\"\t0\n", literal(1)),
+            ("text\tlabel\n\"a, b\"\t1\nc \"d\"\t0\n", literal(1)),
+            // Neither fits; the literal reading knows of both rows.
+            ("text\tlabel\n\" he began\t1\nplain\t0\nbroken\n", literal(1)),
+        ];
+        let dialect = Dialect { start: 0, line: 1, separator: Separator::TAB };
+        for (text, expected) in cases {
+            assert_eq!(reading(text, &dialect, Header::Present), expected, "{text:?}");
+        }
+        let headless = "\"a\"\t1\nhe said \"b\"\t0\n";
+        assert!(matches!(reading(headless, &dialect, Header::Absent), Reading::Literal { .. }));
+        for text in [
+            "text\tlabel\nc\t0\n\"a\"\t1\n",
+            "text\tlabel\nb, c\t0\n\"a, b\"\t1\n",
+            "text\nx\n\"a\nb\"\n",
+            "text\tlabel\nc\t0\n\"\t\n\"\t\n",
+        ] {
+            let found = reading(text, &dialect, Header::Present);
+            assert!(
+                matches!(found, Reading::Ambiguous { line: 3, row: 2, .. }),
+                "{text:?} {found:?}"
+            );
+        }
+    }
+}

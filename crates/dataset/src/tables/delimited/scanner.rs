@@ -1,0 +1,287 @@
+//! From the bytes of a text table to the borders of its fields, row by row and strictly.
+//!
+//! RFC 4180, with any separator: a field that begins with a quotation mark ends at the next one that is
+//! not doubled, and a separator or a line end must follow. In other fields a quotation mark is a
+//! character like others. Rows end with LF, with CRs and a LF, or, in a file without a single LF, with
+//! CR. Nothing is repaired: what a reader would have to guess is an error. Counting fields, names and
+//! values are other modules' business.
+
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
+
+/// A field of a row: where it stands, without its quotation marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) form: Form,
+}
+
+/// How a field is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Without quotation marks around it.
+    Bare,
+    /// In quotation marks.
+    Quoted,
+    /// In quotation marks, with doubled ones inside.
+    Doubled,
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Its first byte.
+    pub(super) start: usize,
+    /// After its last byte, without the line end.
+    pub(super) end: usize,
+    /// The line of the file on which it begins, from 1.
+    pub(super) line: usize,
+    /// Line breaks inside it, all of them in quotation marks.
+    pub(super) n_breaks: usize,
+    /// Whether a line end closes it.
+    pub(super) is_closed: bool,
+}
+
+/// Why a row cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) kind: FailureKind,
+    /// The line of the file, from 1: of the opening quotation mark, where there is one.
+    pub(super) line: usize,
+    /// The first byte of the field.
+    pub(super) start: usize,
+    /// The byte at which it was seen.
+    pub(super) at: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// A quotation is never closed.
+    Unclosed,
+    /// A closing quotation mark is followed by more of the field.
+    ClosedInside,
+    /// A CR alone in a field without quotation marks.
+    LoneReturn,
+}
+
+/// Reads rows one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Scanner<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    line: usize,
+    separator: u8,
+    has_quotes: bool,
+    /// The byte that counts lines: LF, or CR in a file without LF.
+    line_end: u8,
+}
+
+impl<'a> Scanner<'a> {
+    /// Rows of `bytes` from `position` on, which is on this `line`. Without `has_quotes`, quotation marks
+    /// mean nothing.
+    pub(super) fn new(
+        bytes: &'a [u8],
+        position: usize,
+        line: usize,
+        separator: u8,
+        has_quotes: bool,
+    ) -> Self {
+        Self { bytes, position, line, separator, has_quotes, line_end: line_end(bytes) }
+    }
+
+    /// Reads the next row into `fields`; `None` at the end of the file.
+    pub(super) fn next_row(&mut self, fields: &mut Vec<Field>) -> Option<Result<Row, Failure>> {
+        fields.clear();
+        if self.position >= self.bytes.len() {
+            return None;
+        }
+        let (start, line) = (self.position, self.line);
+        loop {
+            let field = if self.has_quotes && self.bytes.get(self.position) == Some(&b'"') {
+                self.quoted()
+            } else {
+                self.bare()
+            };
+            match field {
+                Ok(field) => fields.push(field),
+                Err(failure) => return Some(Err(failure)),
+            }
+            if self.bytes.get(self.position) == Some(&self.separator) {
+                self.position += 1;
+                continue;
+            }
+            let (end, n_breaks) = (self.position, self.line - line);
+            let is_closed = end < self.bytes.len();
+            self.position = self.after_line_end(end).unwrap_or(self.bytes.len());
+            self.line += 1;
+            return Some(Ok(Row { start, end, line, n_breaks, is_closed }));
+        }
+    }
+
+    /// A field without quotation marks; stops before the separator or line end.
+    fn bare(&mut self) -> Result<Field, Failure> {
+        let start = self.position;
+        let rest = &self.bytes[start..];
+        let n_bytes = if self.line_end == b'\n' {
+            memchr3(self.separator, b'\n', b'\r', rest)
+        } else {
+            memchr2(self.separator, b'\r', rest)
+        };
+        let end = n_bytes.map_or(self.bytes.len(), |n_bytes| start + n_bytes);
+        if self.bytes.get(end) == Some(&b'\r') && self.after_line_end(end).is_none() {
+            let kind = FailureKind::LoneReturn;
+            return Err(Failure { kind, line: self.line, start, at: end });
+        }
+        self.position = end;
+        Ok(Field { start, end, form: Form::Bare })
+    }
+
+    /// A field in quotation marks; stops before the separator or line end.
+    fn quoted(&mut self) -> Result<Field, Failure> {
+        let start = self.position + 1;
+        let mut form = Form::Quoted;
+        let mut from = start;
+        let failure = |kind, at, line| Err(Failure { kind, line, start: start - 1, at });
+        loop {
+            let Some(n_bytes) = memchr(b'"', &self.bytes[from..]) else {
+                return failure(FailureKind::Unclosed, self.bytes.len(), self.line);
+            };
+            let end = from + n_bytes;
+            if self.bytes.get(end + 1) == Some(&b'"') {
+                form = Form::Doubled;
+                from = end + 2;
+                continue;
+            }
+            let is_end = match self.bytes.get(end + 1) {
+                None => true,
+                Some(byte) if *byte == self.separator => true,
+                Some(_) => self.after_line_end(end + 1).is_some(),
+            };
+            if !is_end {
+                return failure(FailureKind::ClosedInside, end, self.line);
+            }
+            self.line += memchr_iter(self.line_end, &self.bytes[start..end]).count();
+            self.position = end + 1;
+            return Ok(Field { start, end, form });
+        }
+    }
+
+    /// The byte after the line end at `position`; `None` if there is no line end.
+    ///
+    /// Some programs write CR CR LF, by translating CR LF once more; all of it is one line end.
+    fn after_line_end(&self, position: usize) -> Option<usize> {
+        if self.line_end == b'\r' {
+            return (self.bytes.get(position) == Some(&b'\r')).then_some(position + 1);
+        }
+        let n_returns =
+            self.bytes.get(position..)?.iter().take_while(|&&byte| byte == b'\r').count();
+        let next = position + n_returns;
+        match self.bytes.get(next) {
+            Some(b'\n') => Some(next + 1),
+            None if n_returns > 0 => Some(next),
+            _ => None,
+        }
+    }
+}
+
+/// The byte that ends lines: CR in a file that has no LF, as Macs wrote them long ago.
+pub(super) fn line_end(bytes: &[u8]) -> u8 {
+    let is_old = memchr(b'\n', bytes).is_none() && memchr(b'\r', bytes).is_some();
+    if is_old { b'\r' } else { b'\n' }
+}
+
+/// What a field says; `scratch` holds it if it is not in the file as it is.
+pub(super) fn value<'a>(text: &'a str, field: Field, scratch: &'a mut String) -> &'a str {
+    let inner = &text[field.start..field.end];
+    if field.form != Form::Doubled {
+        return inner;
+    }
+    scratch.clear();
+    let mut rest = inner;
+    // Every quotation mark in there has a twin behind it.
+    while let Some(n_bytes) = memchr(b'"', rest.as_bytes()) {
+        scratch.push_str(&rest[..=n_bytes]);
+        rest = &rest[n_bytes + 2..];
+    }
+    scratch.push_str(rest);
+    scratch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str, separator: u8, has_quotes: bool) -> Result<Vec<Vec<String>>, Failure> {
+        let mut scanner = Scanner::new(text.as_bytes(), 0, 1, separator, has_quotes);
+        let (mut fields, mut scratch, mut rows) = (Vec::new(), String::new(), Vec::new());
+        while let Some(row) = scanner.next_row(&mut fields) {
+            row?;
+            rows.push(
+                fields.iter().map(|&field| value(text, field, &mut scratch).to_owned()).collect(),
+            );
+        }
+        Ok(rows)
+    }
+
+    #[test]
+    fn fields_and_rows_end_where_they_should() {
+        let cases: [(&str, &[&[&str]]); 15] = [
+            ("", &[]),
+            ("a", &[&["a"]]),
+            ("a,b\nc,d\n", &[&["a", "b"], &["c", "d"]]),
+            ("a,b\r\nc,d", &[&["a", "b"], &["c", "d"]]),
+            ("a,b\rc,d\r", &[&["a", "b"], &["c", "d"]]),
+            ("a,b\r\r\nc,d\r\n", &[&["a", "b"], &["c", "d"]]),
+            ("a,b\nc,d\r", &[&["a", "b"], &["c", "d"]]),
+            (",\n", &[&["", ""]]),
+            ("\n\na\n", &[&[""], &[""], &["a"]]),
+            ("\"a,b\",\"c\nd\"\n", &[&["a,b", "c\nd"]]),
+            ("\"\",\"\"\"\",\"\"\"\"\"\"\n", &[&["", "\"", "\"\""]]),
+            ("\"a\"\"b\"\"\"\n", &[&["a\"b\""]]),
+            ("a\"b, \"c\"\n", &[&["a\"b", " \"c\""]]),
+            ("\"a\r\nb\",\"c\rd\"\r\n", &[&["a\r\nb", "c\rd"]]),
+            ("\"a\rb\",c\rd,e", &[&["a\rb", "c"], &["d", "e"]]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(rows(text, b',', true).unwrap(), expected, "{text:?}");
+        }
+        let literal = rows("\"a\tb\"\n\"\"\t\"\n", b'\t', false).unwrap();
+        assert_eq!(literal, [["\"a", "b\""], ["\"\"", "\""]]);
+    }
+
+    #[test]
+    fn what_is_not_well_formed_is_refused_where_it_begins() {
+        use FailureKind::{ClosedInside, LoneReturn, Unclosed};
+        let cases = [
+            ("a,b\n\"c,d\ne,f\n", Unclosed, 2, 4),
+            ("\"", Unclosed, 1, 0),
+            ("a\n\"b\"c\n", ClosedInside, 2, 2),
+            ("a\n\"b\n\nc\"d\n", ClosedInside, 2, 2),
+            ("\"a\nb\",\"c\"\"\"d\"\n", ClosedInside, 2, 6),
+            ("\"a\" ,b\n", ClosedInside, 1, 0),
+            ("\"a\"\rb\n", ClosedInside, 1, 0),
+            ("a,b\nc\rd,e\n", LoneReturn, 2, 4),
+        ];
+        for (text, kind, line, start) in cases {
+            let failure = rows(text, b',', true).unwrap_err();
+            assert_eq!(
+                (failure.kind, failure.line, failure.start),
+                (kind, line, start),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_know_their_lines() {
+        let text = "a,\"b\nc\n\",d\n\"e\",f,g";
+        let mut scanner = Scanner::new(text.as_bytes(), 0, 7, b',', true);
+        let mut fields = Vec::new();
+        let first = scanner.next_row(&mut fields).unwrap().unwrap();
+        assert_eq!((first.line, first.n_breaks, first.is_closed), (7, 2, true));
+        assert_eq!(&text[first.start..first.end], "a,\"b\nc\n\",d");
+        let second = scanner.next_row(&mut fields).unwrap().unwrap();
+        assert_eq!((second.line, second.n_breaks, second.is_closed), (10, 0, false));
+        assert!(scanner.next_row(&mut fields).is_none());
+    }
+}

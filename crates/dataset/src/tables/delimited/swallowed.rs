@@ -1,0 +1,183 @@
+//! Quotations that are well formed and still a mistake: a quotation mark too many joins all rows up to the
+//! next one.
+//!
+//! A text with line breaks is told from such rows by its lines, quotation marks not heeded. It is suspected
+//! if the first and the last line of its row have as many separators as a row. It is found guilty if these
+//! two also fit the table's other narrow columns, which hold few values or numbers only, and half of the lines
+//! between them have as many separators, too: the first line of a text that ends in a comma and a label is
+//! none. In a table without narrow columns, only many lines will do, and each of them must look like a row. A
+//! quotation with doubled quotation marks was written by a program that knows how, and is not suspected.
+
+use std::collections::HashSet;
+
+use memchr::{memchr, memchr_iter, memmem, memrchr};
+use polars::prelude::DataFrame;
+
+use super::scanner::{Field, Form, Row};
+
+/// Lines that are enough where no column is narrow.
+const MANY_LINES: usize = 10;
+/// Rows that narrow columns are found in, and the least that will do.
+pub(super) const N_REFERENCE: usize = 1000;
+const MIN_REFERENCE: usize = 3;
+/// Values of a column that holds few, and how long each may be.
+const FEW_VALUES: usize = 20;
+const SHORT_VALUE: usize = 40;
+
+/// A row that may be several.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suspect {
+    /// Its index among the rows of the table.
+    pub(super) row_idx: usize,
+    pub(super) row: Row,
+    /// The column in which the first quotation with a line break stands.
+    pub(super) column: usize,
+}
+
+/// How the lines of a table look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) separator: u8,
+    pub(super) line_end: u8,
+    pub(super) n_columns: usize,
+}
+
+impl Shape {
+    /// A row of several lines, if the first and the last of them look like rows.
+    pub(super) fn suspect(
+        &self,
+        bytes: &[u8],
+        row_idx: usize,
+        row: &Row,
+        fields: &[Field],
+    ) -> Option<Suspect> {
+        if row.n_breaks == 0 || self.n_columns < 2 {
+            return None;
+        }
+        let lines = &bytes[row.start..row.end];
+        let first = memchr(self.line_end, lines).map(|end| &lines[..end]);
+        let last = memrchr(self.line_end, lines).map(|end| &lines[end + 1..]);
+        if ![first, last].into_iter().flatten().all(|line| self.is_row(line)) {
+            return None;
+        }
+        let is_broken =
+            |field: &Field| memchr(self.line_end, &bytes[field.start..field.end]).is_some();
+        let column = fields.iter().position(is_broken)?;
+        let is_written =
+            fields.iter().any(|field| is_broken(field) && self.is_written(bytes, field));
+        (!is_written).then_some(Suspect { row_idx, row: *row, column })
+    }
+
+    /// Whether quotation marks are doubled in a field, other than as an empty field of a row in it.
+    fn is_written(&self, bytes: &[u8], field: &Field) -> bool {
+        let is_border = |byte: &u8| [self.separator, b'\n', b'\r'].contains(byte);
+        field.form == Form::Doubled
+            && memmem::find_iter(&bytes[field.start..field.end], b"\"\"").any(|at| {
+                let before = bytes[..field.start + at].last();
+                let after = bytes.get(field.start + at + 2);
+                !(before.is_some_and(is_border) && after.is_some_and(is_border))
+            })
+    }
+
+    fn is_row(&self, line: &[u8]) -> bool {
+        memchr_iter(self.separator, line).count() + 1 == self.n_columns
+    }
+}
+
+/// The first suspect of a table whose lines are rows.
+pub(super) fn guilty<'a>(
+    text: &str,
+    frame: &DataFrame,
+    suspects: &'a [Suspect],
+    shape: &Shape,
+) -> Option<&'a Suspect> {
+    if suspects.is_empty() {
+        return None;
+    }
+    let suspected: HashSet<usize> = suspects.iter().map(|suspect| suspect.row_idx).collect();
+    let reference: Vec<usize> =
+        (0..frame.height()).filter(|row| !suspected.contains(row)).take(N_REFERENCE).collect();
+    let columns = frame.columns().iter().filter_map(|column| column.str().ok());
+    let kinds: Vec<Kind> = columns
+        .map(|column| Kind::of(reference.iter().map(|&row| column.get(row).unwrap_or_default())))
+        .collect();
+    suspects.iter().find(|suspect| is_guilty(text, suspect, &kinds, shape))
+}
+
+/// Whether the lines of a suspect are rows of a table with such columns.
+pub(super) fn is_guilty(text: &str, suspect: &Suspect, kinds: &[Kind<'_>], shape: &Shape) -> bool {
+    let Suspect { row, column, .. } = suspect;
+    let lines: Vec<&str> = text[row.start..row.end]
+        .split(char::from(shape.line_end))
+        .map(|line| line.trim_end_matches('\r'))
+        .collect();
+    let n_rows = lines.iter().filter(|line| shape.is_row(line.as_bytes())).count();
+    let others = || kinds.iter().enumerate().filter(|(idx, _)| idx != column);
+    if others().all(|(_, kind)| matches!(kind, Kind::Wide)) {
+        return lines.len() > MANY_LINES && n_rows == lines.len();
+    }
+    let fits = |line: &&str| {
+        let fields: Vec<&str> = line.split(char::from(shape.separator)).collect();
+        others().all(|(idx, kind)| {
+            fields.get(idx).is_some_and(|field| kind.holds(field.trim().trim_matches('"')))
+        })
+    };
+    // The first and the last are rows in any case.
+    2 * (n_rows - 2) >= lines.len() - 2
+        && lines.first().is_some_and(fits)
+        && lines.last().is_some_and(fits)
+}
+
+/// What a column holds.
+#[derive(Clone, Debug)]
+pub(super) enum Kind<'a> {
+    /// Few and short values, the empty one among them if it occurs.
+    Few(HashSet<&'a str>),
+    /// Numbers only, or nothing where that occurs.
+    Numbers { or_nothing: bool },
+    /// Anything.
+    Wide,
+}
+
+impl<'a> Kind<'a> {
+    /// Tells it from some of its values.
+    pub(super) fn of(values: impl ExactSizeIterator<Item = &'a str>) -> Self {
+        let n_values = values.len();
+        if n_values < MIN_REFERENCE {
+            return Self::Wide;
+        }
+        let (mut few, mut is_few, mut is_numbers, mut n_empty) = (HashSet::new(), true, true, 0);
+        for value in values.map(str::trim) {
+            n_empty += usize::from(value.is_empty());
+            is_numbers &= value.is_empty() || is_number(value);
+            if is_few && few.insert(value) {
+                is_few = few.len() <= FEW_VALUES && value.len() <= SHORT_VALUE;
+            }
+            if !is_few && !is_numbers {
+                return Self::Wide;
+            }
+        }
+        if n_empty == n_values {
+            return Self::Wide;
+        }
+        // As many values as rows are not few.
+        match (is_numbers, is_few && 2 * few.len() <= n_values) {
+            (_, true) => Self::Few(few),
+            (true, false) => Self::Numbers { or_nothing: n_empty > 0 },
+            (false, false) => Self::Wide,
+        }
+    }
+
+    fn holds(&self, value: &str) -> bool {
+        match self {
+            Self::Few(values) => values.contains(value),
+            Self::Numbers { or_nothing } if value.is_empty() => *or_nothing,
+            Self::Numbers { .. } => is_number(value),
+            Self::Wide => true,
+        }
+    }
+}
+
+fn is_number(value: &str) -> bool {
+    value.parse::<f64>().is_ok()
+}

@@ -1,0 +1,425 @@
+//! What can be wrong at one place of a file, and what to do about it.
+
+use std::fmt;
+
+use super::format::Format;
+use super::options::Separator;
+use crate::labels::parse_label;
+use crate::wording::{DidYouMean, QuotedList, shortened};
+
+/// More different values are no classes.
+const MANY_VALUES: usize = 20;
+
+/// A place in a file, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The data row, from 1: a header does not count, and a text of several lines is one row.
+    pub row: Option<usize>,
+    /// The line of the file, from 1.
+    pub line: Option<usize>,
+}
+
+impl Place {
+    pub(crate) fn line(line: usize) -> Self {
+        Self { row: None, line: Some(line) }
+    }
+
+    pub(crate) fn row(row: usize, line: Option<usize>) -> Self {
+        Self { row: Some(row), line }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.row, self.line) {
+            (Some(row), Some(line)) => write!(f, ", row {row} (line {line})"),
+            (Some(row), None) => write!(f, ", row {row}"),
+            (None, Some(line)) => write!(f, ", line {line}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// What is wrong at one place of a file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A byte is not of the encoding that the file is read in.
+    #[error("not valid {encoding}: byte 0x{byte:02x}")]
+    NotEncoded {
+        /// The encoding.
+        encoding: &'static str,
+        /// The first wrong byte.
+        byte: u8,
+    },
+
+    /// The file ends between the bytes of a character.
+    #[error("the file ends in the middle of a character; it is not complete")]
+    CutCharacter,
+
+    /// A zero byte, which no text has.
+    #[error("there is a NUL character; a table of text holds none")]
+    Nul {
+        /// Whether the zeros stand as in UTF-16.
+        is_wide: bool,
+    },
+
+    /// A row has more or fewer fields than the table has columns.
+    #[error(
+        "expected {expected} {}{}, as the first line has, got {got}{}: \"{}\"",
+        plural(*expected),
+        SeparatedBy(*separator),
+        if *at_end { ", and the file ends there" } else { "" },
+        shortened(start)
+    )]
+    FieldCount {
+        /// The number of columns.
+        expected: usize,
+        /// The number of fields of the row.
+        got: usize,
+        /// How the row begins.
+        start: String,
+        /// What separates the fields.
+        separator: Separator,
+        /// Whether the file ends with this row, without a line break.
+        at_end: bool,
+        /// What in the row's quotation marks is the likely reason.
+        cause: QuoteCause,
+    },
+
+    /// A field begins with a quotation mark that nothing closes.
+    #[error("a quotation opens here and is never closed: \"{}\"", shortened(start))]
+    Unclosed {
+        /// How the field begins.
+        start: String,
+        /// What is the likely reason.
+        cause: QuoteCause,
+    },
+
+    /// A field begins with a quotation mark, and another one is followed by more of the field.
+    #[error(
+        "a quotation opens here and closes in the middle of a field{}: \"{}\"",
+        AfterLines(*n_lines),
+        shortened(end)
+    )]
+    ClosedInside {
+        /// The lines between opening and closing; 0 on one line.
+        n_lines: usize,
+        /// What stands around the closing quotation mark.
+        end: String,
+        /// What is the likely reason.
+        cause: QuoteCause,
+    },
+
+    /// A quotation is well formed, but the lines inside it look like rows.
+    #[error(
+        "a quotation opens here and closes{}, but these lines look like rows: \"{}\"",
+        AfterLines(*n_lines),
+        shortened(start)
+    )]
+    Swallowed {
+        /// The lines between opening and closing.
+        n_lines: usize,
+        /// How the row begins.
+        start: String,
+    },
+
+    /// A table with tabs can be read in two ways.
+    #[error(
+        "a field stands in quotation marks that may belong to the text or not; both readings fit the \
+         file: \"{}\"",
+        shortened(start)
+    )]
+    AmbiguousQuotes {
+        /// The field.
+        start: String,
+    },
+
+    /// A carriage return without a line feed, in a file whose lines end with line feeds.
+    #[error(
+        "a carriage return stands alone in a field without quotation marks: \"{}\"",
+        shortened(start)
+    )]
+    LoneReturn {
+        /// What stands before it.
+        start: String,
+    },
+
+    /// Two characters separate the first rows equally well.
+    #[error("the columns may be separated by {one} or by {other}; both fit the first rows")]
+    AmbiguousSeparator {
+        /// One of them.
+        one: Separator,
+        /// The other one.
+        other: Separator,
+    },
+
+    /// The first line looks like a row.
+    #[error("the first line looks like data; is there no header? it says {}", QuotedList(names))]
+    NoHeader {
+        /// Its fields.
+        names: Vec<String>,
+    },
+
+    /// Two columns have the same name.
+    #[error("two columns are called \"{name}\" (columns {first} and {second})", name = shortened(name))]
+    DuplicateColumn {
+        /// The name.
+        name: String,
+        /// The first of them, from 1.
+        first: usize,
+        /// The second, from 1.
+        second: usize,
+    },
+
+    /// A line is not one JSON object.
+    #[error("not readable as {format}: {detail}")]
+    Json {
+        /// JSON lines.
+        format: Format,
+        /// What is wrong.
+        detail: String,
+        /// Whether a value is no JSON; else the lines are not as they should be.
+        is_value: bool,
+    },
+
+    /// A JSON object has a key twice.
+    #[error("the key \"{}\" stands there twice", shortened(key))]
+    RepeatedKey {
+        /// The key.
+        key: String,
+    },
+
+    /// A JSON value that is no text, in the column of texts.
+    #[error("column \"{column}\" holds {found} where a text is expected: {}", shortened(value))]
+    NotText {
+        /// The column.
+        column: String,
+        /// What it is.
+        found: &'static str,
+        /// The value.
+        value: String,
+    },
+
+    /// A cell that is needed has no value.
+    #[error("column \"{column}\" has no value")]
+    MissingValue {
+        /// The column.
+        column: String,
+        /// `text`, `label` or `group`.
+        role: &'static str,
+    },
+
+    /// A label is neither of the two classes.
+    #[error(
+        "unknown label \"{value}\"; expected {expected}{}; the column holds {}",
+        DidYouMean(nearest),
+        Counts(values)
+    )]
+    UnknownLabel {
+        /// The label, shortened where it is long.
+        value: String,
+        /// What would do.
+        expected: &'static str,
+        /// The nearest word that would do.
+        nearest: Option<String>,
+        /// All values of the column and how often they occur, most frequent first.
+        values: Vec<(String, usize)>,
+    },
+}
+
+/// Why quotation marks may be where they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QuoteCause {
+    /// Nothing in particular.
+    #[default]
+    Unknown,
+    /// Quotation marks inside texts have a backslash before them.
+    Backslash,
+    /// There is a space between a separator and a quotation mark.
+    SpaceBefore,
+}
+
+impl Fault {
+    /// What to do about it, in whole sentences; flags are those of the command line.
+    pub fn advice(&self) -> Option<String> {
+        let quoted = |cause: &QuoteCause, other: String| {
+            match cause {
+            QuoteCause::Backslash => "Quotation marks in this file have a backslash before them (\\\"), as \
+                 some databases write them; in CSV they are doubled (\"\"). Export the table with doubled \
+                 ones, or replace \\\" by \"\"."
+                .to_owned(),
+            QuoteCause::SpaceBefore => "A quotation mark must stand directly after the separator; remove \
+                 the space before it."
+                .to_owned(),
+            QuoteCause::Unknown => other,
+        }
+        };
+        let literal = "If quotation marks are ordinary characters in this file, read it with \
+                       --quoting literal."
+            .to_owned();
+        Some(match self {
+            Self::NotEncoded { encoding: "UTF-8", .. } => {
+                "If the file comes from Windows or an older program, name its encoding: \
+                 --encoding windows-1252 (Western European; also known as latin1), windows-1251 \
+                 (Cyrillic), shift_jis, gb18030 and so on. Or save it as UTF-8."
+                    .into()
+            }
+            Self::NotEncoded { .. } => "Name another encoding with --encoding NAME.".into(),
+            Self::CutCharacter => "Copy or download the file again.".into(),
+            Self::Nul { is_wide: true } => {
+                "The file looks like UTF-16: read it with --encoding utf-16le, or save it as UTF-8."
+                    .into()
+            }
+            Self::Nul { is_wide: false } => {
+                "Remove it, or make sure that this is a file of text and complete.".into()
+            }
+            Self::FieldCount { expected, got, separator, cause, .. } => {
+                quoted(cause, field_advice(*expected, *got, *separator))
+            }
+            Self::Unclosed { cause, .. } | Self::ClosedInside { cause, .. } => quoted(
+                cause,
+                format!(
+                    "Inside a quoted text every quotation mark is doubled (\"\"), and one more ends it. \
+                     {literal}"
+                ),
+            ),
+            Self::Swallowed { .. } => format!(
+                "If a quotation mark is missing there, double it or remove it. {literal} If the text is \
+                 meant to have these lines, use --quoting standard."
+            ),
+            Self::AmbiguousQuotes { .. } => {
+                "Use --quoting standard if the quotation marks only enclose \
+                 the fields, --quoting literal if they belong to the texts."
+                    .into()
+            }
+            Self::LoneReturn { .. } => {
+                "Put the field in quotation marks, or remove the carriage return.".into()
+            }
+            Self::AmbiguousSeparator { .. } => "Name the right one with --separator.".into(),
+            Self::NoHeader { .. } => {
+                "Add a first line with the names of the columns, or use --no-header; \
+                 the columns are then called 1, 2 and so on (--text-column 2 --label-column 1)."
+                    .into()
+            }
+            Self::DuplicateColumn { name, .. } if name.is_empty() => {
+                "Give each column a name, or remove those without one.".into()
+            }
+            Self::DuplicateColumn { .. } => "Rename or remove one of them.".into(),
+            Self::Json { is_value: true, .. } => {
+                "Write such values as JSON knows them: null for a \
+                 missing number, whole characters in strings, no comma after the last member."
+                    .into()
+            }
+            Self::Json { is_value: false, .. } => "Each line must hold one whole object, such as \
+                 {\"text\": \"...\", \"label\": 1}; `jq -c .` makes such lines of other JSON."
+                .into(),
+            Self::RepeatedKey { .. } => "Rename or remove one of the two.".into(),
+            Self::NotText { .. } => {
+                "Choose another column with --text-column, or make strings of its values.".into()
+            }
+            Self::MissingValue { role: "text", .. } => {
+                "Leave such rows out with --missing skip, or count \
+                 them as empty texts with --missing empty."
+                    .into()
+            }
+            Self::MissingValue { .. } => "Fill it in, or remove the row.".into(),
+            Self::UnknownLabel { values, .. } => label_advice(values),
+        })
+    }
+}
+
+fn field_advice(expected: usize, got: usize, separator: Separator) -> String {
+    if got > expected {
+        let mark = match separator {
+            Separator::TAB => "a tab".to_owned(),
+            other => format!("\"{}\"", char::from(other.byte())),
+        };
+        return format!(
+            "A text that has {mark} in it must stand in quotation marks; write the table with a program \
+             that does so."
+        );
+    }
+    "Either fields are missing, or a text with a line break in it does not stand in quotation marks."
+        .to_owned()
+}
+
+/// What to do about labels, from all values that occur.
+fn label_advice(values: &[(String, usize)]) -> String {
+    let is = |expected: &[&str]| {
+        values.len() == expected.len()
+            && expected.iter().all(|word| values.iter().any(|(value, _)| value == word))
+    };
+    let is_missing = |word: &str| {
+        ["", "nan", "na", "n/a", "none", "null"].contains(&word.to_ascii_lowercase().as_str())
+    };
+    let mut unknown = values.iter().filter(|(value, _)| parse_label(value).is_none());
+    if unknown.all(|(value, _)| is_missing(value)) {
+        return "Such a row has no label; fill it in, or remove the row.".into();
+    }
+    if values.len() > MANY_VALUES {
+        return "This does not look like a column of labels; choose another with --label-column."
+            .into();
+    }
+    if is(&["1", "2"]) {
+        return "Write 0 instead of 1 and 1 instead of 2, if 1 means negative and 2 positive."
+            .into();
+    }
+    if values.len() == 2 {
+        return "Write 0 (negative) and 1 (positive) instead of these two values.".into();
+    }
+    "There are two classes only: write 0 for what is negative and 1 for what is positive, and remove rows \
+     that are neither; or choose another column with --label-column."
+        .into()
+}
+
+fn plural(n_fields: usize) -> &'static str {
+    if n_fields == 1 { "field" } else { "fields" }
+}
+
+/// ` separated by semicolons`, or nothing where that goes without saying.
+struct SeparatedBy(Separator);
+
+impl fmt::Display for SeparatedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Separator::COMMA => Ok(()),
+            other => write!(f, " separated by {other}"),
+        }
+    }
+}
+
+/// ` 3 lines below`, or nothing.
+struct AfterLines(usize);
+
+impl fmt::Display for AfterLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(" one line below"),
+            n_lines => write!(f, " {n_lines} lines below"),
+        }
+    }
+}
+
+/// `"a" (3 times), "b" (once) and 2 more`.
+struct Counts<'a>(&'a [(String, usize)]);
+
+impl fmt::Display for Counts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n_shown = if self.0.len() > MANY_VALUES { 3 } else { 8 };
+        for (idx, (value, n_rows)) in self.0.iter().take(n_shown).enumerate() {
+            let comma = if idx == 0 { "" } else { ", " };
+            write!(f, "{comma}\"{}\" (", shortened(value))?;
+            match n_rows {
+                1 => f.write_str("once)")?,
+                2 => f.write_str("twice)")?,
+                n_rows => write!(f, "{n_rows} times)")?,
+            }
+        }
+        match self.0.len().saturating_sub(n_shown) {
+            0 => Ok(()),
+            n_more => write!(f, " and {n_more} more values"),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A file or pipe with a table in it, opened once.
+//!
+//! Knows nothing of what is in it: it gives bytes as they are stored.
+
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::digest::{add_file, hex};
+use crate::error::{Error, Result};
+
+/// A file or pipe with a table in it; `-` is standard input.
+///
+/// A pipe gives its bytes only once: it is read when it is opened, and kept in memory. A regular file
+/// is read when it is asked for.
+#[derive(Clone, Debug)]
+pub struct DataFile {
+    path: PathBuf,
+    /// What a pipe gave.
+    kept: Option<Arc<Vec<u8>>>,
+}
+
+impl DataFile {
+    /// Opens a file; reads it if it is a pipe or standard input.
+    ///
+    /// # Errors
+    /// `Missing`, `IsFolder`, `Read`.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        if path.as_os_str() == "-" {
+            let mut bytes = Vec::new();
+            let result = io::stdin().lock().read_to_end(&mut bytes);
+            let file = Self { path, kept: Some(bytes.into()) };
+            return result.map(|_| file.clone()).map_err(|source| file.refused(source));
+        }
+        let file = Self { path, kept: None };
+        let metadata = file.path.metadata().map_err(|source| file.refused(source))?;
+        if metadata.is_dir() {
+            return Err(Error::IsFolder { path: file.path });
+        }
+        if metadata.is_file() {
+            // Better told now than after minutes of other work.
+            File::open(&file.path).map_err(|source| file.refused(source))?;
+            return Ok(file);
+        }
+        let bytes = fs::read(&file.path).map_err(|source| file.refused(source))?;
+        Ok(Self { kept: Some(bytes.into()), ..file })
+    }
+
+    /// A file that is in memory already; the name tells the format, and is what messages call it.
+    pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { path: name.into(), kept: Some(Arc::new(bytes.into())) }
+    }
+
+    /// The path as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> PathBuf {
+        if self.path.as_os_str() == "-" { "standard input".into() } else { self.path.clone() }
+    }
+
+    /// The bytes as they are stored, compressed ones too.
+    ///
+    /// # Errors
+    /// `Missing`, `Read`.
+    pub fn contents(&self) -> Result<Cow<'_, [u8]>> {
+        match &self.kept {
+            Some(bytes) => Ok(Cow::Borrowed(bytes)),
+            None => fs::read(&self.path).map(Cow::Owned).map_err(|source| self.refused(source)),
+        }
+    }
+
+    /// The file with its bytes in memory, so that all that is asked of it is told of the same bytes, even if
+    /// the file is changed meanwhile.
+    ///
+    /// # Errors
+    /// `Missing`, `Read`.
+    pub fn in_memory(&self) -> Result<Self> {
+        let kept = match &self.kept {
+            Some(bytes) => Arc::clone(bytes),
+            None => Arc::new(self.contents()?.into_owned()),
+        };
+        Ok(Self { path: self.path.clone(), kept: Some(kept) })
+    }
+
+    /// SHA-256 over `settings` and the bytes as they are stored, in hexadecimal: one name for a
+    /// file's contents together with what is made of them.
+    ///
+    /// # Errors
+    /// `Missing`, `Read`.
+    pub fn digest(&self, settings: &[u8]) -> Result<String> {
+        let mut hasher = Sha256::new();
+        // The length keeps the end of the settings from passing as the start of the file.
+        hasher.update((settings.len() as u64).to_le_bytes());
+        hasher.update(settings);
+        match &self.kept {
+            Some(bytes) => hasher.update(bytes.as_slice()),
+            None => File::open(&self.path)
+                .and_then(|mut file| add_file(&mut hasher, &mut file))
+                .map_err(|source| self.refused(source))?,
+        }
+        Ok(hex(hasher))
+    }
+
+    fn refused(&self, source: io::Error) -> Error {
+        if source.kind() == io::ErrorKind::NotFound {
+            return Error::Missing { path: self.path.clone() };
+        }
+        Error::Read { path: self.name(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_tells_settings_and_contents_and_their_border() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = |content: &str, settings: &str| {
+            let path = folder.path().join("file");
+            fs::write(&path, content).unwrap();
+            DataFile::open(&path).unwrap().digest(settings.as_bytes()).unwrap()
+        };
+        let one = digest("ab", "c");
+        assert_eq!(one, digest("ab", "c"));
+        assert_eq!(one.len(), 64);
+        for (content, settings) in [("a", "bc"), ("b", "ac"), ("ab", "d"), ("", "cab")] {
+            assert_ne!(one, digest(content, settings), "{content} {settings}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_is_read_once_and_asked_as_often_as_one_likes() {
+        use std::io::Write as _;
+        use std::os::fd::AsRawFd as _;
+
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"text,label\n").unwrap();
+        drop(writer);
+        let file = DataFile::open(format!("/dev/fd/{}", reader.as_raw_fd())).unwrap();
+        assert_eq!(&*file.contents().unwrap(), b"text,label\n");
+        assert_eq!(&*file.contents().unwrap(), b"text,label\n");
+        assert_eq!(file.digest(b"x").unwrap(), file.digest(b"x").unwrap());
+    }
+}

@@ -1,0 +1,226 @@
+//! Parquet, read by polars, with errors that say what is wrong with the file.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use polars::prelude::{
+    ArrowDataType, ArrowSchema, Column, IntoColumn as _, ParquetReader, PolarsError, PolarsResult,
+    SerReader, StringChunkedBuilder,
+};
+use polars_buffer::Buffer;
+use polars_parquet::parquet::page::CompressedPage;
+use polars_parquet::parquet::read::{PageReader, read_metadata};
+use polars_parquet::parquet::schema::types::PrimitiveLogicalType;
+use polars_parquet::read::infer_schema;
+
+use super::format::Format;
+use super::notes::{Note, ReadNotes};
+use super::table::{Cells, Table};
+use crate::error::{Error, Result};
+
+/// Reads a Parquet file.
+///
+/// Columns of types that we cannot read and write in every format (lists, decimals, times with a zone) are
+/// left out and told. Columns of bytes are texts if all of them are UTF-8, as older programs wrote texts.
+///
+/// # Errors
+/// `NoRows`, `Malformed`.
+pub(super) fn read(path: &Path, bytes: Cow<'_, [u8]>, notes: &mut ReadNotes) -> Result<Table> {
+    let bytes = Buffer::from(bytes.into_owned());
+    let reader = || ParquetReader::new(Cursor::new(&bytes));
+    let schema = guarded(path, || {
+        let schema = reader().schema()?;
+        check(&bytes, &schema)?;
+        Ok(schema)
+    })?;
+    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+    for (name, field) in schema.iter() {
+        let names = if is_plain(&field.dtype) { &mut kept } else { &mut left_out };
+        names.push(name.to_string());
+    }
+    let mut frame = guarded(path, || {
+        let mut frame = reader().with_columns(Some(kept)).finish()?;
+        // One chunk a column makes "row i" a look-up and not a search; strings are not moved.
+        frame.rechunk_mut();
+        Ok(frame)
+    })?;
+    if frame.height() == 0 {
+        return Err(Error::NoRows { path: path.to_owned() });
+    }
+    let is_bytes = |column: &&Column| column.dtype().is_binary();
+    let of_bytes: Vec<Column> = frame.columns().iter().filter(is_bytes).cloned().collect();
+    for column in of_bytes {
+        let name = column.name().to_string();
+        let replaced = match as_texts(&column) {
+            Some(texts) => guarded(path, || frame.with_column(texts).map(drop)),
+            None => {
+                left_out.push(name.clone());
+                guarded(path, || frame.drop_in_place(&name).map(drop))
+            }
+        };
+        replaced?;
+    }
+    if !left_out.is_empty() {
+        notes.add(Note::LeftOut { columns: left_out.clone() });
+    }
+    Ok(Table { frame, cells: Cells::Typed, left_out, lines: Vec::new() })
+}
+
+/// Compares what a file says of itself at several places, where polars believes one of them.
+///
+/// It takes a negative number of values in a page for an enormous one, and asks for so much memory that
+/// the process is ended. It takes types from the Arrow schema, which many files have beside Parquet's
+/// own, even if that calls a column of numbers nulls, or turns their signs.
+fn check(bytes: &Buffer<u8>, schema: &ArrowSchema) -> PolarsResult<()> {
+    let mut metadata = read_metadata(&mut Cursor::new(bytes))?;
+    let damaged = |what: &'static str| PolarsError::ComputeError(what.into());
+    metadata.key_value_metadata = None;
+    let stored = infer_schema(&metadata)?;
+    let contradicted = schema.iter().any(|(name, field)| {
+        stored.get(name).is_some_and(|stored| contradicts(&field.dtype, &stored.dtype))
+    });
+    if contradicted {
+        return Err(damaged(TWO_SCHEMAS));
+    }
+    for group in &metadata.row_groups {
+        for chunk in group.parquet_columns() {
+            let column = &chunk.descriptor().descriptor;
+            let name = chunk.descriptor().path_in_schema.first();
+            let is_null = name
+                .and_then(|name| schema.get(name))
+                .is_some_and(|f| f.dtype == ArrowDataType::Null);
+            if is_null && column.primitive_type.logical_type != Some(PrimitiveLogicalType::Unknown)
+            {
+                return Err(damaged(TWO_SCHEMAS));
+            }
+            // A list has any number of values.
+            let n_values = usize::try_from(chunk.num_values()).ok();
+            let n_values = n_values.filter(|&n| column.max_rep_level > 0 || n == group.num_rows());
+            let Some(mut n_left) = n_values else {
+                return Err(damaged("a column has another number of values than there are rows"));
+            };
+            let range = chunk.byte_range();
+            let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
+            let range = match (start, end) {
+                (Ok(start), Ok(end)) if start <= end && end <= bytes.len() => start..end,
+                _ => return Err(damaged("a column lies outside the file")),
+            };
+            let pages = Cursor::new(bytes.clone().sliced(range));
+            let mut pages = PageReader::new(pages, chunk, Vec::new(), usize::MAX);
+            pages.read_dict()?;
+            for page in pages {
+                if let CompressedPage::Data(page) = page? {
+                    n_left = n_left
+                        .checked_sub(page.num_values())
+                        .ok_or_else(|| damaged("a page has more values than its column"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+const TWO_SCHEMAS: &str = "it has two schemas that say different things of a column";
+
+/// Whether the type of an Arrow schema cannot be that of the values which are stored.
+///
+/// Only what is plain on both sides is compared: strings and times are stored in more ways than one.
+fn contradicts(said: &ArrowDataType, stored: &ArrowDataType) -> bool {
+    use ArrowDataType as A;
+    let is_number = |dtype: &A| {
+        matches!(dtype, A::Boolean | A::Float32 | A::Float64 | A::Date32)
+            || matches!(dtype, A::Int8 | A::Int16 | A::Int32 | A::Int64)
+            || matches!(dtype, A::UInt8 | A::UInt16 | A::UInt32 | A::UInt64)
+    };
+    match (said, stored) {
+        // Parquet's first version had no unsigned numbers.
+        (A::UInt32, A::Int64) => false,
+        (A::Timestamp(..), A::Int64) => true,
+        _ => is_number(said) && is_number(stored) && said != stored,
+    }
+}
+
+/// Whether polars, as we build it, reads an Arrow type and writes it to every format of ours.
+fn is_plain(dtype: &ArrowDataType) -> bool {
+    use ArrowDataType as A;
+    match dtype {
+        A::Null | A::Boolean | A::Float32 | A::Float64 | A::Date32 | A::Timestamp(_, None) => true,
+        A::Int8 | A::Int16 | A::Int32 | A::Int64 => true,
+        A::UInt8 | A::UInt16 | A::UInt32 | A::UInt64 => true,
+        A::Utf8 | A::LargeUtf8 | A::Utf8View => true,
+        A::Binary | A::LargeBinary | A::BinaryView => true,
+        A::Dictionary(_, values, _) => {
+            matches!(**values, A::Utf8 | A::LargeUtf8 | A::Utf8View)
+        }
+        _ => false,
+    }
+}
+
+/// A column of bytes as strings, if all of them are.
+fn as_texts(column: &Column) -> Option<Column> {
+    let bytes = column.binary().ok()?;
+    let mut texts = StringChunkedBuilder::new(column.name().clone(), bytes.len());
+    for value in bytes.iter() {
+        match value {
+            Some(value) => texts.append_value(std::str::from_utf8(value).ok()?),
+            None => texts.append_null(),
+        }
+    }
+    Some(texts.finish().into_column())
+}
+
+/// Runs a polars reader and explains its failures.
+///
+/// Readers have been seen to panic on damaged files, and a file must not end the process.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(explained(path, error)),
+        Err(_) => Err(Error::Malformed {
+            path: path.to_owned(),
+            format: Format::Parquet,
+            detail: "the reader gave up on it".to_owned(),
+        }),
+    }
+}
+
+fn explained(path: &Path, error: PolarsError) -> Error {
+    match error {
+        // Parsers report damage as an I/O error too; the system's have a number.
+        PolarsError::IO { error, .. } if error.raw_os_error().is_some() => {
+            let source = Arc::try_unwrap(error)
+                .unwrap_or_else(|error| std::io::Error::new(error.kind(), error.to_string()));
+            Error::Read { path: path.to_owned(), source }
+        }
+        PolarsError::IO { error, .. } => Error::Malformed {
+            path: path.to_owned(),
+            format: Format::Parquet,
+            detail: one_line(&error.to_string()),
+        },
+        other => malformed(path, Format::Parquet, &other),
+    }
+}
+
+/// What polars says about a file.
+pub(super) fn malformed(path: &Path, format: Format, error: &PolarsError) -> Error {
+    Error::Malformed { path: path.to_owned(), format, detail: one_line(&error.to_string()) }
+}
+
+/// The first paragraph of a parser's message; what follows is advice about polars' own options.
+pub(crate) fn one_line(message: &str) -> String {
+    let first = message.split("\n\n").next().unwrap_or_default();
+    first.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_about_polars_is_cut_from_messages() {
+        assert_eq!(one_line("found more\n fields\n\nConsider setting x"), "found more fields");
+    }
+}

@@ -1,0 +1,116 @@
+//! CSV and TSV, quoted as RFC 4180: nothing between separators is null, `""` an empty string.
+//!
+//! Rows are written by polars, which quotes what holds the separator, a quotation mark, CR or LF.
+//! Names are written here, because a reader sees them before it knows the file. A name is quoted
+//! that looks like the beginning of something else: a comment, another separator, a byte order mark,
+//! another format. In a TSV with any field in quotation marks, all names have them, too: by that a
+//! reader can tell it from the tables whose quotation marks mean nothing. There are always three
+//! columns or more, the answers among them, so that no row is a blank line.
+
+use std::io::Write;
+
+use polars::prelude::{Column, CsvWriter, DataFrame, PolarsResult, SerWriter};
+
+use super::{Change, OutColumn, json_text, times};
+use crate::tables::Cells;
+
+/// Numbers are written with the fewest digits that give them back, flags as `true` and `false`,
+/// dates and times as ISO 8601; JSON strings as what they say, other JSON values as JSON.
+pub(super) fn write(
+    columns: &[OutColumn],
+    separator: u8,
+    sink: &mut dyn Write,
+) -> PolarsResult<Vec<Change>> {
+    let columns = columns.iter().map(plain).collect::<PolarsResult<Vec<Column>>>()?;
+    let mut changes = Vec::new();
+    let mut has_quotes = false;
+    for column in columns.iter().filter(|column| column.dtype().is_string()) {
+        let mut n_nul = 0;
+        for cell in column.str()?.iter().flatten() {
+            let bytes = cell.as_bytes();
+            n_nul += usize::from(memchr::memchr(0, bytes).is_some());
+            has_quotes = has_quotes
+                || bytes.is_empty()
+                || memchr::memchr3(b'"', b'\n', b'\r', bytes).is_some()
+                || memchr::memchr(separator, bytes).is_some();
+        }
+        if n_nul > 0 {
+            changes.push(Change::Nul { column: column.name().to_string(), n_cells: n_nul });
+        }
+    }
+
+    let mut header = Vec::new();
+    for (idx, column) in columns.iter().enumerate() {
+        if idx > 0 {
+            header.push(separator);
+        }
+        push_name(&mut header, column.name(), separator == b'\t' && has_quotes);
+    }
+    header.push(b'\n');
+    sink.write_all(&header)?;
+
+    let mut frame = DataFrame::new_infer_height(columns)?;
+    CsvWriter::new(sink).include_header(false).with_separator(separator).finish(&mut frame)?;
+    Ok(changes)
+}
+
+fn plain(OutColumn { column, cells }: &OutColumn) -> PolarsResult<Column> {
+    match cells {
+        Cells::Text => Ok(column.clone()),
+        Cells::Json => json_text::to_strings(column),
+        Cells::Typed => Ok(times::to_strings(column)?.unwrap_or_else(|| column.clone())),
+    }
+}
+
+fn push_name(header: &mut Vec<u8>, name: &str, in_quotes: bool) {
+    let is_plain = name.starts_with(char::is_alphanumeric)
+        && name.ends_with(|c: char| !c.is_whitespace())
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.'))
+        // Files of other kinds begin so.
+        && !["PAR1", "BZh", "sep"].iter().any(|start| name.starts_with(start));
+    if is_plain && !in_quotes {
+        header.extend_from_slice(name.as_bytes());
+    } else {
+        header.push(b'"');
+        header.extend_from_slice(name.replace('"', "\"\"").as_bytes());
+        header.push(b'"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_be_mistaken_are_quoted() {
+        let written = |name, in_quotes| {
+            let mut header = Vec::new();
+            push_name(&mut header, name, in_quotes);
+            String::from_utf8(header).unwrap()
+        };
+        for name in ["text", "review text", "größe_2", "a-b.c", "文"] {
+            assert_eq!(written(name, false), name);
+            assert_eq!(written(name, true), format!("\"{name}\""));
+        }
+        let names = [
+            "",
+            " a",
+            "a ",
+            "# a",
+            "a;b",
+            "a,b",
+            "a\tb",
+            "a|b",
+            "\u{feff}a",
+            "a\rb",
+            "sep=;",
+            "{",
+            "__label__x",
+            "PAR1",
+        ];
+        for name in names {
+            assert_eq!(written(name, false), format!("\"{name}\""));
+        }
+        assert_eq!(written("a\"b", false), "\"a\"\"b\"");
+    }
+}

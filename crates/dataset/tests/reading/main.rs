@@ -1,0 +1,88 @@
+//! Files as users have them, good and bad, and what the crate says about each.
+#![allow(clippy::unwrap_used, reason = "a test that cannot make its file has failed")]
+#![allow(clippy::panic, reason = "a test says why it fails")]
+
+mod columns;
+mod delimited;
+mod encodings;
+mod files;
+mod json_lines;
+mod parquet;
+mod properties;
+mod tabs;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dataset::{ColumnChoice, DataFile, Error, LabelledTexts, ReadOptions, Result, TextTable};
+use tempfile::TempDir;
+
+/// A folder with one file in it.
+fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+fn read(path: &Path) -> Result<LabelledTexts> {
+    read_as(path, &ReadOptions::default())
+}
+
+fn read_as(path: &Path, options: &ReadOptions) -> Result<LabelledTexts> {
+    LabelledTexts::read(&DataFile::open(path)?, &ColumnChoice::default(), options)
+}
+
+fn text_table(path: &Path) -> Result<TextTable> {
+    TextTable::read(&DataFile::open(path)?, &ColumnChoice::default(), &ReadOptions::default())
+}
+
+fn without(folder: &Path, error: &Error) -> String {
+    error.to_string().replace(&format!("{}/", folder.display()), "")
+}
+
+/// What is said about a file, with the folder taken out: the message, or the advice after a line break.
+fn refusal(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> String {
+    let (folder, path) = file(name, content);
+    match read_as(&path, options) {
+        Ok(table) => format!("READ {:?} {:?}", table.texts().collect::<Vec<_>>(), table.labels()),
+        Err(error) => {
+            let advice = error.advice().map_or(String::new(), |advice| format!("\n{advice}"));
+            without(folder.path(), &error) + &advice
+        }
+    }
+}
+
+/// The message about a file, with the folder taken out.
+fn message(name: &str, content: impl AsRef<[u8]>) -> String {
+    let refusal = refusal(name, content, &ReadOptions::default());
+    refusal.split('\n').next().unwrap_or_default().to_owned()
+}
+
+/// Files that are refused: name, content, and what the message or the advice must say.
+fn all_refused(cases: &[(&str, &str, &[&str])]) {
+    let mut failures = Vec::new();
+    for (name, content, expected) in cases {
+        let refusal = refusal(name, content, &ReadOptions::default());
+        let missing: Vec<_> = expected.iter().filter(|part| !refusal.contains(**part)).collect();
+        if refusal.starts_with("READ") || !missing.is_empty() {
+            failures.push(format!("{content:?}\n  lacks {missing:?}\n  in {refusal}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// A file that is read: its texts and labels.
+fn check(name: &str, content: impl AsRef<[u8]>, texts: &[&str], labels: &[u8]) {
+    let (_folder, path) = file(name, content);
+    let table = read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(table.texts().collect::<Vec<_>>(), texts, "{name}");
+    assert_eq!(table.labels(), labels, "{name}");
+}
+
+/// What is told about a file that is read.
+fn notes(name: &str, content: impl AsRef<[u8]>) -> Vec<String> {
+    let (_folder, path) = file(name, content);
+    let table = read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    table.notes().iter().map(ToString::to_string).collect()
+}
