@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor, WithDType};
 use rayon::prelude::*;
 
 use crate::error::Result;
+use crate::mapped::MappedFile;
 use crate::tokens::{DistinctIds, Tokens};
 
 /// Rows that one task copies or adds up at least.
@@ -86,7 +86,7 @@ impl CustomOp1 for Rows {
 
 /// A table in a mapped file.
 pub(crate) struct MappedTable {
-    file: MmapedSafetensors,
+    file: MappedFile,
     name: &'static str,
     width: usize,
 }
@@ -99,7 +99,7 @@ impl std::fmt::Debug for MappedTable {
 
 impl MappedTable {
     /// Takes the f32 matrix `name` of a file, whose shape was checked.
-    pub(crate) fn new(file: MmapedSafetensors, name: &'static str, width: usize) -> Self {
+    pub(crate) fn new(file: MappedFile, name: &'static str, width: usize) -> Self {
         Self { file, name, width }
     }
 

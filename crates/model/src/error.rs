@@ -70,15 +70,38 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The model folder was written by a version whose format this one does not know.
-    #[error("{path} has format version {got}; this program reads version {expected}")]
+    /// The model folder has a format that this version does not know.
+    #[error(
+        "{path} has format {got}, {}; this program reads formats {oldest} to {newest}: {}",
+        written_by(*got, *newest, writer.as_deref()),
+        cure(*got, *newest, writer.as_deref())
+    )]
     Version {
         /// The configuration file.
         path: PathBuf,
-        /// Its format version.
+        /// Its format.
         got: u64,
-        /// The one known here.
-        expected: u64,
+        /// The version of the program that wrote it, if it says so.
+        writer: Option<String>,
+        /// The oldest format that is read here.
+        oldest: u64,
+        /// The newest one.
+        newest: u64,
+    },
+    /// Files of two models stand in one folder.
+    #[error(
+        "{path} is not part of the model that config.json beside it describes: its {key} is {got}, \
+         expected {expected}"
+    )]
+    Mixed {
+        /// The file that does not belong there.
+        path: PathBuf,
+        /// What tells them apart.
+        key: &'static str,
+        /// What the file has.
+        got: String,
+        /// What the configuration has.
+        expected: String,
     },
     /// The weights file does not fit the configuration beside it.
     #[error("{path} does not fit the configuration: {reason}")]
@@ -87,6 +110,36 @@ pub enum Error {
         path: PathBuf,
         /// Which tensor, and how.
         reason: String,
+    },
+    /// What was given as a model is none.
+    #[error("{path} is not a model folder: {found}{}", did_you_mean(meant))]
+    NoModel {
+        /// What was given.
+        path: PathBuf,
+        /// What is there, in words.
+        found: String,
+        /// The folders that may have been meant.
+        meant: Vec<PathBuf>,
+    },
+    /// Another process is writing to a model folder.
+    #[error("another training is writing to {path}{}", process(*pid))]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The process, if it is known.
+        pid: Option<u32>,
+    },
+    /// A model folder is to be new, and is there.
+    #[error("{path} exists")]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A single file of a model was to be written before the model.
+    #[error("no model has been saved to {path} yet")]
+    NothingSaved {
+        /// The folder.
+        path: PathBuf,
     },
     /// The target of a save holds something that is not a model.
     #[error("{path} exists and is not a model folder: {found}")]
@@ -125,4 +178,37 @@ pub enum Error {
     /// Candle reported an error.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+/// Who wrote a format that is not known.
+fn written_by(got: u64, newest: u64, writer: Option<&str>) -> String {
+    match writer {
+        _ if got < newest => "which is too old".to_string(),
+        Some(version) => format!("written by {PROGRAM} {version}"),
+        None => format!("written by a newer version of {PROGRAM}"),
+    }
+}
+
+/// What to do about a format that is not known.
+fn cure(got: u64, newest: u64, writer: Option<&str>) -> String {
+    match writer {
+        _ if got < newest => "train the model anew".to_string(),
+        Some(version) => format!("install version {version} or newer"),
+        None => "install a newer version".to_string(),
+    }
+}
+
+const PROGRAM: &str = "sentiment-rnn";
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+fn did_you_mean(meant: &[PathBuf]) -> String {
+    let names: Vec<String> = meant.iter().map(|path| path.display().to_string()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [name] => format!("; did you mean {name}?"),
+        [names @ .., last] => format!("; did you mean {} or {last}?", names.join(", ")),
+    }
 }

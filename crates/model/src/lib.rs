@@ -5,6 +5,7 @@ mod device;
 mod embedding;
 mod error;
 pub mod folder;
+mod mapped;
 mod network;
 mod ngrams;
 mod parameters;

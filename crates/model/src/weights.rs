@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::safetensors::MmapedSafetensors;
+use candle_core::safetensors::Load as _;
 use candle_core::{CpuStorage, DType, Device, Layout, Storage, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use safetensors::tensor::{Dtype, View, serialize_to_file};
@@ -14,6 +14,8 @@ use safetensors::tensor::{Dtype, View, serialize_to_file};
 use crate::config::ModelConfig;
 use crate::embedding::{Embedding, MappedTable};
 use crate::error::{Error, Result};
+use crate::folder::{Identifier, ModelId};
+use crate::mapped::MappedFile;
 use crate::network::SentimentRnn;
 use crate::parameters;
 use crate::vocabularies::Vocabularies;
@@ -21,63 +23,65 @@ use crate::vocabularies::Vocabularies;
 /// A weights file, mapped into memory and checked.
 pub(crate) struct Weights {
     path: PathBuf,
-    file: MmapedSafetensors,
+    file: MappedFile,
 }
 
 impl Weights {
-    pub(crate) fn open(
-        path: &Path,
-        config: &ModelConfig,
-        vocabularies: &Vocabularies,
-    ) -> Result<Self> {
-        // SAFETY: the mapped bytes must not change while they are read. A model folder is replaced
-        // whole, by renaming, and its old files live on for whoever has them open; nobody writes into
-        // one in place.
-        let file = unsafe { MmapedSafetensors::new(path) }.map_err(|error| Error::Damaged {
-            path: path.to_path_buf(),
-            expected: "safetensors",
-            reason: format!("{error}; the file may be cut short, copy it again"),
-        })?;
-        let mismatch = |reason| Error::Mismatch { path: path.to_path_buf(), reason };
-        let tensors = file.tensors();
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Ok(Self { path: path.to_path_buf(), file: MappedFile::open(path)? })
+    }
+
+    /// The model that the file says it is part of.
+    pub(crate) fn id(&self) -> Option<ModelId> {
+        self.file.id()
+    }
+
+    fn check(&self, config: &ModelConfig, vocabularies: &Vocabularies) -> Result<()> {
+        let mismatch = |reason| Error::Mismatch { path: self.path.clone(), reason };
+        let stored: HashMap<&str, &[usize]> = self.file.shapes().collect();
         let shapes = parameters::shapes(config, vocabularies)?;
         for (name, shape) in &shapes {
-            match tensors.iter().find(|(other, _)| other == name) {
+            match stored.get(name.as_str()) {
                 None => return Err(mismatch(format!("it lacks {name}"))),
-                Some((_, tensor)) if tensor.shape() != shape => {
-                    let got = tensor.shape();
+                Some(got) if got != shape => {
                     return Err(mismatch(format!("{name} has shape {got:?}, expected {shape:?}")));
                 }
                 Some(_) => {}
             }
         }
-        if let Some((name, _)) = tensors.iter().find(|(name, _)| !shapes.contains_key(name)) {
-            return Err(mismatch(format!("it holds {name}, which this network does not have")));
+        match stored.keys().find(|name| !shapes.contains_key(**name)) {
+            Some(name) => {
+                Err(mismatch(format!("it holds {name}, which this network does not have")))
+            }
+            None => Ok(()),
         }
-        drop(tensors);
-        Ok(Self { path: path.to_path_buf(), file })
     }
 
     /// The network; on the CPU, the embedding's table stays in the file.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the file holds other tensors than the network has.
     pub(crate) fn network(
         self,
         config: &ModelConfig,
         vocabularies: Vocabularies,
         device: &Device,
     ) -> Result<SentimentRnn> {
+        self.check(config, &vocabularies)?;
         let mut loaded = HashMap::new();
-        let is_f32 = DType::try_from(self.file.get(parameters::TABLE)?.dtype())? == DType::F32;
+        let is_f32 = self.file.get(parameters::TABLE)?.dtype() == Dtype::F32;
         let stays = device.is_cpu() && is_f32 && cfg!(target_endian = "little");
-        for (name, _) in self.file.tensors() {
+        for (name, _) in self.file.shapes() {
             if stays && name == parameters::TABLE {
                 continue;
             }
-            let tensor = self.file.load(&name, device).map_err(|error| Error::Damaged {
+            let load = |name| self.file.get(name)?.load(device)?.to_dtype(DType::F32);
+            let tensor = load(name).map_err(|error| Error::Damaged {
                 path: self.path.clone(),
                 expected: "safetensors",
                 reason: error.to_string(),
             })?;
-            loaded.insert(name, tensor.to_dtype(DType::F32)?);
+            loaded.insert(name.to_string(), tensor);
         }
         let table = loaded.remove(parameters::TABLE);
         let embedding = match table {
@@ -93,20 +97,36 @@ impl Weights {
     }
 }
 
-/// Writes all variables as f32, without copying them. Gives the reason if it fails.
-pub(crate) fn write(variables: &VarMap, path: &Path) -> std::result::Result<(), String> {
-    let on_cpu =
-        |tensor: Tensor| tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous();
-    let tensors = parameters::sorted(variables)
-        .into_iter()
-        .map(|(name, var)| Ok((name, on_cpu(var.as_detached_tensor())?)))
-        .collect::<candle_core::Result<Vec<_>>>()
-        .map_err(|error| error.to_string())?;
-    let views = tensors.iter().map(|(name, tensor)| {
-        let (storage, layout) = tensor.storage_and_layout();
-        (name, Lent { storage, layout })
-    });
-    serialize_to_file(views, None, path).map_err(|error| error.to_string())
+/// All variables as f32 on the CPU, copied only if they are not so already.
+pub(crate) struct Export(Vec<(String, Tensor)>);
+
+impl Export {
+    pub(crate) fn of(variables: &VarMap) -> candle_core::Result<Self> {
+        let on_cpu =
+            |tensor: Tensor| tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous();
+        let tensors = parameters::sorted(variables)
+            .into_iter()
+            .map(|(name, var)| Ok((name, on_cpu(var.as_detached_tensor())?)));
+        Ok(Self(tensors.collect::<candle_core::Result<_>>()?))
+    }
+
+    /// Takes every weight into a model's id.
+    pub(crate) fn identify(&self, identifier: &mut Identifier) {
+        for (name, tensor) in &self.0 {
+            identifier.tensor(name, &lent(tensor));
+        }
+    }
+
+    /// Writes the weights as those of a model, without copying them. Gives the reason if it fails.
+    pub(crate) fn write(&self, id: ModelId, path: &Path) -> std::result::Result<(), String> {
+        let views = self.0.iter().map(|(name, tensor)| (name, lent(tensor)));
+        serialize_to_file(views, Some(id.metadata()), path).map_err(|error| error.to_string())
+    }
+}
+
+fn lent(tensor: &Tensor) -> Lent<'_, impl Deref<Target = Storage>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    Lent { storage, layout }
 }
 
 /// A contiguous f32 tensor on the CPU.
@@ -128,7 +148,7 @@ impl<G: Deref<Target = Storage>> View for Lent<'_, G> {
     fn data(&self) -> Cow<'_, [u8]> {
         let numbers = match &*self.storage {
             Storage::Cpu(CpuStorage::F32(numbers)) => numbers.as_slice(),
-            // `write` has brought every tensor here.
+            // `Export::of` has brought every tensor here.
             _ => &[],
         };
         let start = self.layout.start_offset();

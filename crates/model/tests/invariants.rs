@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
 
 use candle_core::{Device, Tensor};
+use model::folder::{Existing, OutputFolder, SeenTexts};
 use model::{
     CellKind, ModelConfig, Padding, Pooling, PoolingPart, SentimentRnn, Vocabularies, folder,
 };
@@ -159,9 +160,12 @@ fn a_saved_and_loaded_model_predicts_bit_identically() {
         SentimentRnn::init(&config, encoder.vocab_size(), 3, &Device::Cpu).unwrap();
     let parent = tempfile::tempdir().unwrap();
     let target = parent.path().join("model");
-    folder::save(&target, &config, &encoder, None, &variables, &"nothing measured").unwrap();
+    let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
+    let (metrics, seen) = (serde_json::json!({}), SeenTexts::default());
+    output.save(&config, &encoder, None, &variables, &metrics, &seen).unwrap();
     // A second save takes the first one's place and leaves nothing else behind.
-    folder::save(&target, &config, &encoder, None, &variables, &"nothing measured").unwrap();
+    output.save(&config, &encoder, None, &variables, &metrics, &seen).unwrap();
+    drop(output);
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
 
     let loaded = folder::load(&target, &Device::Cpu).unwrap();
@@ -190,7 +194,9 @@ fn a_linear_path_goes_with_the_folder() {
     let (network, variables) = SentimentRnn::init(&config, vocabularies, 3, &Device::Cpu).unwrap();
     let parent = tempfile::tempdir().unwrap();
     let target = parent.path().join("model");
-    folder::save(&target, &config, &encoder, ngrams.as_ref(), &variables, &"nothing").unwrap();
+    let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
+    let (metrics, seen) = (serde_json::json!({}), SeenTexts::default());
+    output.save(&config, &encoder, ngrams.as_ref(), &variables, &metrics, &seen).unwrap();
     let loaded = folder::load(&target, &Device::Cpu).unwrap();
     let ids = padded(&encoded, 10);
     assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids));
@@ -206,12 +212,4 @@ fn a_linear_path_goes_with_the_folder() {
     std::fs::remove_file(&file).unwrap();
     let error = folder::load(&target, &Device::Cpu).unwrap_err().to_string();
     assert!(error.contains("ngrams.safetensors is missing"), "{error}");
-}
-
-#[test]
-fn a_folder_with_other_things_is_not_replaced() {
-    let parent = tempfile::tempdir().unwrap();
-    std::fs::write(parent.path().join("thesis.txt"), "precious").unwrap();
-    let error = folder::check_replaceable(parent.path()).unwrap_err();
-    assert!(error.to_string().contains("is not a model folder"), "{error}");
 }

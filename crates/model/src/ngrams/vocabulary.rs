@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::safetensors::{load as load_tensors, save as save_tensors};
+use candle_core::safetensors::Load as _;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
+use safetensors::tensor::serialize_to_file;
 use text_preprocessing::{PAD_ID, spread_bits};
 
 use crate::error::{Error, Result};
+use crate::folder::{Identifier, ModelId};
+use crate::mapped::MappedFile;
 
 /// The longest n-grams that are of use; longer ones hardly come twice.
 pub(super) const MAX_ORDER: usize = 5;
@@ -137,37 +140,45 @@ impl NgramVocabulary {
         Some((low + found) as u32)
     }
 
-    /// Writes the n-grams to a file.
+    /// Takes the n-grams into a model's id.
+    pub(crate) fn identify(&self, identifier: &mut Identifier) -> Result<()> {
+        for (name, tensor) in self.tensors()? {
+            identifier.tensor(name, &tensor);
+        }
+        Ok(())
+    }
+
+    /// Writes the n-grams to a file, as those of a model.
     ///
     /// # Errors
     /// [`Error::Candle`] if it cannot be written.
-    pub(crate) fn save(&self, path: &Path) -> Result<()> {
-        let tensor = |name: &str, tensor| (name.to_string(), tensor);
-        let tensors = [
-            tensor("keys", Tensor::new(&**self.keys, &Device::Cpu)?),
-            tensor("values", Tensor::new(&**self.values, &Device::Cpu)?),
-        ];
-        Ok(save_tensors(&tensors.into_iter().collect(), path)?)
+    pub(crate) fn save(&self, id: ModelId, path: &Path) -> Result<()> {
+        serialize_to_file(self.tensors()?, Some(id.metadata()), path)
+            .map_err(candle_core::Error::from)?;
+        Ok(())
     }
 
-    /// Reads what [`save`](Self::save) wrote.
+    fn tensors(&self) -> Result<[(&'static str, Tensor); 2]> {
+        let keys = Tensor::new(&**self.keys, &Device::Cpu)?;
+        Ok([("keys", keys), ("values", Tensor::new(&**self.values, &Device::Cpu)?)])
+    }
+
+    /// Reads what [`save`](Self::save) wrote, and the id of the model that it was written for.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the file is something else.
-    pub(crate) fn load(path: &Path, order: usize) -> Result<Self> {
+    /// [`Error::Damaged`] if the file is something else; [`Error::Io`] if it cannot be opened.
+    pub(crate) fn load(path: &Path, order: usize) -> Result<(Self, Option<ModelId>)> {
         let damaged = |reason: String| Error::Damaged {
             path: path.to_path_buf(),
             expected: "the n-grams of a linear path",
             reason,
         };
-        let tensors =
-            load_tensors(path, &Device::Cpu).map_err(|error| damaged(error.to_string()))?;
-        let tensor =
-            |name: &str| tensors.get(name).ok_or_else(|| damaged(format!("it lacks {name}")));
+        let file = MappedFile::open(path)?;
+        let tensor = |name: &str| file.get(name).and_then(|view| view.load(&Device::Cpu));
         let keys: Vec<u32> =
-            tensor("keys")?.to_vec1().map_err(|error| damaged(error.to_string()))?;
+            tensor("keys").and_then(|keys| keys.to_vec1()).map_err(|e| damaged(e.to_string()))?;
         let values: Vec<f32> =
-            tensor("values")?.to_vec1().map_err(|error| damaged(error.to_string()))?;
+            tensor("values").and_then(|all| all.to_vec1()).map_err(|e| damaged(e.to_string()))?;
         if keys.len() != values.len() {
             let (n_keys, n_values) = (keys.len(), values.len());
             return Err(damaged(format!("it has {n_keys} keys, but {n_values} values")));
@@ -181,7 +192,7 @@ impl NgramVocabulary {
         if !keys.is_sorted_by(|a, b| a < b) {
             return Err(damaged("its keys are not ascending".to_string()));
         }
-        Ok(Self { order, keys: Arc::new(keys), values: Arc::new(values) })
+        Ok((Self { order, keys: Arc::new(keys), values: Arc::new(values) }, file.id()))
     }
 }
 
@@ -282,9 +293,12 @@ mod tests {
         let folder = tempfile::tempdir().map_err(candle_core::Error::from)?;
         let path = folder.path().join("ngrams.safetensors");
         let vocabulary = vocabulary();
-        vocabulary.save(&path)?;
-        let read = NgramVocabulary::load(&path, 3)?;
+        let mut identifier = Identifier::new();
+        vocabulary.identify(&mut identifier)?;
+        vocabulary.save(identifier.id(), &path)?;
+        let (read, id) = NgramVocabulary::load(&path, 3)?;
         assert_eq!((read.keys, read.values), (vocabulary.keys, vocabulary.values));
+        assert_eq!(id, Some(identifier.id()));
         Ok(())
     }
 }

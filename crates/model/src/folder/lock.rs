@@ -1,0 +1,240 @@
+//! A lock that goes with its process: a file beside the model folder, locked by the system.
+//!
+//! The lock is the system's (`flock` on Unix), not the file's existence: when a process ends, however it ends,
+//! its lock is gone, and a file that stays behind means nothing. What the file holds, the process's number, is
+//! for messages only.
+//!
+//! The file is removed by whoever holds the lock. Someone may have opened it just before, and get a lock on a
+//! file that has no name any more, while a third makes a new one: so a lock counts only if the locked file is
+//! still the one under the name, and is otherwise sought anew. (Elsewhere than on Unix two files cannot be told
+//! apart, and the file is left where it is.)
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+/// How long a process takes at most from having the lock to having written its number.
+const NUMBER_TRIES: u32 = 20;
+const NUMBER_PAUSE: Duration = Duration::from_millis(5);
+
+/// The longest contents of a lock file.
+const MAX_LEN: u64 = 32;
+
+/// A lock that is held until this is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    path: PathBuf,
+    file: File,
+    is_locked: bool,
+}
+
+/// What asking for a lock came to.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// It is ours.
+    Ours(Lock),
+    /// Another process has it; its number, if it could be read.
+    Taken(Option<u32>),
+}
+
+impl Lock {
+    /// Asks for the lock whose file is `path`, and does not wait.
+    ///
+    /// On a file system without locks every process gets one; see [`is_locked`](Self::is_locked).
+    pub(super) fn ask(path: &Path) -> io::Result<Asked> {
+        loop {
+            let mut file = open(path)?;
+            let is_locked = match file.try_lock() {
+                Ok(()) => true,
+                Err(TryLockError::WouldBlock) => return Ok(Asked::Taken(number_in(path))),
+                Err(TryLockError::Error(error)) if is_unsupported(&error) => false,
+                Err(TryLockError::Error(error)) => return Err(error),
+            };
+            if !is_same_file(&file, path)? {
+                // Its last holder has just removed it.
+                continue;
+            }
+            check_contents(&mut file)?;
+            // For messages only: a full disk must not stand in the way of a lock.
+            let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+            return Ok(Asked::Ours(Self { path: path.to_path_buf(), file, is_locked }));
+        }
+    }
+
+    /// Whether other processes are kept out; false on file systems that know no locks.
+    pub(super) fn is_locked(&self) -> bool {
+        self.is_locked
+    }
+
+    /// Whether the lock file is still the one that was locked. Somebody may have removed it.
+    pub(super) fn is_in_place(&self) -> io::Result<bool> {
+        is_same_file(&self.file, &self.path)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Before the lock goes, which it does when the file is closed: see above.
+        #[cfg(unix)]
+        if self.is_in_place().unwrap_or(false) {
+            // Best effort: what stays is an empty gesture.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    // A link would let a lock file be written somewhere else.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NOFOLLOW.bits().cast_signed(),
+    );
+    options.open(path)
+}
+
+/// Refuses a file of somebody else's, rather than writing over it.
+fn check_contents(file: &mut File) -> io::Result<()> {
+    let mut contents = Vec::new();
+    file.rewind()?;
+    file.take(MAX_LEN + 1).read_to_end(&mut contents)?;
+    file.rewind()?;
+    if contents.trim_ascii().iter().all(u8::is_ascii_digit) && contents.len() as u64 <= MAX_LEN {
+        return Ok(());
+    }
+    Err(io::Error::other("it holds something that no lock file holds"))
+}
+
+/// The number of the process that holds a lock.
+fn number_in(path: &Path) -> Option<u32> {
+    for _ in 0..NUMBER_TRIES {
+        // Where locked files cannot be read, no number is known.
+        let number = fs::read_to_string(path).ok()?.trim().parse().ok();
+        if number.is_some() {
+            return number;
+        }
+        thread::sleep(NUMBER_PAUSE);
+    }
+    None
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    // Network file systems say that they have no locks, or no room for them (ENOLCK).
+    #[cfg(unix)]
+    let has_no_room =
+        rustix::io::Errno::from_io_error(error).is_some_and(|no| no == rustix::io::Errno::NOLCK);
+    #[cfg(not(unix))]
+    let has_no_room = false;
+    has_no_room || error.kind() == io::ErrorKind::Unsupported
+}
+
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(id(metadata) == id(file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_file: &File, _path: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(path: &Path) -> Option<Lock> {
+        match Lock::ask(path).ok()? {
+            Asked::Ours(lock) => Some(lock),
+            Asked::Taken(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_lock_is_had_once_at_a_time_and_leaves_no_file() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join(".model.lock");
+        let lock = ours(&path);
+        assert!(lock.as_ref().is_some_and(Lock::is_locked));
+        match Lock::ask(&path)? {
+            Asked::Taken(number) => assert_eq!(number, Some(std::process::id())),
+            Asked::Ours(_) => panic!("two have the lock"),
+        }
+        drop(lock);
+        assert!(!cfg!(unix) || !path.exists());
+        assert!(ours(&path).is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_stayed_behind_is_no_lock_and_a_file_of_others_is_not_written_over()
+    -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join(".model.lock");
+        fs::write(&path, "4194305\n")?;
+        assert!(ours(&path).is_some());
+        for contents in ["my notes", &"1".repeat(40)] {
+            fs::write(&path, contents)?;
+            assert!(Lock::ask(&path).is_err());
+            assert_eq!(fs::read_to_string(&path)?, contents);
+        }
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_whose_file_was_removed_is_known_to_be_out_of_place() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join(".model.lock");
+        let lock = ours(&path).ok_or(io::ErrorKind::WouldBlock)?;
+        assert!(lock.is_in_place()?);
+        fs::remove_file(&path)?;
+        assert!(!lock.is_in_place()?);
+        // Somebody else's is not removed with ours.
+        let other = ours(&path);
+        assert!(other.is_some());
+        drop(lock);
+        assert!(path.exists());
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn many_threads_that_take_and_remove_the_file_never_hold_it_together() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".model.lock");
+        let (holders, n_held) = (AtomicU32::new(0), AtomicU32::new(0));
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut n_own = 0;
+                    while n_own < 40 {
+                        let Some(lock) = ours(&path) else { continue };
+                        n_own += 1;
+                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two have the lock");
+                        n_held.fetch_add(1, Ordering::SeqCst);
+                        thread::yield_now();
+                        holders.fetch_sub(1, Ordering::SeqCst);
+                        drop(lock);
+                    }
+                });
+            }
+        });
+        assert_eq!(n_held.load(Ordering::SeqCst), 8 * 40);
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,340 @@
+//! A model folder that is written: claimed when a training starts, and replaced whole whenever it saves.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use candle_nn::VarMap;
+use serde::Serialize;
+use text_preprocessing::TextEncoder;
+
+use super::claim::Claim;
+use super::files::{
+    self, CONFIG_FILE, METRICS_FILE, NGRAMS_FILE, Purpose, SEEN_TEXTS_FILE, TOKENIZER_FILE,
+    WEIGHTS_FILE, check_nothing_foreign, is_empty_folder, standing,
+};
+use super::format::{self, FolderConfig};
+use super::identity::{Identifier, MODEL_ID, ModelId, file_digest};
+use super::load::read_config;
+use super::replace::{Exchange, exchange, move_in};
+use super::seen::SeenTexts;
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::ngrams::NgramVocabulary;
+use crate::weights::Export;
+
+/// How often a place is looked at anew that changes while a model is moved in.
+const MOVE_TRIES: usize = 10;
+
+/// What happens to a model that is already in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays: the folder must be new or empty.
+    Refuse,
+    /// It is replaced, once a new model is complete.
+    Replace,
+}
+
+/// A place for a model, which nobody else writes to until this is dropped.
+///
+/// The claim is a lock of the system on the file `.NAME.lock` beside the folder, and goes with the process.
+/// Until the first [`save`](Self::save) nothing is made but that file and missing parent folders, and
+/// nothing of them stays if there is none.
+///
+/// What a save replaces is replaced in one step (see below), so the folder is a whole model at every moment:
+/// the older one or the newer. Everything is written to the disk before it takes its place, and what it
+/// replaces is removed after that is on the disk, too. A program that is killed leaves at most the lock file
+/// and a folder `.NAME.new-XXXXXX`, which the next claim removes.
+///
+/// On file systems that know neither an atomic exchange of folders (`renameat2`, `renameatx_np`) nor locks, a
+/// replacement is two renames, with a moment in which the folder is not there, and nobody is kept out
+/// ([`is_locked`](Self::is_locked)) and nothing swept.
+#[derive(Debug)]
+pub struct OutputFolder {
+    existing: Existing,
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    claim: Claim,
+    /// The model that was saved last.
+    saved: Option<ModelId>,
+}
+
+impl OutputFolder {
+    /// Takes a folder for a new model. Links are followed, so that two names of a folder are one place.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if another training writes to it; [`Error::Exists`] if there is something and
+    /// `existing` is [`Existing::Refuse`]; [`Error::NotAModel`] if there is anything but a model;
+    /// [`Error::Io`] if nothing can be written there.
+    pub fn claim(path: &Path, existing: Existing) -> Result<Self> {
+        let claim = Claim::take(path)?;
+        let folder = Self {
+            existing,
+            path: path.to_path_buf(),
+            state: Mutex::new(State { claim, saved: None }),
+        };
+        folder.state().check(folder.existing)?;
+        Ok(folder)
+    }
+
+    /// Takes the first of `NAME`, `NAME-2`, `NAME-3` ... in `parent` that is not there and that no other
+    /// training has taken.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`] if `name` is no name; [`Error::Io`] if nothing can be written to `parent`.
+    pub fn claim_free(parent: &Path, name: &str) -> Result<Self> {
+        let mut number = 1;
+        loop {
+            let path = match number {
+                1 => parent.join(name),
+                _ => parent.join(format!("{name}-{number}")),
+            };
+            number += 1;
+            let is_there = || standing(&path).is_ok_and(|found| found.is_some());
+            if is_there() {
+                continue;
+            }
+            match Self::claim(&path, Existing::Refuse) {
+                // Another training may have ended in between, and left its model.
+                Ok(folder) if !is_there() => return Ok(folder),
+                Ok(_) | Err(Error::InUse { .. } | Error::Exists { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The folder, as it was named.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether others are kept out. False on file systems without locks, where whoever trains must take care
+    /// that no second training writes to the folder.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.state().claim.is_locked()
+    }
+
+    /// Writes a model, or replaces the one that is there.
+    ///
+    /// `ngrams`: those of a linear path, if the network has one; `metrics`: a struct or map, for
+    /// `metrics.json`; `seen`: digests of the texts, not written if there are none.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`] or [`Error::Exists`] if something else has been put there since the claim, which
+    /// stays; [`Error::InUse`] if the lock file was removed and another training has the lock now;
+    /// [`Error::Io`] if the model cannot be written, an older one stays then; [`Error::Stranded`].
+    pub fn save(
+        &self,
+        config: &ModelConfig,
+        encoder: &TextEncoder,
+        ngrams: Option<&NgramVocabulary>,
+        variables: &VarMap,
+        metrics: &impl Serialize,
+        seen: &SeenTexts,
+    ) -> Result<()> {
+        let mut state = self.state();
+        state.claim.renew()?;
+        state.check(self.existing)?;
+        let io = |action, path: &Path| {
+            let path = path.to_path_buf();
+            move |source| Error::Io { action, path, source }
+        };
+        let parent = state.claim.parent();
+        let staging = Purpose::New.temporary(state.claim.name(), 0o777).folder_in(&parent);
+        let staging = staging.map_err(io("write to", &parent))?;
+        self.keep_permissions(&state.claim.target, staging.path())?;
+
+        let tokenizer = encoder.to_json()?;
+        let weights = Export::of(variables)?;
+        let mut identifier = Identifier::new();
+        let described = (config, encoder.config());
+        let described = serde_json::to_vec(&described)
+            .map_err(|error| io("write", &self.path.join(CONFIG_FILE))(io::Error::other(error)))?;
+        identifier.part(CONFIG_FILE, &described);
+        identifier.part(TOKENIZER_FILE, &tokenizer);
+        if let Some(ngrams) = ngrams {
+            ngrams.identify(&mut identifier)?;
+        }
+        weights.identify(&mut identifier);
+        let id = identifier.id();
+
+        let contents = FolderConfig {
+            format_version: format::NEWEST,
+            program_version: Some(env!("CARGO_PKG_VERSION").to_string()),
+            model_id: Some(id),
+            tokenizer_digest: Some(file_digest(&tokenizer)),
+            vocab_size: encoder.vocab_size(),
+            model: config.clone(),
+            preprocessing: encoder.config().clone(),
+        };
+        let write = |file: &str, contents: io::Result<Vec<u8>>| {
+            contents
+                .and_then(|bytes| files::write_file(&staging.path().join(file), &bytes))
+                .map_err(io("write", &self.path.join(file)))
+        };
+        write(CONFIG_FILE, files::json(&contents))?;
+        write(METRICS_FILE, files::json(&WithId { id, metrics }))?;
+        write(TOKENIZER_FILE, Ok(tokenizer))?;
+        let own = staging.path().join(CONFIG_FILE);
+        let publish = |file: &str, result: std::result::Result<(), String>| {
+            result
+                .map_err(io::Error::other)
+                .and_then(|()| files::publish(&staging.path().join(file), &own))
+                .map_err(io("write", &self.path.join(file)))
+        };
+        let written = weights.write(id, &staging.path().join(WEIGHTS_FILE));
+        publish(WEIGHTS_FILE, written)?;
+        if let Some(ngrams) = ngrams {
+            let written = ngrams.save(id, &staging.path().join(NGRAMS_FILE));
+            publish(NGRAMS_FILE, written.map_err(|error| error.to_string()))?;
+        }
+        if !seen.is_empty() {
+            publish(SEEN_TEXTS_FILE, seen.write(id, &staging.path().join(SEEN_TEXTS_FILE)))?;
+        }
+        files::sync_folder(staging.path()).map_err(io("write", &self.path))?;
+        state.move_in(self.existing, staging)?;
+        state.saved = Some(id);
+        Ok(())
+    }
+
+    /// Writes `metrics.json` of the saved model anew.
+    ///
+    /// # Errors
+    /// [`Error::NothingSaved`] before the first save; [`Error::Mixed`] if another model has taken the saved
+    /// one's place; [`Error::Io`] if the file cannot be written.
+    pub fn save_metrics(&self, metrics: &impl Serialize) -> Result<()> {
+        let id = self.saved()?;
+        let path = self.path.join(METRICS_FILE);
+        let bytes = files::json(&WithId { id, metrics }).map_err(|source| Error::Io {
+            action: "write",
+            path,
+            source,
+        })?;
+        self.write_file(METRICS_FILE, &bytes)
+    }
+
+    /// Writes a file of the saved model that has no part in what it says, such as the learning curve.
+    ///
+    /// # Errors
+    /// As [`save_metrics`](Self::save_metrics).
+    pub fn write_file(&self, name: &str, contents: &[u8]) -> Result<()> {
+        let id = self.saved()?;
+        let mut state = self.state();
+        state.claim.renew()?;
+        let path = self.path.join(name);
+        if let Some(there) = read_config(&state.claim.target)?.model_id
+            && there != id
+        {
+            return Err(Error::Mixed {
+                path,
+                key: MODEL_ID,
+                got: id.to_string(),
+                expected: there.to_string(),
+            });
+        }
+        files::replace_file(&state.claim.target, name, contents).map_err(|source| Error::Io {
+            action: "write",
+            path,
+            source,
+        })
+    }
+
+    fn saved(&self) -> Result<ModelId> {
+        self.state().saved.ok_or_else(|| Error::NothingSaved { path: self.path.clone() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A folder that takes another's place is as public as that.
+    fn keep_permissions(&self, old: &Path, new: &Path) -> Result<()> {
+        let copy = || match standing(old)? {
+            Some(metadata) if metadata.is_dir() => fs::set_permissions(new, metadata.permissions()),
+            _ => Ok(()),
+        };
+        copy().map_err(|source| Error::Io { action: "write", path: self.path.clone(), source })
+    }
+}
+
+impl State {
+    /// Fails if a save would destroy anything but what it may: nothing, an empty folder, an older model if
+    /// that is to be replaced, and what was saved here before.
+    fn check(&self, existing: Existing) -> Result<()> {
+        self.check_at(&self.claim.target, existing)
+    }
+
+    /// The same of what was in the folder's place and is now at `at`.
+    fn check_at(&self, at: &Path, existing: Existing) -> Result<()> {
+        let given = &self.claim.given;
+        let read = |source| Error::Io { action: "read", path: given.clone(), source };
+        let is_free = standing(at).map_err(read)?.is_none() || is_empty_folder(at);
+        if existing == Existing::Refuse && !is_free {
+            let there = read_config(at).ok().and_then(|config| config.model_id);
+            if self.saved.is_none() || there != self.saved {
+                return Err(Error::Exists { path: given.clone() });
+            }
+        }
+        check_nothing_foreign(at, given)
+    }
+
+    /// Puts a staged folder in its place. Its older contents, if any, are removed last.
+    fn move_in(&self, existing: Existing, staging: tempfile::TempDir) -> Result<()> {
+        let (target, given) = (&self.claim.target, &self.claim.given);
+        let io = |source| Error::Io { action: "write", path: given.clone(), source };
+        for _ in 0..MOVE_TRIES {
+            if standing(target).map_err(io)?.is_none() || is_empty_folder(target) {
+                match move_in(staging.path(), target) {
+                    Ok(()) => {
+                        // What was staged has gone: there is nothing left to remove.
+                        let _ = staging.keep();
+                        return self.claim.sync().map_err(io);
+                    }
+                    Err(error) if !is_taken(&error) => return Err(io(error)),
+                    Err(_) if is_empty_folder(target) => {}
+                    // Something has been put there just now.
+                    Err(_) => {
+                        self.check(existing)?;
+                        continue;
+                    }
+                }
+            }
+            exchange(Exchange::Atomic, staging.path(), target, given)?;
+            // What was put there between the check and the exchange is not ours to remove.
+            if let Err(error) = self.check_at(staging.path(), existing) {
+                return match exchange(Exchange::Atomic, staging.path(), target, given) {
+                    Ok(()) => Err(error),
+                    Err(_) => {
+                        let (old, source) = (staging.keep(), io::Error::other(error));
+                        Err(Error::Stranded { path: given.clone(), old, source })
+                    }
+                };
+            }
+            // The older model goes with the staging folder, which has its contents now.
+            return self.claim.sync().map_err(io);
+        }
+        Err(io(io::Error::other("the folder keeps changing")))
+    }
+}
+
+/// Whether a rename failed because something is in its place.
+fn is_taken(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotADirectory};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotADirectory)
+}
+
+/// Measurements, with the id of the model that they are of.
+#[derive(Serialize)]
+struct WithId<'a, M> {
+    #[serde(rename = "model_id")]
+    id: ModelId,
+    #[serde(flatten)]
+    metrics: &'a M,
+}

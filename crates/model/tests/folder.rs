@@ -1,0 +1,599 @@
+//! Model folders: claimed by one, replaced whole, swept, read while they are replaced, and never mixed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot make its files has failed"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use candle_core::{Device, Tensor};
+use candle_nn::VarMap;
+use model::folder::{self, Existing, OutputFolder, SeenTexts};
+use model::{Error, ModelConfig, Padding, SentimentRnn, TrainedModel, Vocabularies};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use text_preprocessing::{PreprocessingConfig, TextEncoder};
+
+const TEXTS: [&str; 3] = ["a fine film", "a dull film", "fine acting and a dull plot"];
+
+/// A network that has learned nothing, with all that a folder keeps of one.
+struct Made {
+    config: ModelConfig,
+    encoder: TextEncoder,
+    vocabularies: Vocabularies,
+    network: SentimentRnn,
+    variables: VarMap,
+    metrics: Value,
+    seen: SeenTexts,
+}
+
+impl Made {
+    fn new(seed: u64) -> Self {
+        Self::of_texts(seed, &TEXTS)
+    }
+
+    fn of_texts(seed: u64, texts: &[&str]) -> Self {
+        let encoder = TextEncoder::learn(PreprocessingConfig::default(), texts).unwrap();
+        let config = ModelConfig {
+            embedding_dim: 6,
+            hidden_dim: 5,
+            padding: Padding::Skip,
+            ngram_order: 2,
+            ngram_min_texts: 1,
+            ngram_start: 0.5,
+            ..ModelConfig::default()
+        };
+        let ids = encoder.encode_batch(texts).unwrap();
+        let vocabularies =
+            Vocabularies::learn(&config, encoder.vocab_size(), &ids, &[1, 0, 1]).unwrap();
+        let (network, variables) =
+            SentimentRnn::init(&config, vocabularies.clone(), seed, &Device::Cpu).unwrap();
+        let seen = SeenTexts { train: vec![seed, 3, 1], validation: vec![u64::MAX] };
+        let metrics = json!({ "seed": seed });
+        Self { config, encoder, vocabularies, network, variables, metrics, seen }
+    }
+
+    fn save(&self, folder: &OutputFolder) -> Result<(), Error> {
+        let ngrams = self.vocabularies.ngrams.as_ref();
+        let Self { config, encoder, variables, metrics, seen, .. } = self;
+        folder.save(config, encoder, ngrams, variables, metrics, seen)
+    }
+
+    /// Saves to a folder of its own.
+    fn save_to(&self, path: &Path) {
+        self.save(&OutputFolder::claim(path, Existing::Refuse).unwrap()).unwrap();
+    }
+
+    fn logits(&self) -> Vec<f32> {
+        logits(&self.network, &self.encoder, &TEXTS)
+    }
+}
+
+fn logits(network: &SentimentRnn, encoder: &TextEncoder, texts: &[&str]) -> Vec<f32> {
+    let ids: Vec<Vec<u32>> =
+        texts.iter().map(|text| encoder.encode_padded(text).unwrap()).collect();
+    let ids = Tensor::new(ids, &Device::Cpu).unwrap();
+    network.logits(&ids, None, None).unwrap().0.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn loaded(path: &Path) -> Result<TrainedModel, Error> {
+    folder::load(path, &Device::Cpu)
+}
+
+fn loaded_logits(path: &Path) -> Vec<f32> {
+    let TrainedModel { network, encoder } = loaded(path).unwrap();
+    logits(&network, &encoder, &TEXTS)
+}
+
+/// A temporary folder, and the path of a model in it.
+fn place() -> (TempDir, PathBuf) {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("model");
+    (parent, path)
+}
+
+/// All names in a folder, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[track_caller]
+fn error_of<T>(result: Result<T, Error>) -> String {
+    match result {
+        Ok(_) => panic!("it succeeded"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn what_is_saved_is_loaded_and_nothing_else_stays() {
+    let (parent, path) = place();
+    let made = Made::new(3);
+    made.save_to(&path);
+    assert_eq!(names(parent.path()), ["model"]);
+    assert_eq!(
+        names(&path),
+        [
+            "config.json",
+            "metrics.json",
+            "model.safetensors",
+            "ngrams.safetensors",
+            "seen_texts.safetensors",
+            "tokenizer.json"
+        ]
+    );
+    let (model, records) = folder::load_with_records(&path, &Device::Cpu).unwrap();
+    assert_eq!(logits(&model.network, &model.encoder, &TEXTS), made.logits());
+    let metrics: Value = serde_json::from_str(&records.metrics).unwrap();
+    assert_eq!(metrics, json!({ "model_id": records.id.unwrap(), "seed": 3 }));
+    let seen = SeenTexts { train: vec![1, 3, 3], validation: vec![u64::MAX] };
+    assert_eq!(records.seen.as_ref(), Some(&seen), "sorted");
+    assert_eq!(SeenTexts::load(&path).unwrap(), Some(seen));
+}
+
+#[test]
+fn equal_models_are_equal_files_and_other_weights_another_id() {
+    let (parent, _) = place();
+    let save = |name: &str, seed| {
+        let path = parent.path().join(name);
+        Made::new(seed).save_to(&path);
+        names(&path).iter().map(|file| fs::read(path.join(file)).unwrap()).collect::<Vec<_>>()
+    };
+    let id = |name: &str| {
+        let records = folder::load_with_records(&parent.path().join(name), &Device::Cpu);
+        records.unwrap().1.id.unwrap()
+    };
+    assert_eq!(save("a", 1), save("b", 1));
+    assert_ne!(save("c", 2), save("d", 1));
+    assert_eq!(id("a"), id("b"));
+    assert_ne!(id("a"), id("c"));
+}
+
+#[test]
+fn a_folder_is_claimed_once_at_a_time_under_all_its_names() {
+    let (parent, path) = place();
+    let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
+    assert!(claimed.is_locked());
+    let mut spellings = vec![path.clone(), path.join(""), parent.path().join("./x/../model")];
+    fs::create_dir(parent.path().join("x")).unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(parent.path(), parent.path().join("link")).unwrap();
+        spellings.push(parent.path().join("link/model"));
+    }
+    for spelling in &spellings {
+        let error = OutputFolder::claim(spelling, Existing::Replace).unwrap_err();
+        let own = std::process::id();
+        assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == own), "{error}");
+        let expected =
+            format!("another training is writing to {} (process {own})", spelling.display());
+        assert_eq!(error.to_string(), expected);
+    }
+    drop(claimed);
+    for spelling in &spellings {
+        OutputFolder::claim(spelling, Existing::Replace).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_model_stays_a_link_and_one_to_nothing_is_refused() {
+    let (parent, path) = place();
+    Made::new(1).save_to(&path);
+    let link = parent.path().join("current");
+    std::os::unix::fs::symlink("model", &link).unwrap();
+    let claimed = OutputFolder::claim(&link, Existing::Replace).unwrap();
+    assert!(OutputFolder::claim(&path, Existing::Replace).is_err(), "two names, one place");
+    Made::new(2).save(&claimed).unwrap();
+    drop(claimed);
+    assert!(link.is_symlink());
+    assert_eq!(loaded_logits(&path), Made::new(2).logits());
+    assert_eq!(names(parent.path()), ["current", "model"]);
+
+    let nowhere = parent.path().join("nowhere");
+    std::os::unix::fs::symlink("away", &nowhere).unwrap();
+    let error = error_of(OutputFolder::claim(&nowhere, Existing::Replace));
+    assert!(error.contains("it is a link to nothing"), "{error}");
+}
+
+#[test]
+fn a_claim_without_a_model_leaves_nothing_and_parents_that_are_shared_stay() {
+    let (parent, _) = place();
+    let deep = parent.path().join("a/b/model");
+    drop(OutputFolder::claim(&deep, Existing::Refuse).unwrap());
+    assert_eq!(names(parent.path()), [""; 0]);
+    let first = OutputFolder::claim(&deep, Existing::Refuse).unwrap();
+    let second = OutputFolder::claim(&parent.path().join("a/other"), Existing::Refuse).unwrap();
+    drop(first);
+    assert_eq!(names(parent.path()), ["a"]);
+    drop(second);
+    // What is left of the first is an empty folder at most.
+    Made::new(1).save_to(&deep);
+    assert_eq!(names(&parent.path().join("a/b")), ["model"]);
+}
+
+#[test]
+fn a_free_name_is_neither_there_nor_claimed() {
+    let (parent, _) = place();
+    let claim = || OutputFolder::claim_free(&parent.path().join("models"), "default").unwrap();
+    let (first, second) = (claim(), claim());
+    let name = |folder: &OutputFolder| folder.path().file_name().unwrap().to_owned();
+    assert_eq!((name(&first), name(&second)), ("default".into(), "default-2".into()));
+    Made::new(1).save(&first).unwrap();
+    drop((first, second));
+    // The second got no model: its name is free again.
+    assert_eq!(name(&claim()), "default-2");
+    assert_eq!(names(&parent.path().join("models")), ["default"]);
+}
+
+#[test]
+fn many_who_look_for_a_free_name_at_once_get_different_ones() {
+    let (parent, _) = place();
+    let models = parent.path().join("models");
+    let mut found: Vec<PathBuf> = thread::scope(|scope| {
+        let claim = || {
+            let folder = OutputFolder::claim_free(&models, "default").unwrap();
+            Made::new(1).save(&folder).unwrap();
+            folder.path().to_path_buf()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(claim)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), 8);
+    assert_eq!(names(&models).len(), 8);
+}
+
+#[test]
+fn what_exists_is_replaced_only_if_it_is_a_model_and_that_is_asked_for() {
+    let (parent, path) = place();
+    Made::new(1).save_to(&path);
+    let error = OutputFolder::claim(&path, Existing::Refuse).unwrap_err();
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+
+    // An empty folder is as good as none.
+    let empty = parent.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    Made::new(1).save_to(&empty);
+
+    for (name, found) in [("notes.txt", "it holds notes.txt"), (".hidden", "it holds .hidden")] {
+        let other = parent.path().join(format!("of {name}"));
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join(name), "precious").unwrap();
+        let error = error_of(OutputFolder::claim(&other, Existing::Replace));
+        assert!(error.contains("is not a model folder") && error.contains(found), "{error}");
+        assert_eq!(names(&other), [name]);
+    }
+    let file = parent.path().join("file");
+    fs::write(&file, "precious").unwrap();
+    let error = error_of(OutputFolder::claim(&file, Existing::Replace));
+    assert!(error.contains("it is a file"), "{error}");
+    assert!(OutputFolder::claim(Path::new("/"), Existing::Replace).is_err());
+    assert!(OutputFolder::claim(Path::new(".."), Existing::Replace).is_err());
+    assert_eq!(names(parent.path()), ["empty", "file", "model", "of .hidden", "of notes.txt"]);
+}
+
+#[test]
+fn what_appears_between_claim_and_save_is_not_destroyed() {
+    let (parent, path) = place();
+    let made = Made::new(1);
+    for existing in [Existing::Refuse, Existing::Replace] {
+        let claimed = OutputFolder::claim(&path, existing).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("notes.txt"), "precious").unwrap();
+        assert!(made.save(&claimed).is_err());
+        assert_eq!(fs::read_to_string(path.join("notes.txt")).unwrap(), "precious");
+        assert!(names(&path) == ["notes.txt"]);
+        // A model that was saved before is no reason to destroy what somebody puts beside its files.
+        fs::remove_dir_all(&path).unwrap();
+        made.save(&claimed).unwrap();
+        fs::write(path.join(".notes"), "precious").unwrap();
+        assert!(error_of(made.save(&claimed)).contains("it holds .notes"));
+        assert!(path.join(".notes").exists() && loaded(&path).is_ok());
+        drop(claimed);
+        fs::remove_dir_all(&path).unwrap();
+        assert_eq!(names(parent.path()), [""; 0]);
+    }
+    // A model that was copied to a place that was to be new is not ours to replace.
+    let claimed = OutputFolder::claim(&path, Existing::Refuse).unwrap();
+    let other = parent.path().join("other");
+    Made::new(2).save_to(&other);
+    fs::rename(&other, &path).unwrap();
+    let error = made.save(&claimed).unwrap_err();
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+    assert_eq!(loaded_logits(&path), Made::new(2).logits());
+}
+
+#[test]
+fn leftovers_of_killed_programs_go_with_the_next_claim_and_others_stay() {
+    let (parent, path) = place();
+    Made::new(1).save_to(&path);
+    let make = |name: &str| {
+        let folder = parent.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("config.json"), "{").unwrap();
+    };
+    for name in [
+        ".model.new-abc123",
+        ".model.old-ABC123",
+        ".model-2.new-abc123",
+        ".model.new-longer1",
+        ".model.new-abc123.d",
+        ".other.new-abc123",
+    ] {
+        make(name);
+    }
+    fs::write(parent.path().join(".model.new-file12"), "{").unwrap();
+    fs::write(parent.path().join(".model.lock"), "99999999\n").unwrap();
+    // A temporary file that an older version left inside.
+    fs::write(path.join(".model-Ab12Cd"), "{").unwrap();
+    let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
+    assert_eq!(
+        names(parent.path()),
+        [
+            ".model-2.new-abc123",
+            ".model.lock",
+            ".model.new-abc123.d",
+            ".model.new-longer1",
+            ".other.new-abc123",
+            "model"
+        ]
+    );
+    assert_eq!(loaded_logits(&path), Made::new(1).logits());
+    Made::new(2).save(&claimed).unwrap();
+    assert!(!path.join(".model-Ab12Cd").exists());
+}
+
+#[test]
+fn a_model_that_a_killed_replacement_left_aside_is_put_back() {
+    let (parent, path) = place();
+    let aside = parent.path().join(".model.old-abc123");
+    Made::new(1).save_to(&path);
+    fs::rename(&path, &aside).unwrap();
+    fs::create_dir(parent.path().join(".model.new-abc123")).unwrap();
+    let error = error_of(loaded(&path));
+    assert!(error.ends_with(&format!("did you mean {}?", aside.display())), "{error}");
+    let error = OutputFolder::claim(&path, Existing::Refuse).unwrap_err();
+    assert!(matches!(error, Error::Exists { .. }), "it is there again: {error}");
+    assert_eq!(names(parent.path()), ["model"]);
+    assert_eq!(loaded_logits(&path), Made::new(1).logits());
+}
+
+#[test]
+fn the_lock_is_taken_anew_if_its_file_is_removed_unless_another_has_it() {
+    let (parent, path) = place();
+    let made = Made::new(1);
+    let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
+    fs::remove_file(parent.path().join(".model.lock")).unwrap();
+    made.save(&claimed).unwrap();
+    assert!(OutputFolder::claim(&path, Existing::Replace).is_err());
+    if cfg!(unix) {
+        fs::remove_file(parent.path().join(".model.lock")).unwrap();
+        let other = OutputFolder::claim(&path, Existing::Replace).unwrap();
+        assert!(matches!(made.save(&claimed), Err(Error::InUse { .. })));
+        assert!(matches!(claimed.save_metrics(&json!({})), Err(Error::InUse { .. })));
+        Made::new(2).save(&other).unwrap();
+    }
+}
+
+#[test]
+fn single_files_are_replaced_for_the_saved_model_only() {
+    let (parent, path) = place();
+    Made::new(1).save_to(&path);
+    let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
+    // Figures of a model that is not there yet must not get into the folder of the older one.
+    for result in [claimed.save_metrics(&json!({})), claimed.write_file("curve.svg", b"<svg/>")] {
+        assert!(matches!(result, Err(Error::NothingSaved { .. })));
+    }
+    let made = Made::new(2);
+    made.save(&claimed).unwrap();
+    claimed.save_metrics(&json!({ "test": 0.5 })).unwrap();
+    claimed.write_file("curve.svg", b"<svg/>").unwrap();
+    let (_, records) = folder::load_with_records(&path, &Device::Cpu).unwrap();
+    let metrics: Value = serde_json::from_str(&records.metrics).unwrap();
+    assert_eq!(metrics, json!({ "model_id": records.id.unwrap(), "test": 0.5 }));
+    assert_eq!(fs::read_to_string(path.join("curve.svg")).unwrap(), "<svg/>");
+    assert_eq!(names(parent.path()), [".model.lock", "model"]);
+
+    // Somebody who does not ask for locks has put another model there.
+    let other = parent.path().join("other");
+    Made::new(3).save_to(&other);
+    fs::remove_dir_all(&path).unwrap();
+    fs::rename(&other, &path).unwrap();
+    assert!(matches!(claimed.save_metrics(&json!({})), Err(Error::Mixed { .. })));
+    assert_eq!(loaded_logits(&path), Made::new(3).logits());
+}
+
+#[test]
+fn files_of_two_models_of_one_shape_are_told_apart() {
+    let (parent, path) = place();
+    let other = parent.path().join("other");
+    Made::new(1).save_to(&path);
+    // As many words, but others; as many n-grams; the same configuration.
+    let texts = ["b fine film", "b dull film", "fine acting and b dull plot"];
+    Made::of_texts(2, &texts).save_to(&other);
+    for file in names(&path) {
+        let whole = fs::read(path.join(&file)).unwrap();
+        let foreign = fs::read(other.join(&file)).unwrap();
+        assert!(whole != foreign, "{file}");
+        fs::write(path.join(&file), &foreign).unwrap();
+        let error = folder::load_with_records(&path, &Device::Cpu).map(|_| ()).unwrap_err();
+        assert!(matches!(error, Error::Mixed { .. }), "{file}: {error}");
+        let named = if file == "config.json" { "tokenizer.json" } else { &file };
+        assert!(error.to_string().contains(&path.join(named).display().to_string()), "{error}");
+        fs::write(path.join(&file), &whole).unwrap();
+    }
+    folder::load_with_records(&path, &Device::Cpu).unwrap();
+}
+
+#[test]
+fn weights_without_an_id_are_not_taken_for_those_of_a_model_that_has_one() {
+    let (_parent, path) = place();
+    let made = Made::new(1);
+    made.save_to(&path);
+    made.variables.save(path.join(folder::WEIGHTS_FILE)).unwrap();
+    let error = error_of(loaded(&path));
+    let expected =
+        "its model_id is missing (a file that you made yourself needs it in its metadata)";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn digests_of_seen_texts_may_be_deleted_and_none_are_not_written() {
+    let (parent, path) = place();
+    Made::new(1).save_to(&path);
+    fs::remove_file(path.join(folder::SEEN_TEXTS_FILE)).unwrap();
+    assert_eq!(SeenTexts::load(&path).unwrap(), None);
+    assert!(folder::load_with_records(&path, &Device::Cpu).unwrap().1.seen.is_none());
+    fs::write(path.join(folder::SEEN_TEXTS_FILE), "cut").unwrap();
+    assert!(error_of(SeenTexts::load(&path)).contains("cannot be read"));
+    loaded(&path).unwrap();
+
+    let unknown = parent.path().join("unknown");
+    Made { seen: SeenTexts::default(), ..Made::new(1) }.save_to(&unknown);
+    assert!(!unknown.join(folder::SEEN_TEXTS_FILE).exists());
+}
+
+#[test]
+fn a_reader_never_fails_and_never_gets_a_mixture_while_a_model_is_replaced() {
+    let (parent, path) = place();
+    let texts = ["b fine film", "b dull film", "fine acting and b dull plot"];
+    let models = [Made::new(1), Made::of_texts(2, &texts)];
+    let expected = models.each_ref().map(|made| (made.logits(), json!(made.metrics["seed"])));
+    models[0].save_to(&path);
+    let (is_over, n_read) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let reader = || {
+            while !is_over.load(Ordering::Relaxed) {
+                let (model, records) = folder::load_with_records(&path, &Device::Cpu).unwrap();
+                let metrics: Value = serde_json::from_str(&records.metrics).unwrap();
+                let got = (logits(&model.network, &model.encoder, &TEXTS), metrics["seed"].clone());
+                assert!(expected.contains(&got), "{got:?}");
+                let seed = got.1.as_u64().unwrap();
+                assert!(records.seen.unwrap().train.contains(&seed));
+                n_read.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let readers = [scope.spawn(reader), scope.spawn(reader)];
+        let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
+        for round in 0..100 {
+            let made = &models[round % 2];
+            made.save(&claimed).unwrap();
+            claimed.save_metrics(&made.metrics).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+    });
+    assert!(n_read.load(Ordering::Relaxed) > 0);
+    assert_eq!(names(parent.path()), ["model"]);
+}
+
+#[test]
+fn a_loaded_model_stays_good_when_its_folder_is_replaced_and_removed() {
+    let (_parent, path) = place();
+    let made = Made::new(1);
+    made.save_to(&path);
+    let TrainedModel { network, encoder } = loaded(&path).unwrap();
+    let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
+    Made::new(2).save(&claimed).unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    // The table of words is mapped, and read only now.
+    assert_eq!(logits(&network, &encoder, &TEXTS), made.logits());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_replaced_folder_keeps_its_permissions_and_its_files_are_as_public_as_others() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_parent, path) = place();
+    Made::new(1).save_to(&path);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
+    let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
+    Made::new(2).save(&claimed).unwrap();
+    claimed.write_file("curve.svg", b"<svg/>").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o750);
+    let expected = mode(&path.join("config.json"));
+    for file in names(&path) {
+        assert_eq!(mode(&path.join(&file)), expected, "{file}");
+    }
+}
+
+#[test]
+fn what_is_no_model_folder_says_what_was_probably_meant() {
+    let parent = tempfile::tempdir().unwrap();
+    let at = |name: &str| parent.path().join(name);
+    let refusal = |name: &str| error_of(loaded(&at(name)));
+    let meant = |name: &str| format!("; did you mean {}?", at(name).display());
+    assert!(refusal("models/a").ends_with("it does not exist"));
+    for name in ["models/a", "models/b"] {
+        Made::new(1).save_to(&at(name));
+    }
+    loaded(&at("models/a/")).unwrap();
+    let error = refusal("models/a/model.safetensors");
+    assert!(error.ends_with(&format!("it is a file of one{}", meant("models/a"))), "{error}");
+    let error = refusal("models");
+    let both = format!("{} or {}", at("models/a").display(), at("models/b").display());
+    assert!(error.ends_with(&format!("it is a folder of models; did you mean {both}?")), "{error}");
+    let error = refusal("models/c");
+    let both = format!("{} and {}", at("models/a").display(), at("models/b").display());
+    assert!(error.ends_with(&format!("it does not exist; there are {both}")), "{error}");
+    fs::write(at("state_dict.pt"), "PK\u{3}\u{4}").unwrap();
+    let error = refusal("state_dict.pt");
+    assert!(error.contains("it is a file; a model is a folder with model.safetensors"), "{error}");
+    fs::create_dir(at("empty")).unwrap();
+    assert!(refusal("empty").contains("it lacks config.json; a model is a folder with"));
+    fs::remove_file(at("models/a/config.json")).unwrap();
+    assert!(refusal("models/a").contains("config.json is missing; a model folder holds"));
+}
+
+/// A committed folder of format 2, and what the program of that time said of some texts.
+#[test]
+fn a_model_of_format_2_is_read_and_predicts_what_it_did() {
+    // The answers passed through f32 probabilities; other processors add in another order.
+    const TOLERANCE: f32 = 1e-5;
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let (model, records) =
+        folder::load_with_records(&golden.join("format-2"), &Device::Cpu).unwrap();
+    assert_eq!((records.id, records.seen), (None, None));
+    assert_eq!(u64::from(model.encoder.config().cleaning), 1);
+    let answers = fs::read_to_string(golden.join("format-2.predictions.json")).unwrap();
+    let answers: Value = serde_json::from_str(&answers).unwrap();
+    let answers = answers.as_array().unwrap();
+    assert_eq!(answers.len(), 12);
+    for answer in answers {
+        let text = answer["text"].as_str().unwrap();
+        let logit = logits(&model.network, &model.encoder, &[text])[0];
+        let got = 1.0 / (1.0 + (-logit).exp());
+        let expected = answer["probability"].as_f64().unwrap() as f32;
+        assert!((got - expected).abs() <= TOLERANCE, "{text:?}: {got} instead of {expected}");
+    }
+}
+
+#[test]
+fn other_formats_are_refused_with_what_is_needed() {
+    let (_parent, path) = place();
+    Made::new(1).save_to(&path);
+    let file = path.join("config.json");
+    let config = fs::read_to_string(&file).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["format_version"], 3);
+    assert_eq!(config["program_version"], env!("CARGO_PKG_VERSION"));
+    let mut newer = config.clone();
+    newer["format_version"] = json!(4);
+    newer["program_version"] = json!("0.7.0");
+    fs::write(&file, newer.to_string()).unwrap();
+    let error = error_of(loaded(&path));
+    let cure = "has format 4, written by sentiment-rnn 0.7.0; this program reads formats 2 to 3: \
+                install version 0.7.0 or newer";
+    assert!(error.ends_with(cure), "{error}");
+}
