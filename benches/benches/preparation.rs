@@ -8,8 +8,8 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dataset::{ColumnChoice, LabelledTexts, SplitConfig};
-use text_preprocessing::{PreprocessingConfig, TextEncoder, TokenScheme};
+use dataset::{ColumnChoice, Conflicts, DataFile, LabelledTexts, ReadOptions};
+use text_preprocessing::{PreprocessingConfig, TextEncoder, TokenScheme, text_digests};
 use trainer::{Cache, DataRequest, SplitPlan, load};
 
 fn reviews(folder: &Path) -> Option<PathBuf> {
@@ -27,19 +27,25 @@ fn preparation(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let Some(csv) = reviews(folder.path()) else { return };
     let columns = ColumnChoice::default();
-    let plan = SplitPlan { sample: None, shares: SplitConfig::default() };
+    let (plan, options) = (SplitPlan::default(), ReadOptions::default());
+    let file = DataFile::open(&csv).unwrap();
     let mut group = c.benchmark_group("preparation of 25,000 reviews");
     group.sample_size(10);
 
     group.bench_function("read CSV", |b| {
-        b.iter(|| LabelledTexts::read(&csv, &columns).unwrap());
+        b.iter(|| LabelledTexts::read(&file, &columns, &options).unwrap());
     });
-    let table = LabelledTexts::read(&csv, &columns).unwrap();
+    let table = LabelledTexts::read(&file, &columns, &options).unwrap();
     group.bench_function("fingerprint", |b| b.iter(|| table.fingerprint()));
-    group.bench_function("deduplicate and split", |b| {
+    let texts: Vec<&str> = table.texts().collect();
+    group.bench_function("digests of texts", |b| b.iter(|| text_digests(&texts)));
+    let digests = text_digests(&texts);
+    group.bench_function("deduplicate", |b| {
+        b.iter(|| table.deduplicate(&digests, Conflicts::Keep).unwrap());
+    });
+    group.bench_function("digests, deduplicate and split", |b| {
         b.iter(|| trainer::split(&table, &plan).unwrap());
     });
-    let texts: Vec<&str> = table.texts().collect();
     for scheme in [TokenScheme::Words, TokenScheme::WordsAndPunctuation] {
         let preprocessing = PreprocessingConfig { scheme, ..PreprocessingConfig::default() };
         group.bench_function(format!("learn vocabulary, {scheme}"), |b| {
@@ -47,11 +53,12 @@ fn preparation(c: &mut Criterion) {
         });
         let encoder = TextEncoder::learn(preprocessing.clone(), &texts).unwrap();
         group.bench_function(format!("encode, {scheme}"), |b| {
-            b.iter(|| encoder.encode_batch(&texts).unwrap());
+            b.iter(|| encoder.encode_batch_counted(&texts).unwrap());
         });
         let request = DataRequest {
-            path: &csv,
+            file: &file,
             columns: &columns,
+            options: &options,
             plan: &plan,
             preprocessing: &preprocessing,
         };

@@ -8,7 +8,9 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use candle_core::{Device, Tensor};
 use clap::{Args, ValueEnum};
-use dataset::{BatchPadding, ColumnChoice, EncodedSplit, Loader, LoaderConfig, Order, SplitConfig};
+use dataset::{
+    BatchPadding, ColumnChoice, DataFile, EncodedSplit, Loader, LoaderConfig, Order, ReadOptions,
+};
 use model::{CellKind, ModelConfig, Padding, SentimentRnn};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{Cache, DataRequest, Prepared, SplitPlan, TrainingConfig, TrainingStep, load};
@@ -89,9 +91,10 @@ impl NotebookConfig {
             self.data.display()
         );
         let request = DataRequest {
-            path: &self.data,
+            file: &DataFile::open(&self.data)?,
             columns: &ColumnChoice::default(),
-            plan: &SplitPlan { sample: None, shares: SplitConfig::default() },
+            options: &ReadOptions::default(),
+            plan: &SplitPlan::default(),
             preprocessing: &PreprocessingConfig::default(),
         };
         Ok(load(&request, Cache::of_user().as_ref())?.data)

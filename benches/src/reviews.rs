@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use dataset::{ColumnChoice, LabelledTexts};
+use dataset::{ColumnChoice, DataFile, LabelledTexts, ReadOptions};
 
 /// Writes the texts and labels of a table as CSV with the columns `text` and `label`.
 ///
 /// # Errors
 /// If one cannot be read or the other not written.
 pub fn write_csv(table: &Path, csv: &Path) -> Result<()> {
-    let table = LabelledTexts::read(table, &ColumnChoice::default())?;
+    let (columns, options) = (ColumnChoice::default(), ReadOptions::default());
+    let table = LabelledTexts::read(&DataFile::open(table)?, &columns, &options)?;
     let mut out = String::from("text,label\n");
     for (text, label) in table.texts().zip(table.labels()) {
         out.push('"');

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use text_preprocessing::NgramHasher;
 
 use crate::error::{Error, Result};
-use crate::prepare::{DataRequest, split};
+use crate::prepare::{DataRequest, Divided, split};
 
 /// A million buckets, for some hundred thousand pairs that come more than once.
 const N_BITS: u32 = 20;
@@ -35,11 +35,13 @@ pub struct LinearBaseline {
 /// As [`LabelledTexts::read`] and [`split`]; [`Error::OtherData`] if the file no longer has the contents of
 /// this `fingerprint`.
 pub fn baseline_accuracy(request: &DataRequest<'_>, fingerprint: &str) -> Result<f64> {
-    let table = LabelledTexts::read(request.path, request.columns)?;
-    if table.fingerprint() != fingerprint {
-        return Err(Error::OtherData { path: request.path.to_path_buf() });
+    let table = LabelledTexts::read(request.file, request.columns, request.options)?;
+    let (is_same, divided) =
+        rayon::join(|| table.fingerprint() == fingerprint, || split(&table, request.plan));
+    if !is_same {
+        return Err(Error::OtherData { path: request.file.path().to_path_buf() });
     }
-    let (split, _) = split(&table, request.plan)?;
+    let Divided { split, .. } = divided?;
     let texts = |rows| table.texts_of(rows).collect::<Vec<&str>>();
     let baseline = LinearBaseline::train(&texts(&split.train), &table.labels_of(&split.train))?;
     Ok(baseline.accuracy(&texts(&split.test), &table.labels_of(&split.test)))

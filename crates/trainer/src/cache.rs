@@ -1,10 +1,14 @@
 //! Prepared data on disk, so that a second training on the same texts starts at once.
 //!
-//! An entry is one safetensors file: the rows of the three splits as they are in memory, the
-//! `tokenizer.json` of the encoder, and counts and column names in the header. Its name is a digest
-//! of everything that decides its contents: the bytes of the data file, the columns asked for, the
-//! split, the preprocessing, and the version of what is done to them. So an entry never goes stale; it
-//! is only forgotten.
+//! An entry is one safetensors file: the rows of the three splits as they are in memory, the digests of
+//! the texts to train and validate on, the `tokenizer.json` of the encoder, and counts and column names in
+//! the header. Its name is a digest of everything that decides its contents: the bytes of the data file,
+//! how it is read, the columns asked for, the split, the preprocessing, and the version of what is done to
+//! them. So an entry never goes stale; it is only forgotten, the one not used for longest first, when all
+//! of them together take more than 1 GiB.
+//!
+//! Several trainings may use one cache at once: entries appear by renaming, and whoever reads one has it
+//! open.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,20 +17,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dataset::{ColumnNames, EncodedSplit, file_digest};
+use dataset::{ColumnChoice, ColumnNames, EncodedSplit, ReadNotes};
+use model::folder::SeenTexts;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{PAD_ID, TextEncoder};
 
-use crate::prepare::{DataRequest, DataSummary, LoadedData, Prepared};
+use crate::error::Result;
+use crate::prepare::{DataRequest, LoadedData, Prepared};
+use crate::summary::DataSummary;
 
-/// Entries that are kept, newest first: enough to go back and forth between recipes, and little
-/// enough to need no care (30 MB each for 25,000 reviews).
-const N_ENTRIES: usize = 8;
+#[cfg(test)]
+mod golden;
+
+/// Bytes that all entries may take together: enough to go back and forth between recipes (30 MB an entry
+/// for 25,000 reviews), and little enough to need no care.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Of reading, deduplicating, splitting and encoding: to be counted up whenever one of them gives
 /// another result for the same texts and settings.
-const PREPARATION_VERSION: u32 = 1;
+const PREPARATION_VERSION: u32 = 2;
+
+/// SHA-256 of what this version makes of the files in `tests/golden`: if they come out otherwise, the
+/// tests fail and ask for a new version.
+#[cfg(test)]
+const PREPARATION_DIGEST: &str = "2b5d327f30e33aff54369f3329678d56e3a493189b24f8a1517416bc9d13ef65";
 
 /// An entry that is being written, and is left behind if that is interrupted.
 const PARTIAL_PREFIX: &str = "partial-";
@@ -37,17 +52,21 @@ const EXTENSION: &str = "safetensors";
 const HEADER: &str = "prepared";
 const TOKENIZER: &str = "tokenizer";
 const SPLITS: [&str; 3] = ["train", "validation", "test"];
+/// Digests of the texts to train and to validate on.
+const SEEN: [&str; 2] = ["seen.train", "seen.validation"];
 
 /// A folder of prepared data.
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
+    max_bytes: u64,
 }
 
 /// What an entry's header holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
     columns: ColumnNames,
+    notes: ReadNotes,
     fingerprint: String,
     summary: DataSummary,
 }
@@ -55,7 +74,14 @@ struct Header {
 impl Cache {
     /// The cache in a folder, which is made when it is first needed.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), max_bytes: MAX_BYTES }
+    }
+
+    /// The same cache with another bound than 1 GiB for all its entries together; an entry that is larger
+    /// by itself is not kept.
+    #[must_use]
+    pub fn with_max_bytes(self, max_bytes: u64) -> Self {
+        Self { max_bytes, ..self }
     }
 
     /// The user's cache, such as `~/.cache/sentiment-rnn/prepared`; `None` if the system has no place
@@ -64,19 +90,26 @@ impl Cache {
         dirs::cache_dir().map(|folder| Self::new(folder.join("sentiment-rnn/prepared")))
     }
 
-    /// Where the data of a request is kept, or would be; `None` if the data file cannot be read.
-    pub(crate) fn entry(&self, request: &DataRequest<'_>) -> Option<PathBuf> {
-        let DataRequest { path, columns, plan, preprocessing } = request;
+    /// Where the data of a request is kept, or would be.
+    ///
+    /// # Errors
+    /// If the data file cannot be read.
+    pub(crate) fn entry(&self, request: &DataRequest<'_>) -> Result<PathBuf> {
+        let DataRequest { file, columns, options, plan, preprocessing } = request;
+        // Every field, so that a new one cannot be forgotten.
+        let ColumnChoice { text, label, group, known_text, known_label } = columns;
+        // The name tells the format, `.csv.gz` as well as `.csv`.
+        let name = file.path().file_name().unwrap_or_default().to_string_lossy();
         let settings = serde_json::json!({
             "version": PREPARATION_VERSION,
-            "extension": path.extension().map(|extension| extension.to_string_lossy()),
-            "text_column": columns.text,
-            "label_column": columns.label,
+            "extensions": name.split_once('.').map(|(_, extensions)| extensions),
+            "columns": [text, label, group, known_text, known_label],
+            "options": options,
             "split": plan,
             "preprocessing": preprocessing,
         });
-        let digest = file_digest(path, settings.to_string().as_bytes()).ok()?;
-        Some(self.folder.join(digest).with_extension(EXTENSION))
+        let digest = file.digest(settings.to_string().as_bytes())?;
+        Ok(self.folder.join(digest).with_extension(EXTENSION))
     }
 
     /// Reads an entry; `None` if it is not there or damaged, in which case the data is prepared anew.
@@ -84,7 +117,7 @@ impl Cache {
         let bytes = fs::read(entry).ok()?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
         let header = metadata.metadata().as_ref()?.get(HEADER)?.clone();
-        let Header { columns, fingerprint, summary } = serde_json::from_str(&header).ok()?;
+        let Header { columns, notes, fingerprint, summary } = serde_json::from_str(&header).ok()?;
         let tensors = SafeTensors::deserialize(&bytes).ok()?;
         let encoder = TextEncoder::from_json(
             tensors.tensor(TOKENIZER).ok()?.data(),
@@ -110,20 +143,30 @@ impl Cache {
         if sizes != expected {
             return None;
         }
-        let data = Prepared { encoder, train, validation, test, summary };
+        let digests = |name: &str| {
+            let digests: Vec<u64> = bytemuck::pod_collect_to_vec(tensors.tensor(name).ok()?.data());
+            digests.is_sorted().then_some(digests)
+        };
+        let [Some(of_train), Some(of_validation)] = SEEN.map(digests) else { return None };
+        if [of_train.len(), of_validation.len()] != [train.len(), validation.len()] {
+            return None;
+        }
+        let seen = SeenTexts { train: of_train, validation: of_validation };
+        let data = Prepared { encoder, train, validation, test, seen, summary };
         // Entries are forgotten by age of their last use.
         let _ = fs::File::options()
             .append(true)
             .open(entry)
             .and_then(|file| file.set_modified(SystemTime::now()));
-        Some(LoadedData { data, columns, fingerprint, is_cached: true })
+        Some(LoadedData { data, columns, notes, fingerprint, is_cached: true })
     }
 
     /// Keeps prepared data. Failing is no harm: the next training prepares it again.
     pub(crate) fn store(&self, entry: &Path, loaded: &LoadedData) -> Option<()> {
-        let LoadedData { data, columns, fingerprint, .. } = loaded;
+        let LoadedData { data, columns, notes, fingerprint, .. } = loaded;
         let header = Header {
             columns: columns.clone(),
+            notes: notes.clone(),
             fingerprint: fingerprint.clone(),
             summary: data.summary.clone(),
         };
@@ -139,16 +182,24 @@ impl Cache {
             parts.push((format!("{name}.lengths"), Dtype::U32, lengths));
             parts.push((format!("{name}.labels"), Dtype::U8, Cow::Borrowed(split.labels()?)));
         }
+        for (name, digests) in SEEN.iter().zip([&data.seen.train, &data.seen.validation]) {
+            let digests = Cow::Borrowed(bytemuck::cast_slice(digests));
+            parts.push(((*name).to_string(), Dtype::U64, digests));
+        }
         parts.push((TOKENIZER.to_string(), Dtype::U8, Cow::Owned(data.encoder.to_json().ok()?)));
         let views = parts
             .iter()
             .map(|(name, dtype, bytes)| {
-                let size = if *dtype == Dtype::U32 { size_of::<u32>() } else { 1 };
+                let size = dtype.bitsize() / 8;
                 let view = TensorView::new(*dtype, vec![bytes.len() / size], bytes).ok()?;
                 Some((name.as_str(), view))
             })
             .collect::<Option<Vec<_>>>()?;
 
+        let n_bytes: u64 = parts.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
+        if n_bytes > self.max_bytes {
+            return None;
+        }
         fs::create_dir_all(&self.folder).ok()?;
         let mut builder = tempfile::Builder::new();
         let file = builder.prefix(PARTIAL_PREFIX).tempfile_in(&self.folder).ok()?;
@@ -158,28 +209,29 @@ impl Cache {
         Some(())
     }
 
-    /// Removes all but the newest entries, and what interrupted writers left.
+    /// Removes what interrupted writers left, and the entries not used for longest, until all that is left
+    /// fits the bound.
     fn forget_old(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        let entries: Vec<fs::DirEntry> = entries.flatten().collect();
-        for entry in &entries {
+        let mut by_use: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
+        for entry in entries.flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            let (Ok(used), path) = (metadata.modified(), entry.path()) else { continue };
             let is_partial = entry.file_name().to_string_lossy().starts_with(PARTIAL_PREFIX);
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-            if is_partial && age.is_some_and(|age| age > PARTIAL_AGE) {
-                let _ = fs::remove_file(entry.path());
+            if is_partial && used.elapsed().is_ok_and(|age| age > PARTIAL_AGE) {
+                // Another training may have removed it just now, here and below.
+                let _ = fs::remove_file(path);
+            } else if path.extension().is_some_and(|extension| extension == EXTENSION) {
+                by_use.push((used, metadata.len(), path));
             }
         }
-        let mut by_age: Vec<(SystemTime, PathBuf)> = entries
-            .iter()
-            .map(fs::DirEntry::path)
-            .filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION))
-            .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
-            .collect();
-        by_age.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, path) in by_age.iter().skip(N_ENTRIES) {
-            // Another training may have removed it just now.
-            let _ = fs::remove_file(path);
+        by_use.sort_unstable_by(|a, b| b.cmp(a));
+        let mut n_bytes = 0;
+        for (_, size, path) in by_use {
+            n_bytes += size;
+            if n_bytes > self.max_bytes {
+                let _ = fs::remove_file(path);
+            }
         }
     }
 }

@@ -19,14 +19,14 @@ pub enum Error {
         /// What it held.
         got: String,
     },
-    /// The loss or the gradient became infinite or not a number.
+    /// The loss, the gradient or the weights became infinite or not a number.
     #[error(
-        "the {quantity} became {value} in epoch {epoch} at step {step} (learning rate {learning_rate}, \
-         batch {batch} of the epoch, training rows {rows}); {kept}"
+        "the {quantity} became {value} in epoch {epoch} at step {step} (learning rate {learning_rate}{batch}); \
+         {kept}"
     )]
     NonFinite {
         /// What became so.
-        quantity: &'static str,
+        quantity: String,
         /// What it became.
         value: f64,
         /// Epoch, from 1.
@@ -35,29 +35,52 @@ pub enum Error {
         step: usize,
         /// Learning rate of the step.
         learning_rate: f64,
-        /// Batch of the epoch, from 1.
-        batch: usize,
-        /// The batch's rows of the training split, the first few.
-        rows: String,
-        /// Where the model kept so far lies, in words.
+        /// The batch and the first few of its rows of the training split, in words; empty if it was
+        /// a validation that found out.
+        batch: String,
+        /// Which model is kept, in words.
         kept: String,
     },
-    /// The loss or the gradient of the second training became infinite or not a number.
+    /// The loss, the gradient or the weights of the second training became infinite or not a number.
     #[error(
         "the {quantity} became {value} at step {step} of the training on all texts (learning rate \
-         {learning_rate}); the model of the first training is in {folder}; try refit = false"
+         {learning_rate}); the model of the first training was kept; try refit = false"
     )]
     Refit {
         /// What became so.
-        quantity: &'static str,
+        quantity: String,
         /// What it became.
         value: f64,
         /// Optimiser step, from 1.
         step: usize,
         /// Learning rate of the step.
         learning_rate: f64,
-        /// Where the model kept before lies.
-        folder: PathBuf,
+    },
+    /// The linear path, which learns first, left the finite numbers.
+    #[error(
+        "the linear path's {quantity} became {value} (ngram_learning_rate {rate}); try a lower \
+         ngram_learning_rate"
+    )]
+    LinearPath {
+        /// What became so.
+        quantity: &'static str,
+        /// What it became.
+        value: f32,
+        /// Its learning rate.
+        rate: f64,
+    },
+    /// A network's answers are not finite numbers.
+    #[error(
+        "the network answers {n_rows} of {n_all} texts with {value}: its weights are not finite numbers, \
+         and no probability can be told"
+    )]
+    NonFiniteLogits {
+        /// The first such answer.
+        value: f32,
+        /// Texts with such an answer.
+        n_rows: usize,
+        /// All texts.
+        n_all: usize,
     },
     /// The loss of the pre-training became infinite or not a number.
     #[error(
@@ -152,6 +175,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether numbers left the finite ones, which a lower learning rate may prevent: the model kept
+    /// before, if there is one, is as good as it was.
+    pub fn is_divergence(&self) -> bool {
+        matches!(
+            self,
+            Self::NonFinite { .. }
+                | Self::Refit { .. }
+                | Self::Pretraining { .. }
+                | Self::LinearPath { .. }
+        )
+    }
+
     /// A gradient whose numbers are not those of its parameter's kind.
     pub(crate) fn other_dtype() -> Self {
         Self::Gradient { reason: "it has another dtype than its parameter".to_string() }

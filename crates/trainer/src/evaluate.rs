@@ -25,8 +25,27 @@ pub(crate) fn batch_padding(config: &ModelConfig, seq_len: usize) -> BatchPaddin
 /// `seq_len`: the encoder's. `on_rows` hears how many rows each batch had.
 ///
 /// # Errors
-/// If an id is unknown to the network or the device fails.
+/// [`Error::NonFiniteLogits`] if one is not a finite number, as weights that are not finite give;
+/// if an id is unknown to the network or the device fails.
 pub fn logits(
+    network: &SentimentRnn,
+    split: &Arc<EncodedSplit>,
+    seq_len: usize,
+    on_rows: &mut dyn FnMut(usize),
+) -> Result<Vec<f32>> {
+    let logits = raw_logits(network, split, seq_len, on_rows)?;
+    let is_wrong = |logit: &&f32| !logit.is_finite();
+    match logits.iter().find(is_wrong) {
+        None => Ok(logits),
+        Some(&value) => {
+            let n_rows = logits.iter().filter(is_wrong).count();
+            Err(Error::NonFiniteLogits { value, n_rows, n_all: logits.len() })
+        }
+    }
+}
+
+/// [`logits`], finite or not.
+pub(crate) fn raw_logits(
     network: &SentimentRnn,
     split: &Arc<EncodedSplit>,
     seq_len: usize,

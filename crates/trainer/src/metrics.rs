@@ -1,6 +1,9 @@
 //! How good probabilities are, measured against labels.
 
+use dataset::CLASS_NAMES;
 use serde::{Deserialize, Serialize};
+
+use crate::summary::share;
 
 /// Counts of predictions by class; a text is predicted positive from a probability of 0.5 on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +19,11 @@ pub struct Confusion {
 }
 
 /// How a model did on some labelled texts.
+///
+/// All that follows from the counts is counted anew when a report is read, so that figures which
+/// earlier versions did not write are there, too.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Measured")]
 pub struct Metrics {
     /// Number of texts.
     pub n_rows: usize,
@@ -24,20 +31,62 @@ pub struct Metrics {
     pub loss: f64,
     /// Share of texts whose class is predicted right.
     pub accuracy: f64,
+    /// The accuracy of always predicting the larger class: its share; 0 for no texts.
+    pub majority_accuracy: f64,
     /// Share of texts predicted positive that are; 0 when none is predicted so.
     pub precision: f64,
     /// Share of positive texts that are predicted so; 0 when there are none.
     pub recall: f64,
+    /// Share of negative texts that are predicted so (specificity); 0 when there are none.
+    pub negative_recall: f64,
     /// Harmonic mean of precision and recall.
     pub f1: f64,
     /// Probability that a positive text is ranked above a negative one; absent when a class is.
     pub roc_auc: Option<f64>,
     /// Expected calibration error: how far, on average, the share of positive texts is from the
     /// probability that was told (15 bins of equal width; Naeini et al. 2015).
-    #[serde(default)]
     pub calibration_error: f64,
     /// Counts of predictions by class.
     pub confusion: Confusion,
+}
+
+/// What is measured, and not counted: the rest follows.
+#[derive(Deserialize)]
+struct Measured {
+    loss: f64,
+    roc_auc: Option<f64>,
+    #[serde(default)]
+    calibration_error: f64,
+    confusion: Confusion,
+}
+
+impl From<Measured> for Metrics {
+    fn from(measured: Measured) -> Self {
+        let Measured { loss, roc_auc, calibration_error, confusion } = measured;
+        let Confusion { true_positive, false_positive, true_negative, false_negative } = confusion;
+        let [n_negative, n_positive] = confusion.class_counts();
+        let n_rows = n_negative + n_positive;
+        Self {
+            n_rows,
+            loss,
+            accuracy: share(true_positive + true_negative, n_rows),
+            majority_accuracy: share(n_negative.max(n_positive), n_rows),
+            precision: share(true_positive, true_positive + false_positive),
+            recall: share(true_positive, n_positive),
+            negative_recall: share(true_negative, n_negative),
+            f1: share(2 * true_positive, 2 * true_positive + false_positive + false_negative),
+            roc_auc,
+            calibration_error,
+            confusion,
+        }
+    }
+}
+
+impl Confusion {
+    /// Texts by their own class: `[negative, positive]`.
+    pub fn class_counts(&self) -> [usize; 2] {
+        [self.true_negative + self.false_positive, self.true_positive + self.false_negative]
+    }
 }
 
 /// Bins of the calibration error.
@@ -58,27 +107,29 @@ impl Metrics {
                 (false, true) => &mut confusion.false_negative,
             } += 1;
         }
-        let Confusion { true_positive, false_positive, true_negative, false_negative } = confusion;
         let n_rows = logits.len().min(labels.len());
-        let precision = ratio(true_positive, true_positive + false_positive);
-        let recall = ratio(true_positive, true_positive + false_negative);
-        let f1 = ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative);
-        Self {
-            n_rows,
+        Self::from(Measured {
             loss: loss / n_rows.max(1) as f64,
-            accuracy: ratio(true_positive + true_negative, n_rows),
-            precision,
-            recall,
-            f1,
             roc_auc: roc_auc(logits, labels),
             calibration_error: calibration_error(logits, labels),
             confusion,
+        })
+    }
+
+    /// Texts by their own class: `[negative, positive]`.
+    pub fn class_counts(&self) -> [usize; 2] {
+        self.confusion.class_counts()
+    }
+
+    /// The name of the class that no text has, if one has none and the other has some.
+    pub fn missing_class(&self) -> Option<&'static str> {
+        match self.class_counts() {
+            [0, 0] => None,
+            [0, _] => Some(CLASS_NAMES[0]),
+            [_, 0] => Some(CLASS_NAMES[1]),
+            _ => None,
         }
     }
-}
-
-fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// Mean over all texts of the difference between the mean probability and the share of positive texts
@@ -126,6 +177,42 @@ mod tests {
         assert_eq!(metrics.precision, 2.0 / 3.0);
         assert_eq!(metrics.recall, 2.0 / 3.0);
         assert!((metrics.f1 - 2.0 / 3.0).abs() < 1e-12);
+        assert_eq!(metrics.negative_recall, 0.5);
+        assert_eq!(metrics.majority_accuracy, 0.6);
+        assert_eq!((metrics.class_counts(), metrics.missing_class()), ([2, 3], None));
+    }
+
+    #[test]
+    fn one_class_alone_is_named_and_has_no_auc() {
+        let metrics = Metrics::of_logits(&[2.0, -1.0], &[0, 0]);
+        assert_eq!((metrics.missing_class(), metrics.roc_auc), (Some("positive"), None));
+        assert_eq!((metrics.majority_accuracy, metrics.negative_recall), (1.0, 0.5));
+        assert_eq!(Metrics::of_logits(&[2.0], &[1]).missing_class(), Some("negative"));
+    }
+
+    #[test]
+    fn every_figure_is_a_number_in_json_even_for_no_texts() -> Result<(), serde_json::Error> {
+        for (logits, labels) in [(&[][..], &[][..]), (&[1.0], &[0]), (&[f32::MAX, -1e30], &[0, 1])]
+        {
+            let metrics = Metrics::of_logits(logits, labels);
+            let json = serde_json::to_string(&metrics)?;
+            let expected = usize::from(metrics.roc_auc.is_none());
+            assert_eq!(json.matches("null").count(), expected, "{json}");
+            assert_eq!(serde_json::from_str::<Metrics>(&json)?, metrics);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn figures_that_earlier_versions_did_not_write_are_counted_when_read()
+    -> Result<(), serde_json::Error> {
+        let old = r#"{"n_rows": 10, "loss": 0.5, "accuracy": 0.8, "precision": 0.0, "recall": 0.0,
+            "f1": 0.0, "roc_auc": 0.4, "confusion": {"true_positive": 0, "false_positive": 1,
+            "true_negative": 8, "false_negative": 1}}"#;
+        let metrics: Metrics = serde_json::from_str(old)?;
+        assert_eq!((metrics.n_rows, metrics.accuracy), (10, 0.8));
+        assert_eq!((metrics.majority_accuracy, metrics.negative_recall), (0.9, 8.0 / 9.0));
+        Ok(())
     }
 
     #[test]

@@ -80,6 +80,12 @@ pub enum Event<'a> {
         /// What it did.
         record: &'a RefitRecord,
     },
+    /// The loss, the gradient or the weights were no longer finite: the training ends with the model kept
+    /// before.
+    Diverged {
+        /// What happened.
+        reason: &'a str,
+    },
     /// The training was asked to stop and validates what it has.
     Interrupted,
 }

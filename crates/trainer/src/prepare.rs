@@ -1,16 +1,20 @@
 //! From a table of labelled texts to encoded splits.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use dataset::{
-    ColumnChoice, ColumnNames, Deduplicated, EncodedSplit, LabelledTexts, Split, SplitConfig,
+    ColumnChoice, ColumnNames, Conflicts, DataFile, Deduplicated, EncodedSplit, LabelledTexts,
+    MIN_ROWS, ReadNotes, ReadOptions, Split, SplitConfig,
 };
+use model::folder::SeenTexts;
 use serde::{Deserialize, Serialize};
-use text_preprocessing::{PreprocessingConfig, TextEncoder};
+use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest, text_digests};
 
 use crate::cache::Cache;
 use crate::error::Result;
+use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
 
 /// Encoded splits and the encoder that was learned from the training split alone.
 #[derive(Debug, Clone)]
@@ -23,45 +27,56 @@ pub struct Prepared {
     pub validation: Arc<EncodedSplit>,
     /// What is looked at once, at the end.
     pub test: Arc<EncodedSplit>,
+    /// Digests of the texts to train and to validate on.
+    pub seen: SeenTexts,
     /// Counts for people to see.
     pub summary: DataSummary,
 }
 
-/// What became of a table's rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataSummary {
-    /// Rows read.
-    pub n_rows: usize,
-    /// Rows left out because an earlier row has exactly the same text.
-    pub n_duplicates: usize,
-    /// Rows left out whose label differs from that of the row that was kept.
-    pub n_conflicting: usize,
-    /// Rows of the training split.
-    pub n_train: usize,
-    /// Rows of the validation split.
-    pub n_validation: usize,
-    /// Rows of the test split.
-    pub n_test: usize,
-    /// Ids of the vocabulary.
-    pub vocab_size: usize,
-}
-
 /// Which rows of a table are used, and how they are divided.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct SplitPlan {
     /// Use only about so many texts, drawn by class and seed; all if absent.
     pub sample: Option<usize>,
     /// Shares and seed.
     pub shares: SplitConfig,
+    /// What becomes of texts that come with both labels.
+    #[serde(default)]
+    pub conflicts: Conflicts,
+    /// Which texts count as the same.
+    #[serde(default = "Duplicates::of_earlier_versions")]
+    pub duplicates: Duplicates,
+}
+
+/// Which texts count as the same, of which only the first is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// Those with the same [`text_digest`](text_preprocessing::text_digest): case, space and punctuation
+    /// do not make a new text.
+    #[default]
+    SameWords,
+    /// Those that are the same byte for byte. So version 0.1 did it, and the test split of a model that it
+    /// trained is found again only in this way.
+    SameBytes,
+}
+
+impl Duplicates {
+    /// What a plan means that does not say.
+    fn of_earlier_versions() -> Self {
+        Self::SameBytes
+    }
 }
 
 /// Labelled texts in a file, and what is to become of them.
 #[derive(Debug, Clone, Copy)]
 pub struct DataRequest<'a> {
     /// The file.
-    pub path: &'a Path,
+    pub file: &'a DataFile,
     /// Its columns.
     pub columns: &'a ColumnChoice,
+    /// How it is to be read.
+    pub options: &'a ReadOptions,
     /// The split.
     pub plan: &'a SplitPlan,
     /// How texts become ids.
@@ -75,6 +90,8 @@ pub struct LoadedData {
     pub data: Prepared,
     /// The columns that were read.
     pub columns: ColumnNames,
+    /// What the reader did that a user should hear of.
+    pub notes: ReadNotes,
     /// [`LabelledTexts::fingerprint`] of the file's contents.
     pub fingerprint: String,
     /// Whether it came out of the cache.
@@ -82,41 +99,64 @@ pub struct LoadedData {
 }
 
 /// Reads a file and [`prepare`]s it, or takes what an earlier call made of the same bytes with the
-/// same settings out of the cache.
+/// same settings out of the cache. The file is read once: what is kept under the digest of some bytes
+/// was made of these bytes, whatever becomes of the file meanwhile.
 ///
 /// # Errors
 /// As [`LabelledTexts::read`] and [`prepare`]. A cache that cannot be read or written is no error.
 pub fn load(request: &DataRequest<'_>, cache: Option<&Cache>) -> Result<LoadedData> {
-    let entry = cache.and_then(|cache| Some((cache, cache.entry(request)?)));
-    if let Some((cache, entry)) = &entry
-        && let Some(loaded) = cache.load(entry, request)
-    {
+    let Some(cache) = cache else { return read_and_prepare(request) };
+    let file = request.file.in_memory()?;
+    let request = DataRequest { file: &file, ..*request };
+    let entry = cache.entry(&request)?;
+    if let Some(loaded) = cache.load(&entry, &request) {
         return Ok(loaded);
     }
-    let table = LabelledTexts::read(request.path, request.columns)?;
+    let loaded = read_and_prepare(&request)?;
+    let _ = cache.store(&entry, &loaded);
+    Ok(loaded)
+}
+
+fn read_and_prepare(request: &DataRequest<'_>) -> Result<LoadedData> {
+    let table = LabelledTexts::read(request.file, request.columns, request.options)?;
     // The digest needs one core, the words all that are there.
     let (fingerprint, data) = rayon::join(
         || table.fingerprint(),
         || prepare(&table, request.plan, request.preprocessing),
     );
-    let columns = table.columns().clone();
-    let loaded = LoadedData { data: data?, columns, fingerprint, is_cached: false };
-    // A file that was changed while it was read must not be kept under its old contents' name.
-    if let Some((cache, entry)) = &entry
-        && cache.entry(request).as_ref() == Some(entry)
-    {
-        let _ = cache.store(entry, &loaded);
-    }
-    Ok(loaded)
+    let (columns, notes) = (table.columns().clone(), table.notes().clone());
+    Ok(LoadedData { data: data?, columns, notes, fingerprint, is_cached: false })
 }
 
-/// Removes exact duplicates, draws the sample, and splits by class and seed.
+/// A table divided, before its texts are encoded.
+#[derive(Debug, Clone)]
+pub struct Divided {
+    /// The rows of each part.
+    pub split: Split,
+    /// What became of texts that come more than once.
+    pub unique: Deduplicated,
+    /// The digest of every row's text ([`text_digest`](text_preprocessing::text_digest)).
+    pub digests: Vec<u64>,
+}
+
+/// Removes repeated texts, draws the sample, and splits by class and seed, or by group where the table
+/// has groups. A text never comes into two parts, and neither does a group.
 ///
 /// # Errors
-/// If there are too few rows or one class only.
-pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<(Split, Deduplicated)> {
-    let unique = table.deduplicate();
+/// If there are too few rows, texts or groups, one class only, or texts with both labels where the plan
+/// forbids them.
+pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
+    let texts: Vec<&str> = table.texts().collect();
+    let digests = text_digests(&texts);
+    let unique = match plan.duplicates {
+        Duplicates::SameWords => table.deduplicate(&digests, plan.conflicts)?,
+        Duplicates::SameBytes => table.deduplicate(&byte_digests(table), plan.conflicts)?,
+    };
     let n_unique = unique.kept.len();
+    if n_unique < MIN_ROWS && n_unique < table.len() {
+        let (n_rows, n_texts, needed) = (table.len(), n_unique, MIN_ROWS);
+        return Err(dataset::Error::TooFewTexts { n_rows, n_texts, needed }.into());
+    }
     let sampled = match plan.sample {
         Some(n_rows) if n_rows < n_unique => {
             // The training part of a split is a sample that keeps the shares of the classes.
@@ -131,37 +171,101 @@ pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<(Split, Deduplic
         }
         _ => &unique.kept,
     };
-    let split = Split::stratified(table.labels(), sampled, &plan.shares)?;
-    Ok((split, unique))
+    let split = match table.groups() {
+        None => Split::stratified(table.labels(), sampled, &plan.shares)?,
+        Some(groups) => Split::grouped(table.labels(), sampled, groups, &plan.shares)
+            .map_err(|error| in_file(table, error))?,
+    };
+    Ok(Divided { split, unique, digests })
+}
+
+/// Names the row of the file where an error names that of the table.
+fn in_file(table: &LabelledTexts, error: dataset::Error) -> dataset::Error {
+    match error {
+        dataset::Error::LargeGroup { n_rows, n_all, row } => {
+            dataset::Error::LargeGroup { n_rows, n_all, row: table.file_row(row as u32 - 1) }
+        }
+        other => other,
+    }
+}
+
+/// Numbers that are equal for texts of the same bytes.
+fn byte_digests(table: &LabelledTexts) -> Vec<u64> {
+    let digest = |text: &str| {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        hasher.finish()
+    };
+    table.texts().map(digest).collect()
 }
 
 /// Splits a table ([`split`]), learns the vocabulary from the training texts and encodes all three
 /// parts.
 ///
 /// # Errors
-/// If there are too few rows, one class only, or no words.
+/// As [`split`], and if there are no words.
 pub fn prepare(
     table: &LabelledTexts,
     plan: &SplitPlan,
     preprocessing: &PreprocessingConfig,
 ) -> Result<Prepared> {
-    let (split, unique) = split(table, plan)?;
+    let Divided { split, unique, digests } = split(table, plan)?;
     let train_texts: Vec<&str> = table.texts_of(&split.train).collect();
     let encoder = TextEncoder::learn(preprocessing.clone(), &train_texts)?;
     drop(train_texts);
-    let encode = |rows: &[u32]| encode_rows(table, rows, &encoder).map(Arc::new);
-    let (train, validation, test) =
+    let encode = |rows: &[u32]| -> Result<(Arc<EncodedSplit>, SplitSummary)> {
+        let texts: Vec<&str> = table.texts_of(rows).collect();
+        let labels = table.labels_of(rows);
+        let encoded = encoder.encode_batch_counted(&texts)?;
+        let summary = SplitSummary::of(&encoded, &labels);
+        Ok((Arc::new(EncodedSplit::new(encoded.into_iter().map(ids), labels)?), summary))
+    };
+    let ((train, of_train), (validation, of_validation), (test, of_test)) =
         (encode(&split.train)?, encode(&split.validation)?, encode(&split.test)?);
     let summary = DataSummary {
         n_rows: table.len(),
+        n_missing: table.notes().n_skipped(),
         n_duplicates: unique.n_duplicates,
+        n_exact_duplicates: unique.n_exact,
         n_conflicting: unique.n_conflicting,
+        conflicting_rows: unique.conflicting_rows,
+        n_dropped: unique.n_dropped,
+        n_groups: table.groups().map(|groups| n_groups(groups, &split)),
         n_train: train.len(),
         n_validation: validation.len(),
         n_test: test.len(),
         vocab_size: encoder.vocab_size(),
+        test_digest: Some(digest_of_rows(&digests, &split.test)),
+        seq_len: encoder.config().seq_len,
+        splits: Some(SplitSummaries { train: of_train, validation: of_validation, test: of_test }),
     };
-    Ok(Prepared { encoder, train, validation, test, summary })
+    let seen = SeenTexts {
+        train: sorted_digests(&digests, &split.train),
+        validation: sorted_digests(&digests, &split.validation),
+    };
+    Ok(Prepared { encoder, train, validation, test, seen, summary })
+}
+
+fn ids(encoded: Encoded) -> Vec<u32> {
+    encoded.ids
+}
+
+fn n_groups(groups: &[u32], split: &Split) -> usize {
+    let rows = split.train.iter().chain(&split.validation).chain(&split.test);
+    rows.map(|&row| groups[row as usize]).collect::<HashSet<u32>>().len()
+}
+
+/// One digest for the texts of some rows, in any order; `digests`: of every row's text.
+pub fn digest_of_rows(digests: &[u64], rows: &[u32]) -> String {
+    let words: Vec<String> =
+        sorted_digests(digests, rows).iter().map(|digest| format!("{digest:016x}")).collect();
+    format!("{:016x}", text_digest(&words.join(" ")))
+}
+
+fn sorted_digests(digests: &[u64], rows: &[u32]) -> Vec<u64> {
+    let mut of_rows: Vec<u64> = rows.iter().map(|&row| digests[row as usize]).collect();
+    of_rows.sort_unstable();
+    of_rows
 }
 
 /// Encodes some rows of a table.

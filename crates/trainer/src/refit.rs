@@ -6,18 +6,20 @@ use std::time::Instant;
 
 use candle_core::Tensor;
 use dataset::{EncodedSplit, Loader};
-use model::{NGRAM_TABLE, folder};
+use model::NGRAM_TABLE;
+use model::folder::SeenTexts;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::finite::NonFinite;
+use crate::job::{
+    TrainingJob, labels_of, loader_config, rows_of, save, steps_per_epoch, vocabularies,
+};
 use crate::linear_path;
 use crate::observer::{Event, Observer};
 use crate::report::{EpochRecord, TrainingReport};
 use crate::schedule::LearningRate;
-use crate::step::{NonFinite, TrainingStep};
-use crate::train::{
-    TrainingJob, labels_of, loader_config, path_scales, rows_of, steps_per_epoch, vocabularies,
-};
+use crate::step::TrainingStep;
 
 /// What the second training did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,7 +93,7 @@ pub(crate) fn refit(
             let learning_rate = rates.at(step.n_steps());
             let outcome = step.run(&batch, learning_rate)?;
             let outcome =
-                outcome.map_err(|non_finite| diverged(job, &step, non_finite, learning_rate))?;
+                outcome.map_err(|non_finite| diverged(&step, non_finite, learning_rate))?;
             loss_sum += f64::from(outcome.loss);
             n_batches += 1;
             observer.on_event(Event::Step { n_rows: batch.rows.len(), loss: outcome.loss });
@@ -103,7 +105,7 @@ pub(crate) fn refit(
         if step.n_steps() < n_steps {
             let learning_rate = rates.at(step.n_steps());
             let finished = step.finish_step(learning_rate)?;
-            finished.map_err(|non_finite| diverged(job, &step, non_finite, learning_rate))?;
+            finished.map_err(|non_finite| diverged(&step, non_finite, learning_rate))?;
         }
     }
 
@@ -113,25 +115,106 @@ pub(crate) fn refit(
         train_loss: loss_sum / f64::from(n_batches.max(1)),
         train_s: started.elapsed().as_secs_f64(),
     };
-    let report = TrainingReport { refit: Some(record.clone()), ..report.clone() };
-    let ngrams = step.vocabularies().ngrams.clone();
-    step.with_weights(|variables, _| {
-        model::with_scaled_logits(variables, path_scales(kept), || {
-            Ok(folder::save(job.folder, model, &data.encoder, ngrams.as_ref(), variables, &report)?)
-        })
-    })?;
+    let mut report = TrainingReport { refit: Some(record.clone()), ..report.clone() };
+    report.judge();
+    let learning_rate = rates.at(step.n_steps().saturating_sub(1));
+    save(job, &mut step, kept, &report, &joined(&data.seen))?
+        .map_err(|non_finite| diverged(&step, non_finite, learning_rate))?;
     observer.on_event(Event::Refitted { record: &record });
     Ok(Some(record))
 }
 
+/// Now the validation texts were learned from, too.
+fn joined(seen: &SeenTexts) -> SeenTexts {
+    let mut train = [seen.train.as_slice(), &seen.validation].concat();
+    train.sort_unstable();
+    SeenTexts { train, validation: seen.validation.clone() }
+}
+
 /// The training was led astray at its next step.
-fn diverged(
-    job: &TrainingJob<'_>,
-    step: &TrainingStep,
-    non_finite: NonFinite,
-    learning_rate: f64,
-) -> Error {
+fn diverged(step: &TrainingStep, non_finite: NonFinite, learning_rate: f64) -> Error {
     let NonFinite { quantity, value } = non_finite;
-    let (step, folder) = (step.n_steps() + 1, job.folder.to_path_buf());
-    Error::Refit { quantity, value, step, learning_rate, folder }
+    Error::Refit { quantity, value, step: step.n_steps() + 1, learning_rate }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use dataset::LabelledTexts;
+    use model::folder::{Existing, OutputFolder};
+    use model::{ModelConfig, Padding};
+    use text_preprocessing::PreprocessingConfig;
+
+    use super::*;
+    use crate::config::TrainingConfig;
+    use crate::observer::Silent;
+    use crate::prepare::{SplitPlan, prepare};
+    use crate::pretraining::PretrainingConfig;
+    use crate::report::DataOrigin;
+
+    #[test]
+    fn a_second_training_that_diverges_is_an_error_of_its_own_and_leaves_the_first_model()
+    -> Result<()> {
+        let texts: Vec<String> =
+            (0..60).map(|i| format!("{} film w{i}", ["bad", "good"][i % 2])).collect();
+        let table = LabelledTexts::new(&texts, (0..60).map(|i| (i % 2) as u8).collect())?;
+        let plan = SplitPlan::default();
+        let data = prepare(&table, &plan, &PreprocessingConfig::default())?;
+        let origin = DataOrigin {
+            path: "made.csv".into(),
+            fingerprint: table.fingerprint(),
+            text_column: "text".into(),
+            label_column: "label".into(),
+            group_column: None,
+            options: dataset::ReadOptions::default(),
+            split: plan,
+            summary: data.summary.clone(),
+        };
+        let model = ModelConfig {
+            embedding_dim: 4,
+            hidden_dim: 4,
+            num_layers: 1,
+            padding: Padding::Skip,
+            layer_dropout: 0.0,
+            ..ModelConfig::default()
+        };
+        let training = TrainingConfig { epochs: 1, batch_size: 16, ..TrainingConfig::default() };
+        let parent = tempfile::tempdir().map_err(candle_core::Error::wrap)?;
+        let folder = OutputFolder::claim(&parent.path().join("model"), Existing::Refuse)?;
+        let job = || TrainingJob {
+            recipe: "test",
+            model: &model,
+            training: &training,
+            pretraining: &PretrainingConfig {
+                epochs: 0,
+                batch_size: 1,
+                learning_rate: 1.0,
+                clip_norm: 1.0,
+            },
+            data: &data,
+            origin: origin.clone(),
+            device: &Device::Cpu,
+            folder: &folder,
+        };
+        let report = job().run(&mut Silent)?;
+        let Some(kept) = report.kept() else { return Err(Error::NoLabels) };
+        let weights = || std::fs::read(folder.path().join(model::folder::WEIGHTS_FILE)).ok();
+        let before = weights();
+        let (_, variables) =
+            model::SentimentRnn::init(&model, data.encoder.vocab_size(), 0, &Device::Cpu)?;
+        let huge = |var: candle_core::Var| -> Result<Tensor> {
+            Ok(var.as_detached_tensor().affine(0.0, 3e38)?)
+        };
+        let start: Start = model::sorted(&variables)
+            .into_iter()
+            .map(|(name, var)| Ok((name, huge(var)?)))
+            .collect::<Result<_>>()?;
+        let error = refit(&job(), &start, kept, &report, &mut Silent);
+        assert!(
+            matches!(&error, Err(error @ Error::Refit { .. }) if error.is_divergence()),
+            "{error:?}"
+        );
+        assert!(before.is_some() && weights() == before);
+        Ok(())
+    }
 }

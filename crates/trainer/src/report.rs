@@ -3,17 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dataset::ReadOptions;
 use model::ModelConfig;
-use model::folder::METRICS_FILE;
+use model::folder::{METRICS_FILE, Records};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::prepare::{DataSummary, SplitPlan};
+use crate::prepare::SplitPlan;
 use crate::pretraining::{PretrainingConfig, PretrainingRecord};
 use crate::profile::Profile;
 use crate::refit::RefitRecord;
+use crate::summary::DataSummary;
+use crate::warning::{Scope, Warning};
 use crate::word_vectors::VectorsUse;
 
 /// One validation, with the training since the last.
@@ -53,6 +56,12 @@ pub struct DataOrigin {
     pub text_column: String,
     /// Its label column.
     pub label_column: String,
+    /// Its column of groups, if the table was split by group.
+    #[serde(default)]
+    pub group_column: Option<String>,
+    /// How it was read.
+    #[serde(default)]
+    pub options: ReadOptions,
     /// [`LabelledTexts::fingerprint`](dataset::LabelledTexts::fingerprint) of its contents.
     pub fingerprint: String,
     /// Which rows were used, and how they were divided.
@@ -92,6 +101,9 @@ pub struct TrainingReport {
     pub refit: Option<RefitRecord>,
     /// Why the training ended.
     pub ended: Ending,
+    /// What happened, if it ended because numbers were no longer finite.
+    #[serde(default)]
+    pub diverged: Option<String>,
     /// Seconds of the whole training: linear path, pre-training, validations and a second training
     /// included.
     pub train_s: f64,
@@ -103,6 +115,9 @@ pub struct TrainingReport {
     /// measured.
     #[serde(default)]
     pub baseline_test_accuracy: Option<f64>,
+    /// What should be heard before these figures are believed.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// Where the time went, once the training has ended.
     #[serde(default)]
     pub profile: Option<Profile>,
@@ -120,6 +135,8 @@ pub enum Ending {
     EarlyStopping,
     /// It was asked to stop.
     Interrupted,
+    /// The loss, the gradient or the weights were no longer finite; what was kept before is sound.
+    Diverged,
 }
 
 impl TrainingReport {
@@ -133,6 +150,40 @@ impl TrainingReport {
             .map_err(|error| Error::Report { path: path.clone(), reason: error.to_string() })?;
         serde_json::from_str(&text)
             .map_err(|error| Error::Report { path, reason: error.to_string() })
+    }
+
+    /// The report among what was read with a model, which is then of that model.
+    ///
+    /// # Errors
+    /// [`Error::Report`] if it is not a report.
+    pub fn of(records: &Records, folder: &Path) -> Result<Self> {
+        serde_json::from_str(&records.metrics).map_err(|error| Error::Report {
+            path: folder.join(METRICS_FILE),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Adds what the kept model measured on the test split.
+    pub fn add_test(&mut self, metrics: Metrics) {
+        self.test = Some(metrics);
+        self.judge();
+    }
+
+    /// Finds out anew what there is to say of the data and the figures.
+    pub(crate) fn judge(&mut self) {
+        let diverged = self.diverged.iter();
+        let diverged = diverged.map(|reason| Warning::Diverged { reason: reason.clone() });
+        let splits = [(Scope::Validation, &self.validation), (Scope::Test, &self.test)];
+        let of_split = |(scope, metrics): (Scope, &Option<Metrics>)| {
+            metrics
+                .iter()
+                .flat_map(|metrics| Warning::of_metrics(scope, metrics))
+                .collect::<Vec<_>>()
+        };
+        self.warnings = diverged
+            .chain(Warning::of_data(&self.data.summary))
+            .chain(splits.into_iter().flat_map(of_split))
+            .collect();
     }
 
     /// The record of the model that was kept.

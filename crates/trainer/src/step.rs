@@ -13,6 +13,7 @@ use crate::average::WeightAverage;
 use crate::clip::clip_factor;
 use crate::config::{NgramTraining, StateCarry, TrainingConfig};
 use crate::error::{Error, Result};
+use crate::finite::NonFinite;
 use crate::loss::{BceOptions, bce_with_logits};
 use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
@@ -95,15 +96,6 @@ pub struct Outcome {
     pub loss: f32,
     /// Global norm of the gradient before clipping, if this batch ended in an optimiser step.
     pub norm: Option<f64>,
-}
-
-/// A number that is none.
-#[derive(Debug, Clone, Copy)]
-pub struct NonFinite {
-    /// What it was to be.
-    pub quantity: &'static str,
-    /// What it is.
-    pub value: f64,
 }
 
 impl TrainingStep {
@@ -223,7 +215,7 @@ impl TrainingStep {
         let mean = 1.0 / weight;
         let norm = self.profile.time(Part::Clip, || gradients.norm())? * mean;
         if !norm.is_finite() {
-            return Ok(Err(NonFinite { quantity: "gradient's norm", value: norm }));
+            return Ok(Err(NonFinite::new("gradient's norm", norm)));
         }
         let scale = mean * clip_factor(norm, self.config.clip_norm);
         let Self { optimizer, average, profile, .. } = self;
@@ -277,7 +269,7 @@ impl TrainingStep {
         let pass = self.pass(&x, &input, state.as_ref())?;
         self.state = (self.config.state == StateCarry::Carry).then_some(pass.state);
         let Some((gradients, d_x)) = pass.gradients else {
-            return Ok(Err(NonFinite { quantity: "loss", value: f64::from(pass.loss) }));
+            return Ok(Err(NonFinite::new("loss", pass.loss)));
         };
         let Some(dropout_before) = dropout_before else { return Ok(Ok((pass.loss, gradients))) };
         let norm = self.config.adversarial_norm;
@@ -286,10 +278,7 @@ impl TrainingStep {
         let adversarial = self.pass(&Var::from_tensor(&perturbed)?, &input, state.as_ref())?;
         Ok(match adversarial.gradients {
             Some((adversarial, _)) => Ok((pass.loss, gradients.plus(&adversarial)?)),
-            None => {
-                let value = f64::from(adversarial.loss);
-                Err(NonFinite { quantity: "loss of the perturbed texts", value })
-            }
+            None => Err(NonFinite::new("loss of the perturbed texts", adversarial.loss)),
         })
     }
 

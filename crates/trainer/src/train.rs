@@ -1,62 +1,44 @@
 //! The training loop.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
-use dataset::{Batch, EncodedSplit, Loader, LoaderConfig, Order};
-use model::{ModelConfig, NGRAM_TABLE, PathScales, SentimentRnn, Vocabularies, folder};
-use text_preprocessing::TextEncoder;
+use candle_core::Tensor;
+use dataset::{Batch, Loader};
+use model::NGRAM_TABLE;
 
-use crate::calibration::fit_temperature;
-use crate::config::{BatchOrder, Keep, NgramTraining, TrainingConfig};
+use crate::config::NgramTraining;
 use crate::error::{Error, Result};
-use crate::evaluate::{batch_padding, check_output_size, logits};
-use crate::linear_path::{self, fit_share, mixed};
+use crate::evaluate::check_output_size;
+use crate::finite::NonFinite;
+use crate::job::{
+    TrainingJob, labels_of, loader_config, rows_of, save, steps_per_epoch, vocabularies,
+};
+use crate::linear_path;
 use crate::metrics::Metrics;
 use crate::observer::{Event, Observer};
-use crate::prepare::Prepared;
-use crate::pretraining::{PretrainingConfig, pretrain};
+use crate::pretraining::pretrain;
 use crate::profile::Part;
 use crate::refit::{Start, refit};
-use crate::report::{DataOrigin, Ending, EpochRecord, TrainingReport};
+use crate::report::{Ending, EpochRecord, TrainingReport};
 use crate::schedule::LearningRate;
-use crate::step::{NonFinite, TrainingStep};
+use crate::step::TrainingStep;
+use crate::validation::{is_kept, measure};
 use crate::word_vectors;
 
 /// Training rows that an error names at most.
 const ROWS_IN_ERROR: usize = 8;
 
-/// Everything that a training needs.
-#[derive(Debug)]
-pub struct TrainingJob<'a> {
-    /// Name of the recipe, for the report.
-    pub recipe: &'a str,
-    /// The network.
-    pub model: &'a ModelConfig,
-    /// The settings.
-    pub training: &'a TrainingConfig,
-    /// Those of the pre-training.
-    pub pretraining: &'a PretrainingConfig,
-    /// The encoded splits.
-    pub data: &'a Prepared,
-    /// Where the data came from, for the report.
-    pub origin: DataOrigin,
-    /// Where to compute.
-    pub device: &'a Device,
-    /// Where the kept model goes; an older model there is replaced at the first validation.
-    pub folder: &'a Path,
-}
-
 impl TrainingJob<'_> {
     /// Trains, and leaves the model that `keep` names in the job's folder.
     ///
-    /// The same job gives the same numbers bit for bit on the same machine and thread count.
+    /// The same job gives the same numbers bit for bit on the same machine and thread count. A training
+    /// whose loss, gradient or weights leave the finite numbers ends as [`Ending::Diverged`] with the
+    /// model kept before, and the report says why.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if the loss or the gradient leaves the finite numbers (the model kept before stays
-    /// in the folder); [`Error::FewerThanABatch`]; an error of the model, device or disk.
+    /// An error for which [`Error::is_divergence`] holds if no model had been kept by then;
+    /// [`Error::FewerThanABatch`]; an error of the model, device or disk.
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         self.training.check()?;
         self.training.check_with(self.model)?;
@@ -67,72 +49,31 @@ impl TrainingJob<'_> {
             let batch_size = self.training.batch_size;
             return Err(Error::FewerThanABatch { rows: n_rows, batch_size });
         }
-        folder::check_replaceable(self.folder)?;
         let mut run = Run::start(&self)?;
-        let ending = match run.prepare_weights(observer)? {
-            Ending::Complete => run.epochs(observer)?,
-            ending => {
-                observer.on_event(Event::Interrupted);
-                // The linear path is done: with its share alone there is a model.
-                if run.linear_logits.is_some() {
-                    run.validate(1, 0, observer)?;
-                }
-                ending
+        run.report.ended = match run.train(observer) {
+            Ok(ending) => ending,
+            Err(error) if error.is_divergence() && run.report.kept().is_some() => {
+                diverged(&mut run.report, &error, observer)
             }
+            Err(error) => return Err(error),
         };
-        run.report.ended = ending;
         run.report.train_s = run.started.elapsed().as_secs_f64();
         run.step.profile().total_s = run.report.train_s;
         run.report.profile = Some(run.step.profile().clone());
         if run.report.kept().is_some() {
-            folder::save_metrics(self.folder, &run.report)?;
+            run.report.judge();
+            self.folder.save_metrics(&run.report)?;
         }
         run.refit(observer)
     }
 }
 
-/// What a network learns to tell apart in some texts.
-pub(crate) fn vocabularies(
-    model: &ModelConfig,
-    encoder: &TextEncoder,
-    texts: &EncodedSplit,
-) -> Result<Vocabularies> {
-    Ok(Vocabularies::learn(model, encoder.vocab_size(), &rows_of(texts), labels_of(texts)?)?)
-}
-
-pub(crate) fn rows_of(split: &EncodedSplit) -> Vec<&[u32]> {
-    (0..split.len()).map(|row| split.row(row)).collect()
-}
-
-pub(crate) fn labels_of(split: &EncodedSplit) -> Result<&[u8]> {
-    split.labels().ok_or(Error::NoLabels)
-}
-
-/// Optimiser steps in an epoch over so many texts.
-pub(crate) fn steps_per_epoch(training: &TrainingConfig, n_rows: usize) -> usize {
-    n_rows.div_ceil(training.batch_size).div_ceil(training.accumulation)
-}
-
-/// How an epoch's texts come.
-pub(crate) fn loader_config(job: &TrainingJob<'_>, epoch: usize) -> LoaderConfig {
-    let (seed, epoch) = (job.training.seed, epoch as u64);
-    LoaderConfig {
-        batch_size: job.training.batch_size,
-        padding: batch_padding(job.model, job.data.encoder.config().seq_len),
-        order: match job.training.batches {
-            BatchOrder::Shuffled => Order::Shuffled { seed, epoch },
-            BatchOrder::LengthBuckets => Order::LengthBuckets { seed, epoch },
-        },
-    }
-}
-
-/// What the logits of a validated network are multiplied by when it is kept.
-pub(crate) fn path_scales(record: &EpochRecord) -> PathScales {
-    let scale = 1.0 / record.temperature.unwrap_or(1.0);
-    match record.linear_share {
-        Some(share) => PathScales { recurrent: (1.0 - share) * scale, linear: share * scale },
-        None => PathScales { recurrent: scale, linear: scale },
-    }
+/// Records why a training ended before its time.
+fn diverged(report: &mut TrainingReport, error: &Error, observer: &mut dyn Observer) -> Ending {
+    let reason = error.to_string();
+    observer.on_event(Event::Diverged { reason: &reason });
+    report.diverged = Some(reason);
+    Ending::Diverged
 }
 
 /// A training under way.
@@ -191,10 +132,12 @@ impl<'a> Run<'a> {
             history: Vec::new(),
             refit: None,
             ended: Ending::Running,
+            diverged: None,
             train_s: 0.0,
             validation: None,
             test: None,
             baseline_test_accuracy: None,
+            warnings: Vec::new(),
             profile: None,
         };
         Ok(Self {
@@ -208,6 +151,30 @@ impl<'a> Run<'a> {
             n_worse: 0,
             since_validation: Progress::start(),
         })
+    }
+
+    /// Everything up to the end of the epochs.
+    fn train(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
+        let prepared = match self.prepare_weights(observer) {
+            Ok(Ending::Complete) => return self.epochs(observer),
+            Ok(ending) => {
+                observer.on_event(Event::Interrupted);
+                Ok(ending)
+            }
+            Err(error) if error.is_divergence() => Err(error),
+            Err(error) => return Err(error),
+        };
+        // The linear path is done: with its share alone there is a model.
+        if self.linear_logits.is_some() {
+            match self.validate(1, 0, observer) {
+                // What led astray first is what is told.
+                Err(error) if error.is_divergence() && prepared.is_err() => {}
+                validated => {
+                    validated?;
+                }
+            }
+        }
+        prepared
     }
 
     /// Everything that comes before the epochs: the linear path, word vectors, the pre-training.
@@ -239,6 +206,11 @@ impl<'a> Run<'a> {
         let of_validation = rows_of(&data.validation);
         let logits = linear_path::logits(&vocabulary, &weights, &of_validation);
         let labels = labels_of(&data.validation)?;
+        for (quantity, numbers) in [("weights", &weights), ("logits", &logits)] {
+            if let Some(&value) = numbers.iter().find(|x| !x.is_finite()) {
+                return Err(Error::LinearPath { quantity, value, rate });
+            }
+        }
         let metrics = Metrics::of_logits(&logits, labels);
         if let Some(table) = model::sorted(self.step.network().1).remove(NGRAM_TABLE) {
             table.set(&Tensor::from_vec(weights, (vocabulary.len(), 1), table.device())?)?;
@@ -258,12 +230,17 @@ impl<'a> Run<'a> {
         };
         // Its moments are of no more use, and as large as its weights twice over.
         drop(step);
-        report.refit = refit(job, &start, kept, &report, observer)?;
-        if report.refit.is_none() {
-            report.ended = Ending::Interrupted;
+        match refit(job, &start, kept, &report, observer) {
+            Ok(Some(record)) => report.refit = Some(record),
+            Ok(None) => report.ended = Ending::Interrupted,
+            Err(error) if error.is_divergence() => {
+                report.ended = diverged(&mut report, &error, observer);
+            }
+            Err(error) => return Err(error),
         }
         report.train_s = started.elapsed().as_secs_f64();
-        folder::save_metrics(job.folder, &report)?;
+        report.judge();
+        job.folder.save_metrics(&report)?;
         Ok(report)
     }
 
@@ -311,7 +288,7 @@ impl<'a> Run<'a> {
             if n_done == n_rows && self.step.has_accumulated() {
                 let rate = self.learning_rate.at(self.step.n_steps());
                 let finished = self.step.finish_step(rate)?;
-                finished.map_err(|non_finite| self.non_finite(non_finite, &batch, place))?;
+                finished.map_err(|non_finite| self.non_finite(non_finite, Some(&batch), place))?;
             }
             observer.on_event(Event::Step { n_rows: batch.rows.len(), loss });
             // No number is a multiple of 0, which stands for never.
@@ -329,7 +306,8 @@ impl<'a> Run<'a> {
     fn learn(&mut self, batch: &Batch, place: Place) -> Result<f32> {
         let rate = self.learning_rate.at(self.step.n_steps());
         let outcome = self.step.run(batch, rate)?;
-        let outcome = outcome.map_err(|non_finite| self.non_finite(non_finite, batch, place))?;
+        let outcome =
+            outcome.map_err(|non_finite| self.non_finite(non_finite, Some(batch), place))?;
         self.since_validation.n_rows += batch.rows.len();
         self.since_validation.n_batches += 1;
         self.since_validation.loss_sum += f64::from(outcome.loss);
@@ -346,107 +324,80 @@ impl<'a> Run<'a> {
         let progress = self.since_validation;
         let train_s = progress.started.elapsed().as_secs_f64();
         let data = self.job.data;
+        let place = Place { epoch, batch: 0 };
         observer.on_event(Event::ValidationStart { n_rows: data.validation.len() });
-        let seq_len = data.encoder.config().seq_len;
-        let model = self.job.model;
-        let vocabularies = self.step.vocabularies().clone();
-        let is_fitted = self.linear_logits.is_some();
-        let mut logits = self.step.with_weights(|variables, profile| {
-            profile.time(Part::Evaluation, || {
-                let mut network = SentimentRnn::frozen(model, vocabularies.clone(), variables)?;
-                if is_fitted {
-                    network = network.without_linear_path();
-                }
-                let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
-                logits(&network, &data.validation, seq_len, &mut on_rows)
-            })
-        })?;
-        let labels = labels_of(&data.validation)?;
-        let linear_share = self.linear_logits.as_ref().map(|linear| {
-            let share = fit_share(&logits, linear, labels);
-            logits = mixed(&logits, linear, share);
-            share
-        });
-        let temperature = self.job.training.calibrate.then(|| fit_temperature(&logits, labels));
-        let scale = 1.0 / temperature.unwrap_or(1.0);
-        let scaled: Vec<f32> = logits.iter().map(|logit| logit * scale as f32).collect();
-        let metrics = Metrics::of_logits(&scaled, labels);
-        let is_kept = is_kept(self.job.training.keep, &metrics, self.report.validation.as_ref());
+        let linear_logits = self.linear_logits.as_deref();
+        let measured = measure(self.job, &mut self.step, linear_logits, observer)?;
+        let metrics = measured.metrics;
+        if !metrics.loss.is_finite() {
+            let non_finite = NonFinite::new("validation loss", metrics.loss);
+            return Err(self.non_finite(non_finite, None, place));
+        }
+        let before = self.report.validation;
+        let is_kept = is_kept(self.job.training.keep, &metrics, before.as_ref());
         let lowest = self.report.history.iter().map(|record| record.validation.loss);
         let is_lowest = metrics.loss < lowest.fold(f64::INFINITY, f64::min);
-        self.learning_rate.validated(metrics.loss);
-        self.report.history.push(EpochRecord {
+        let record = EpochRecord {
             epoch: (epoch - 1) as f64 + n_done as f64 / data.train.len() as f64,
             step: self.step.n_steps(),
             train_loss: progress.loss_sum / progress.n_batches.max(1) as f64,
             validation: metrics,
             train_s,
-            reviews_per_s: progress.n_rows as f64 / train_s,
-            linear_share,
-            temperature,
+            reviews_per_s: if train_s > 0.0 { progress.n_rows as f64 / train_s } else { 0.0 },
+            linear_share: measured.linear_share,
+            temperature: measured.temperature,
             is_kept,
-        });
-        self.n_worse = if is_lowest { 0 } else { self.n_worse + 1 };
+        };
+        self.report.history.push(record.clone());
         if is_kept {
             self.report.validation = Some(metrics);
             self.report.train_s = self.started.elapsed().as_secs_f64();
-            let (folder, report) = (self.job.folder, &self.report);
-            let scales = report.history.last().map(path_scales).unwrap_or_default();
-            self.step.with_weights(|variables, profile| {
-                profile.time(Part::Save, || {
-                    model::with_scaled_logits(variables, scales, || {
-                        let ngrams = vocabularies.ngrams.as_ref();
-                        Ok(folder::save(folder, model, &data.encoder, ngrams, variables, report)?)
-                    })
-                })
-            })?;
+            self.report.judge();
+            let saved = save(self.job, &mut self.step, &record, &self.report, &data.seen)?;
+            if let Err(non_finite) = saved {
+                self.report.history.pop();
+                self.report.validation = before;
+                return Err(self.non_finite(non_finite, None, place));
+            }
         }
-        if let Some(record) = self.report.history.last() {
-            observer.on_event(Event::Validated { record });
-        }
+        self.learning_rate.validated(metrics.loss);
+        self.n_worse = if is_lowest { 0 } else { self.n_worse + 1 };
+        observer.on_event(Event::Validated { record: &record });
         self.since_validation = Progress::start();
         let patience = self.job.training.patience;
         Ok(patience > 0 && self.n_worse >= patience)
     }
 
-    /// What stops a training, before the weights are touched, once numbers are no longer finite.
-    fn non_finite(&self, non_finite: NonFinite, batch: &Batch, place: Place) -> Error {
+    /// What ends a training once numbers are no longer finite. `batch`: the one that it came to light in,
+    /// before it touched the weights; none in a validation.
+    fn non_finite(&self, non_finite: NonFinite, batch: Option<&Batch>, place: Place) -> Error {
         let NonFinite { quantity, value } = non_finite;
-        let mut rows: Vec<String> =
-            batch.rows.iter().take(ROWS_IN_ERROR).map(u32::to_string).collect();
-        if batch.rows.len() > ROWS_IN_ERROR {
-            rows.push("...".to_string());
-        }
         let kept = match self.report.kept() {
-            Some(kept) => format!(
-                "the model kept before, after {:.2} epochs, is in {}",
-                kept.epoch,
-                self.job.folder.display()
-            ),
+            Some(kept) => format!("the model after {:.2} epochs was kept", kept.epoch),
             None => "no model was kept, as none had been validated; try a lower learning_rate \
                      or clip_norm"
                 .to_string(),
         };
         let n_steps = self.step.n_steps();
+        // A validation comes after the step that it judges.
+        let step = if batch.is_some() { n_steps } else { n_steps.saturating_sub(1) };
         Error::NonFinite {
             quantity,
             value,
             epoch: place.epoch,
-            step: n_steps + 1,
-            learning_rate: self.learning_rate.at(n_steps),
-            batch: place.batch,
-            rows: rows.join(", "),
+            step: step + 1,
+            learning_rate: self.learning_rate.at(step),
+            batch: batch.map(|batch| in_words(batch, place)).unwrap_or_default(),
             kept,
         }
     }
 }
 
-/// Whether a model takes the place of the one kept so far. One whose loss is no number never does.
-fn is_kept(keep: Keep, new: &Metrics, kept: Option<&Metrics>) -> bool {
-    new.loss.is_finite()
-        && kept.is_none_or(|kept| match keep {
-            Keep::Last => true,
-            Keep::LowestLoss => new.loss < kept.loss,
-            Keep::HighestAccuracy => new.accuracy > kept.accuracy,
-        })
+/// `, batch 2 of the epoch, training rows 5, 9`.
+fn in_words(batch: &Batch, place: Place) -> String {
+    let mut rows: Vec<String> = batch.rows.iter().take(ROWS_IN_ERROR).map(u32::to_string).collect();
+    if batch.rows.len() > ROWS_IN_ERROR {
+        rows.push("...".to_string());
+    }
+    format!(", batch {} of the epoch, training rows {}", place.batch, rows.join(", "))
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::{ColumnChoice, SplitConfig};
+use dataset::{ColumnChoice, Conflicts, DataFile, ReadOptions, SplitConfig};
 use tempfile::TempDir;
 use text_preprocessing::{PreprocessingConfig, TokenScheme};
 use trainer::{Cache, DataRequest, LoadedData, SplitPlan, load};
@@ -33,13 +33,24 @@ impl Place {
     }
 
     fn load(&self, preprocessing: &PreprocessingConfig, seed: u64) -> LoadedData {
+        let shares = SplitConfig { seed, ..Default::default() };
+        self.load_with(preprocessing, &SplitPlan { shares, ..SplitPlan::default() }, &self.cache)
+    }
+
+    fn load_with(
+        &self,
+        preprocessing: &PreprocessingConfig,
+        plan: &SplitPlan,
+        cache: &Cache,
+    ) -> LoadedData {
         let request = DataRequest {
-            path: &self.data(),
+            file: &DataFile::open(self.data()).unwrap(),
             columns: &ColumnChoice::default(),
-            plan: &SplitPlan { sample: None, shares: SplitConfig { seed, ..Default::default() } },
+            options: &ReadOptions::default(),
+            plan,
             preprocessing,
         };
-        load(&request, Some(&self.cache)).unwrap()
+        load(&request, Some(cache)).unwrap()
     }
 
     fn entries(&self) -> Vec<PathBuf> {
@@ -52,8 +63,8 @@ fn assert_same(a: &LoadedData, b: &LoadedData) {
     assert_eq!(a.data.train, b.data.train);
     assert_eq!(a.data.validation, b.data.validation);
     assert_eq!(a.data.test, b.data.test);
-    assert_eq!(a.data.summary, b.data.summary);
-    assert_eq!((&a.columns, &a.fingerprint), (&b.columns, &b.fingerprint));
+    assert_eq!((&a.data.summary, &a.data.seen), (&b.data.summary, &b.data.seen));
+    assert_eq!((&a.columns, &a.fingerprint, &a.notes), (&b.columns, &b.fingerprint, &b.notes));
     assert_eq!(a.data.encoder.to_json().unwrap(), b.data.encoder.to_json().unwrap());
 }
 
@@ -101,11 +112,99 @@ fn a_damaged_entry_is_prepared_anew_and_replaced() {
 }
 
 #[test]
-fn old_entries_are_forgotten() {
+fn what_becomes_of_conflicts_is_part_of_the_name() {
     let place = Place::new();
-    for seed in 0..12 {
-        place.load(&PreprocessingConfig::default(), seed);
+    let default = PreprocessingConfig::default();
+    place.load(&default, 0);
+    let plan = SplitPlan { conflicts: Conflicts::Drop, ..SplitPlan::default() };
+    assert!(!place.load_with(&default, &plan, &place.cache).is_cached);
+    assert!(place.load_with(&default, &plan, &place.cache).is_cached);
+}
+
+#[test]
+fn the_entries_used_longest_ago_are_forgotten_when_all_take_too_many_bytes() {
+    let place = Place::new();
+    let default = PreprocessingConfig::default();
+    place.load(&default, 0);
+    let size = |entry: &PathBuf| fs::metadata(entry).unwrap().len();
+    let one = place.entries().iter().map(size).max().unwrap();
+    // Room for three of them, and a half.
+    let cache = place.cache.clone().with_max_bytes(one * 7 / 2);
+    let load = |seed| {
+        // Clocks of file systems are coarse.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let shares = SplitConfig { seed, ..Default::default() };
+        let plan = SplitPlan { shares, ..SplitPlan::default() };
+        place.load_with(&default, &plan, &cache).is_cached
+    };
+    assert!(!load(1) && !load(2));
+    assert!(load(0), "used again, 0 is newer than 1 and 2");
+    assert!(!load(3));
+    assert_eq!(place.entries().len(), 3);
+    assert!(place.entries().iter().map(size).sum::<u64>() <= one * 7 / 2);
+    assert!(load(0) && load(2) && load(3));
+    assert!(!load(1));
+}
+
+#[test]
+fn an_entry_larger_than_the_bound_is_not_kept() {
+    let place = Place::new();
+    let cache = Cache::new(place.folder.path().join("cache")).with_max_bytes(100);
+    let (default, plan) = (PreprocessingConfig::default(), SplitPlan::default());
+    for _ in 0..2 {
+        assert!(!place.load_with(&default, &plan, &cache).is_cached);
     }
-    assert_eq!(place.entries().len(), 8);
-    assert!(place.load(&PreprocessingConfig::default(), 11).is_cached);
+    assert!(!place.folder.path().join("cache").exists() || place.entries().is_empty());
+}
+
+#[test]
+fn trainings_that_use_one_cache_at_once_do_not_hurt_each_other() {
+    let place = Place::new();
+    let default = PreprocessingConfig::default();
+    let fresh: Vec<LoadedData> = (0..3).map(|seed| place.load(&default, seed)).collect();
+    let one = place.entries().iter().map(|entry| fs::metadata(entry).unwrap().len()).max().unwrap();
+    // Too small for all: they forget each other's entries all the time.
+    let cache = &place.cache.clone().with_max_bytes(one * 3 / 2);
+    std::thread::scope(|scope| {
+        for thread in 0..4u64 {
+            let (place, fresh, default) = (&place, &fresh, &default);
+            scope.spawn(move || {
+                for i in 0..20 {
+                    let seed = (thread + i) % 3;
+                    let shares = SplitConfig { seed, ..Default::default() };
+                    let plan = SplitPlan { shares, ..SplitPlan::default() };
+                    assert_same(&fresh[seed as usize], &place.load_with(default, &plan, cache));
+                }
+            });
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_once_and_used_for_everything() {
+    let place = Place::new();
+    let pipe = place.folder.path().join("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let bytes = fs::read(place.data()).unwrap();
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, bytes).unwrap()
+    });
+    let file = DataFile::open(&pipe).unwrap();
+    writer.join().unwrap();
+    let request = DataRequest {
+        file: &file,
+        columns: &ColumnChoice::default(),
+        options: &ReadOptions::default(),
+        plan: &SplitPlan::default(),
+        preprocessing: &PreprocessingConfig::default(),
+    };
+    let loaded = load(&request, Some(&place.cache)).unwrap();
+    assert_same(&loaded, &place.load(&PreprocessingConfig::default(), 0));
+    assert!(load(&request, Some(&place.cache)).unwrap().is_cached);
+    let accuracy = trainer::baseline_accuracy(&request, &loaded.fingerprint).unwrap();
+    assert!((0.0..=1.0).contains(&accuracy));
+    let error = trainer::baseline_accuracy(&request, "another").unwrap_err().to_string();
+    assert!(error.contains("does not have the texts any more"), "{error}");
 }

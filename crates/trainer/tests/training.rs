@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use candle_core::Device;
-use dataset::{LabelledTexts, SplitConfig};
+use dataset::LabelledTexts;
+use model::folder::{Existing, OutputFolder, SeenTexts};
 use model::{CellKind, ModelConfig, Padding, PoolingPart, folder};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
@@ -26,7 +27,7 @@ fn data() -> (Prepared, DataOrigin) {
         .collect();
     let labels = (0..240).map(|i| u8::from(i % 2 == 1)).collect();
     let table = LabelledTexts::new(&texts, labels).unwrap();
-    let plan = SplitPlan { sample: None, shares: SplitConfig::default() };
+    let plan = SplitPlan::default();
     let data =
         prepare(&table, &plan, &PreprocessingConfig { min_frequency: 2, ..Default::default() })
             .unwrap();
@@ -35,6 +36,8 @@ fn data() -> (Prepared, DataOrigin) {
         fingerprint: table.fingerprint(),
         text_column: "text".into(),
         label_column: "label".into(),
+        group_column: None,
+        options: dataset::ReadOptions::default(),
         split: plan,
         summary: data.summary.clone(),
     };
@@ -84,6 +87,7 @@ fn train_after(
 ) -> Result<TrainingReport, Error> {
     let (data, origin) = data();
     let (recipe, device, data) = ("test", &Device::Cpu, &data);
+    let folder = &OutputFolder::claim(folder, Existing::Replace)?;
     TrainingJob { recipe, model, training, pretraining, data, origin, device, folder }.run(observer)
 }
 
@@ -297,6 +301,16 @@ fn a_second_training_learns_from_the_validation_texts_too() {
     let loaded = folder::load(&folder, &Device::Cpu).unwrap();
     let test = trainer::evaluate(&loaded.network, &data().0.test, 200, &mut |_| {}).unwrap();
     assert!(test.accuracy > 0.9, "{test:?}");
+    // Not by its linear path alone.
+    let recurrent = loaded.network.without_linear_path();
+    let test = trainer::evaluate(&recurrent, &data().0.test, 200, &mut |_| {}).unwrap();
+    assert!(test.accuracy > 0.9, "{test:?}");
+    // Now it has learned from the validation texts, too.
+    let (seen, of_data) = (SeenTexts::load(&folder).unwrap().unwrap(), data().0.seen);
+    assert_eq!(seen.train.len(), 216);
+    assert!(of_data.validation.iter().all(|digest| seen.train.binary_search(digest).is_ok()));
+    let first = SeenTexts::load(&parent.path().join("once")).unwrap().unwrap();
+    assert_eq!(first, of_data);
 }
 
 #[test]
@@ -384,7 +398,199 @@ fn a_non_finite_loss_stops_and_names_step_rate_and_batch() {
         assert!(message.contains(part), "{message}");
     }
     assert!(message.contains("no model was kept"), "{message}");
+    assert!(error.is_divergence());
     assert!(!folder.exists());
+}
+
+/// Every weight, logit and figure of a kept model is a number, and its report says what happened.
+fn assert_sound(folder: &Path, report: &TrainingReport) {
+    let loaded = folder::load(folder, &Device::Cpu).unwrap();
+    let again = trainer::evaluate(&loaded.network, &data().0.validation, 200, &mut |_| {}).unwrap();
+    // Rounding is another with the scales in the weights, and weights of 1e30 have much to round.
+    assert!(again.loss.is_finite() && report.kept().unwrap().validation.loss.is_finite());
+    let bytes = std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap();
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
+    for (name, tensor) in tensors {
+        let numbers: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+        assert!(numbers.iter().all(|x| x.is_finite()), "{name}");
+    }
+    let on_disk = TrainingReport::load(folder).unwrap();
+    assert_eq!((&on_disk.ended, &on_disk.diverged), (&report.ended, &report.diverged));
+    let steps = |report: &TrainingReport| -> Vec<(usize, bool)> {
+        report.history.iter().map(|record| (record.step, record.is_kept)).collect()
+    };
+    assert_eq!(steps(&on_disk), steps(report));
+}
+
+#[test]
+fn no_learning_rate_leaves_a_model_that_is_not_sound() {
+    let parent = tempfile::tempdir().unwrap();
+    for (idx, learning_rate) in [1.0, 1e3, 1e20, 1e30, 1e38, 1e300].into_iter().enumerate() {
+        for (ngram_order, clip_norm) in [(0, 0.0), (2, 5.0)] {
+            let folder = parent.path().join(format!("model-{idx}-{ngram_order}-{clip_norm}"));
+            let model = ModelConfig { ngram_order, ..small_model() };
+            let training = TrainingConfig {
+                learning_rate,
+                clip_norm,
+                epochs: 2,
+                keep: Keep::Last,
+                calibrate: true,
+                refit: idx % 2 == 0,
+                ..fast_training()
+            };
+            match train(&model, &training, &folder, &mut Silent) {
+                Ok(report) => assert_sound(&folder, &report),
+                Err(error) => {
+                    assert!(error.is_divergence(), "{learning_rate}: {error}");
+                    assert!(!folder.exists(), "{learning_rate}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_training_that_diverges_ends_with_the_model_kept_before_and_the_reason() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    // The first step is survived, and validated, and the second is not.
+    let training = TrainingConfig {
+        learning_rate: 1e30,
+        clip_norm: 0.0,
+        validate_every: 1,
+        ..fast_training()
+    };
+    let mut heard = Heard::default();
+    let report = train(&small_model(), &training, &folder, &mut heard).unwrap();
+    assert_eq!(report.ended, Ending::Diverged);
+    let reason = report.diverged.clone().unwrap();
+    assert!(reason.contains("was kept") && reason.contains("learning rate"), "{reason}");
+    assert_eq!(heard.reasons, std::slice::from_ref(&reason));
+    assert_sound(&folder, &report);
+    let warnings: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+    assert!(warnings[0].ends_with(&reason), "{warnings:?}");
+}
+
+#[test]
+fn a_pre_training_that_diverges_leaves_the_linear_path() {
+    let parent = tempfile::tempdir().unwrap();
+    let pretraining = PretrainingConfig {
+        epochs: 2,
+        learning_rate: 1e38,
+        clip_norm: 0.0,
+        ..PretrainingConfig::default()
+    };
+    let run = |ngram_order, name: &str| {
+        let model = ModelConfig { ngram_order, ..small_model() };
+        let folder = parent.path().join(name);
+        (train_after(&pretraining, &model, &fast_training(), &folder, &mut Silent), folder)
+    };
+    let (without, folder) = run(0, "without");
+    assert!(matches!(without, Err(Error::Pretraining { .. })), "{without:?}");
+    assert!(!folder.exists());
+    // If what the pre-training left can be mixed with it.
+    match run(2, "with") {
+        (Ok(report), folder) => {
+            assert_eq!(report.ended, Ending::Diverged);
+            assert!(report.diverged.as_ref().unwrap().contains("pre-training"), "{report:?}");
+            assert!(report.kept().unwrap().validation.accuracy > 0.9);
+            assert_sound(&folder, &report);
+        }
+        (Err(error), folder) => {
+            assert!(matches!(error, Error::Pretraining { .. }), "{error}");
+            assert!(!folder.exists());
+        }
+    }
+}
+
+#[test]
+fn a_linear_path_that_diverges_is_named() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    let model = ModelConfig { ngram_order: 2, ..small_model() };
+    let training = TrainingConfig { ngram_learning_rate: 1e39, ..fast_training() };
+    let error = train(&model, &training, &folder, &mut Silent).unwrap_err();
+    assert!(error.to_string().contains("try a lower ngram_learning_rate"), "{error}");
+    assert!(!folder.exists());
+}
+
+/// Hears of divergence.
+#[derive(Default)]
+struct Heard {
+    reasons: Vec<String>,
+}
+
+impl Observer for Heard {
+    fn on_event(&mut self, event: Event<'_>) {
+        if let Event::Diverged { reason } = event {
+            self.reasons.push(reason.to_string());
+        }
+    }
+}
+
+#[test]
+fn a_report_names_what_makes_its_figures_mean_less() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    // Nothing is learned: every text gets the same answer, or worse.
+    let training = TrainingConfig { epochs: 1, learning_rate: 1e-9, ..fast_training() };
+    let mut report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
+    let told = |report: &TrainingReport| -> String {
+        report.warnings.iter().map(|warning| format!("{warning}\n")).collect()
+    };
+    let before = told(&report);
+    assert!(before.contains("only 24 texts in the validation split"), "{before}");
+    assert!(before.contains("only 24 texts in the test split"), "{before}");
+    let judged =
+        before.lines().filter(|line| line.contains("accuracy") && !line.starts_with("only"));
+    assert!(judged.clone().all(|line| line.contains("validation")), "{before}");
+    assert_eq!(told(&TrainingReport::load(&folder).unwrap()), before);
+    // As if no text were answered with positive.
+    report.add_test(trainer::Metrics::of_logits(&[-1.0; 24], &[[0; 12], [1; 12]].concat()));
+    let after = told(&report);
+    assert!(after.contains("answers negative for every text of the test split"), "{after}");
+}
+
+/// Where a report has `null`, by path.
+fn nulls(value: &serde_json::Value, path: &str) -> Vec<String> {
+    match value {
+        serde_json::Value::Null => vec![path.to_string()],
+        serde_json::Value::Array(items) => {
+            items.iter().flat_map(|item| nulls(item, &format!("{path}[]"))).collect()
+        }
+        serde_json::Value::Object(fields) => {
+            fields.iter().flat_map(|(key, item)| nulls(item, &format!("{path}.{key}"))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn metrics_json_has_numbers_wherever_a_number_is_meant() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    let model = ModelConfig { ngram_order: 2, ..small_model() };
+    let pretraining = PretrainingConfig { epochs: 1, ..PretrainingConfig::default() };
+    for learning_rate in [0.02, 1e20] {
+        let training =
+            TrainingConfig { calibrate: true, epochs: 1, learning_rate, ..fast_training() };
+        train_after(&pretraining, &model, &training, &folder, &mut Silent).unwrap();
+        let json = std::fs::read(folder.join(folder::METRICS_FILE)).unwrap();
+        let mut nulls = nulls(&serde_json::from_slice(&json).unwrap(), "");
+        nulls.retain(|path| path != ".diverged" && !path.starts_with(".data.options."));
+        // What is not there yet, or was not asked for.
+        let expected = [
+            ".data.group_column",
+            ".data.split.sample",
+            ".data.summary.n_groups",
+            ".refit",
+            ".test",
+            ".word_vectors",
+            ".baseline_test_accuracy",
+        ];
+        assert!(nulls.iter().all(|path| expected.contains(&path.as_str())), "{nulls:?}");
+        TrainingReport::load(&folder).unwrap();
+    }
 }
 
 #[test]

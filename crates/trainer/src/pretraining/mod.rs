@@ -139,7 +139,9 @@ pub(crate) fn pretrain(
         let train_s = started.elapsed().as_secs_f64();
         let perplexity = (epoch == config.epochs)
             .then(|| language_model.perplexity(&data.validation, N_MEASURED, padding))
-            .transpose()?;
+            .transpose()?
+            // A report holds finite numbers only.
+            .filter(|perplexity| perplexity.iter().all(|number| number.is_finite()));
         let train_loss = loss_sum / n_words.max(1) as f64;
         let record = PretrainingRecord { epoch, train_loss, train_s, perplexity };
         observer.on_event(Event::Pretrained { record: &record });

@@ -1,0 +1,90 @@
+//! Numbers that have left the finite ones: what they are called, and weights that hold some.
+
+use candle_core::{DType, Tensor};
+use candle_nn::VarMap;
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::numbers::{TASK_LEN, with_f32};
+
+/// A value that is not finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NonFinite {
+    /// What it is the value of, such as `loss`.
+    pub quantity: String,
+    /// The value.
+    pub value: f64,
+}
+
+impl NonFinite {
+    pub(crate) fn new(quantity: impl Into<String>, value: impl Into<f64>) -> Self {
+        Self { quantity: quantity.into(), value: value.into() }
+    }
+}
+
+/// The first of some weights, by name, that is not finite.
+///
+/// A model's validation can look sound while the row of a word that none of its texts has is not.
+///
+/// # Errors
+/// If a device fails.
+pub(crate) fn first_in(variables: &VarMap) -> Result<Option<NonFinite>> {
+    for (name, variable) in model::sorted(variables) {
+        if let Some(value) = first_of(variable.as_detached_tensor())? {
+            return Ok(Some(NonFinite::new(format!("weights {name}"), value)));
+        }
+    }
+    Ok(None)
+}
+
+fn first_of(tensor: Tensor) -> Result<Option<f64>> {
+    let on_cpu = with_f32(&tensor, |numbers| {
+        // All of a task's numbers are looked at, since the compiler vectorises a loop without a way out.
+        let is_finite = |chunk: &&[f32]| chunk.iter().fold(true, |all, x| all & x.is_finite());
+        numbers
+            .par_chunks(TASK_LEN)
+            .find_first(|chunk| !is_finite(chunk))
+            .and_then(|chunk| chunk.iter().find(|x| !x.is_finite()))
+            .map(|x| f64::from(*x))
+    })?;
+    match on_cpu {
+        Some(found) => Ok(found),
+        None => {
+            let sum = (tensor.to_dtype(DType::F32)? * 0.0)?.sum_all()?.to_scalar::<f32>()?;
+            Ok((sum != 0.0).then_some(f64::NAN))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+
+    #[test]
+    fn a_single_number_among_many_is_found() -> Result<()> {
+        let n = 3 * TASK_LEN + 17;
+        for (place, bad) in [(0, f32::NAN), (n - 1, f32::INFINITY), (TASK_LEN, f32::NEG_INFINITY)] {
+            for dtype in [DType::F32, DType::F64] {
+                let variables = VarMap::new();
+                let mut numbers = vec![f32::MAX; n];
+                let set = |numbers: &[f32]| -> Result<()> {
+                    let tensor = Tensor::new(numbers, &Device::Cpu)?.to_dtype(dtype)?;
+                    let mut by_name = variables.data().lock().unwrap_or_else(|e| e.into_inner());
+                    by_name.insert("table".to_string(), Var::from_tensor(&tensor)?);
+                    Ok(())
+                };
+                set(&numbers)?;
+                assert_eq!(first_in(&variables)?, None);
+                numbers[place] = bad;
+                set(&numbers)?;
+                let found = first_in(&variables)?;
+                assert!(found.is_some_and(|found| {
+                    found.quantity == "weights table" && !found.value.is_finite()
+                }));
+            }
+        }
+        Ok(())
+    }
+}

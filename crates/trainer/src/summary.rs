@@ -1,0 +1,215 @@
+//! Counts of what became of a table's rows, for people and for `metrics.json`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use text_preprocessing::Encoded;
+
+/// What became of a table's rows.
+///
+/// Fields that reports of earlier versions lack are 0, empty or absent when those are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// Rows with a text.
+    pub n_rows: usize,
+    /// Rows that had no text and were skipped.
+    #[serde(default)]
+    pub n_missing: usize,
+    /// Rows left out because an earlier row has the same text, those in `n_dropped` apart.
+    pub n_duplicates: usize,
+    /// How many of them are the same byte for byte.
+    #[serde(default)]
+    pub n_exact_duplicates: usize,
+    /// Texts that come with both labels. (Up to version 0.1, rows left out whose label differs from that
+    /// of the row that was kept.)
+    pub n_conflicting: usize,
+    /// Some of these texts: the first row of each and the first with the other label, as data rows of the
+    /// file, from 1.
+    #[serde(default)]
+    pub conflicting_rows: Vec<[usize; 2]>,
+    /// Rows left out because their text comes with both labels.
+    #[serde(default)]
+    pub n_dropped: usize,
+    /// Groups among the rows that were split, if the table was split by group.
+    #[serde(default)]
+    pub n_groups: Option<usize>,
+    /// Rows of the training split.
+    pub n_train: usize,
+    /// Rows of the validation split.
+    pub n_validation: usize,
+    /// Rows of the test split.
+    pub n_test: usize,
+    /// Ids of the vocabulary.
+    pub vocab_size: usize,
+    /// A digest of the texts of the test split, by which it is known when it is found again; absent in
+    /// reports of earlier versions.
+    #[serde(default)]
+    pub test_digest: Option<String>,
+    /// Tokens that a text is cut to.
+    #[serde(default)]
+    pub seq_len: usize,
+    /// Classes and tokens of the three splits; absent in reports of earlier versions.
+    #[serde(default)]
+    pub splits: Option<SplitSummaries>,
+}
+
+/// What is in each split.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitSummaries {
+    /// The training split.
+    pub train: SplitSummary,
+    /// The validation split.
+    pub validation: SplitSummary,
+    /// The test split.
+    pub test: SplitSummary,
+}
+
+/// What is in one split.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitSummary {
+    /// Negative texts.
+    pub n_negative: usize,
+    /// Positive texts.
+    pub n_positive: usize,
+    /// Texts without any token.
+    pub n_empty: usize,
+    /// Tokens of all texts, before they are cut.
+    pub n_tokens: usize,
+    /// Tokens of the longest text, before it is cut.
+    pub n_longest: usize,
+    /// Texts that were cut.
+    pub n_cut: usize,
+    /// Tokens that were cut off.
+    pub n_tokens_cut: usize,
+    /// Tokens, among those left, that are not in the vocabulary.
+    pub n_unknown: usize,
+}
+
+impl SplitSummary {
+    /// Counts encoded texts and their labels.
+    pub(crate) fn of(texts: &[Encoded], labels: &[u8]) -> Self {
+        let n_positive = labels.iter().filter(|&&label| label == 1).count();
+        let n_negative = labels.len() - n_positive;
+        let mut summary = Self { n_negative, n_positive, ..Self::default() };
+        for Encoded { ids, n_tokens, n_unknown } in texts {
+            summary.n_empty += usize::from(ids.is_empty());
+            summary.n_tokens += n_tokens;
+            summary.n_longest = summary.n_longest.max(*n_tokens);
+            summary.n_cut += usize::from(*n_tokens > ids.len());
+            summary.n_tokens_cut += n_tokens.saturating_sub(ids.len());
+            summary.n_unknown += n_unknown;
+        }
+        summary
+    }
+
+    /// Texts.
+    pub fn n_texts(&self) -> usize {
+        self.n_negative + self.n_positive
+    }
+
+    /// Texts by class: `[negative, positive]`.
+    pub fn class_counts(&self) -> [usize; 2] {
+        [self.n_negative, self.n_positive]
+    }
+
+    /// The share of the tokens read that are not in the vocabulary; 0 for no tokens.
+    pub fn unknown_share(&self) -> f64 {
+        share(self.n_unknown, self.n_tokens - self.n_tokens_cut)
+    }
+}
+
+impl DataSummary {
+    /// How much of the training texts is not read because it is cut off; `None` if nothing is, or if the
+    /// report does not say.
+    pub fn cut(&self) -> Option<CutTexts> {
+        let train = self.splits?.train;
+        (train.n_cut > 0).then_some(CutTexts { train, seq_len: self.seq_len })
+    }
+}
+
+/// How much of the training texts is not read. Prints as a sentence without a full stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutTexts {
+    train: SplitSummary,
+    seq_len: usize,
+}
+
+impl fmt::Display for CutTexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { train, seq_len } = self;
+        write!(
+            f,
+            "{} of {} training texts {} longer than {seq_len} tokens: {} of all tokens were cut off",
+            train.n_cut,
+            train.n_texts(),
+            if train.n_cut == 1 { "is" } else { "are" },
+            percent(share(train.n_tokens_cut, train.n_tokens)),
+        )
+    }
+}
+
+/// A part of a whole; 0 if there is no whole.
+pub(crate) fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// `12.3 %`, and never 0.0 or 100.0 % of what is some or not all.
+pub fn percent(share: f64) -> String {
+    match share {
+        0.0 => "0 %".to_string(),
+        1.0 => "100 %".to_string(),
+        share if share < 0.001 => "less than 0.1 %".to_string(),
+        share if share > 0.999 => "more than 99.9 %".to_string(),
+        share => format!("{:.1} %", share * 100.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_is_counted_by_text_and_token() {
+        let text = |ids: &[u32], n_tokens| {
+            let n_unknown = ids.iter().filter(|&&id| id == 9).count();
+            Encoded { ids: ids.to_vec(), n_tokens, n_unknown }
+        };
+        let texts = [text(&[1, 9, 2], 3), text(&[], 0), text(&[9, 9, 1], 7), text(&[1], 1)];
+        let summary = SplitSummary::of(&texts, &[1, 0, 0, 0]);
+        let expected = SplitSummary {
+            n_negative: 3,
+            n_positive: 1,
+            n_empty: 1,
+            n_tokens: 11,
+            n_longest: 7,
+            n_cut: 1,
+            n_tokens_cut: 4,
+            n_unknown: 3,
+        };
+        assert_eq!(summary, expected);
+        assert_eq!(summary.unknown_share(), 3.0 / 7.0);
+        let splits = Some(SplitSummaries { train: summary, ..Default::default() });
+        let whole = DataSummary { seq_len: 3, splits, ..DataSummary::default() };
+        assert_eq!(
+            whole.cut().unwrap().to_string(),
+            "1 of 4 training texts is longer than 3 tokens: 36.4 % of all tokens were cut off"
+        );
+        assert_eq!(DataSummary::default().cut(), None);
+        assert_eq!(SplitSummary::default().unknown_share(), 0.0);
+    }
+
+    #[test]
+    fn some_is_never_printed_as_none_or_all() {
+        let printed = [0.0, 0.0004, 0.5, 0.9996, 1.0].map(percent);
+        assert_eq!(printed, ["0 %", "less than 0.1 %", "50.0 %", "more than 99.9 %", "100 %"]);
+    }
+
+    #[test]
+    fn reports_of_earlier_versions_are_read() -> Result<(), serde_json::Error> {
+        let old = r#"{"n_rows": 9, "n_duplicates": 1, "n_conflicting": 0, "n_train": 6,
+            "n_validation": 1, "n_test": 1, "vocab_size": 7}"#;
+        let summary: DataSummary = serde_json::from_str(old)?;
+        assert_eq!((summary.n_rows, summary.splits, summary.n_groups), (9, None, None));
+        Ok(())
+    }
+}
