@@ -1,9 +1,7 @@
 //! The learning curve as a picture.
 
-use std::path::Path;
-
 use anyhow::anyhow;
-use model::folder;
+use model::folder::{CURVE_FILE, OutputFolder};
 use plotters::prelude::*;
 use trainer::EpochRecord;
 
@@ -16,8 +14,8 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws losses and accuracy over epochs into an SVG file.
-pub(crate) fn draw(history: &[EpochRecord], path: &Path) -> anyhow::Result<()> {
+/// Draws losses and accuracy over epochs as SVG, into the folder of the model.
+pub(crate) fn draw(history: &[EpochRecord], folder: &OutputFolder) -> anyhow::Result<()> {
     let points = |value: fn(&EpochRecord) -> f64| {
         history.iter().map(|record| (record.epoch, value(record))).collect()
     };
@@ -41,7 +39,7 @@ pub(crate) fn draw(history: &[EpochRecord], path: &Path) -> anyhow::Result<()> {
         panel(&right, "accuracy", &accuracy, SeriesLabelPosition::LowerRight)?;
         root.present().map_err(drawing_error)?;
     }
-    Ok(folder::write_whole(path, svg.as_bytes())?)
+    Ok(folder.write_file(CURVE_FILE, svg.as_bytes())?)
 }
 
 fn panel(

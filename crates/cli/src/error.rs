@@ -31,18 +31,32 @@ fn advice(error: &anyhow::Error) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<FetchError>() {
             return Some(error.advice());
         }
+        if let Some(error) = cause.downcast_ref::<dataset::Error>() {
+            return error.advice();
+        }
+        if let Some(advice) = cause.downcast_ref().and_then(advice_about_texts) {
+            return Some(advice.into());
+        }
         let model_error = match cause.downcast_ref::<trainer::Error>() {
             Some(trainer::Error::Model(error)) => error,
+            Some(trainer::Error::Data(error)) => return error.advice(),
+            Some(trainer::Error::Text(error)) => {
+                return advice_about_texts(error).map(str::to_owned);
+            }
             Some(trainer::Error::Report { .. }) => return Some(DAMAGED_ADVICE.into()),
             _ => cause.downcast_ref::<model::Error>()?,
         };
         Some(match model_error {
-            model::Error::MissingFile { .. } => {
+            // What was probably meant is named already.
+            model::Error::NoModel { meant, .. } if !meant.is_empty() => return None,
+            model::Error::MissingFile { .. } | model::Error::NoModel { .. } => {
                 "Pass the folder that `sentiment train` named at its end with --model DIR.".into()
             }
-            model::Error::Damaged { .. } | model::Error::Mismatch { .. } => DAMAGED_ADVICE.into(),
-            model::Error::Version { .. } => {
-                "Use the version of this program that wrote the model, or train it anew.".into()
+            model::Error::Damaged { .. }
+            | model::Error::Mismatch { .. }
+            | model::Error::Mixed { .. } => DAMAGED_ADVICE.into(),
+            model::Error::InUse { .. } => {
+                "Wait until it has ended, or choose another folder with --output DIR.".into()
             }
             model::Error::NotAModel { .. } => "Choose another folder with --output DIR.".into(),
             model::Error::Io { .. } => {
@@ -51,4 +65,11 @@ fn advice(error: &anyhow::Error) -> Option<String> {
             _ => return None,
         })
     })
+}
+
+fn advice_about_texts(error: &text_preprocessing::Error) -> Option<&'static str> {
+    matches!(error, text_preprocessing::Error::NoWords { .. }).then_some(
+        "Lower preprocessing.min_frequency with --set; or, if these texts have no spaces between words, take \
+         --set preprocessing.scheme=bpe.",
+    )
 }

@@ -1,21 +1,27 @@
 //! `sentiment evaluate`.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use dataset::{ColumnChoice, LabelledTexts};
+use dataset::{ColumnChoice, DataFile, LabelledTexts};
 use model::folder;
-use trainer::{Metrics, TrainingReport};
+use serde::Serialize;
+use trainer::{Divided, Evaluation, Metrics, Scope, SeenMetrics, TrainingReport, Warning};
 
 use crate::DeviceName;
 use crate::progress::scoring_bar;
-use crate::train::tell_guesses;
+use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
+use crate::warnings;
 
 /// Measures a model on labelled texts: loss, accuracy, precision, recall, F1, ROC AUC and the
 /// confusion matrix.
+///
+/// Texts that the model has seen in its training are measured apart from those that it has not,
+/// whatever file they come in: only the latter are a test.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -27,7 +33,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
 
-    /// Labelled texts: .parquet, .csv, .tsv or .jsonl [default: the model's training data]
+    /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
+    /// [default: the model's training data]
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 
@@ -35,11 +42,11 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "SPLIT")]
     split: Option<SplitName>,
 
-    /// The column of texts [default: guessed by name]
+    /// The column of texts [default: the one that the model was trained on, or guessed by name]
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
 
-    /// The column of labels [default: guessed by name]
+    /// The column of labels [default: the one that the model was trained on, or guessed by name]
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
 
@@ -50,6 +57,9 @@ pub(crate) struct Args {
     /// Where to compute
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     device: DeviceName,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,20 +70,25 @@ enum SplitName {
     All,
 }
 
+/// What `--json` prints: the metrics of all texts, then what belongs beside them.
+#[derive(Debug, Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    all: &'a Metrics,
+    by_seen: &'a Option<SeenMetrics>,
+    warnings: Vec<String>,
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let device = model::DeviceChoice::from(args.device).open()?;
-    let trained = folder::load(&args.model, &device)?;
-    let report = TrainingReport::load(&args.model)?;
+    let (trained, records) = folder::load_with_records(&args.model, &device)?;
+    let report = TrainingReport::of(&records, &args.model)?;
     let path = args.data.as_ref().unwrap_or(&report.data.path);
     let is_own_data = same_file(path, &report.data.path);
     let split = args.split.unwrap_or(if is_own_data { SplitName::Test } else { SplitName::All });
 
-    let own = |column: &String| is_own_data.then(|| column.clone());
-    let choice = ColumnChoice {
-        text: args.text_column.clone().or_else(|| own(&report.data.text_column)),
-        label: args.label_column.clone().or_else(|| own(&report.data.label_column)),
-    };
-    let table = match (LabelledTexts::read(path, &choice), &args.data) {
+    let is_known = is_own_data || split == SplitName::Test;
+    let table = match (read(args, &report, path, (is_own_data, is_known)), &args.data) {
         (Err(error @ dataset::Error::Missing { .. }), None) => {
             return Err(error).context(
                 "cannot find the data that the model was trained on (name it with --data FILE)",
@@ -81,23 +96,74 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         (result, _) => result?,
     };
+    tell_notes(path, table.notes());
     tell_guesses(path, table.columns());
-    let rows = match split {
-        SplitName::All => (0..).take(table.len()).collect(),
+    let (rows, digests) = match split {
+        SplitName::All => (
+            (0..).take(table.len()).collect(),
+            text_preprocessing::text_digests(&table.texts().collect::<Vec<_>>()),
+        ),
         SplitName::Test => {
             check_is_training_data(&table, path, &report)?;
-            let (split, _) = trainer::split(&table, &report.data.split)
+            let Divided { split, digests, .. } = trainer::split(&table, &report.data.split)
                 .with_context(|| format!("{}", path.display()))?;
-            split.test
+            let digest = trainer::digest_of_rows(&digests, &split.test);
+            if report.data.summary.test_digest.as_ref().is_some_and(|expected| *expected != digest)
+            {
+                bail!(
+                    "{}: the test split cannot be found again, since other rows belong together than when \
+                     the model was trained; --split all measures every row",
+                    path.display()
+                );
+            }
+            let of_test = split.test.iter().map(|&row| digests[row as usize]).collect();
+            (split.test, of_test)
         }
     };
+    if rows.is_empty() {
+        bail!("{}: there is no row with a text to measure", path.display());
+    }
+    let scope = if split == SplitName::Test { Scope::Test } else { Scope::Given };
     let encoded = Arc::new(trainer::encode_rows(&table, &rows, &trained.encoder)?);
     let bar = scoring_bar("evaluating", rows.len());
     let seq_len = trained.encoder.config().seq_len;
-    let mut on_rows = |n_rows| bar.inc(n_rows as u64);
-    let metrics = trainer::evaluate(&trained.network, &encoded, seq_len, &mut on_rows)?;
+    let mut evaluation = trainer::evaluate_seen(
+        &trained.network,
+        (&encoded, &digests),
+        records.seen.as_ref(),
+        (scope, seq_len),
+        &mut |n_rows| bar.inc(n_rows as u64),
+    )?;
     bar.finish_and_clear();
-    print(args.json, &metrics)
+    if scope == Scope::Test {
+        // The fingerprint and the split's digest have told what these texts are.
+        evaluation.warnings.retain(|warning| *warning != Warning::SeenUnknown);
+    }
+    print(args.json, &evaluation)?;
+    warnings::tell(&evaluation.warnings);
+    Ok(())
+}
+
+fn read(
+    args: &Args,
+    report: &TrainingReport,
+    path: &Path,
+    (is_own_data, is_known): (bool, bool),
+) -> dataset::Result<LabelledTexts> {
+    let data = &report.data;
+    let choice = ColumnChoice {
+        text: args.text_column.clone(),
+        label: args.label_column.clone(),
+        // Without its groups, the test split is not found again.
+        group: data.group_column.clone().filter(|_| is_known),
+        known_text: Some(data.text_column.clone()),
+        known_label: Some(data.label_column.clone()),
+    };
+    let options = match is_own_data && args.reading.is_default() {
+        true => data.options.clone(),
+        false => args.reading.options(),
+    };
+    LabelledTexts::read(&DataFile::open(path)?, &choice, &options)
 }
 
 /// A split is found again only in the file that it was made of.
@@ -126,23 +192,39 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-fn print(json: bool, metrics: &Metrics) -> anyhow::Result<()> {
+fn print(json: bool, evaluation: &Evaluation) -> anyhow::Result<()> {
+    let Evaluation { all, by_seen, warnings } = evaluation;
     let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(metrics)?)?;
+        let warnings = warnings.iter().map(ToString::to_string).collect();
+        let printed = Printed { all, by_seen, warnings };
+        writeln!(out, "{}", serde_json::to_string_pretty(&printed)?)?;
         return Ok(());
     }
+    write!(out, "{}{}", table(all), by_seen.as_ref().map_or_else(String::new, seen_table))?;
+    Ok(())
+}
+
+/// The figures, for people.
+fn table(metrics: &Metrics) -> String {
     let roc_auc =
         metrics.roc_auc.map_or("-   (one class only)".to_string(), |auc| format!("{auc:.4}"));
+    let [n_negative, n_positive] = metrics.class_counts();
+    let recall = |recall: f64, n_texts: usize, class: &str| match n_texts {
+        0 => format!("-        (there are no {class} texts)"),
+        _ => format!("{recall:.4}   of {class} texts"),
+    };
+    let larger = if n_positive > n_negative { "positive" } else { "negative" };
     let counts = metrics.confusion;
-    write!(
-        out,
+    format!(
         "\
 texts      {}
 loss       {:.4}
 accuracy   {:.4}
+majority   {:.4}   (accuracy of always answering {larger})
 precision  {:.4}
-recall     {:.4}
+recall     {}
+           {}
 F1         {:.4}
 ROC AUC    {roc_auc}
 ECE        {:.4}   (expected calibration error, 15 bins)
@@ -155,14 +237,39 @@ is positive    {:>9} {:>9}
         metrics.n_rows,
         metrics.loss,
         metrics.accuracy,
+        metrics.majority_accuracy,
         metrics.precision,
-        metrics.recall,
+        recall(metrics.recall, n_positive, "positive"),
+        recall(metrics.negative_recall, n_negative, "negative"),
         metrics.f1,
         metrics.calibration_error,
         counts.true_negative,
         counts.false_positive,
         counts.false_negative,
         counts.true_positive,
-    )?;
-    Ok(())
+    )
+}
+
+/// The figures by whether the model has seen the texts; nothing if it has seen none of them.
+fn seen_table(seen: &SeenMetrics) -> String {
+    if seen.learned.is_none() && seen.chosen_by.is_none() {
+        return String::new();
+    }
+    let mut table = "\n                       texts  accuracy      loss\n".to_string();
+    for (name, metrics) in [
+        ("learned from", &seen.learned),
+        ("chosen by", &seen.chosen_by),
+        ("not seen before", &seen.unseen),
+    ] {
+        // Nobody is there to hear of a failure to write to a string.
+        let _ = match metrics {
+            Some(metrics) => writeln!(
+                table,
+                "{name:<16}{:>12}    {:.4}    {:.4}",
+                metrics.n_rows, metrics.accuracy, metrics.loss
+            ),
+            None => writeln!(table, "{name:<16}{:>12}         -         -", 0),
+        };
+    }
+    table
 }

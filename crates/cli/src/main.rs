@@ -10,8 +10,12 @@ mod output_folder;
 mod predict;
 mod profile;
 mod progress;
+mod reading;
 mod recipe;
+mod shell;
 mod train;
+mod understanding;
+mod warnings;
 
 use std::process::ExitCode;
 
@@ -31,7 +35,7 @@ Examples:
   sentiment evaluate --model models/default        measure on the test split
   sentiment predict --model models/default \"What a film!\"
 
-`sentiment COMMAND --help` tells more. The learning takes all cores; RAYON_NUM_THREADS=1 takes one."
+`sentiment COMMAND --help` tells more. Training uses all cores; set RAYON_NUM_THREADS=1 to use one."
 )]
 struct Cli {
     #[command(subcommand)]

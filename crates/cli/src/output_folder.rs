@@ -1,48 +1,37 @@
-//! Where a new model goes, so that no older one is lost.
+//! Where a new model goes, so that no older one is lost and no other training is disturbed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
+use model::Error;
+use model::folder::{Existing, OutputFolder};
 
 const PARENT: &str = "models";
 
-/// The folder asked for, or `models/RECIPE`, numbered on where that is taken.
+/// Claims the folder asked for, or `models/RECIPE`, numbered on where that is taken.
 ///
 /// A folder asked for that exists is an error unless `force` is set.
-pub(crate) fn choose(asked: Option<&Path>, recipe: &str, force: bool) -> anyhow::Result<PathBuf> {
-    match asked {
-        Some(folder) => {
-            let is_empty = folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
-            if folder.exists() && !is_empty && !force {
-                bail!("{} exists; --force replaces a model in it", folder.display());
-            }
-            Ok(folder.to_path_buf())
+pub(crate) fn claim(
+    asked: Option<&Path>,
+    recipe: &str,
+    force: bool,
+) -> anyhow::Result<OutputFolder> {
+    let existing = if force { Existing::Replace } else { Existing::Refuse };
+    let claimed = match asked {
+        Some(path) => OutputFolder::claim(path, existing),
+        None => OutputFolder::claim_free(Path::new(PARENT), recipe),
+    };
+    let folder = match claimed {
+        Err(Error::Exists { path }) => {
+            bail!("{} exists; --force replaces a model in it", path.display());
         }
-        None => Ok(first_free(Path::new(PARENT), recipe)),
+        claimed => claimed?,
+    };
+    if !folder.is_locked() {
+        eprintln!(
+            "warning: the file system of {} knows no locks; let no other training write to it",
+            folder.path().display()
+        );
     }
-}
-
-fn first_free(parent: &Path, name: &str) -> PathBuf {
-    let mut folder = parent.join(name);
-    let mut number = 2;
-    while folder.exists() {
-        folder = parent.join(format!("{name}-{number}"));
-        number += 1;
-    }
-    folder
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_taken_name_is_numbered_on() -> anyhow::Result<()> {
-        let parent = tempfile::tempdir()?;
-        assert_eq!(first_free(parent.path(), "default"), parent.path().join("default"));
-        std::fs::create_dir(parent.path().join("default"))?;
-        std::fs::create_dir(parent.path().join("default-2"))?;
-        assert_eq!(first_free(parent.path(), "default"), parent.path().join("default-3"));
-        Ok(())
-    }
+    Ok(folder)
 }

@@ -4,15 +4,24 @@ use std::io::{BufRead as _, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use dataset::{CLASS_NAMES, EncodedSplit, Format, Predictions, TextTable};
-use model::{TrainedModel, folder};
+use anyhow::{Context as _, bail};
+use dataset::{
+    CLASS_NAMES, ColumnChoice, DataFile, EncodedSplit, Existing, Predictions, TextTable,
+};
+use model::TrainedModel;
+use model::folder;
 use serde::Serialize;
+use trainer::TrainingReport;
 
 use crate::DeviceName;
 use crate::progress::scoring_bar;
+use crate::reading::{ReadingArgs, tell_guess, tell_notes};
+use crate::understanding::Understanding;
 
-/// Tells for each text whether it is negative or positive, and the probability of positive.
+/// A byte order mark, as some shells put it before what they pipe.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Classifies texts as negative or positive, with the probability of positive.
 ///
 /// Texts come from the command line, from a table (--input), or line by line from standard input.
 #[derive(Debug, clap::Args)]
@@ -20,7 +29,14 @@ use crate::progress::scoring_bar;
 Examples:
   sentiment predict --model models/default \"What a film!\" \"I left early.\"
   cat lines.txt | sentiment predict --model models/default --json
-  sentiment predict --model models/default --input reviews.csv --output answers.csv")]
+  sentiment predict --model models/default --input reviews.csv --output answers.csv
+  zcat old.csv.gz | sentiment predict --model models/default --input - --format csv \\
+      --encoding windows-1252 --output answers.parquet
+
+Put -- before a text that begins with a dash: predict --model models/default -- \"-5 stars\"
+
+The table that --output writes has all columns of the input, then predicted_label and probability (of
+positive); predicted_label_2 and so on where it has these already.")]
 pub(crate) struct Args {
     /// Folder of a trained model
     #[arg(long, value_name = "DIR")]
@@ -30,15 +46,19 @@ pub(crate) struct Args {
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     texts: Vec<String>,
 
-    /// A table of texts: .parquet, .csv, .tsv or .jsonl
+    /// A table of texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
     #[arg(long, value_name = "FILE", requires = "output")]
     input: Option<PathBuf>,
 
-    /// Where the table goes, with the columns label and probability added
+    /// Where the table goes, with the columns predicted_label and probability added
     #[arg(long, value_name = "FILE", requires = "input")]
     output: Option<PathBuf>,
 
-    /// The column of texts [default: guessed by name]
+    /// Replace the output file if it exists
+    #[arg(long, requires = "output")]
+    force: bool,
+
+    /// The column of texts [default: the one that the model was trained on, or guessed by name]
     #[arg(long, value_name = "NAME", requires = "input")]
     text_column: Option<String>,
 
@@ -49,6 +69,9 @@ pub(crate) struct Args {
     /// Where to compute
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     device: DeviceName,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 /// One answer.
@@ -61,67 +84,97 @@ struct Answer<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let (Some(input), Some(output)) = (&args.input, &args.output) {
+        return predict_table(args, input, output);
+    }
+    if args.output.is_some() || args.text_column.is_some() || !args.reading.is_default() {
+        bail!("--output, --text-column and the flags for reading need a table: add --input FILE");
+    }
     let device = model::DeviceChoice::from(args.device).open()?;
     let trained = folder::load(&args.model, &device)?;
-    if let (Some(input), Some(output)) = (&args.input, &args.output) {
-        return predict_table(&trained, input, output, args.text_column.as_deref());
-    }
+    let mut understanding = Understanding::default();
     let mut out = std::io::stdout().lock();
     if !args.texts.is_empty() {
         let texts: Vec<&str> = args.texts.iter().map(String::as_str).collect();
-        let probabilities = probabilities(&trained, &texts, &mut |_| {})?;
+        let probabilities = probabilities(&trained, &texts, &mut understanding, &mut |_| {})?;
         for (text, probability) in texts.into_iter().zip(probabilities) {
             print(&mut out, args.json, text, probability)?;
         }
-        return Ok(());
+    } else {
+        answer_lines(&trained, args.json, &mut out, &mut understanding)?;
     }
+    understanding.tell(&trained);
+    Ok(())
+}
+
+/// Answers each line of standard input before the next is read.
+fn answer_lines(
+    trained: &TrainedModel,
+    json: bool,
+    out: &mut impl Write,
+    understanding: &mut Understanding,
+) -> anyhow::Result<()> {
     if std::io::stdin().is_terminal() {
         eprintln!("reading texts from standard input, one a line; Ctrl-D ends");
     }
-    for line in std::io::stdin().lock().lines() {
-        let line = line.context("cannot read standard input as UTF-8 text")?;
-        let probabilities = probabilities(&trained, &[&line], &mut |_| {})?;
-        print(&mut out, args.json, &line, probabilities[0])?;
+    for (index, line) in std::io::stdin().lock().lines().enumerate() {
+        let line = line.with_context(|| {
+            format!(
+                "cannot read line {} of standard input as UTF-8 text (iconv -f windows-1252 -t utf-8 \
+                 converts other text)",
+                index + 1
+            )
+        })?;
+        // In the middle, it is where one file was put after another.
+        let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
+        let probabilities = probabilities(trained, &[text], understanding, &mut |_| {})?;
+        print(out, json, text, probabilities[0])?;
         // An answer follows its line at once, also through a pipe.
         out.flush()?;
     }
     Ok(())
 }
 
-fn predict_table(
-    trained: &TrainedModel,
-    input: &Path,
-    output: &Path,
-    text_column: Option<&str>,
-) -> anyhow::Result<()> {
-    // A table that cannot be written is better known before all its texts are scored.
-    Format::of(output)?;
-    let table = TextTable::read(input, text_column)?;
-    let column = table.text_column();
-    if column.guessed {
-        eprintln!("{}: took column {:?} as the text", input.display(), column.name);
-    }
-    if !table.left_out_columns().is_empty() {
-        let columns = table.left_out_columns().join(", ");
-        eprintln!(
-            "{}: left out columns that a table of text cannot hold: {columns}",
-            input.display()
-        );
-    }
+fn predict_table(args: &Args, input: &Path, output: &Path) -> anyhow::Result<()> {
+    let existing = if args.force { Existing::Replace } else { Existing::Refuse };
+    // A table that cannot be written is better known before its texts are read and scored.
+    dataset::check_output(output, existing)?;
+    let device = model::DeviceChoice::from(args.device).open()?;
+    let (trained, records) = folder::load_with_records(&args.model, &device)?;
+    let report = TrainingReport::of(&records, &args.model)?;
+    let choice = ColumnChoice {
+        text: args.text_column.clone(),
+        known_text: Some(report.data.text_column),
+        ..ColumnChoice::default()
+    };
+    let table = TextTable::read(&DataFile::open(input)?, &choice, &args.reading.options())?;
+    tell_notes(input, table.notes());
+    tell_guess(input, "text", table.text_column());
+    table.check_output(output, existing)?;
+
     let texts: Vec<&str> = table.texts().collect();
     let bar = scoring_bar("predicting", texts.len());
-    let probabilities = probabilities(trained, &texts, &mut |n_rows| bar.inc(n_rows as u64))?;
+    let mut understanding = Understanding::default();
+    let mut on_rows = |n_rows| bar.inc(n_rows as u64);
+    let probabilities = probabilities(&trained, &texts, &mut understanding, &mut on_rows)?;
     bar.finish_and_clear();
     let labels: Vec<u8> = probabilities.iter().map(|&p| label(p)).collect();
     let predictions = Predictions { labels: &labels, probabilities: &probabilities };
-    let names = table.write_predictions(output, &predictions)?;
+    let names = table.write_predictions(output, &predictions, existing)?;
+    let place = match output.to_str() {
+        Some("-") => "standard output".into(),
+        _ => output.display().to_string(),
+    };
     eprintln!(
-        "{}: {} texts with columns {:?} and {:?}",
-        output.display(),
-        table.len(),
+        "{place}: {} texts with columns {:?} and {:?}",
+        texts.len(),
         names.label,
         names.probability
     );
+    for change in &names.changes {
+        eprintln!("{place}: {change}");
+    }
+    understanding.tell(&trained);
     Ok(())
 }
 
@@ -129,11 +182,15 @@ fn predict_table(
 fn probabilities(
     trained: &TrainedModel,
     texts: &[&str],
+    understanding: &mut Understanding,
     on_rows: &mut dyn FnMut(usize),
 ) -> anyhow::Result<Vec<f32>> {
-    let encoded = Arc::new(EncodedSplit::unlabelled(trained.encoder.encode_batch(texts)?)?);
+    let encoded = trained.encoder.encode_batch_counted(texts)?;
+    understanding.add(&encoded);
+    let ids = encoded.into_iter().map(|encoded| encoded.ids);
+    let split = Arc::new(EncodedSplit::unlabelled(ids)?);
     let seq_len = trained.encoder.config().seq_len;
-    let logits = trainer::logits(&trained.network, &encoded, seq_len, on_rows)?;
+    let logits = trainer::logits(&trained.network, &split, seq_len, on_rows)?;
     Ok(logits.into_iter().map(trainer::probability).collect())
 }
 

@@ -82,9 +82,16 @@ fn a_label_that_is_neither_class_is_named_with_its_row() {
     refused(
         "reviews.csv",
         typo,
-        &["error: reviews.csv, row 2: unknown label \"postive\"", "did you mean \"positive\"?"],
+        &[
+            "error: reviews.csv, row 2 (line 3): unknown label \"postive\"",
+            "did you mean \"positive\"?",
+        ],
     );
-    refused("reviews.csv", "text,label\ngood,1\nbad,\n", &["row 2: column \"label\" has no value"]);
+    refused(
+        "reviews.csv",
+        "text,label\ngood,1\nbad,\n",
+        &["row 2 (line 3): column \"label\" has no value"],
+    );
 }
 
 #[test]
@@ -173,7 +180,7 @@ fn a_model_folder_that_is_missing_or_lacks_a_file() {
     let cure = "Pass the folder that `sentiment train` named";
     place
         .run(&["predict", "--model", "away", "text"])
-        .failed(1, &["away/config.json is missing", cure]);
+        .failed(1, &["away is not a model folder: it does not exist; there is model", cure]);
     for file in ["model.safetensors", "config.json", "tokenizer.json", "metrics.json"] {
         let path = format!("model/{file}");
         let bytes = place.bytes(&path);
@@ -222,8 +229,8 @@ fn damaged_model_files_are_named() {
         ("config.json", b"{}".to_vec(), &["it has no format_version", anew]),
         (
             "config.json",
-            edited("\"format_version\": 2", "\"format_version\": 3"),
-            &["has format version 3; this program reads version 2", "Use the version"],
+            edited("\"format_version\": 3", "\"format_version\": 4"),
+            &["has format 4, written by sentiment-rnn", "reads formats 2 to 3: install version"],
         ),
         (
             "config.json",
@@ -245,22 +252,51 @@ fn damaged_model_files_are_named() {
 #[test]
 fn files_of_two_models_do_not_mix() {
     let place = Workplace::with_model();
+    // Equal in all sizes, wider, and of fewer words.
+    place.train(&["--output", "other", "--seed", "5"]).succeeded();
     place.train(&["--output", "wide", "--set", "model.hidden_dim=9"]).succeeded();
-    place.train(&["--output", "gru", "--set", "model.cell=gru"]).succeeded();
     place.train(&["--output", "few", "--set", "preprocessing.max_vocab=8"]).succeeded();
-    let own = |file: &str| place.bytes(format!("model/{file}"));
-    for (from, file, parts) in [
-        ("wide", "model.safetensors", &["does not fit the configuration", "has shape"][..]),
-        ("gru", "model.safetensors", &["does not fit the configuration", "it lacks lstm"]),
-        ("few", "tokenizer.json", &["it has 8 ids, config.json says 16"]),
+    let another = "is not part of the model that config.json beside it describes";
+    for (from, file, part) in [
+        ("other", "model.safetensors", another),
+        ("other", "ngrams.safetensors", another),
+        ("other", "metrics.json", another),
+        ("wide", "model.safetensors", another),
+        ("few", "tokenizer.json", "it has 8 ids, config.json says 16"),
     ] {
         let path = format!("model/{file}");
-        let whole = own(file);
+        let whole = place.bytes(&path);
         place.write(&path, place.bytes(format!("{from}/{file}")));
-        place
-            .run(&["predict", "--model", "model", "text"])
-            .failed(1, &[parts, &[&path, "train it anew"]].concat());
+        for command in
+            [&["predict", "--model", "model", "text"][..], &["evaluate", "--model", "model"]]
+        {
+            place.run(command).failed(1, &[part, &path, "train it anew"]);
+        }
         place.write(&path, whole);
+    }
+    place.run(&["predict", "--model", "model", "text"]).succeeded();
+}
+
+#[test]
+fn a_model_given_in_other_ways_says_what_is_meant() {
+    let place = Workplace::with_reviews();
+    place.train(&["--output", "models/a"]).succeeded();
+    place.write("state_dict.pt", "PK");
+    place.run(&["predict", "--model", "models/a/", "text"]).succeeded();
+    for (given, parts) in [
+        (
+            "models/a/model.safetensors",
+            &[
+                "model.safetensors is not a model folder: it is a file of one; did you mean models/a?",
+            ][..],
+        ),
+        (
+            "models",
+            &["models is not a model folder: it is a folder of models; did you mean models/a?"],
+        ),
+        ("state_dict.pt", &["it is a file; a model is a folder with", "Pass the folder that"]),
+    ] {
+        place.run(&["predict", "--model", given, "text"]).failed(1, parts);
     }
 }
 
@@ -307,7 +343,7 @@ fn a_full_disk_is_told_with_the_file_and_an_older_model_stays() {
     let place = Workplace::with_model();
     let before = place.bytes("model/model.safetensors");
     for args in [&["--output", "new"][..], &["--output", "model", "--force"]] {
-        let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
+        let script = "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\"";
         let output = std::process::Command::new("sh")
             .args(["-c", script, common::SENTIMENT])
             .args(train_args(&[args, &["--set", "model.hidden_dim=64"]].concat()))

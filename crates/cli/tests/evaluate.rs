@@ -12,7 +12,11 @@ fn the_test_split_is_found_again_and_gives_the_numbers_of_the_training() {
     let args = ["--output", "model", "--json", "--seed", "11", "--set", "training.epochs=1"];
     let trained = place.train(&args).succeeded().json();
     let evaluated = place.run(&["evaluate", "--model", "model", "--json"]).succeeded().json();
-    assert_eq!(evaluated, trained["report"]["test"]);
+    let test = trained["report"]["test"].as_object().unwrap();
+    assert!(test.len() > 8, "{test:?}");
+    for (name, value) in test {
+        assert_eq!(&evaluated[name], value, "{name}");
+    }
     assert_eq!(evaluated["n_rows"].as_u64().unwrap() as usize, N_REVIEWS / 10);
 }
 

@@ -4,60 +4,11 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader, Lines, Read as _};
-use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{Outcome, Workplace, train_args};
-
-/// A training in the background, ended with the test whatever happens.
-struct Training {
-    child: Child,
-    stderr: Lines<BufReader<ChildStderr>>,
-}
-
-impl Training {
-    fn start(place: &Workplace, args: &[&str]) -> Self {
-        let mut child = place
-            .command(&train_args(args))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, stderr }
-    }
-
-    /// Reads standard error up to a line that begins so.
-    fn wait_for(&mut self, start: &str) {
-        let found = self.stderr.any(|line| line.unwrap().starts_with(start));
-        assert!(found, "the training ended without a line {start:?}");
-    }
-
-    fn press_ctrl_c(&self) {
-        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success(), "the training had ended before");
-    }
-
-    /// What came after all that was read.
-    fn finish(mut self) -> Outcome {
-        let rest: Vec<String> = self.stderr.by_ref().map(|line| line.unwrap()).collect();
-        let mut stdout = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        let code = self.child.wait().unwrap().code();
-        Outcome { code, stdout, stderr: rest.join("\n") }
-    }
-}
-
-impl Drop for Training {
-    fn drop(&mut self) {
-        // After `finish` there is nothing left to end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use common::Workplace;
+use common::training::Training;
 
 #[test]
 fn ctrl_c_after_an_epoch_keeps_the_best_model_and_names_its_folder() {

@@ -75,18 +75,25 @@ fn arguments_lines_and_tables_get_the_same_answers() {
     assert_eq!(outcome.stdout, "");
     assert!(outcome.stderr.contains("out.jsonl: 5 texts"), "{}", outcome.stderr);
     let from_table = answers(&place.read("out.jsonl"));
-    assert_same(&from_table, &from_args);
+    assert_same_answers(&from_table, &from_args, "predicted_label");
     assert_eq!(from_table[3]["id"], 7, "other columns stay");
 }
 
-/// Checks that texts and labels are equal and that batching moved no probability.
+/// [`assert_same_answers`] where both call the answer `label`.
 #[track_caller]
 fn assert_same(got: &[Value], expected: &[Value]) {
+    assert_same_answers(got, expected, "label");
+}
+
+/// Checks that texts and labels are equal and that batching moved no probability. `label`: what `got`
+/// calls the answer.
+#[track_caller]
+fn assert_same_answers(got: &[Value], expected: &[Value], label: &str) {
     /// Sums in another order, in f32.
     const TOLERANCE: f64 = 1e-5;
     assert_eq!(got.len(), expected.len());
     for (got, expected) in got.iter().zip(expected) {
-        assert_eq!((&got["text"], &got["label"]), (&expected["text"], &expected["label"]));
+        assert_eq!((&got["text"], &got[label]), (&expected["text"], &expected["label"]));
         let probability = |answer: &Value| answer["probability"].as_f64().unwrap();
         assert!((probability(got) - probability(expected)).abs() < TOLERANCE, "{got} {expected}");
     }
@@ -140,14 +147,14 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn a_csv_keeps_its_columns_and_gets_label_and_probability() {
+fn a_csv_keeps_its_columns_and_gets_answers() {
     let place = Workplace::with_model();
     place.write("in.csv", "id,review\n1,\"good, \"\"very\"\" good\"\n2,🎬\n3,\"bad\nplot\"\n");
     let args = ["predict", "--model", "model", "--input", "in.csv", "--output", "out.csv"];
     let outcome = place.run(&args).succeeded();
     assert!(outcome.stderr.contains("took column \"review\" as the text"), "{}", outcome.stderr);
     let table = place.read("out.csv");
-    assert!(table.starts_with("id,review,label,probability\n"), "{table}");
+    assert!(table.starts_with("id,review,predicted_label,probability\n"), "{table}");
     assert!(table.contains("1,\"good, \"\"very\"\" good\",positive,0."), "{table}");
     assert!(table.contains("\n2,🎬,"), "{table}");
     assert!(table.contains("3,\"bad\nplot\",negative,0."), "{table}");
@@ -201,6 +208,6 @@ fn standard_input_that_is_not_utf_8_is_said_to_be_so() {
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stdout.starts_with("positive  "), "the line before is answered");
     assert_eq!(outcome.stdout.lines().count(), 1);
-    let expected = "error: cannot read standard input as UTF-8 text";
+    let expected = "error: cannot read line 2 of standard input as UTF-8 text";
     assert!(outcome.stderr.starts_with(expected), "{}", outcome.stderr);
 }

@@ -18,6 +18,7 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
             "metrics.json",
             "model.safetensors",
             "ngrams.safetensors",
+            "seen_texts.safetensors",
             "tokenizer.json"
         ]
     );
@@ -27,7 +28,7 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
 
     for part in [
         "reviews.csv: took column \"text\" as the text",
-        "240 texts, 0 exact duplicates left out; 192 to train on, 24 to validate, 24 to test",
+        "240 texts, 0 duplicates left out; 192 to train on, 24 to validate, 24 to test",
         "training recipe default",
         "fitting a linear path over ",
         "linear path alone  validation loss 0.",
@@ -86,8 +87,11 @@ fn easy_texts_are_learned() {
     let loss = |idx: usize| history[idx]["train_loss"].as_f64().unwrap();
     assert_eq!(history.len(), 4);
     assert!(loss(3) < loss(0) / 2.0, "the training loss fell from {} to {}", loss(0), loss(3));
-    let stored: serde_json::Value =
+    let mut stored: serde_json::Value =
         serde_json::from_str(&place.read("model/metrics.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&place.read("model/config.json")).unwrap();
+    let id = stored.as_object_mut().unwrap().remove("model_id");
+    assert_eq!(id.as_ref(), Some(&config["model_id"]), "the figures are those of this model");
     assert_eq!(stored, report["report"], "metrics.json holds what was printed");
 }
 
@@ -174,8 +178,7 @@ fn exact_duplicates_are_left_out_and_counted() {
     let again: Vec<&str> = csv.lines().skip(1).take(7).collect();
     place.write("reviews.csv", format!("{csv}{}\n", again.join("\n")));
     let outcome = place.train(&["--output", "model"]).succeeded();
-    let expected =
-        "107 texts, 7 exact duplicates left out; 80 to train on, 10 to validate, 10 to test";
+    let expected = "107 texts, 7 duplicates left out; 80 to train on, 10 to validate, 10 to test";
     assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
 }
 

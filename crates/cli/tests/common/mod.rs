@@ -6,6 +6,9 @@
     reason = "a test that cannot make its files has failed; each test file uses its part"
 )]
 
+#[cfg(unix)]
+pub mod training;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;

@@ -1,0 +1,35 @@
+//! Words as a shell takes them, for lines that are meant to be copied.
+
+use std::borrow::Cow;
+
+/// One word of a command line; in quotation marks where it has to be.
+pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=+,@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.into();
+    }
+    if cfg!(windows) {
+        return format!("\"{word}\"").into();
+    }
+    // Inside single quotation marks nothing is special but their end.
+    format!("'{}'", word.replace('\'', r"'\''")).into()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_gives_the_word_back() -> std::io::Result<()> {
+        for word in ["models/default", "my models/é 'x'", "", "a\"b", "$HOME;x", "übung", "a\nb"]
+        {
+            let script = format!("printf %s {}", quoted(word));
+            let output = Command::new("sh").args(["-c", &script]).output()?;
+            assert_eq!(String::from_utf8_lossy(&output.stdout), word, "{script}");
+        }
+        assert_eq!(quoted("models/default-2"), "models/default-2");
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! How much of the texts a model could read at all.
+
+use model::TrainedModel;
+use text_preprocessing::Encoded;
+
+/// Counts over texts that were encoded.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Understanding {
+    n_texts: usize,
+    n_tokens: usize,
+    /// Texts that were cut, and tokens that were cut off.
+    n_cut: usize,
+    n_tokens_cut: usize,
+    /// Texts with no token that the model knows, those without any token among them.
+    n_strange: usize,
+}
+
+impl Understanding {
+    pub(crate) fn add(&mut self, texts: &[Encoded]) {
+        for text in texts {
+            self.n_texts += 1;
+            self.n_tokens += text.n_tokens;
+            self.n_cut += usize::from(text.n_tokens > text.ids.len());
+            self.n_tokens_cut += text.n_tokens.saturating_sub(text.ids.len());
+            self.n_strange += usize::from(text.n_unknown == text.ids.len());
+        }
+    }
+
+    /// Says on standard error what was not read.
+    pub(crate) fn tell(&self, trained: &TrainedModel) {
+        let Self { n_texts, n_tokens, n_cut, n_tokens_cut, n_strange } = *self;
+        if n_cut > 0 {
+            let share = trainer::percent(n_tokens_cut as f64 / n_tokens as f64);
+            let seq_len = trained.encoder.config().seq_len;
+            eprintln!(
+                "note: {n_cut} of {n_texts} texts {} longer than {seq_len} tokens: {share} of all \
+                 tokens were cut off",
+                if n_cut == 1 { "is" } else { "are" },
+            );
+        }
+        if n_strange > 0 {
+            eprintln!(
+                "note: {n_strange} of {n_texts} texts {} no word that the model knows; {} little",
+                if n_strange == 1 { "contains" } else { "contain" },
+                if n_strange == 1 { "its answer means" } else { "their answers mean" },
+            );
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What should be heard before figures are believed, on standard error.
+
+use trainer::Warning;
+
+/// One line each.
+pub(crate) fn tell(warnings: &[Warning]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}

@@ -1,0 +1,74 @@
+//! A training in the background.
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a test that cannot start or reach its process has failed; each test file uses its part"
+)]
+
+use std::io::{BufRead as _, BufReader, Lines, Read as _};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use super::{Outcome, Workplace, train_args};
+
+/// A training in the background, ended with the test whatever happens.
+pub struct Training {
+    child: Child,
+    stderr: Lines<BufReader<ChildStderr>>,
+}
+
+impl Training {
+    pub fn start(place: &Workplace, args: &[&str]) -> Self {
+        Self::start_all(place, &train_args(args))
+    }
+
+    /// With these arguments and no others.
+    pub fn start_all(place: &Workplace, args: &[&str]) -> Self {
+        let mut child = place
+            .command(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, stderr }
+    }
+
+    /// Reads standard error up to a line that begins so.
+    pub fn wait_for(&mut self, start: &str) {
+        let found = self.stderr.any(|line| line.unwrap().starts_with(start));
+        assert!(found, "the training ended without a line {start:?}");
+    }
+
+    pub fn press_ctrl_c(&self) {
+        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success(), "the training had ended before");
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as nothing can be refused.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// What came after all that was read.
+    pub fn finish(mut self) -> Outcome {
+        let rest: Vec<String> = self.stderr.by_ref().map(|line| line.unwrap()).collect();
+        let mut stdout = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        let code = self.child.wait().unwrap().code();
+        Outcome { code, stdout, stderr: rest.join("\n") }
+    }
+}
+
+impl Drop for Training {
+    fn drop(&mut self) {
+        // After `finish` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
