@@ -3,8 +3,11 @@
 mod ci;
 mod experiment;
 mod fetch_data;
+mod fuzz;
+mod kill;
 mod layers;
 mod sanitize;
+mod tables;
 
 use std::env;
 use std::path::Path;
@@ -28,6 +31,9 @@ enum Task {
     Ci(ci::Args),
     Sanitize(sanitize::Args),
     Experiment(experiment::Args),
+    Kill(kill::Args),
+    Fuzz(fuzz::Args),
+    Tables(tables::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,5 +60,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Ci(args) => ci::run(args),
         Task::Sanitize(args) => sanitize::run(args),
         Task::Experiment(args) => experiment::run(&args),
+        Task::Kill(args) => kill::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
+        Task::Tables(args) => tables::run(&args),
     }
 }

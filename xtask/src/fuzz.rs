@@ -1,0 +1,108 @@
+//! `cargo xtask fuzz`: damaged tables for the readers, and Python's opinion of those that they accept.
+
+use std::process::Command;
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::ci::cargo_command;
+
+/// Mutates tables of each format and reads them. No reader may panic, and where a table is accepted,
+/// its cells must be those that Python finds: by its csv and json modules, for Parquet by pyarrow.
+///
+/// Inputs follow from seed, format and number, so that the same call finds the same.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Inputs for each reader
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    inputs: u64,
+
+    /// The reader [default: each in turn]
+    #[arg(long, value_name = "NAME")]
+    reader: Option<Reader>,
+
+    /// Other inputs with each
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+
+    /// Print this one input, and what comes of it
+    #[arg(long, value_name = "N", requires = "reader")]
+    only: Option<u64>,
+
+    /// A Python; for Parquet with pandas, polars and pyarrow
+    #[arg(long, default_value = "python3", value_name = "PROGRAM")]
+    python: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Reader {
+    Csv,
+    Tsv,
+    Jsonl,
+    Parquet,
+}
+
+impl Reader {
+    const ALL: [Self; 4] = [Self::Csv, Self::Tsv, Self::Jsonl, Self::Parquet];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let program = example("fuzz_tables")?;
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let progress = folder.path().join("progress");
+    for reader in Reader::ALL {
+        if args.reader.is_some_and(|wanted| wanted != reader) {
+            continue;
+        }
+        let seed = args.seed.to_string();
+        let mut command = Command::new(&program);
+        command.args(["--reader", reader.name(), "--seed", &seed, "--python", &args.python]);
+        command.args(["--inputs", &args.inputs.to_string()]).arg("--progress").arg(&progress);
+        if let Some(number) = args.only {
+            command.args(["--only", &number.to_string()]);
+        }
+        let status = command.status().context("cannot run the fuzzer")?;
+        if status.code().is_none() {
+            // It was ended by a signal, and could not tell.
+            let last = std::fs::read(&progress).ok().and_then(|bytes| bytes.try_into().ok());
+            let last = last.map_or_else(
+                || "an input".to_owned(),
+                |bytes| format!("input {}", u64::from_le_bytes(bytes)),
+            );
+            bail!(
+                "{status} at {last} of {}; see it with `cargo xtask fuzz --reader {} --seed {seed} \
+                 --only NUMBER`",
+                reader.name(),
+                reader.name()
+            );
+        }
+        ensure!(status.success(), "the {} reader failed", reader.name());
+    }
+    Ok(())
+}
+
+/// Builds an example program of `dataset`, and gives its path.
+pub(crate) fn example(name: &str) -> anyhow::Result<std::path::PathBuf> {
+    let arguments = ["build", "--locked", "--package", "dataset", "--example", name];
+    let output = cargo_command(&arguments)
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("cannot run cargo build")?;
+    ensure!(output.status.success(), "the example {name} does not build");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let path = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let is_it = message["target"]["name"] == name;
+        is_it.then(|| message["executable"].as_str().map(Into::into)).flatten()
+    });
+    path.context("cargo did not say where the example is")
+}

@@ -1,0 +1,93 @@
+//! What stands on disk after a kill, looked at without the program: a whole model, or not.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+/// A model folder whose files are all there and of one model.
+pub(super) struct WholeModel {
+    pub(super) id: String,
+}
+
+impl WholeModel {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// If a file is missing, cut short, or of another model.
+    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let config = json(&folder.join("config.json"))?;
+        let id = config["model_id"].as_str().context("config.json has no model_id")?.to_string();
+        let same = |file: &str, other: Option<&str>| {
+            ensure!(other == Some(&id), "config.json is of model {id}, {file} of {other:?}");
+            anyhow::Ok(())
+        };
+        let metrics = json(&folder.join("metrics.json"))?;
+        same("metrics.json", metrics["model_id"].as_str())?;
+        // The figures are those of the weights: the last model kept is the one that the report tells of.
+        let kept = metrics["history"].as_array().and_then(|history| {
+            history.iter().rev().find(|record| record["is_kept"] == Value::Bool(true))
+        });
+        let kept = kept.context("metrics.json tells of no model that was kept")?;
+        ensure!(
+            kept["validation"] == metrics["validation"],
+            "metrics.json tells of two models: {} and {}",
+            kept["validation"],
+            metrics["validation"]
+        );
+        for file in ["model.safetensors", "ngrams.safetensors", "seen_texts.safetensors"] {
+            let path = folder.join(file);
+            if path.exists() || file != "seen_texts.safetensors" {
+                let header = safetensors_header(&path)?;
+                same(file, header["__metadata__"]["model_id"].as_str())?;
+            }
+        }
+        let tokenizer = json(&folder.join("tokenizer.json"))?;
+        let words = tokenizer["model"]["vocab"].as_object().map_or(0, serde_json::Map::len);
+        let expected = config["vocab_size"].as_u64();
+        ensure!(expected == Some(words as u64), "tokenizer.json has {words} ids, not {expected:?}");
+        Ok(Self { id })
+    }
+}
+
+fn json(path: &Path) -> anyhow::Result<Value> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+/// The header of a safetensors file whose length is what the header says.
+fn safetensors_header(path: &Path) -> anyhow::Result<Value> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let cut = || format!("{} is cut short", path.display());
+    let (length, rest) = bytes.split_first_chunk::<8>().with_context(cut)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).with_context(cut)?;
+    let header: Value = serde_json::from_slice(rest.get(..length).with_context(cut)?)
+        .with_context(|| format!("{} has a damaged header", path.display()))?;
+    let tensors = header.as_object().into_iter().flatten();
+    let end = tensors.filter_map(|(_, tensor)| tensor["data_offsets"][1].as_u64()).max();
+    ensure!(end == Some((rest.len() - length) as u64), "{}", cut());
+    Ok(header)
+}
+
+/// Names of folders that are staged, or were left staged, beside a model.
+pub(super) fn staged_beside(model: &Path) -> anyhow::Result<Vec<String>> {
+    let name = model.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut names = hidden_names(model.parent().unwrap_or(Path::new(".")))?;
+    let prefix = format!(".{name}.");
+    names.retain(|other| other.strip_prefix(&prefix).is_some_and(|rest| rest != "lock"));
+    Ok(names)
+}
+
+/// Every hidden name in a folder.
+pub(super) fn hidden_names(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let read = || format!("cannot read {}", folder.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).with_context(read)? {
+        let name = entry.with_context(read)?.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,201 @@
+//! The program under test: trainings that can be killed, and readings of their model.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::ci::cargo_command;
+
+/// The recipe of the trainings; unnamed models are called so.
+pub(super) const RECIPE: &str = "quick";
+
+/// Settings with which a training takes a fraction of a second and saves a dozen times.
+const SETTINGS: [&str; 14] = [
+    "preprocessing.seq_len=12",
+    "preprocessing.min_frequency=1",
+    "model.embedding_dim=16",
+    "model.hidden_dim=8",
+    "model.word_dropout=0.0",
+    "training.batch_size=10",
+    "training.epochs=4",
+    "training.validate_every=6",
+    "training.learning_rate=0.02",
+    "training.schedule=constant",
+    "training.calibrate=false",
+    "training.patience=0",
+    "training.keep=last",
+    "training.batches=shuffled",
+];
+
+/// A built `sentiment`, and a folder with texts in which it runs.
+pub(super) struct Program {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Program {
+    /// Builds the workspace's own.
+    pub(super) fn built(folder: &Path) -> anyhow::Result<Self> {
+        let mut command =
+            cargo_command(&["build", "--workspace", "--bins", "--locked", "--message-format=json"]);
+        let output = command.stderr(Stdio::inherit()).output().context("cannot run cargo build")?;
+        ensure!(output.status.success(), "cargo build ended with {}", output.status);
+        let messages = output.stdout.split(|&byte| byte == b'\n');
+        let built = messages
+            .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+            .find_map(|message| {
+                let is_it = message["target"]["name"] == "sentiment";
+                is_it.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+            });
+        Self::at(&built.context("cargo build made no sentiment")?, folder)
+    }
+
+    /// Takes one that is there.
+    pub(super) fn at(program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let program =
+            program.canonicalize().with_context(|| format!("cannot find {}", program.display()))?;
+        fs::write(folder.join("reviews.csv"), reviews(240)).context("cannot write the texts")?;
+        Ok(Self { program, folder: folder.to_path_buf() })
+    }
+
+    /// Where it runs.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A training that replaces the model in `output`.
+    pub(super) fn training(&self, output: &str, seed: u64) -> Start {
+        let mut start = self.unnamed();
+        let seed = seed.to_string();
+        start.0.args(["--output", output, "--force", "--seed", &seed]);
+        start
+    }
+
+    /// A training that finds its own folder.
+    pub(super) fn unnamed(&self) -> Start {
+        let mut command = self.command();
+        command.args(["train", "--data", "reviews.csv", "--recipe", RECIPE]);
+        command.args(["--no-cache", "--no-baseline"]);
+        for setting in SETTINGS {
+            command.args(["--set", setting]);
+        }
+        Start(command)
+    }
+
+    /// Loads a model and answers with it.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub(super) fn loads(&self, model: &str) -> anyhow::Result<()> {
+        let mut command = self.command();
+        command.args(["predict", "--json", "--model", model, "a good film", "an awful plot"]);
+        let output = command.output().context("cannot run sentiment predict")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "sentiment predict failed: {said}");
+        let n_answers =
+            output.stdout.split(|&byte| byte == b'\n').filter(|l| !l.is_empty()).count();
+        ensure!(n_answers == 2, "sentiment predict gave {n_answers} answers to 2 texts");
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+    }
+}
+
+/// A training that has not been started.
+pub(super) struct Start(Command);
+
+impl Start {
+    pub(super) fn start(mut self) -> anyhow::Result<Training> {
+        // A file and not a pipe: nobody reads along, and a full pipe would hold the training up.
+        let said = tempfile::tempfile().context("cannot make a temporary file")?;
+        let stderr = said.try_clone().context("cannot make a temporary file")?;
+        let child = self.0.stdout(Stdio::null()).stderr(stderr).spawn();
+        Ok(Training { child: child.context("cannot start sentiment train")?, said })
+    }
+}
+
+/// A training under way, ended with this whatever happens.
+pub(super) struct Training {
+    child: Child,
+    said: File,
+}
+
+/// How a training ended.
+#[derive(Debug)]
+pub(super) struct End {
+    /// `None` if a signal ended it.
+    pub(super) code: Option<i32>,
+    said: String,
+}
+
+impl End {
+    /// Whether the training was refused because another was writing to its folder.
+    pub(super) fn is_told_of_another(&self, model: &str) -> bool {
+        let told = format!("another training is writing to {model}");
+        self.code == Some(1) && self.said.contains(&told)
+    }
+}
+
+impl Training {
+    pub(super) fn has_ended(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait().context("cannot ask for a training")?.is_some())
+    }
+
+    /// Kills it (SIGKILL). Tells whether it had ended before.
+    pub(super) fn kill(&mut self) -> anyhow::Result<bool> {
+        let has_ended = self.has_ended()?;
+        self.child.kill().context("cannot kill a training")?;
+        self.child.wait().context("cannot wait for a training")?;
+        Ok(has_ended)
+    }
+
+    /// Waits for its end.
+    pub(super) fn ended(mut self) -> anyhow::Result<End> {
+        use std::io::{Read as _, Seek as _};
+        let status = self.child.wait().context("cannot wait for a training")?;
+        let mut said = String::new();
+        self.said.rewind().context("cannot read what a training said")?;
+        self.said.read_to_string(&mut said).context("cannot read what a training said")?;
+        Ok(End { code: status.code(), said })
+    }
+
+    /// Waits for its end, which must be a good one.
+    pub(super) fn ended_well(self) -> anyhow::Result<()> {
+        let end = self.ended()?;
+        ensure!(end.code == Some(0), "a training ended with {:?}:\n{}", end.code, end.said);
+        Ok(())
+    }
+}
+
+impl Drop for Training {
+    fn drop(&mut self) {
+        // After `ended` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A CSV of `n` different texts with two easily told classes.
+fn reviews(n: usize) -> String {
+    const FILLER: [&str; 10] =
+        ["film", "plot", "cast", "score", "scene", "night", "friend", "seat", "tale", "rain"];
+    let mut csv = String::from("text,label\n");
+    for idx in 0..n {
+        let label = ["negative", "positive"][idx % 2];
+        let verdict = [["bad", "awful"], ["good", "great"]][idx % 2][idx / 2 % 2];
+        let mut words: Vec<&str> =
+            format!("{idx:04}").bytes().map(|digit| FILLER[usize::from(digit - b'0')]).collect();
+        words.insert(idx % 5, verdict);
+        // Writing to a string cannot fail.
+        let _ = writeln!(csv, "{},{label}", words.join(" "));
+    }
+    csv
+}
