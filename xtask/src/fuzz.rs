@@ -91,7 +91,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Builds an example program of `dataset`, and gives its path.
 pub(crate) fn example(name: &str) -> anyhow::Result<std::path::PathBuf> {
-    let arguments = ["build", "--locked", "--package", "dataset", "--example", name];
+    // The whole workspace's features, so that no dependency is built a second time.
+    let arguments = ["build", "--locked", "--workspace", "--example", name];
     let output = cargo_command(&arguments)
         .arg("--message-format=json-render-diagnostics")
         .stderr(std::process::Stdio::inherit())
