@@ -1,7 +1,7 @@
-//! From a file of labelled texts to encoded splits, part by part, on the real reviews.
+//! Times the steps from a file of labelled texts to encoded splits, on the real reviews.
 //!
-//! They are taken from `data/imdb.parquet` (`cargo xtask fetch-data`) and written as CSV first, the
-//! form in which the course notebook has them.
+//! The reviews come from `data/imdb.parquet` (`cargo xtask fetch-data`) and are first written as
+//! CSV, the format that the course notebook uses.
 #![allow(clippy::unwrap_used, missing_docs)] // A benchmark that cannot be set up has failed.
 
 use std::hint::black_box;

@@ -1,10 +1,11 @@
-//! Recurrent layers in the notebook's size, fused and in candle's operations: one group a network.
+//! Times recurrent layers of the notebook's size, fused and in candle's operations: one group per
+//! network.
 
 use anyhow::Result;
 use benches::{Cell, Implementation, Lengths, Mode, Pass, PassConfig, Timed as _};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
-/// Each network and what is timed of it: batch 50, 200 steps, 400 -> 256 features.
+/// Times the passes of each network: batch 50, 200 steps, 400 -> 256 features.
 fn layers(criterion: &mut Criterion) {
     recurrent::keep_freed_memory();
     let two_layers = PassConfig::default();
@@ -16,7 +17,7 @@ fn layers(criterion: &mut Criterion) {
     ];
     for (name, network) in networks {
         if let Err(error) = group(criterion, name, &network) {
-            eprintln!("{name} could not be timed: {error:#}");
+            eprintln!("cannot time {name}: {error:#}");
         }
     }
 }
@@ -30,11 +31,11 @@ fn group(criterion: &mut Criterion, name: &str, network: &PassConfig) -> Result<
         ("forward pass of one row", PassConfig { batch: 1, ..forward.clone() }),
     ];
     if !network.bidirectional {
-        // One iteration is 200 steps; the throughput is that of single ones.
+        // One iteration is 200 steps; the throughput counts single steps.
         passes.push(("steps of a stream", PassConfig { mode: Mode::Step, batch: 1, ..forward }));
     }
     let mut group = criterion.benchmark_group(name);
-    // Passes of a second: criterion's usual 100 samples of growing size would take an hour.
+    // A pass takes up to a second: criterion's usual 100 samples of growing size would take an hour.
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     for (what, config) in passes {
         for (by, backend) in
@@ -43,12 +44,12 @@ fn group(criterion: &mut Criterion, name: &str, network: &PassConfig) -> Result<
             let config = PassConfig { backend, ..config.clone() };
             let steps = if config.mode == Mode::Step { config.steps } else { 1 };
             group.throughput(Throughput::Elements((config.n_tokens() * steps) as u64));
-            // Made when criterion asks for it, so that what a filter leaves out costs nothing.
+            // Prepared on demand, so that passes excluded by a filter cost nothing.
             let mut pass: Option<Result<Pass>> = None;
             group.bench_function(format!("{what}, {by}"), |bencher| {
                 match pass.get_or_insert_with(|| prepare(&config)) {
                     Ok(pass) => bencher.iter(|| pass.run()),
-                    // Criterion insists on timing something.
+                    // Criterion requires every benchmark to time something.
                     Err(_) => bencher.iter(|| ()),
                 }
             });
@@ -61,7 +62,7 @@ fn group(criterion: &mut Criterion, name: &str, network: &PassConfig) -> Result<
     Ok(())
 }
 
-/// A pass that has run once: what can fail has failed by then, not uncounted while it is timed.
+/// A pass that has run once, so that any failure occurs here rather than during timing.
 fn prepare(config: &PassConfig) -> Result<Pass> {
     let mut pass = Pass::new(config)?;
     pass.run()?;

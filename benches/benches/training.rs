@@ -1,5 +1,5 @@
-//! The parts of a training step in the notebook's size: 50 reviews of 200 words, a table of 100,000
-//! rows of 400 numbers, of which a batch has about 3,500.
+//! Times the parts of a training step of the notebook's size: 50 reviews of 200 words, an embedding
+//! table of 100,000 rows of 400 numbers, of which a batch uses about 3,500.
 #![allow(clippy::unwrap_used, missing_docs)] // A benchmark that cannot be set up has failed.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
 use model::{ModelConfig, SentimentRnn, TABLE};
 use recurrent::SeededRng;
+use text_preprocessing::PAD_ID;
 use trainer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
 
 const VOCAB: usize = 100_000;
@@ -16,8 +17,7 @@ const N_REVIEWS: usize = 2_000;
 const WORDS: usize = 200;
 const BATCH: usize = 50;
 
-/// Reviews whose words are as frequent as natural ones: the word of rank r comes 1/r as often as the
-/// first (Zipf).
+/// Reviews with natural word frequencies: the word of rank r occurs 1/r as often as the first (Zipf).
 fn reviews() -> Arc<EncodedSplit> {
     let mut rng = SeededRng::new(7);
     let n = N_REVIEWS * WORDS;
@@ -36,7 +36,7 @@ fn parts(c: &mut Criterion) {
     let split = reviews();
     let padding = BatchPadding::Fixed(WORDS);
     let loader = |order| {
-        let config = LoaderConfig { batch_size: BATCH, padding, order };
+        let config = LoaderConfig { batch_size: BATCH, padding, order, padding_id: PAD_ID };
         Loader::new(Arc::clone(&split), &config, &Device::Cpu).unwrap()
     };
     let batches: Vec<_> = loader(Order::Sequential).map(Result::unwrap).collect();
@@ -69,7 +69,7 @@ fn parts(c: &mut Criterion) {
             Optimizer::new(config, []).unwrap().with_table(TABLE, table.clone()).unwrap();
         let mut next = batches.iter().cycle();
         group.bench_function(format!("optimizer, {kind:?}, rows of a batch"), |b| {
-            // Another batch each time, so that rows have missed some steps, as in a training.
+            // A different batch each time, so that rows have missed some steps, as in real training.
             b.iter(|| {
                 let ids = &next.next().unwrap().ids;
                 let rows = network.tokens(ids).unwrap().distinct().rows;

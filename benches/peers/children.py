@@ -1,4 +1,4 @@
-"""Programs that time a pass on our word: where they are, how they are started and spoken to."""
+"""Builds, starts and controls the programs that time a pass."""
 
 import importlib.util
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
 
-# What each Python program imports beyond the standard library.
+# Packages that each Python program imports beyond the standard library.
 MODULES = {
     "PyTorch": ["torch", "numpy"],
     "ONNX Runtime": ["torch", "numpy", "onnx", "onnxscript", "onnxruntime"],
@@ -19,7 +19,7 @@ MODULES = {
 LAYER_SCRIPTS = {"PyTorch": "torch_layers.py", "ONNX Runtime": "onnxruntime_layers.py"}
 NOTEBOOK_SCRIPTS = {"PyTorch": "torch_notebook.py", "ONNX Runtime": "onnxruntime_notebook.py"}
 
-# The settings of crates/recurrent/src/allocator.rs, in glibc's variables.
+# The settings of crates/recurrent/src/allocator.rs as glibc environment variables.
 KEEP_FREED_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
@@ -29,20 +29,20 @@ KEEP_FREED_MEMORY = {
 
 
 class ChildError(Exception):
-    """A program that did not start, ended early, or said no."""
+    """A program that did not start, ended early, or answered with an error."""
 
 
 def build_ours(program, profile, device="cpu"):
     """Builds one of our programs and returns its path."""
     command = ["cargo", "build", "--package", "benches", "--bin", program, "--profile", profile]
-    # What stands around the layers takes ten times longer to build than they do.
+    # Everything around the layers takes ten times as long to build as the layers.
     command += ["--no-default-features"] if program == "layer-times" else []
     command += ["--features", "cuda"] if device == "cuda" else []
     command += ["--message-format", "json-render-diagnostics"]
     try:
         built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
     except FileNotFoundError:
-        raise ChildError("cargo is not on the path; install Rust, or name a built program with --ours") from None
+        raise ChildError("cargo is not on the PATH; install Rust, or name a built program with --ours") from None
     except subprocess.CalledProcessError as error:
         raise ChildError(f"{' '.join(command)} ended with {error.returncode}") from None
     for line in built.stdout.splitlines():
@@ -50,7 +50,7 @@ def build_ours(program, profile, device="cpu"):
         if message.get("reason") == "compiler-artifact" and message["target"]["name"] == program:
             if message.get("executable"):
                 return message["executable"]
-    raise ChildError(f"cargo built no {program}")
+    raise ChildError(f"cargo did not build {program}")
 
 
 def missing_modules(program):
@@ -65,14 +65,14 @@ def command(program, ours, threads, scripts=LAYER_SCRIPTS):
 
 
 def environment(threads, keep_freed_memory):
-    """The variables that set the threads of rayon, OpenMP and MKL, whoever reads them."""
+    """Environment variables that set the number of threads for rayon, OpenMP and MKL."""
     count = str(threads)
     variables = {"RAYON_NUM_THREADS": count, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
     return os.environ | variables | (KEEP_FREED_MEMORY if keep_freed_memory else {})
 
 
 class Child:
-    """A running program, prepared for one pass; a context manager that ends it."""
+    """A running program, prepared for one pass; as a context manager, ends the program."""
 
     def __init__(self, command, flags, environment):
         self.command = command
@@ -95,12 +95,12 @@ class Child:
             raise
 
     def use(self, flags):
-        """Prepares another pass: `flags`, and those that stand after program and script."""
+        """Prepares another pass with `flags` in addition to those of the command line."""
         self._say("use " + " ".join(self.command[2:] + flags))
         self.ready = self._answer("ready")
 
     def times_s(self, n_runs):
-        """Seconds of each of some runs on end."""
+        """Seconds of each of `n_runs` consecutive runs."""
         self._say(f"go {n_runs}")
         return self._answer("seconds")
 

@@ -1,7 +1,7 @@
-"""Times our recurrent layers side by side with other programs' and writes a Markdown table.
+"""Compares the speed of our recurrent layers with other programs' and writes a Markdown table.
 
 All programs of a row are started and warmed up, then run in turn, round after round.
-The ratio is that of the medians, peer's by ours: above 1, ours is faster.
+The ratio is the peer's median divided by ours: above 1, ours is faster.
 """
 
 import argparse
@@ -34,33 +34,33 @@ def parse_args():
     )
     flags.add_argument("--only", nargs="+", choices=keys, metavar="ROW", help=f"compare these rows: {', '.join(keys)}")
     flags.add_argument("--sweep", action="store_true", help="sizes of one LSTM layer against PyTorch instead of the rows")
-    flags.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where all programs compute (default cpu); cuda needs an NVIDIA GPU and leaves out who has no GPU code here")
+    flags.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where all programs compute (default cpu); cuda needs an NVIDIA GPU and leaves out programs without GPU code here")
     flags.add_argument("--threads", type=int, default=2, help="threads of every program (default 2)")
-    flags.add_argument("--ours", metavar="PATH", help="a layer-times that is built already")
+    flags.add_argument("--ours", metavar="PATH", help="a layer-times that is already built")
     flags.add_argument("--profile", default="release", help="cargo profile to build layer-times with (default release)")
     flags.add_argument("--instructions", default="auto", help="instruction set of our kernels: auto, avx512, avx2 or portable (PyTorch's is set with ATEN_CPU_CAPABILITY, oneDNN's with ONEDNN_MAX_CPU_ISA)")
-    flags.add_argument("--row-seconds", type=float, metavar="S", help="start no round of a row after S seconds (default 20; in the sweep 2.5)")
-    flags.add_argument("--min-rounds", type=int, default=3, help="but run at least so many (default 3)")
-    flags.add_argument("--max-rounds", type=int, default=21, help="and at most so many (default 21)")
-    flags.add_argument("--memory", choices=["as-run", "kept", "system"], default="as-run", help="whether freed memory stays in the process (glibc). as-run: ours keeps it, by one call, as programs that train with it do, others as they come (default); kept: every program is made to keep it; system: no program does")
-    flags.add_argument("--output", metavar="FILE", help="write the report to a file, too")
-    flags.add_argument("--quick", action="store_true", help="tiny sizes and 3 rounds, to see that everything works")
+    flags.add_argument("--row-seconds", type=float, metavar="S", help="time after which a row starts no new round, in seconds (default 20; in the sweep 2.5)")
+    flags.add_argument("--min-rounds", type=int, default=3, help="minimum number of rounds per row (default 3)")
+    flags.add_argument("--max-rounds", type=int, default=21, help="maximum number of rounds per row (default 21)")
+    flags.add_argument("--memory", choices=["as-run", "kept", "system"], default="as-run", help="whether freed memory stays in the process (glibc). as-run: ours keeps it, with one call, as programs that train with it do, others use their defaults (default); kept: every program keeps it; system: no program does")
+    flags.add_argument("--output", metavar="FILE", help="also write the report to a file")
+    flags.add_argument("--quick", action="store_true", help="tiny sizes and 3 rounds, to check that everything works")
     args = flags.parse_args()
     if args.sweep and args.only:
-        flags.error("--only chooses among the rows, and --sweep has none")
+        flags.error("--only selects rows, and --sweep has no rows; use one of them")
     if args.ours and not Path(args.ours).is_file():
-        flags.error(f"--ours: there is no {args.ours}; leave it out to have it built")
+        flags.error(f"--ours: no {args.ours}; leave --ours out to build the program")
     if args.threads < 1 or args.min_rounds < 1 or args.max_rounds < args.min_rounds:
-        flags.error("--threads and --min-rounds must be at least 1, --max-rounds not below --min-rounds")
+        flags.error("--threads and --min-rounds must be at least 1, and --max-rounds at least --min-rounds")
     return args
 
 
-# Other work that takes more of a core than this shows in the times.
+# Other work that uses more of a core than this affects the times.
 QUIET_CORES = 0.1
 
 
 class Comparison:
-    """Starts the programs, remembers who took part, and collects the report."""
+    """Starts the programs, records which took part, and collects the report."""
 
     def __init__(self, args, ours):
         self.args = args
@@ -85,9 +85,9 @@ class Comparison:
         return child
 
     def can_run(self, program):
-        """Whether a program's packages are there; says once which command installs them."""
+        """Whether a program's packages are installed; reports once how to install them."""
         if self.args.device == "cuda" and program == "ONNX Runtime":
-            self.skip("ONNX Runtime: it is timed on the CPU only, so its rows are left out")
+            self.skip("ONNX Runtime: timed only on the CPU, so its rows are left out")
             return False
         missing = missing_modules(program)
         if missing:
@@ -103,12 +103,12 @@ class Comparison:
             tell(reason)
 
     def check_quiet(self, what, others):
-        """Remembers what was timed while other work took cores."""
+        """Records rows timed while other work used cores."""
         if others is not None and others > QUIET_CORES:
             self.disturbed.append(what)
 
     def table(self, rows):
-        """Compares row by row; what was measured before Ctrl-C is kept."""
+        """Compares row by row; keeps what was measured before Ctrl-C."""
         lines = [
             "| what | ours | peer | its time | ratio (peer / ours) | quartiles: ours | peer | rounds | others took |",
             "|---|---|---|---|---|---|---|---|---|",
@@ -153,7 +153,7 @@ class Comparison:
         return lines
 
     def sweep(self):
-        """Ratio in each size; the programs stay, because starting them would take longer than running."""
+        """Ratio for each size; keeps the programs running, because starting them takes longer than a run."""
         if not self.can_run("PyTorch"):
             return []
         hidden_sizes, batches = (SWEEP_HIDDEN[:2], SWEEP_BATCH[:2]) if self.args.quick else (SWEEP_HIDDEN, SWEEP_BATCH)
@@ -175,7 +175,7 @@ class Comparison:
 
     def cell(self, ours, peer, mode, hidden, batch):
         flags = sweep_flags(mode, hidden, batch)
-        # One untimed run, as the largest sizes take ten seconds.
+        # One untimed run, since the largest sizes take ten seconds.
         flags = merge(flags, ["--warmup", "1", "--device", self.args.device])
         ours.use(merge(flags, ["--instructions", self.args.instructions]))
         peer.use(flags)
@@ -189,7 +189,7 @@ class Comparison:
 
 
 def share_of_tokens(ours, child, peer):
-    """What a peer's times are multiplied by: 1, unless it is compared per token."""
+    """Scale applied to a peer's times: 1, unless it is compared per token."""
     our_tokens, its_tokens = ours.ready["tokens"], child.ready["tokens"]
     if peer.per_token:
         return our_tokens / its_tokens
@@ -207,7 +207,7 @@ def stopped_by_user():
     try:
         yield
     except KeyboardInterrupt:
-        tell("stopped; what is measured so far follows")
+        tell("stopped; results so far:")
 
 
 def tell(message):
@@ -226,13 +226,13 @@ def main():
     except ChildError as error:
         sys.exit(f"error: {error}")
     settings = [f"device {args.device}", f"memory {args.memory}"]
-    settings += ["a quick run, which says nothing of speed"] if args.quick else []
+    settings += ["quick run, not a speed measurement"] if args.quick else []
     report = [f"{'; '.join([machine_line, *comparison.programs, *settings])}", "", *lines]
     report += [f"left out: {reason}" for reason in comparison.skipped]
     if comparison.disturbed:
-        report += ["other work took cores meanwhile, do not quote: " + "; ".join(comparison.disturbed)]
+        report += ["other work used cores meanwhile, do not quote: " + "; ".join(comparison.disturbed)]
     print("\n".join(report))
-    # A comparison that compared nothing has failed, whatever the reasons.
+    # A comparison that compared nothing has failed, for whatever reason.
     if not comparison.programs:
         sys.exit(1)
     if args.output:

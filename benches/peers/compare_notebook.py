@@ -1,7 +1,7 @@
-"""Times the course notebook's whole network side by side with PyTorch and ONNX Runtime.
+"""Compares the speed of the course notebook's whole network with PyTorch and ONNX Runtime.
 
 On the real reviews: a training step of 50 (forward, backward, clipping, Adam over every weight), and an
-evaluation of the test split. All programs of a row run in turn; the ratio is that of the medians, peer's by
+evaluation of the test split. All programs of a row run in turn; the ratio is the peer's median divided by
 ours: above 1, ours is faster.
 """
 
@@ -45,7 +45,7 @@ class Row:
     key: str
     title: str
     work: str
-    # Of ours alone: the peers compute padding in every row.
+    # Only for ours: the peers compute padding in every row.
     padding: str
     peers: list
 
@@ -64,14 +64,14 @@ def parse_args():
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     flags.add_argument("--only", nargs="+", choices=keys, metavar="ROW", help=f"compare these rows: {', '.join(keys)}")
-    flags.add_argument("--cell", choices=["lstm", "gru", "rnn"], default="lstm", help="kind of the recurrent layers (default lstm)")
+    flags.add_argument("--cell", choices=["lstm", "gru", "rnn"], default="lstm", help="kind of recurrent layer (default lstm)")
     flags.add_argument("--threads", type=int, default=2, help="threads of every program (default 2)")
     flags.add_argument("--data", default=str(ROOT / "data/imdb.parquet"), metavar="FILE", help="the labelled reviews")
-    flags.add_argument("--ours", metavar="PATH", help="a notebook-times that is built already")
+    flags.add_argument("--ours", metavar="PATH", help="a notebook-times that is already built")
     flags.add_argument("--profile", default="release", help="cargo profile to build notebook-times with (default release)")
-    flags.add_argument("--row-seconds", type=float, default=40, metavar="S", help="start no round of a row after S seconds (default 40)")
-    flags.add_argument("--min-rounds", type=int, default=5, help="but run at least so many (default 5)")
-    flags.add_argument("--max-rounds", type=int, default=31, help="and at most so many (default 31)")
+    flags.add_argument("--row-seconds", type=float, default=40, metavar="S", help="time after which a row starts no new round, in seconds (default 40)")
+    flags.add_argument("--min-rounds", type=int, default=5, help="minimum number of rounds per row (default 5)")
+    flags.add_argument("--max-rounds", type=int, default=31, help="maximum number of rounds per row (default 31)")
     flags.add_argument("--write", metavar="FILE", help=f"put the report into a Markdown file between {MARKS[0]} and {MARKS[1]}")
     return flags.parse_args()
 
@@ -121,10 +121,10 @@ class Comparison:
             children = [stack.enter_context(self.start(program, row)) for program in ["ours", *peers]]
             tokens = {child.ready["tokens"] for child in children}
             if len(tokens) > 1:
-                raise ChildError(f"the programs of {row.key} disagree on how much there is to do: {tokens}")
+                raise ChildError(f"the programs of {row.key} disagree on the number of tokens: {tokens}")
             times_s, others = take_turns(children, self.limits)
         if others is not None and others > 0.1:
-            self.notes.append(f"{row.key}: other work took {others:.1f} cores meanwhile, do not quote")
+            self.notes.append(f"{row.key}: other work used {others:.1f} cores meanwhile, do not quote")
         lines = []
         ours = quartiles(times_s[0])
         for peer, peer_times_s in zip(peers, times_s[1:]):
@@ -142,7 +142,7 @@ def tell(message):
 
 
 def write(path, report):
-    """Puts the report between the marks of a file."""
+    """Writes the report between the marks in a file."""
     text = Path(path).read_text(encoding="utf-8")
     pattern = re.compile(f"({re.escape(MARKS[0])}\n).*?({re.escape(MARKS[1])})", re.DOTALL)
     if not pattern.search(text):

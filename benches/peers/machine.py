@@ -1,4 +1,4 @@
-"""What figures were taken on, and how much of it others took meanwhile."""
+"""Describes the machine, and measures the load from other work."""
 
 import datetime
 import os
@@ -24,7 +24,7 @@ def describe(threads):
 
 
 def cpu():
-    """Model name, and those of the known instruction sets that it has."""
+    """Model name, and which of the known instruction sets it has."""
     fields = {}
     path = Path("/proc/cpuinfo")
     if path.exists():
@@ -37,9 +37,9 @@ def cpu():
 
 
 class OthersLoad:
-    """How many cores other work took since this was made; `None` where /proc does not tell (not Linux).
+    """Cores used by other work since this was created; `None` without /proc (not Linux).
 
-    `pids` are the programs that are timed: what they take is not others'.
+    `pids` are the timed programs, which do not count as other work.
     """
 
     def __init__(self, pids):

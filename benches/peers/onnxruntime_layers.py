@@ -1,4 +1,4 @@
-"""Times the forward pass of PyTorch's recurrent layers in ONNX Runtime on the CPU, alone or on a script's word."""
+"""Times the forward pass of PyTorch's recurrent layers in ONNX Runtime on the CPU, alone or controlled by a script."""
 
 import contextlib
 import io
@@ -16,9 +16,9 @@ import torch_layers
 
 def prepare(args):
     if args.mode != "forward" or args.lengths != "full":
-        raise protocol.FlagError("ONNX Runtime is timed with --mode forward --lengths full only")
+        raise protocol.FlagError("ONNX Runtime is timed only with --mode forward --lengths full")
     if args.device != "cpu":
-        raise protocol.FlagError("ONNX Runtime is timed on the CPU only")
+        raise protocol.FlagError("ONNX Runtime is timed only on the CPU; use --device cpu")
     torch.manual_seed(0)
     x = torch.randn(args.batch, args.steps, args.input)
     options = onnxruntime.SessionOptions()
@@ -35,8 +35,8 @@ def prepare(args):
 
 def export(net, x, cell):
     """The network as the bytes of an ONNX file, for inputs of x's shape."""
-    # The newer exporter writes the plain RNN as one matrix product a step; the older one keeps it
-    # the single operator that it is for LSTM and GRU in both.
+    # The newer exporter writes the plain RNN as one matrix product per step; the older one writes a
+    # single operator, as both do for LSTM and GRU.
     newer = cell != "rnn"
     with tempfile.TemporaryDirectory() as folder, quiet():
         path = os.path.join(folder, "network.onnx")
@@ -47,7 +47,7 @@ def export(net, x, cell):
 
 @contextlib.contextmanager
 def quiet():
-    """Standard output belongs to the conversation, and the exporter tells its progress there."""
+    """Keeps the exporter's progress off standard output, which is reserved for the protocol."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,6 +1,6 @@
-"""Times the evaluation of the course notebook's whole network in ONNX Runtime, alone or on a script's word.
+"""Times the evaluation of the course notebook's whole network in ONNX Runtime, alone or controlled by a script.
 
-The reviews are those that `notebook-times --export FOLDER` writes.
+`notebook-times --export FOLDER` writes the reviews.
 """
 
 import onnxruntime
@@ -13,7 +13,7 @@ from torch_notebook import BATCH
 
 
 class Logits(torch.nn.Module):
-    """The network without the state that comes out beside the logits."""
+    """The network with the logits as its only output, without the state."""
 
     def __init__(self, net):
         super().__init__()
@@ -25,7 +25,7 @@ class Logits(torch.nn.Module):
 
 def prepare(args):
     if args.work != "evaluate":
-        raise protocol.FlagError("ONNX Runtime is timed with --work evaluate only")
+        raise protocol.FlagError("ONNX Runtime is timed only with --work evaluate")
     torch.manual_seed(0)
     ids, _ = torch_notebook.load(args, "test")
     net = Logits(torch_notebook.SentimentRnn(torch_notebook.vocab_size(args), args.cell)).eval()

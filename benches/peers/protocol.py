@@ -1,7 +1,7 @@
-"""The flags of a pass, and the conversation in which a program runs it on a script's word.
+"""The flags of a pass, and the line protocol with which a script makes a program run it.
 
-Both are those of the Rust program `layer-times` (benches/src/config.rs, serve.rs): one line of flags
-means the same computation to all programs.
+Both match the Rust program `layer-times` (benches/src/config.rs, serve.rs), so that the same flags
+mean the same computation to all programs.
 """
 
 import argparse
@@ -12,11 +12,11 @@ import time
 
 
 class FlagError(Exception):
-    """Flags that do not parse or ask for what a program does not have."""
+    """Flags that do not parse or that the program does not support."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but flags that come in a conversation must not end the program."""
+    """argparse, except that bad flags received from a script must not end the program."""
 
     def error(self, message):
         raise FlagError(message)
@@ -28,31 +28,31 @@ def bare_parser(description):
     flags.add_argument("--threads", type=int, default=2, help="threads of the library")
     flags.add_argument("--warmup", type=int, default=2, help="untimed runs before the first timed one")
     flags.add_argument("--runs", type=int, default=9, help="timed runs")
-    flags.add_argument("--serve", action="store_true", help="time as many runs as a line `go RUNS` on standard input says; a line `use FLAGS` prepares another pass")
+    flags.add_argument("--serve", action="store_true", help="read lines `go RUNS` from standard input and time that many runs; a line `use FLAGS` prepares another pass")
     return flags
 
 
 def parser(description):
     """The flags of a pass of recurrent layers."""
     flags = bare_parser(description)
-    flags.add_argument("--cell", choices=["lstm", "gru", "rnn"], default="lstm", help="kind of the layers; rnn is the one with tanh")
-    flags.add_argument("--batch", type=int, default=50, help="rows of a batch")
+    flags.add_argument("--cell", choices=["lstm", "gru", "rnn"], default="lstm", help="kind of layer; rnn uses tanh")
+    flags.add_argument("--batch", type=int, default=50, help="rows per batch")
     flags.add_argument("--steps", type=int, default=200, help="steps of each row")
     flags.add_argument("--input", type=int, default=400, help="features of each step of the input")
     flags.add_argument("--hidden", type=int, default=256, help="features of the hidden state")
-    flags.add_argument("--layers", type=int, default=2, help="layers stacked on one another")
-    flags.add_argument("--bidirectional", action="store_true", help="read each row from its end as well")
-    flags.add_argument("--mode", choices=["training", "forward", "step"], default="training", help="which pass is timed")
+    flags.add_argument("--layers", type=int, default=2, help="number of stacked layers")
+    flags.add_argument("--bidirectional", action="store_true", help="also read each row from its end")
+    flags.add_argument("--mode", choices=["training", "forward", "step"], default="training", help="the pass to time")
     flags.add_argument("--lengths", choices=["full", "mixed"], default="full", help="how many of a row's steps are real")
-    flags.add_argument("--loss", choices=["last", "all"], default="last", help="which of the top layer's outputs a training pass sums and starts backward from")
-    flags.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where the tensors are")
+    flags.add_argument("--loss", choices=["last", "all"], default="last", help="the outputs of the top layer whose sum is the loss of a training pass")
+    flags.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="device of the tensors")
     return flags
 
 
 def lengths(args):
     """Real steps of each row: the formula of benches/src/lengths.rs, in the same integers.
 
-    Evenly spaced from 20 % to 120 % of the steps, cut at the steps; short and long rows in turn.
+    Evenly spaced from 20 % to 120 % of the steps, cut to the steps; short and long rows alternating.
     """
     if args.lengths == "full":
         return [args.steps] * args.batch
@@ -62,7 +62,7 @@ def lengths(args):
 
 
 def time_s(args, run):
-    """Seconds of one run; in mode step, of one of its steps."""
+    """Seconds per run; in mode step, per step."""
     started = time.perf_counter()
     run()
     elapsed_s = time.perf_counter() - started
@@ -74,7 +74,7 @@ def is_step(args):
 
 
 def n_tokens(args):
-    """Real steps of all rows together; in mode step, those of one step."""
+    """Real steps of all rows together; in mode step, of one step."""
     return args.batch if is_step(args) else sum(lengths(args))
 
 
@@ -112,7 +112,7 @@ def serve(flags, args, run, prepare, ready):
             if words[:1] == ["go"] and len(words) <= 2:
                 answer(seconds=time_runs_s(args, run, words[1:]))
             elif words[:1] == ["use"]:
-                # The old pass goes first: two of them need not fit into memory.
+                # Drop the old pass first: two of them may not fit into memory.
                 run = None
                 args = flags.parse_args(words[1:])
                 run = prepare_warm(args, prepare)
@@ -124,11 +124,11 @@ def serve(flags, args, run, prepare, ready):
 
 
 def time_runs_s(args, run, words):
-    """Seconds of each run; `words` stand after `go`, and nothing is one run."""
+    """Seconds of each run; `words` follow `go`, and none means one run."""
     if run is None:
         raise FlagError("no pass is prepared")
     if words and not words[0].isdecimal():
-        raise FlagError(f"{words[0]!r} is no number of runs")
+        raise FlagError(f"{words[0]!r} is not a number of runs")
     return [time_s(args, run) for _ in range(int(words[0]) if words else 1)]
 
 

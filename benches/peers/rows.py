@@ -1,16 +1,16 @@
-"""What is compared: the rows of the table, and the cells of the sweep."""
+"""Defines the comparisons: the rows of the table, and the cells of the sweep."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Peer:
-    """Who is compared with our fused layers, and what it runs instead of the row's flags."""
+    """A program to compare with our fused layers, and flags that override the row's."""
 
     name: str
     program: str
     flags: list = field(default_factory=list)
-    # Times are those of as many tokens as our pass has.
+    # Whether to scale times to the number of tokens in our pass.
     per_token: bool = False
 
 
@@ -18,14 +18,14 @@ class Peer:
 class Row:
     key: str
     title: str
-    # Of all programs of the row; the rest are the defaults: LSTM, 2 layers, 50 x 200, 400 -> 256.
+    # For all programs of the row; the rest are the defaults: LSTM, 2 layers, 50 x 200, 400 -> 256.
     flags: list
     peers: list
 
 
 PYTORCH = Peer("PyTorch", "PyTorch")
 ONNX_RUNTIME = Peer("ONNX Runtime", "ONNX Runtime")
-# A run takes many seconds; the one that tells how many fit into a turn is warm-up enough.
+# A run takes many seconds; the run that determines how many fit into a turn is enough warm-up.
 CANDLE_NN = Peer("candle-nn", "ours", ["--backend", "candle-nn", "--warmup", "0"])
 PACKED = Peer("PyTorch, packed", "PyTorch")
 OUR_FULL = Peer("ours, full lengths, scaled by tokens", "ours", ["--lengths", "full"], per_token=True)
@@ -44,7 +44,7 @@ ROWS = [
     Row("mixed", "training pass, mixed lengths, LSTM, 2 layers", ["--lengths", "mixed"], [PACKED, OUR_FULL]),
 ]
 
-# Sizes that take no time; a row's own flags count more.
+# Tiny sizes; a row's own flags take precedence.
 QUICK = {"--batch": "4", "--steps": "20", "--input": "24", "--hidden": "16"}
 
 SWEEP_MODES = ["training", "forward"]
@@ -54,7 +54,7 @@ SWEEP_STEPS = 50
 
 
 def merge(*groups):
-    """One list of flags of several; where a flag is in two, the later one counts."""
+    """Merges lists of flags; if a flag occurs twice, the later one wins."""
     merged = {}
     for flags in groups:
         for index, word in enumerate(flags):
@@ -70,6 +70,6 @@ def quick(row):
 
 
 def sweep_flags(mode, hidden, batch):
-    """One layer as it stands inside a stack: as many features come in as go out."""
+    """One layer as inside a stack: as many input as output features."""
     sizes = {"--hidden": hidden, "--input": hidden, "--batch": batch, "--steps": SWEEP_STEPS, "--layers": 1}
     return ["--mode", mode] + [str(word) for pair in sizes.items() for word in pair]

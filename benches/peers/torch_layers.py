@@ -1,4 +1,4 @@
-"""Times one pass of PyTorch's recurrent layers, alone or on a script's word."""
+"""Times one pass of PyTorch's recurrent layers, alone or controlled by a script."""
 
 import torch
 from torch import nn
@@ -46,7 +46,7 @@ def training(net, args):
     run_rows = rows(net, args)
 
     def run():
-        # Gradients are made anew in each pass, not added to the last pass's.
+        # Each pass computes new gradients rather than adding to the last pass's.
         net.zero_grad(set_to_none=True)
         x.grad = None
         outputs, last = run_rows(x)
@@ -92,7 +92,7 @@ def hidden(state):
 
 def step(net, args):
     if args.bidirectional:
-        raise protocol.FlagError("a bidirectional network cannot take single steps")
+        raise protocol.FlagError("a bidirectional network cannot run step by step; leave --bidirectional out")
     x = torch.randn(args.batch, 1, args.input, device=args.device)
     state = None
 

@@ -1,6 +1,6 @@
-"""Times the course notebook's whole network in PyTorch, alone or on a script's word.
+"""Times the course notebook's whole network in PyTorch, alone or controlled by a script.
 
-The reviews are those that `notebook-times --export FOLDER` writes.
+`notebook-times --export FOLDER` writes the reviews.
 """
 
 from pathlib import Path
@@ -32,9 +32,9 @@ class SentimentRnn(nn.Module):
 
 def parser(description):
     flags = protocol.bare_parser(description)
-    flags.add_argument("--reviews", required=True, metavar="FOLDER", help="reviews as `notebook-times --export` writes them")
+    flags.add_argument("--reviews", required=True, metavar="FOLDER", help="reviews written by `notebook-times --export`")
     flags.add_argument("--work", choices=["train", "evaluate"], default="train", help="one training step of 50 reviews, or one evaluation of the test split")
-    flags.add_argument("--cell", choices=LAYER_KINDS, default="lstm", help="kind of the layers")
+    flags.add_argument("--cell", choices=LAYER_KINDS, default="lstm", help="kind of layer")
     return flags
 
 
@@ -62,7 +62,7 @@ def prepare(args):
 
 
 def training(net, args):
-    """One step of the notebook's training: the state goes on from batch to batch, without its gradient."""
+    """One step of the notebook's training: the state carries over from batch to batch, detached."""
     ids, labels = load(args, "train")
     optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
     loss_of = nn.BCEWithLogitsLoss()
@@ -88,7 +88,7 @@ def training(net, args):
 
 
 def evaluation(net, args):
-    """Loss and accuracy of the test split, 50 reviews at a time as in the notebook."""
+    """Loss and accuracy on the test split, 50 reviews at a time as in the notebook."""
     ids, labels = load(args, "test")
     loss_of = nn.BCEWithLogitsLoss()
     net.eval()

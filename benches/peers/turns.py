@@ -1,4 +1,4 @@
-"""Takes turns: each program has one turn a round, so that what the machine does meanwhile hits all alike."""
+"""Takes turns: each program has one turn per round, so that other load on the machine affects all alike."""
 
 import statistics
 import time
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from machine import OthersLoad
 
-# Threads of a library spin for some time after its run, in hope of more work (ONNX Runtime's for 40 ms).
-# The next program starts when they have gone to sleep.
+# A library's threads keep spinning for a while after a run, waiting for more work (ONNX Runtime's: 40 ms).
+# The next program starts after they have gone to sleep.
 SETTLE_S = 0.06
 
-# A turn lasts about so long at least: a single run of microseconds would time the threads' waking.
+# Minimum length of a turn, roughly: a single run of microseconds would time the threads' wake-up.
 TURN_S = 0.1
 MAX_RUNS = 1000
 
 
 @dataclass
 class Limits:
-    """Rounds go on until the time is up, but there are never fewer or more than these."""
+    """Rounds continue until the time is up, within these bounds on their number."""
 
     time_s: float
     min_rounds: int
@@ -25,9 +25,9 @@ class Limits:
 
 
 def take_turns(children, limits):
-    """Times of each child, in seconds: one a round, the median of the runs of its turn.
+    """Times of each child, in seconds: one per round, the median of the runs in its turn.
 
-    Also how many cores other work took meanwhile, if the system tells.
+    Also returns how many cores other work used meanwhile, if known.
     """
     others = OthersLoad([child.process.pid for child in children])
     times_s = [[] for _ in children]
@@ -36,7 +36,7 @@ def take_turns(children, limits):
     for n_rounds in range(limits.max_rounds):
         if n_rounds >= limits.min_rounds and time.monotonic() - started >= limits.time_s:
             break
-        # A, B then B, A: a machine that slows down steadily favours neither.
+        # A, B then B, A: a machine that steadily slows down favours neither.
         for child, n_runs, of_child in turns if n_rounds % 2 == 0 else reversed(turns):
             time.sleep(SETTLE_S)
             of_child.append(statistics.median(child.times_s(n_runs)))
@@ -58,7 +58,7 @@ def quartiles(values):
 
 
 def as_time(seconds):
-    """Three digits that count, with their unit."""
+    """Three significant digits, with their unit."""
     if seconds >= 10:
         return f"{significant(seconds)} s"
     if seconds >= 1e-3:

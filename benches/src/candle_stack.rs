@@ -9,7 +9,7 @@ use recurrent::RecurrentConfig;
 use crate::config::{Cell, PassConfig};
 use crate::network::{Gradients, Network, Outputs, Stream, weights};
 
-/// Layers on layers; `hidden` finds the hidden state `[B, H]` in a layer's state.
+/// A stack of layers; `hidden` extracts the hidden state `[B, H]` from a layer's state.
 struct CandleStack<R: RNN> {
     layers: Vec<R>,
     hidden: fn(&R::State) -> &Tensor,
@@ -45,7 +45,7 @@ fn layers<R>(
     (0..config.layers)
         .map(|layer| {
             let input = if layer == 0 { config.input } else { config.hidden };
-            // candle-nn's GRU knows the names of layer 0 only, so each layer has its own builder.
+            // candle-nn's GRU uses only layer 0's names, so each layer has its own builder.
             let vb = weights(cell, &RecurrentConfig::new(input, config.hidden), gradients, device)?;
             Ok(new(input, config.hidden, vb)?)
         })
@@ -58,7 +58,7 @@ impl<R: RNN + 'static> Network for CandleStack<R> {
         let mut outputs = x.clone();
         for layer in &self.layers {
             let states = layer.seq(&outputs)?;
-            // The LSTM stacks its steps, the GRU joins them end to end: the same numbers.
+            // The LSTM stacks its steps, the GRU concatenates them: the same numbers.
             outputs = layer.states_to_tensor(&states)?.reshape((batch, steps, self.hidden_size))?;
         }
         let last = outputs.narrow(1, steps - 1, 1)?.transpose(0, 1)?;
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// Both sum the same f32 products in another order.
+    /// Both sum the same f32 products, in different orders.
     const TOLERANCE: f32 = 1e-5;
 
     #[test]

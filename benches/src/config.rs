@@ -1,4 +1,4 @@
-//! What is timed: a network, its input, and which of its passes.
+//! What to time: a network, its input, and one of its passes.
 
 use anyhow::{Context as _, Result};
 use candle_core::Device;
@@ -8,17 +8,17 @@ use recurrent::{Backend, InstructionSet, RecurrentConfig};
 
 use crate::lengths;
 
-/// One pass of one network. The flags, their names and defaults are those of the Python programs
-/// in `benches/peers`, so that one line of flags means the same computation to all of them.
+/// One pass of one network. The flags and their defaults match those of the Python programs in
+/// `benches/peers`, so that the same flags mean the same computation to all of them.
 #[derive(Debug, Clone, Args)]
 pub struct PassConfig {
-    /// Kind of the layers; rnn is the one with tanh
+    /// Kind of layer; rnn uses tanh
     #[arg(long, value_enum, default_value = "lstm")]
     pub cell: Cell,
-    /// Rows of a batch
+    /// Rows per batch
     #[arg(long, default_value = "50", value_parser = at_least_one())]
     pub batch: usize,
-    /// Steps of each row; in mode step, how many steps a run takes before it divides by them
+    /// Steps of each row; in mode step, the number of steps to average over
     #[arg(long, default_value = "200", value_parser = at_least_one())]
     pub steps: usize,
     /// Features of each step of the input
@@ -27,33 +27,33 @@ pub struct PassConfig {
     /// Features of the hidden state
     #[arg(long, default_value = "256", value_parser = at_least_one())]
     pub hidden: usize,
-    /// Layers stacked on one another
+    /// Number of stacked layers
     #[arg(long, default_value = "2", value_parser = at_least_one())]
     pub layers: usize,
-    /// Read each row from its end as well
+    /// Also read each row from its end
     #[arg(long)]
     pub bidirectional: bool,
-    /// Which pass is timed
+    /// The pass to time
     #[arg(long, value_enum, default_value = "training")]
     pub mode: Mode,
     /// How many of a row's steps are real
     #[arg(long, value_enum, default_value = "full")]
     pub lengths: Lengths,
-    /// What a training pass starts backward from
+    /// The outputs whose sum is the loss of a training pass
     #[arg(long, value_enum, default_value = "last")]
     pub loss: Loss,
-    /// Who computes
+    /// The implementation to time
     #[arg(long, value_enum, default_value = "fused")]
     pub backend: Implementation,
     /// Instruction set of the fused kernels
     #[arg(long, value_enum, default_value = "auto")]
     pub instructions: Instructions,
-    /// Where the tensors are; cuda is the first such device
+    /// Device of the tensors; cuda is the first CUDA device
     #[arg(long, value_enum, default_value = "cpu")]
     pub device: Place,
 }
 
-/// Kind of the layers.
+/// Kind of layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Cell {
     /// Long short-term memory
@@ -64,14 +64,14 @@ pub enum Cell {
     Rnn,
 }
 
-/// Which pass is timed.
+/// The pass to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     /// Forward, then backward from the sum of each row's last outputs to the input and all weights
     Training,
     /// Forward, without gradients
     Forward,
-    /// One step of a stream, the state carried on; give it --batch 1
+    /// One step of a stream, which carries its state; use with --batch 1
     Step,
 }
 
@@ -80,51 +80,51 @@ pub enum Mode {
 pub enum Lengths {
     /// All
     Full,
-    /// Evenly spread from 20 % to 120 % of the steps, cut at the steps (of 200: 40 to 200, mean
-    /// 135), short and long rows in turn
+    /// Evenly spread from 20 % to 120 % of the steps, cut to the steps (for 200: 40 to 200, mean
+    /// 135), short and long rows alternating
     Mixed,
 }
 
-/// What a training pass starts backward from: a sum of the top layer's outputs.
+/// The loss of a training pass: a sum of outputs of the top layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Loss {
-    /// Those of each row's last step, as a classifier of whole texts does; most steps of the top
-    /// layer's reverse direction then have no gradient
+    /// Those of each row's last step, as in text classification; most steps of the top layer's
+    /// reverse direction then have no gradient
     Last,
-    /// All of them, as pooling over time does
+    /// All of them, as with pooling over time
     All,
 }
 
-/// Who computes.
+/// The implementation to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Implementation {
     /// Our fused kernels
     Fused,
     /// Our plain form in candle's operations
     Reference,
-    /// `candle_nn::rnn`, its layers stacked; lstm and gru, one direction, full lengths
+    /// Stacked layers of `candle_nn::rnn`; lstm and gru, one direction, full lengths
     CandleNn,
 }
 
 /// Instruction set of the fused kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Instructions {
-    /// The best that this CPU has
+    /// The best that this CPU supports
     Auto,
     /// AVX-512
     Avx512,
     /// AVX2
     Avx2,
-    /// What every CPU of the target has
+    /// The target's baseline
     Portable,
 }
 
-/// Where the tensors are.
+/// Device of the tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Place {
-    /// In the machine's memory
+    /// The CPU
     Cpu,
-    /// On the first CUDA device; needs a build with the feature cuda
+    /// The first CUDA device; needs a build with the feature cuda
     Cuda,
 }
 
@@ -154,7 +154,7 @@ impl Default for PassConfig {
 }
 
 impl PassConfig {
-    /// The layers, in the words of `recurrent`.
+    /// The layers' configuration for `recurrent`.
     pub fn recurrent(&self) -> RecurrentConfig {
         RecurrentConfig {
             num_layers: self.layers,
@@ -163,7 +163,7 @@ impl PassConfig {
         }
     }
 
-    /// The backend of our own layers; candle-nn has none of them.
+    /// The backend of our own layers; does not apply to candle-nn.
     pub fn backend(&self) -> Backend {
         match (self.backend, self.instructions) {
             (Implementation::Reference | Implementation::CandleNn, _) => Backend::Reference,
@@ -175,10 +175,10 @@ impl PassConfig {
         }
     }
 
-    /// The device of all tensors: ask once, since each answer is a device of its own.
+    /// The device of all tensors. Call once: each call creates a new device.
     ///
     /// # Errors
-    /// If there is none, or the program was built without it.
+    /// If there is no such device, or the program was built without support for it.
     pub fn device(&self) -> Result<Device> {
         match self.device {
             Place::Cpu => Ok(Device::Cpu),
@@ -187,7 +187,7 @@ impl PassConfig {
         }
     }
 
-    /// Real steps of each row; `None` if all of them are.
+    /// Real steps of each row; `None` if all are real.
     pub fn lengths(&self) -> Option<Vec<usize>> {
         match self.lengths {
             Lengths::Full => None,
@@ -195,7 +195,7 @@ impl PassConfig {
         }
     }
 
-    /// Real steps of all rows together; in mode step, those of one step.
+    /// Real steps of all rows together; in mode step, of one step.
     pub fn n_tokens(&self) -> usize {
         if self.mode == Mode::Step {
             return self.batch;

@@ -1,11 +1,11 @@
-//! Mixed lengths by a formula that `benches/peers/protocol.py` repeats: every program times the
-//! same rows.
+//! Mixed lengths from a formula that `benches/peers/protocol.py` duplicates, so that every program
+//! times the same rows.
 
-/// Lengths of `batch` rows of at most `steps` steps.
+/// Lengths for `batch` rows of at most `steps` steps.
 ///
-/// Evenly spaced from 20 % to 120 % of the steps and cut at the steps, as reviews are cut: of 200
+/// Evenly spaced from 20 % to 120 % of the steps and cut to the steps, as reviews are: for 200
 /// steps, 40 to 200 with a mean of 135, a fifth of the rows full. Rows alternate between the short
-/// and the long end, because no loader sorts its batches.
+/// and the long end, because real batches are not sorted.
 pub(crate) fn mixed(batch: usize, steps: usize) -> Vec<usize> {
     let spaces = (batch - 1).max(1);
     let length = |rank: usize| {

@@ -1,11 +1,12 @@
 //! Prepared passes of recurrent layers, ours and candle-nn's, and ways to measure them.
 //!
 //! The criterion benchmark (`benches/recurrent.rs`) and the program `layer-times` run the same
-//! passes: [`PassConfig`] says what, [`Pass`] runs it. Nothing here is meant for other crates.
+//! passes: [`PassConfig`] describes a pass, [`Pass`] runs it. Nothing here is meant for other crates.
 //!
 //! Letters in shapes: B batch, T steps, I input size, H hidden size, L layers, D directions,
 //! G gates.
 
+mod build;
 mod candle_stack;
 mod config;
 mod lengths;
@@ -14,17 +15,20 @@ mod network;
 #[cfg(feature = "pipeline")]
 mod notebook;
 mod pass;
+mod program;
 #[cfg(feature = "pipeline")]
 mod reviews;
 mod serve;
 mod spread;
 
+pub use build::build;
 pub use config::{Cell, Implementation, Instructions, Lengths, Loss, Mode, PassConfig, Place};
 pub use memory::{KeptMemory, MemoryError, MemoryReport, measure_memory};
-pub use network::{Gradients, Network, Outputs, Stream, build};
+pub use network::{Gradients, Network, Outputs, Stream};
 #[cfg(feature = "pipeline")]
 pub use notebook::{Notebook, NotebookCell, NotebookConfig, PaddingKind, Work, export};
 pub use pass::Pass;
+pub use program::{exit_code, time};
 #[cfg(feature = "pipeline")]
 pub use reviews::write_csv;
 pub use serve::{Prepared, Ready, Timed, serve};

@@ -1,25 +1,26 @@
-//! How much memory a training pass takes, against what it cannot do without.
+//! Measures the memory of a training pass against the minimum that it needs.
 
 use std::{fmt, fs, io};
 
 use anyhow::{Context as _, Result, ensure};
 use candle_core::{Device, Var};
 
+use crate::build::build;
 use crate::config::{Cell, Mode, PassConfig, Place};
-use crate::network::{Gradients, build};
+use crate::network::Gradients;
 use crate::pass::{normal, train};
 
 /// Bytes of one number, f32.
 const NUMBER: usize = 4;
 
-/// Why the process could not tell its memory.
+/// Why the process could not read its peak memory.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoryError {
-    /// Only Linux tells a process its peak memory in a file.
-    #[error("peak memory is read from /proc/self/status, which only Linux has")]
+    /// Only Linux reports a process's peak memory in a file.
+    #[error("cannot measure peak memory: /proc/self/status exists only on Linux")]
     Unsupported,
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("cannot read /proc/self/status")]
     Read(#[source] io::Error),
     /// The file lacks a line, or the line is not a number of kB.
@@ -30,10 +31,10 @@ pub enum MemoryError {
     },
 }
 
-/// What a training pass must hold at once, in bytes.
+/// The minimum that a training pass must hold at once, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptMemory {
-    /// What backward needs of every token, layer and direction.
+    /// Data that backward needs for every token, layer and direction.
     pub saved: usize,
     /// Outputs of every layer.
     pub outputs: usize,
@@ -44,20 +45,20 @@ pub struct KeptMemory {
 }
 
 impl KeptMemory {
-    /// What must be kept of a training pass. With N real tokens, B·T steps, L layers and D
+    /// Data that a training pass must keep. With N real tokens, B·T steps, L layers and D
     /// directions, in numbers:
     ///
     /// | what | how much |
     /// |---|---|
-    /// | gates after their non-linearities (the RNN's one gate is its output, once more) | N·L·D·G·H |
+    /// | gates after their non-linearities (the RNN's single gate duplicates its output) | N·L·D·G·H |
     /// | LSTM: cell states | N·L·D·H |
     /// | GRU: the recurrent side of the new gate | N·L·D·H |
     /// | outputs | B·T·L·D·H |
     /// | input and its gradient | 2·B·T·I |
     /// | gradient of one layer's outputs | B·T·D·H |
     ///
-    /// Left out: weights, their gradients and packed copies, which do not grow with the batch, and
-    /// whatever a chunk of steps needs while it is worked on.
+    /// Not counted: weights, their gradients and packed copies, which do not grow with the batch, and
+    /// the working memory of a chunk of steps.
     pub fn of(config: &PassConfig) -> Self {
         let gates_and_more = match config.cell {
             Cell::Lstm => 4 + 1,
@@ -74,7 +75,7 @@ impl KeptMemory {
         }
     }
 
-    /// All of it.
+    /// The sum of all parts.
     pub fn total(&self) -> usize {
         self.saved + self.outputs + self.input + self.output_gradient
     }
@@ -83,9 +84,9 @@ impl KeptMemory {
 /// A training pass's memory, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct MemoryReport {
-    /// Peak resident memory over that of the warmed process without the pass and its input.
+    /// Peak resident memory above that of the warmed-up process without the pass and its input.
     pub peak_growth: usize,
-    /// What the formula says.
+    /// The formula's result.
     pub kept: KeptMemory,
 }
 
@@ -109,17 +110,16 @@ impl fmt::Display for MemoryReport {
     }
 }
 
-/// Runs one training pass and reads how far it raised the process's peak. Call it once in a fresh
-/// process: a peak does not come down again.
+/// Runs one training pass and measures by how much it raised the process's peak. Call it once in a
+/// fresh process: a peak never falls.
 ///
 /// # Errors
-/// If the mode is not training, the system does not tell the peak ([`MemoryError`]), or the pass
-/// fails.
+/// If the mode is not training, the peak cannot be read ([`MemoryError`]), or the pass fails.
 pub fn measure_memory(config: &PassConfig) -> Result<MemoryReport> {
-    ensure!(config.mode == Mode::Training, "memory is measured of --mode training only");
-    ensure!(config.device == Place::Cpu, "memory is measured with --device cpu only");
+    ensure!(config.mode == Mode::Training, "memory can be measured only with --mode training");
+    ensure!(config.device == Place::Cpu, "memory can be measured only with --device cpu");
     let network = build(config, Gradients::Wanted, &Device::Cpu)?;
-    // Starts the threads and takes what does not grow with the batch: weights and their gradients.
+    // Starts the threads and allocates what does not grow with the batch: weights and their gradients.
     let one_token = Var::from_tensor(&normal((1, 1, config.input), &Device::Cpu)?)?;
     train(&*network, &one_token, None, config.loss).context("the warm-up failed")?;
     let before = status_bytes("VmRSS:")?;
@@ -130,12 +130,12 @@ pub fn measure_memory(config: &PassConfig) -> Result<MemoryReport> {
     let peak = status_bytes("VmHWM:")?;
     ensure!(
         peak > earlier_peak,
-        "the pass is so small that the warm-up took more; use a larger --batch or --steps"
+        "the pass used less memory than the warm-up; use a larger --batch or --steps"
     );
     Ok(MemoryReport { peak_growth: peak.saturating_sub(before), kept: KeptMemory::of(config) })
 }
 
-/// A line of /proc/self/status, which counts in kB.
+/// The value of a line of /proc/self/status, converted from kB to bytes.
 fn status_bytes(field: &'static str) -> Result<usize, MemoryError> {
     if !cfg!(target_os = "linux") {
         return Err(MemoryError::Unsupported);

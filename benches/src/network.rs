@@ -1,14 +1,13 @@
-//! Networks to be timed: whatever their layers, they run sequences and streams.
+//! A common interface for the networks to time: they run sequences and streams.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
-use recurrent::{Gru, Lstm, Nonlinearity, RecurrentConfig, Rnn, RunOptions, SeededRng};
+use recurrent::{Gru, Lstm, RecurrentConfig, Rnn, RunOptions, SeededRng};
 
-use crate::candle_stack;
-use crate::config::{Cell, Implementation, Lengths, PassConfig, Place};
+use crate::config::Cell;
 
-/// What a network makes of a batch.
+/// Results of a network for a batch.
 #[derive(Debug)]
 pub struct Outputs {
     /// The top layer's outputs, `[B, T, D·H]`.
@@ -17,7 +16,7 @@ pub struct Outputs {
     pub last: Tensor,
 }
 
-/// One step of a stream: `[B, I]` to `[B, H]`. The state stays inside from call to call.
+/// One step of a stream: `[B, I]` to `[B, H]`. It keeps its state from call to call.
 pub type Stream = Box<dyn FnMut(&Tensor) -> Result<Tensor>>;
 
 /// A stack of recurrent layers.
@@ -25,7 +24,7 @@ pub trait Network {
     /// Runs a batch from a zero state: `x [B, T, I]`, and the real steps of each row.
     ///
     /// # Errors
-    /// If the input does not fit or the network cannot do lengths.
+    /// If the input does not fit or the network does not support lengths.
     fn run(&self, x: &Tensor, lengths: Option<&[usize]>) -> Result<Outputs>;
 
     /// Starts a stream of `batch` rows from a zero state.
@@ -35,48 +34,12 @@ pub trait Network {
     fn into_stream(self: Box<Self>, batch: usize) -> Result<Stream>;
 }
 
-/// Builds the network of a configuration with random weights. They are variables if `gradients`
-/// are to reach them, and plain tensors if not, so that nothing is kept for a backward pass.
-///
-/// # Errors
-/// If the implementation does not have what the configuration asks for.
-pub fn build(
-    config: &PassConfig,
-    gradients: Gradients,
-    device: &Device,
-) -> Result<Box<dyn Network>> {
-    ensure!(
-        config.device == Place::Cpu || config.instructions == crate::Instructions::Auto,
-        "--instructions are a CPU's: leave it out with --device cuda"
-    );
-    ensure!(
-        config.backend == Implementation::Fused || config.instructions == crate::Instructions::Auto,
-        "--instructions chooses among the fused kernels: leave it out, or use --backend fused"
-    );
-    if config.backend == Implementation::CandleNn {
-        ensure!(!config.bidirectional, "candle-nn is stacked in one direction only here");
-        ensure!(config.lengths == Lengths::Full, "candle-nn knows no lengths: use --lengths full");
-        return match config.cell {
-            Cell::Lstm => candle_stack::lstm(config, gradients, device),
-            Cell::Gru => candle_stack::gru(config, gradients, device),
-            Cell::Rnn => bail!("candle-nn has no plain RNN: use --cell lstm or gru"),
-        };
-    }
-    let (layers, backend) = (config.recurrent(), config.backend());
-    let vb = weights(config.cell, &layers, gradients, device)?;
-    Ok(match config.cell {
-        Cell::Lstm => Box::new(Lstm::new(&layers, vb)?.with_backend(backend)),
-        Cell::Gru => Box::new(Gru::new(&layers, vb)?.with_backend(backend)),
-        Cell::Rnn => Box::new(Rnn::new(&layers, Nonlinearity::Tanh, vb)?.with_backend(backend)),
-    })
-}
-
-/// Whether gradients are to reach the weights.
+/// Whether the weights need gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gradients {
-    /// They are.
+    /// They do.
     Wanted,
-    /// They are not.
+    /// They do not.
     Unwanted,
 }
 
@@ -109,7 +72,7 @@ fn top_layer(state: &Tensor, config: &RecurrentConfig) -> Result<Tensor> {
     Ok(state.narrow(0, (config.num_layers - 1) * directions, directions)?)
 }
 
-/// Our layers differ in their states only.
+/// Our layers differ only in their states.
 macro_rules! network {
     ($layer:ident, |$state:ident| $hidden:expr) => {
         impl Network for $layer {

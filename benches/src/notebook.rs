@@ -1,5 +1,5 @@
-//! The course notebook's whole network on the real reviews: what one step of its training takes, and
-//! one evaluation of its test split.
+//! Times the course notebook's whole network on the real reviews: one training step, or one evaluation
+//! of the test split.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use dataset::{
     BatchPadding, ColumnChoice, DataFile, EncodedSplit, Loader, LoaderConfig, Order, ReadOptions,
 };
 use model::{CellKind, ModelConfig, Padding, SentimentRnn};
-use text_preprocessing::PreprocessingConfig;
+use text_preprocessing::{PAD_ID, PreprocessingConfig};
 use trainer::{Cache, DataRequest, Prepared, SplitPlan, TrainingConfig, TrainingStep, load};
 
 use crate::serve::Timed;
 
-/// What is timed of the notebook's network. `benches/peers/torch_notebook.py` has the same flags.
+/// What to time of the notebook's network. `benches/peers/torch_notebook.py` has the same flags.
 #[derive(Debug, Clone, Args)]
 pub struct NotebookConfig {
-    /// What is timed
+    /// The work to time
     #[arg(long, value_enum, default_value = "train")]
     pub work: Work,
-    /// What happens to padding: computed as in the notebook, or skipped
+    /// How to treat padding: compute it as in the notebook, or skip it
     #[arg(long, value_enum, default_value = "compute")]
     pub padding: PaddingKind,
     /// The kind of recurrent layer
@@ -34,7 +34,7 @@ pub struct NotebookConfig {
     pub data: PathBuf,
 }
 
-/// What is timed.
+/// The work to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Work {
     /// One training step of 50 reviews: forward, backward, clipping, Adam
@@ -43,12 +43,12 @@ pub enum Work {
     Evaluate,
 }
 
-/// What happens to padding.
+/// How to treat padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PaddingKind {
-    /// It is computed like words: every review takes 200 steps
+    /// Compute it like words: every review takes 200 steps
     Compute,
-    /// It is skipped: a review takes as many steps as it has words, up to 200
+    /// Skip it: a review takes as many steps as it has words, up to 200
     Skip,
 }
 
@@ -80,14 +80,14 @@ impl NotebookConfig {
         }
     }
 
-    /// Reviews as the notebook encodes them.
+    /// The reviews, encoded as in the notebook.
     ///
     /// # Errors
     /// If the reviews cannot be read.
     pub fn reviews(&self) -> Result<Prepared> {
         ensure!(
             self.data.exists(),
-            "no {}: run `cargo xtask fetch-data` first, or name the reviews with --data",
+            "no {}; run `cargo xtask fetch-data` first, or name the reviews with --data",
             self.data.display()
         );
         let request = DataRequest {
@@ -100,7 +100,7 @@ impl NotebookConfig {
         Ok(load(&request, Cache::of_user().as_ref())?.data)
     }
 
-    /// Reviews that one run goes over.
+    /// Number of reviews per run.
     pub fn n_reviews(&self, reviews: &Prepared) -> usize {
         match self.work {
             Work::Train => TrainingConfig::default().batch_size,
@@ -122,7 +122,7 @@ impl Notebook {
     /// Draws the network's weights and starts an epoch.
     ///
     /// # Errors
-    /// If the network or the loader cannot be made.
+    /// If the network or the loader cannot be built.
     pub fn new(config: &NotebookConfig, reviews: Prepared) -> Result<Self> {
         let training = TrainingConfig::default();
         let vocab_size = reviews.encoder.vocab_size();
@@ -189,11 +189,12 @@ fn batches(
         PaddingKind::Skip => BatchPadding::Longest,
     };
     let order = Order::Shuffled { seed: training.seed, epoch };
-    let config = LoaderConfig { batch_size: training.batch_size, padding, order };
+    let config =
+        LoaderConfig { batch_size: training.batch_size, padding, order, padding_id: PAD_ID };
     Ok(Loader::new(Arc::clone(&reviews.train), &config, &Device::Cpu)?)
 }
 
-/// Writes the reviews for programs in Python, so that all compute on the same numbers:
+/// Writes the reviews for the Python programs, so that all compute on the same numbers:
 /// `train_ids.npy` and `test_ids.npy` `[N, 200]` u32, padded on the left, `train_labels.npy` and
 /// `test_labels.npy` `[N]` f32.
 ///

@@ -1,4 +1,4 @@
-//! One pass, prepared: weights, input and lengths are there, and running it is all that is timed.
+//! A prepared pass: weights, input and lengths already exist, and only running it is timed.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -7,11 +7,12 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor, Var};
 use recurrent::SeededRng;
 
+use crate::build::build;
 use crate::config::{Loss, Mode, PassConfig};
-use crate::network::{Gradients, Network, Stream, build};
+use crate::network::{Gradients, Network, Stream};
 use crate::serve::Timed;
 
-/// A pass that can be run again and again.
+/// A pass that can be run repeatedly.
 pub struct Pass {
     kind: Kind,
     n_steps: usize,
@@ -25,10 +26,10 @@ enum Kind {
 }
 
 impl Pass {
-    /// Builds the network and draws its input.
+    /// Builds the network and draws a random input.
     ///
     /// # Errors
-    /// If the implementation does not have what the configuration asks for.
+    /// If the implementation does not support the configuration.
     pub fn new(config: &PassConfig) -> Result<Self> {
         let (lengths, device) = (config.lengths(), config.device()?);
         let shape = (config.batch, config.steps, config.input);
@@ -54,8 +55,8 @@ impl Pass {
 }
 
 impl Timed for Pass {
-    /// Runs the pass once; in mode step, `steps` steps. All that it makes is freed again before
-    /// it returns.
+    /// Runs the pass once; in mode step, `steps` steps. Frees everything that it allocates before
+    /// returning.
     ///
     /// # Errors
     /// If candle fails.
@@ -73,12 +74,12 @@ impl Timed for Pass {
                 }
             }
         }
-        // A GPU only has its orders by now.
+        // So far the GPU work is only queued; wait for it.
         self.device.synchronize()?;
         Ok(())
     }
 
-    /// Runs the pass once and returns its time in seconds; in mode step, that of one step.
+    /// Runs the pass once and returns its time in seconds; in mode step, per step.
     ///
     /// # Errors
     /// As [`Pass::run`].
@@ -93,8 +94,8 @@ impl Timed for Pass {
     }
 }
 
-/// Forward, and backward from the sum of the outputs that the loss takes. Where rows end early their
-/// last outputs are the final states.
+/// Forward, and backward from the sum of the loss's outputs. If rows end early, their last outputs are
+/// the final states.
 pub(crate) fn train(
     network: &dyn Network,
     x: &Var,

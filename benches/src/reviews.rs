@@ -1,4 +1,4 @@
-//! The real reviews as a CSV file.
+//! Writes the real reviews as a CSV file.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use dataset::{ColumnChoice, DataFile, LabelledTexts, ReadOptions};
 /// Writes the texts and labels of a table as CSV with the columns `text` and `label`.
 ///
 /// # Errors
-/// If one cannot be read or the other not written.
+/// If `table` cannot be read or `csv` cannot be written.
 pub fn write_csv(table: &Path, csv: &Path) -> Result<()> {
     let (columns, options) = (ColumnChoice::default(), ReadOptions::default());
     let table = LabelledTexts::read(&DataFile::open(table)?, &columns, &options)?;

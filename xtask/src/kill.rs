@@ -1,7 +1,7 @@
-//! `cargo xtask kill`: trainings killed at random moments, and what is found of their model then.
+//! `cargo xtask kill`: kills training runs at random moments and checks the model left on disk.
 //!
-//! What is checked is found out here, from the bytes on disk, and by the program itself, which must load the
-//! model: neither trusts the other. The programs are those of this workspace; nothing else is killed.
+//! This module inspects the bytes on disk, and the program itself must load the model: two independent
+//! checks. It runs and kills only the programs of this workspace.
 
 mod folder;
 mod program;
@@ -18,42 +18,42 @@ use folder::{WholeModel, hidden_names, staged_beside};
 use program::{Program, Training};
 use random::Random;
 
-/// Kills trainings that save and replace a model, at random moments, and trainings started two at once into
-/// one folder, and checks after each that the folder holds a whole model (the older or the newer, never a
-/// mixture, never none) and that nothing is left over after the next training. Then a model is read over and
-/// over while trainings replace it.
+/// Kills training runs at random moments while they save and replace a model, alone and in pairs that
+/// write to the same folder. Checks after each kill that the folder holds a complete model (the older or
+/// the newer, never a mixture, never none) and that the next training run leaves nothing behind. Then
+/// reads a model repeatedly while training runs replace it.
 ///
-/// Half of the kills fall anywhere in a training, half on the saves: as soon as a staged folder is seen, or
-/// a moment later.
+/// Half of the kills happen anywhere in a training run, half during a save: as soon as a staged folder
+/// appears, or a moment later.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask kill
   cargo xtask kill --rounds 20 --seed 7")]
 pub(crate) struct Args {
-    /// How many kills, and a fifth as many pairs of trainings
+    /// Number of kills; a fifth as many pairs of training runs
     #[arg(long, value_name = "N", default_value = "200")]
     rounds: usize,
 
-    /// Of the random moments
+    /// Seed of the random moments
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
 
-    /// A built `sentiment` to kill, instead of this workspace's
+    /// An existing `sentiment` program to kill, instead of this workspace's
     #[arg(long, value_name = "FILE")]
     program: Option<std::path::PathBuf>,
 }
 
-/// Rounds of killing for one of two trainings at once.
+/// Kill rounds per round of two concurrent training runs.
 const ROUNDS_PER_PAIR: usize = 5;
-/// Trainings that replace a model under a reader.
+/// Number of training runs that replace a model while it is read.
 const N_READ_TRAININGS: usize = 5;
-/// How long after a staged folder is seen a kill falls, at most.
+/// Maximum delay between the appearance of a staged folder and a kill.
 const LONGEST_SAVE: Duration = Duration::from_millis(12);
-/// How long one training may take at most: anything longer hangs.
+/// Time after which a training run counts as hung.
 const TOO_LONG: Duration = Duration::from_secs(120);
 
-/// What was found after the kills.
+/// Counts of what was found after the kills.
 #[derive(Debug, Default)]
 struct Counts {
     n_older: usize,
@@ -64,8 +64,8 @@ struct Counts {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.rounds > 0, "--rounds must be at least 1");
-    ensure!(cfg!(unix), "killing is set up for Unix only");
-    let place = tempfile::tempdir().context("cannot make a temporary folder")?;
+    ensure!(cfg!(unix), "`cargo xtask kill` runs only on Unix");
+    let place = tempfile::tempdir().context("cannot create a temporary folder")?;
     let program = match &args.program {
         Some(program) => Program::at(program, place.path())?,
         None => Program::built(place.path())?,
@@ -79,14 +79,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Trainings over an older model, killed.
+/// Kills training runs that replace an older model.
 fn kills(program: &Program, n_rounds: usize, random: &mut Random) -> anyhow::Result<()> {
     let model = program.folder().join("model");
     let started = Instant::now();
     program.training("model", 0).start()?.ended_well()?;
     let usual = started.elapsed();
     println!(
-        "kill: a training takes {:.2} s; {n_rounds} are killed, half of them while they save",
+        "kill: a training run takes {:.2} s; killing {n_rounds}, half of them during a save",
         usual.as_secs_f64()
     );
     let mut before = WholeModel::read(&model)?;
@@ -97,7 +97,7 @@ fn kills(program: &Program, n_rounds: usize, random: &mut Random) -> anyhow::Res
         let at = if round % 2 == 0 {
             usual.mul_f64(random.unit())
         } else {
-            // Some save among those of this training.
+            // One of this training run's saves.
             wait_for_staging(&mut training, &model, usual.mul_f64(random.unit()))?;
             LONGEST_SAVE.mul_f64(random.unit() * random.unit())
         };
@@ -106,11 +106,11 @@ fn kills(program: &Program, n_rounds: usize, random: &mut Random) -> anyhow::Res
         counts.n_staged += usize::from(!staged_beside(&model)?.is_empty());
         let now = WholeModel::read(&model)
             .and_then(|now| program.loads("model").map(|()| now))
-            .with_context(|| format!("round {round}: the folder is not whole"))?;
+            .with_context(|| format!("round {round}: the folder does not hold a complete model"))?;
         let is_older = now.id == before.id;
         ensure!(
             is_older || !ids.contains(&now.id),
-            "round {round}: a model that had been replaced is there again"
+            "round {round}: a replaced model has reappeared"
         );
         if is_older {
             counts.n_older += 1;
@@ -120,21 +120,24 @@ fn kills(program: &Program, n_rounds: usize, random: &mut Random) -> anyhow::Res
         ids.insert(now.id.clone());
         before = now;
     }
-    // The next claim sweeps.
+    // The next claim cleans up.
     program.training("model", u64::MAX >> 12).start()?.ended_well()?;
     let left = hidden_names(program.folder())?;
-    ensure!(left.is_empty(), "left over after the next training: {left:?}");
+    ensure!(left.is_empty(), "files left over after the next training run: {left:?}");
     WholeModel::read(&model)?;
     let Counts { n_older, n_newer, n_staged, n_ended } = counts;
     println!(
-        "kill: {n_older} kills found the model of before, {n_newer} a newer one; {n_staged} left a staged \
-         folder, {n_ended} came after the end; the folder was whole every time"
+        "kill: after {n_older} kills the older model was there, after {n_newer} a newer one; {n_staged} \
+         left a staged folder, {n_ended} came after the end; the model was complete every time"
     );
-    ensure!(n_rounds < 100 || n_staged > 0, "no kill fell on a save: nothing was shown");
+    ensure!(
+        n_rounds < 100 || n_staged > 0,
+        "no kill hit a save, so the test proves nothing; raise --rounds"
+    );
     Ok(())
 }
 
-/// Waits until a training stages a model, from a moment on.
+/// Waits until a training run stages a model, starting at `from`.
 fn wait_for_staging(training: &mut Training, model: &Path, from: Duration) -> anyhow::Result<()> {
     std::thread::sleep(from);
     let started = Instant::now();
@@ -142,13 +145,13 @@ fn wait_for_staging(training: &mut Training, model: &Path, from: Duration) -> an
         if training.has_ended()? {
             return Ok(());
         }
-        ensure!(started.elapsed() < TOO_LONG, "a training hangs");
+        ensure!(started.elapsed() < TOO_LONG, "a training run hangs");
         std::thread::yield_now();
     }
     Ok(())
 }
 
-/// Two trainings started at once into one folder.
+/// Starts two training runs at once that write to one folder.
 fn pairs(program: &Program, n_rounds: usize, random: &mut Random) -> anyhow::Result<()> {
     let model = program.folder().join("shared");
     program.training("shared", 0).start()?.ended_well()?;
@@ -158,18 +161,20 @@ fn pairs(program: &Program, n_rounds: usize, random: &mut Random) -> anyhow::Res
         let first = program.training("shared", seed).start()?;
         let second = program.training("shared", seed + 1).start()?;
         let ends = [first.ended()?, second.ended()?];
-        let fault = format!("round {round} of two trainings at once");
+        let fault = format!("round {round} of two concurrent training runs");
         let n_refused = ends.iter().filter(|end| end.is_told_of_another("shared")).count();
         let n_well = ends.iter().filter(|end| end.code == Some(0)).count();
-        // One after the other is right, too, if the first had ended before the second asked.
+        // Both may succeed if the first ended before the second tried to claim the folder.
         ensure!(n_refused + n_well == 2 && n_well >= 1, "{fault}: they ended with {ends:?}");
         n_told += n_refused;
         WholeModel::read(&model).and_then(|_| program.loads("shared")).context(fault)?;
     }
-    println!("kill: two at once, {n_rounds} times: {n_told} were told that another is at work");
-    ensure!(n_told > 0, "no training was told of another: nothing was shown");
+    println!(
+        "kill: two at once, {n_rounds} times: {n_told} were refused because another was running"
+    );
+    ensure!(n_told > 0, "no training run was refused, so the test proves nothing; raise --rounds");
 
-    // The first is killed: its lock goes with it, whatever it was doing.
+    // Kill the first: its lock must disappear with it, whatever it was doing.
     let mut n_told = 0;
     for round in 0..n_rounds {
         let seed = 5000 + 2 * round as u64;
@@ -179,23 +184,23 @@ fn pairs(program: &Program, n_rounds: usize, random: &mut Random) -> anyhow::Res
         std::thread::sleep(Duration::from_millis(200).mul_f64(random.unit()));
         first.kill()?;
         let end = second.ended()?;
-        let fault = format!("round {round} of two trainings, the first killed");
+        let fault = format!("round {round} of two training runs, the first killed");
         let is_told = end.is_told_of_another("shared");
         ensure!(is_told || end.code == Some(0), "{fault}: the second ended with {end:?}");
         n_told += usize::from(is_told);
         WholeModel::read(&model).and_then(|_| program.loads("shared")).context(fault.clone())?;
-        // Nobody is at work any more.
+        // Nothing is running any more.
         program.training("shared", seed).start()?.ended_well().context(fault)?;
     }
     println!(
-        "kill: first of two killed, {n_rounds} times: {n_told} had been told, the others went on"
+        "kill: first of two killed, {n_rounds} times: {n_told} were refused, the others trained"
     );
     let left = hidden_names(program.folder())?;
-    ensure!(left.is_empty(), "left over: {left:?}");
+    ensure!(left.is_empty(), "files left over: {left:?}");
     Ok(())
 }
 
-/// Two trainings at once without a folder's name get different folders.
+/// Two concurrent training runs without --output get different folders.
 fn free_names(program: &Program) -> anyhow::Result<()> {
     let (first, second) = (program.unnamed().start()?, program.unnamed().start()?);
     first.ended_well()?;
@@ -208,15 +213,18 @@ fn free_names(program: &Program) -> anyhow::Result<()> {
     }
     names.sort();
     let recipe = program::RECIPE;
-    ensure!(names == [recipe.to_string(), format!("{recipe}-2")], "two unnamed made {names:?}");
+    ensure!(
+        names == [recipe.to_string(), format!("{recipe}-2")],
+        "two training runs without --output wrote {names:?}"
+    );
     for name in &names {
         WholeModel::read(&models.join(name))?;
     }
-    println!("kill: two without a name at once got {}", names.join(" and "));
+    println!("kill: two at once without --output wrote {}", names.join(" and "));
     Ok(())
 }
 
-/// A model is read over and over while trainings replace it.
+/// Reads a model repeatedly while training runs replace it.
 fn reader(program: &Program) -> anyhow::Result<()> {
     let mut n_read = 0;
     let mut ids = BTreeSet::new();
@@ -225,7 +233,7 @@ fn reader(program: &Program) -> anyhow::Result<()> {
         while !training.has_ended()? {
             program
                 .loads("model")
-                .with_context(|| format!("reading {n_read} of a replaced model"))?;
+                .with_context(|| format!("read {n_read} of a model being replaced"))?;
             if let Ok(model) = WholeModel::read(&program.folder().join("model")) {
                 ids.insert(model.id);
             }
@@ -234,10 +242,10 @@ fn reader(program: &Program) -> anyhow::Result<()> {
         training.ended_well()?;
     }
     if n_read == 0 {
-        bail!("the trainings were too short to read anything");
+        bail!("the training runs were too short to read anything");
     }
     println!(
-        "kill: {n_read} readings while {N_READ_TRAININGS} trainings replaced the model, {} models seen: no \
+        "kill: {n_read} reads while {N_READ_TRAININGS} training runs replaced the model, {} models seen: no \
          error",
         ids.len()
     );

@@ -1,5 +1,4 @@
-//! Checks that the crates depend on one another as ARCHITECTURE.md says, and on nothing that they
-//! must not know.
+//! Checks that the crates depend on one another as ARCHITECTURE.md says, and on nothing forbidden.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -12,7 +11,7 @@ use serde_json::Value;
 const MAP: &str = "ARCHITECTURE.md";
 const HEADING: &str = "## Layers";
 
-/// A crate, what it must not pull in, and the dependency through which it may all the same.
+/// A crate, packages that it must not pull in, and a dependency through which it still may.
 struct Forbidden {
     of: &'static str,
     prefixes: &'static [&'static str],
@@ -79,7 +78,7 @@ fn order_faults(layers: &[String], dependencies: &Dependencies) -> Vec<String> {
     faults
 }
 
-/// Follows dependencies from a crate to every package that it must not pull in.
+/// Follows dependencies from a crate to find every forbidden package.
 fn forbidden_faults(forbidden: &Forbidden, dependencies: &Dependencies) -> Vec<String> {
     let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
@@ -100,7 +99,7 @@ fn forbidden_faults(forbidden: &Forbidden, dependencies: &Dependencies) -> Vec<S
     faults
 }
 
-/// Asks cargo. Packages of one name and several versions are taken together.
+/// Reads dependencies from cargo; merges different versions of one package.
 fn dependencies() -> anyhow::Result<Dependencies> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -112,9 +111,9 @@ fn dependencies() -> anyhow::Result<Dependencies> {
         "cargo metadata failed: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let metadata: Value =
-        serde_json::from_slice(&output.stdout).context("cannot read cargo metadata's answer")?;
-    parse(&metadata).context("cargo metadata's answer lacks what it used to hold")
+    let metadata: Value = serde_json::from_slice(&output.stdout)
+        .context("cannot parse the output of cargo metadata")?;
+    parse(&metadata).context("cargo metadata's output lacks an expected field")
 }
 
 fn parse(metadata: &Value) -> Option<Dependencies> {

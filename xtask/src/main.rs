@@ -1,5 +1,6 @@
-//! Chores of the workspace: `cargo xtask TASK`. This file only dispatches; one file a task.
+//! Development tasks of the workspace: `cargo xtask TASK`. This file only dispatches; one file per task.
 
+mod cargo;
 mod ci;
 mod experiment;
 mod fetch_data;
@@ -7,6 +8,7 @@ mod fuzz;
 mod kill;
 mod layers;
 mod sanitize;
+mod smoke;
 mod tables;
 
 use std::env;
@@ -17,7 +19,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use dataset::fetch::FetchError;
 
-/// Chores of the workspace.
+/// Development tasks of the workspace.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Cli {
@@ -50,8 +52,8 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> anyhow::Result<()> {
-    // Paths that the user types are seen from where they stand, all others from the root.
-    let user_folder = env::current_dir().context("cannot tell the current folder")?;
+    // Paths that the user types are relative to the current folder, all others to the root.
+    let user_folder = env::current_dir().context("cannot determine the current folder")?;
     let xtask_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = xtask_folder.parent().unwrap_or(xtask_folder);
     env::set_current_dir(root).with_context(|| format!("cannot enter {}", root.display()))?;

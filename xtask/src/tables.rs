@@ -1,4 +1,4 @@
-//! `cargo xtask tables`: large tables of other programs, and our tables in other programs.
+//! `cargo xtask tables`: reads large tables from other programs, and has other programs read ours.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,18 +9,19 @@ use anyhow::{Context as _, ensure};
 use crate::fuzz::example;
 
 /// Has Python, pandas, polars and pyarrow write large tables, reads them with 1, 2 and 8 threads, and
-/// compares all cells; then writes tables in every format and has these programs and DuckDB read them.
+/// compares all cells. Also writes tables in every format and has these programs and DuckDB read them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Rows of each large table
+    /// Number of rows of each large table
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     rows: u64,
 
-    /// A Python with pandas, polars, pyarrow and duckdb
+    /// Python interpreter with pandas, polars, pyarrow and duckdb
     #[arg(long, default_value = "python3", value_name = "PROGRAM")]
     python: String,
 
-    /// Pythons with other versions of pyarrow, to open and filter the Parquet files that we write
+    /// Python interpreters with other versions of pyarrow, to open and filter the Parquet files that we
+    /// write
     #[arg(long, value_name = "PROGRAM")]
     also: Vec<String>,
 }
@@ -29,7 +30,7 @@ const GOLDEN: &str = "crates/dataset/tests/golden";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let program = example("tables")?;
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let written = folder.path().join("written");
     std::fs::create_dir(&written).context("cannot make a folder")?;
     let read_back = Path::new(GOLDEN).join("read_back.py");

@@ -1,18 +1,19 @@
-//! `layer-times`: times one pass of our layers (or candle-nn's), alone or on a script's word.
+//! `layer-times`: times one pass of our layers (or candle-nn's), alone or controlled by a script.
 
 use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
 use benches::{
-    Implementation, Pass, PassConfig, Prepared, Ready, Spread, Timed as _, measure_memory, serve,
+    Implementation, Pass, PassConfig, Prepared, Ready, Timed as _, exit_code, measure_memory,
+    serve, time,
 };
 use clap::Parser;
 
 /// Times one pass of our recurrent layers.
 ///
-/// The network, its input and its weights are made first; only the pass is timed, together with
-/// freeing what it made.
+/// The network, its input and its weights are created first; only the pass is timed, including the
+/// time to free what it allocated.
 #[derive(Debug, Parser)]
 #[command(
     name = "layer-times",
@@ -42,13 +43,13 @@ struct Cli {
     #[arg(long, default_value = "9", conflicts_with_all = ["serve", "memory"])]
     runs: usize,
 
-    /// Time as many runs as a line `go RUNS` on standard input says, and answer one line of JSON
+    /// Read lines `go RUNS` from standard input, time that many runs, and answer with a line of JSON
     ///
     /// A line `use FLAGS` prepares another pass.
     #[arg(long, conflicts_with = "memory")]
     serve: bool,
 
-    /// Leave the C library's settings alone, which `recurrent::keep_freed_memory` would change
+    /// Do not call `recurrent::keep_freed_memory`, which changes the C library's settings
     #[arg(long)]
     system_malloc: bool,
 
@@ -62,13 +63,7 @@ fn main() -> ExitCode {
     if !cli.system_malloc {
         recurrent::keep_freed_memory();
     }
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&cli))
 }
 
 fn run(cli: &Cli) -> Result<()> {
@@ -76,17 +71,14 @@ fn run(cli: &Cli) -> Result<()> {
         println!("{}", measure_memory(&cli.pass)?);
         return Ok(());
     }
-    let mut prepared = prepare(cli)?;
+    let prepared = prepare(cli)?;
     if cli.serve {
         return serve(io::stdin().lock(), io::stdout().lock(), prepared, |flags| {
             let words = ["layer-times"].iter().chain(flags);
             prepare(&Cli::try_parse_from(words).map_err(|error| anyhow!(first_paragraph(&error)))?)
         });
     }
-    let times_s = (0..cli.runs).map(|_| prepared.pass.time_s()).collect::<Result<Vec<_>>>()?;
-    let spread = Spread::of(&times_s).context("--runs must be at least 1")?;
-    let Ready { program, threads, tokens } = prepared.ready;
-    println!("{program}, {threads} threads, {tokens} tokens, {} runs: {spread}", times_s.len());
+    println!("{}", time(prepared, cli.runs, "tokens")?);
     Ok(())
 }
 
@@ -103,7 +95,7 @@ fn prepare(cli: &Cli) -> Result<Prepared> {
     Ok(Prepared { pass: Box::new(pass), ready: Ready { program, threads, tokens } })
 }
 
-/// What is wrong with the flags, without the usage below it.
+/// The error about the flags, without the usage text.
 fn first_paragraph(error: &clap::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);

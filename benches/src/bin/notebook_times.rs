@@ -1,11 +1,13 @@
-//! `notebook-times`: times the course notebook's whole network, alone or on a script's word.
+//! `notebook-times`: times the course notebook's whole network, alone or controlled by a script.
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
-use benches::{Notebook, NotebookConfig, Prepared, Ready, Spread, Timed as _, export, serve};
+use benches::{
+    Notebook, NotebookConfig, Prepared, Ready, Timed as _, exit_code, export, serve, time,
+};
 use clap::Parser;
 
 /// Times training and evaluation of the course notebook's network on the real reviews.
@@ -33,41 +35,32 @@ struct Cli {
     #[arg(long, default_value = "15", conflicts_with = "serve")]
     runs: usize,
 
-    /// Time as many runs as a line `go RUNS` on standard input says, and answer one line of JSON
+    /// Read lines `go RUNS` from standard input, time that many runs, and answer with a line of JSON
     #[arg(long)]
     serve: bool,
 
-    /// Write the encoded reviews to a folder as .npy files instead
+    /// Instead of timing, write the encoded reviews to a folder as .npy files
     #[arg(long, value_name = "FOLDER", conflicts_with = "serve")]
     export: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     recurrent::keep_freed_memory();
-    match run(&Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Cli::parse()))
 }
 
 fn run(cli: &Cli) -> Result<()> {
     if let Some(folder) = &cli.export {
         return export(&cli.notebook.reviews()?, folder);
     }
-    let mut prepared = prepare(cli)?;
+    let prepared = prepare(cli)?;
     if cli.serve {
         return serve(io::stdin().lock(), io::stdout().lock(), prepared, |flags| {
             let words = ["notebook-times"].iter().chain(flags);
             prepare(&Cli::try_parse_from(words).map_err(|error| anyhow!("{error}"))?)
         });
     }
-    let times_s = (0..cli.runs).map(|_| prepared.pass.time_s()).collect::<Result<Vec<_>>>()?;
-    let spread = Spread::of(&times_s).context("--runs must be at least 1")?;
-    let Ready { program, threads, tokens } = prepared.ready;
-    println!("{program}, {threads} threads, {tokens} places, {} runs: {spread}", times_s.len());
+    println!("{}", time(prepared, cli.runs, "places")?);
     Ok(())
 }
 

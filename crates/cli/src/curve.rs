@@ -1,11 +1,13 @@
-//! The learning curve as a picture.
+//! The learning curve as an SVG picture.
 
 use anyhow::anyhow;
 use model::folder::{CURVE_FILE, OutputFolder};
 use plotters::prelude::*;
-use trainer::EpochRecord;
+use trainer::{EpochRecord, PathScore, PathScores};
 
 const SIZE: (u32, u32) = (900, 420);
+const GREEN_700: RGBColor = RGBColor(56, 142, 60);
+const ORANGE: RGBColor = RGBColor(245, 124, 0);
 
 /// One line of a plot: its name, its colour, and (epoch, value) points.
 struct Line {
@@ -14,7 +16,7 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws losses and accuracy over epochs as SVG, into the folder of the model.
+/// Draws losses and accuracy over epochs as SVG and saves it in the model folder.
 pub(crate) fn draw(history: &[EpochRecord], folder: &OutputFolder) -> anyhow::Result<()> {
     let points = |value: fn(&EpochRecord) -> f64| {
         history.iter().map(|record| (record.epoch, value(record))).collect()
@@ -23,18 +25,29 @@ pub(crate) fn draw(history: &[EpochRecord], folder: &OutputFolder) -> anyhow::Re
         Line { name: "training", color: BLUE, points: points(|record| record.train_loss) },
         Line { name: "validation", color: RED, points: points(|record| record.validation.loss) },
     ];
-    let accuracy = [Line {
+    let mut accuracy = vec![Line {
         name: "validation",
         color: RED,
         points: points(|record| record.validation.accuracy),
     }];
+    // Each path alone, if there are two.
+    if history.iter().all(|record| record.alone.is_some()) {
+        let of_path = |path: fn(&PathScores) -> &PathScore| {
+            let score = |record: &EpochRecord| Some(path(record.alone.as_ref()?).accuracy);
+            history.iter().filter_map(|record| Some((record.epoch, score(record)?))).collect()
+        };
+        let linear = of_path(|alone| &alone.linear);
+        let recurrent = of_path(|alone| &alone.recurrent);
+        accuracy.push(Line { name: "linear path alone", color: GREEN_700, points: linear });
+        accuracy.push(Line { name: "recurrent layers alone", color: ORANGE, points: recurrent });
+    }
 
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE).map_err(drawing_error)?;
         let (left, right) = root.split_horizontally(SIZE.0 / 2);
-        // Losses fall from the left and accuracies rise: these corners stay free longest.
+        // Losses fall and accuracies rise, so these corners stay free longest.
         panel(&left, "loss", &losses, SeriesLabelPosition::UpperRight)?;
         panel(&right, "accuracy", &accuracy, SeriesLabelPosition::LowerRight)?;
         root.present().map_err(drawing_error)?;

@@ -1,16 +1,17 @@
-//! How an error reaches the user: the chain of causes in one line, then what to do.
+//! How errors are printed: the chain of causes on one line, then what to do.
 
 use std::io;
 use std::process::ExitCode;
 
 use dataset::fetch::FetchError;
 
-const DAMAGED_ADVICE: &str = "Copy the model folder again from where it came, or train it anew.";
+const DAMAGED_ADVICE: &str =
+    "Copy the model folder again from its source, or train the model again.";
 
-/// Prints an error and gives the exit code that belongs to it.
+/// Prints an error and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
-        // Whoever read our output has seen enough: `sentiment predict ... | head`.
+        // The reader of our output needs no more of it: `sentiment predict ... | head`.
         return ExitCode::SUCCESS;
     }
     eprintln!("error: {error:#}");
@@ -25,7 +26,7 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The next thing to try, where there is one that the message does not name itself.
+/// What to try next, unless the message itself says so.
 fn advice(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(error) = cause.downcast_ref::<FetchError>() {
@@ -47,20 +48,21 @@ fn advice(error: &anyhow::Error) -> Option<String> {
             _ => cause.downcast_ref::<model::Error>()?,
         };
         Some(match model_error {
-            // What was probably meant is named already.
+            // The message already suggests a folder.
             model::Error::NoModel { meant, .. } if !meant.is_empty() => return None,
             model::Error::MissingFile { .. } | model::Error::NoModel { .. } => {
-                "Pass the folder that `sentiment train` named at its end with --model DIR.".into()
+                "With --model DIR, pass the folder that `sentiment train` printed at the end."
+                    .into()
             }
             model::Error::Damaged { .. }
             | model::Error::Mismatch { .. }
             | model::Error::Mixed { .. } => DAMAGED_ADVICE.into(),
             model::Error::InUse { .. } => {
-                "Wait until it has ended, or choose another folder with --output DIR.".into()
+                "Wait until it finishes, or choose another folder with --output DIR.".into()
             }
             model::Error::NotAModel { .. } => "Choose another folder with --output DIR.".into(),
             model::Error::Io { .. } => {
-                "Check the room and your rights there, or choose another folder.".into()
+                "Check the disk space and your permissions, or choose another folder.".into()
             }
             _ => return None,
         })
@@ -69,7 +71,7 @@ fn advice(error: &anyhow::Error) -> Option<String> {
 
 fn advice_about_texts(error: &text_preprocessing::Error) -> Option<&'static str> {
     matches!(error, text_preprocessing::Error::NoWords { .. }).then_some(
-        "Lower preprocessing.min_frequency with --set; or, if these texts have no spaces between words, take \
+        "Lower preprocessing.min_frequency with --set. If the texts have no spaces between words, use \
          --set preprocessing.scheme=bpe.",
     )
 }

@@ -10,18 +10,20 @@ use clap::ValueEnum;
 use dataset::{ColumnChoice, DataFile, LabelledTexts};
 use model::folder;
 use serde::Serialize;
-use trainer::{Divided, Evaluation, Metrics, Scope, SeenMetrics, TrainingReport, Warning};
+use trainer::{
+    Divided, Evaluation, Metrics, PathScores, Scope, SeenMetrics, TrainingReport, Warning,
+};
 
-use crate::DeviceName;
+use crate::device::DeviceName;
 use crate::progress::scoring_bar;
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
 use crate::warnings;
 
-/// Measures a model on labelled texts: loss, accuracy, precision, recall, F1, ROC AUC and the
+/// Evaluates a model on labelled texts: loss, accuracy, precision, recall, F1, ROC AUC and the
 /// confusion matrix.
 ///
-/// Texts that the model has seen in its training are measured apart from those that it has not,
-/// whatever file they come in: only the latter are a test.
+/// Texts that the model saw in training are also measured separately, whichever file they are in:
+/// only unseen texts are a test.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,15 +40,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 
-    /// Which texts [default: test for the model's own data, all for any other]
+    /// Texts to evaluate on [default: test for the model's training data, all for other data]
     #[arg(long, value_enum, value_name = "SPLIT")]
     split: Option<SplitName>,
 
-    /// The column of texts [default: the one that the model was trained on, or guessed by name]
+    /// Column with the texts [default: the one used in training, or guessed by name]
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
 
-    /// The column of labels [default: the one that the model was trained on, or guessed by name]
+    /// Column with the labels [default: the one used in training, or guessed by name]
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
 
@@ -54,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Where to compute
+    /// Device to compute on
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     device: DeviceName,
 
@@ -64,18 +66,19 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SplitName {
-    /// The texts that the training held back for testing, found again by its seed
+    /// The test split that training held back, reconstructed from the seed
     Test,
-    /// Every text of the file
+    /// All texts in the file
     All,
 }
 
-/// What `--json` prints: the metrics of all texts, then what belongs beside them.
+/// Output of `--json`: the metrics of all texts, of seen and unseen texts, of each path, and warnings.
 #[derive(Debug, Serialize)]
 struct Printed<'a> {
     #[serde(flatten)]
     all: &'a Metrics,
     by_seen: &'a Option<SeenMetrics>,
+    alone: &'a Option<PathScores>,
     warnings: Vec<String>,
 }
 
@@ -91,7 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let table = match (read(args, &report, path, (is_own_data, is_known)), &args.data) {
         (Err(error @ dataset::Error::Missing { .. }), None) => {
             return Err(error).context(
-                "cannot find the data that the model was trained on (name it with --data FILE)",
+                "cannot find the data that the model was trained on (pass it with --data FILE)",
             );
         }
         (result, _) => result?,
@@ -111,8 +114,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             if report.data.summary.test_digest.as_ref().is_some_and(|expected| *expected != digest)
             {
                 bail!(
-                    "{}: the test split cannot be found again, since other rows belong together than when \
-                     the model was trained; --split all measures every row",
+                    "{}: cannot reconstruct the test split: the rows are grouped differently than when the \
+                     model was trained; use --split all to evaluate on all rows",
                     path.display()
                 );
             }
@@ -121,7 +124,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     if rows.is_empty() {
-        bail!("{}: there is no row with a text to measure", path.display());
+        bail!("{}: no row has a text to evaluate on", path.display());
     }
     let scope = if split == SplitName::Test { Scope::Test } else { Scope::Given };
     let encoded = Arc::new(trainer::encode_rows(&table, &rows, &trained.encoder)?);
@@ -136,7 +139,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     )?;
     bar.finish_and_clear();
     if scope == Scope::Test {
-        // The fingerprint and the split's digest have told what these texts are.
+        // The fingerprint and the split's digest already show that these texts are unseen.
         evaluation.warnings.retain(|warning| *warning != Warning::SeenUnknown);
     }
     print(args.json, &evaluation)?;
@@ -154,7 +157,7 @@ fn read(
     let choice = ColumnChoice {
         text: args.text_column.clone(),
         label: args.label_column.clone(),
-        // Without its groups, the test split is not found again.
+        // The test split cannot be reconstructed without its groups.
         group: data.group_column.clone().filter(|_| is_known),
         known_text: Some(data.text_column.clone()),
         known_label: Some(data.label_column.clone()),
@@ -166,7 +169,7 @@ fn read(
     LabelledTexts::read(&DataFile::open(path)?, &choice, &options)
 }
 
-/// A split is found again only in the file that it was made of.
+/// The test split can only be reconstructed from the data that was split.
 fn check_is_training_data(
     table: &LabelledTexts,
     path: &Path,
@@ -174,8 +177,8 @@ fn check_is_training_data(
 ) -> anyhow::Result<()> {
     if table.fingerprint() != report.data.fingerprint {
         bail!(
-            "{} has {} rows, and not the same ones as {} with {} when the model was trained on it: \
-             the test split cannot be found again here; --split all measures every row",
+            "{} has {} rows and differs from the training data ({}, {} rows): cannot reconstruct the \
+             test split; use --split all to evaluate on all rows",
             path.display(),
             table.len(),
             report.data.path.display(),
@@ -193,25 +196,27 @@ fn same_file(a: &Path, b: &Path) -> bool {
 }
 
 fn print(json: bool, evaluation: &Evaluation) -> anyhow::Result<()> {
-    let Evaluation { all, by_seen, warnings } = evaluation;
+    let Evaluation { all, by_seen, alone, warnings } = evaluation;
     let mut out = std::io::stdout().lock();
     if json {
         let warnings = warnings.iter().map(ToString::to_string).collect();
-        let printed = Printed { all, by_seen, warnings };
+        let printed = Printed { all, by_seen, alone, warnings };
         writeln!(out, "{}", serde_json::to_string_pretty(&printed)?)?;
         return Ok(());
     }
-    write!(out, "{}{}", table(all), by_seen.as_ref().map_or_else(String::new, seen_table))?;
+    let paths = alone.as_ref().map_or_else(String::new, paths_table);
+    let seen = by_seen.as_ref().map_or_else(String::new, seen_table);
+    write!(out, "{}{paths}{seen}", table(all))?;
     Ok(())
 }
 
-/// The figures, for people.
+/// The metrics as a table.
 fn table(metrics: &Metrics) -> String {
     let roc_auc =
         metrics.roc_auc.map_or("-   (one class only)".to_string(), |auc| format!("{auc:.4}"));
     let [n_negative, n_positive] = metrics.class_counts();
     let recall = |recall: f64, n_texts: usize, class: &str| match n_texts {
-        0 => format!("-        (there are no {class} texts)"),
+        0 => format!("-        (no {class} texts)"),
         _ => format!("{recall:.4}   of {class} texts"),
     };
     let larger = if n_positive > n_negative { "positive" } else { "negative" };
@@ -221,11 +226,12 @@ fn table(metrics: &Metrics) -> String {
 texts      {}
 loss       {:.4}
 accuracy   {:.4}
-majority   {:.4}   (accuracy of always answering {larger})
+majority   {:.4}   (accuracy of always predicting {larger})
 precision  {:.4}
 recall     {}
            {}
 F1         {:.4}
+macro F1   {:.4}   (mean of both classes)
 ROC AUC    {roc_auc}
 ECE        {:.4}   (expected calibration error, 15 bins)
 
@@ -242,6 +248,7 @@ is positive    {:>9} {:>9}
         recall(metrics.recall, n_positive, "positive"),
         recall(metrics.negative_recall, n_negative, "negative"),
         metrics.f1,
+        metrics.macro_f1,
         metrics.calibration_error,
         counts.true_negative,
         counts.false_positive,
@@ -250,18 +257,28 @@ is positive    {:>9} {:>9}
     )
 }
 
-/// The figures by whether the model has seen the texts; nothing if it has seen none of them.
+/// The metrics of each path alone.
+fn paths_table(PathScores { linear, recurrent }: &PathScores) -> String {
+    let mut table = "\nalone             accuracy  macro F1\n".to_string();
+    for (name, score) in [("linear path", linear), ("recurrent layers", recurrent)] {
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "{name:<16}    {:.4}    {:.4}", score.accuracy, score.macro_f1);
+    }
+    table
+}
+
+/// The metrics of seen and unseen texts; empty if the model has seen none of them.
 fn seen_table(seen: &SeenMetrics) -> String {
     if seen.learned.is_none() && seen.chosen_by.is_none() {
         return String::new();
     }
     let mut table = "\n                       texts  accuracy      loss\n".to_string();
     for (name, metrics) in [
-        ("learned from", &seen.learned),
-        ("chosen by", &seen.chosen_by),
-        ("not seen before", &seen.unseen),
+        ("training texts", &seen.learned),
+        ("validation texts", &seen.chosen_by),
+        ("unseen texts", &seen.unseen),
     ] {
-        // Nobody is there to hear of a failure to write to a string.
+        // Writing to a string cannot fail.
         let _ = match metrics {
             Some(metrics) => writeln!(
                 table,

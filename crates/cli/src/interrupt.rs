@@ -1,11 +1,11 @@
-//! Ctrl-C: the first asks the training to stop with what it has, the second ends the program.
+//! Ctrl-C: the first press ends the training and keeps the model, the second ends the program.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 
-/// The exit code that shells give to a program ended by Ctrl-C.
+/// The exit code by which shells report a program ended by Ctrl-C.
 pub(crate) const EXIT_CODE: u8 = 130;
 
 /// Whether Ctrl-C was pressed.
@@ -13,7 +13,7 @@ pub(crate) const EXIT_CODE: u8 = 130;
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from now on.
+    /// Starts listening.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let pressed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&pressed);

@@ -1,7 +1,8 @@
 //! `sentiment`: trains, tests and uses recurrent text classifiers. This file parses the command
-//! line, dispatches, and prints an error once; one file a command.
+//! line, dispatches, and prints an error once; one file per command.
 
 mod curve;
+mod device;
 mod error;
 mod evaluate;
 mod fetch;
@@ -19,8 +20,7 @@ mod warnings;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use model::DeviceChoice;
+use clap::{Parser, Subcommand};
 
 /// Trains, tests and uses recurrent text classifiers.
 #[derive(Debug, Parser)]
@@ -30,12 +30,12 @@ use model::DeviceChoice;
     propagate_version = true,
     after_help = "\
 Examples:
-  sentiment train                                  train on the IMDB reviews, fetched when missing
+  sentiment train                                  train on the IMDB reviews, downloaded when missing
   sentiment train --data mine.csv                  train on your own labelled texts
-  sentiment evaluate --model models/default        measure on the test split
+  sentiment evaluate --model models/default        evaluate on the test split
   sentiment predict --model models/default \"What a film!\"
 
-`sentiment COMMAND --help` tells more. Training uses all cores; set RAYON_NUM_THREADS=1 to use one."
+See `sentiment COMMAND --help` for details. Training uses all cores; set RAYON_NUM_THREADS=1 to use one."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -47,31 +47,6 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
-}
-
-/// `--device`.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum DeviceName {
-    /// CUDA, then Metal, then the CPU: the first that this build and machine have
-    #[default]
-    Auto,
-    /// The CPU
-    Cpu,
-    /// The first CUDA device (needs a build with --features cuda)
-    Cuda,
-    /// The first Metal device (needs a build with --features metal)
-    Metal,
-}
-
-impl From<DeviceName> for DeviceChoice {
-    fn from(name: DeviceName) -> Self {
-        match name {
-            DeviceName::Auto => DeviceChoice::Auto,
-            DeviceName::Cpu => DeviceChoice::Cpu,
-            DeviceName::Cuda => DeviceChoice::Cuda,
-            DeviceName::Metal => DeviceChoice::Metal,
-        }
-    }
 }
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Where a new model goes, so that no older one is lost and no other training is disturbed.
+//! Chooses the folder for a new model, so that no older model is lost and no other training disturbed.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use model::folder::{Existing, OutputFolder};
 
 const PARENT: &str = "models";
 
-/// Claims the folder asked for, or `models/RECIPE`, numbered on where that is taken.
+/// Claims the requested folder, or `models/RECIPE`, with a number if that is taken.
 ///
-/// A folder asked for that exists is an error unless `force` is set.
+/// A requested folder that exists is an error unless `force` is set.
 pub(crate) fn claim(
     asked: Option<&Path>,
     recipe: &str,
@@ -23,13 +23,13 @@ pub(crate) fn claim(
     };
     let folder = match claimed {
         Err(Error::Exists { path }) => {
-            bail!("{} exists; --force replaces a model in it", path.display());
+            bail!("{} already exists; use --force to replace the model in it", path.display());
         }
         claimed => claimed?,
     };
     if !folder.is_locked() {
         eprintln!(
-            "warning: the file system of {} knows no locks; let no other training write to it",
+            "warning: the file system of {} does not support locks; let no other training write there",
             folder.path().display()
         );
     }

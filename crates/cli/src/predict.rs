@@ -13,12 +13,12 @@ use model::folder;
 use serde::Serialize;
 use trainer::TrainingReport;
 
-use crate::DeviceName;
+use crate::device::DeviceName;
 use crate::progress::scoring_bar;
 use crate::reading::{ReadingArgs, tell_guess, tell_notes};
 use crate::understanding::Understanding;
 
-/// A byte order mark, as some shells put it before what they pipe.
+/// A byte order mark, which some shells put at the start of a pipe.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Classifies texts as negative or positive, with the probability of positive.
@@ -35,22 +35,22 @@ Examples:
 
 Put -- before a text that begins with a dash: predict --model models/default -- \"-5 stars\"
 
-The table that --output writes has all columns of the input, then predicted_label and probability (of
-positive); predicted_label_2 and so on where it has these already.")]
+--output writes all columns of the input, then predicted_label and probability (of positive). If the
+input has columns of these names, the new ones are predicted_label_2 and probability_2, and so on.")]
 pub(crate) struct Args {
     /// Folder of a trained model
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
 
-    /// Texts; without any, lines of standard input
+    /// Texts to classify [default: the lines of standard input]
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     texts: Vec<String>,
 
-    /// A table of texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
+    /// Table of texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
     #[arg(long, value_name = "FILE", requires = "output")]
     input: Option<PathBuf>,
 
-    /// Where the table goes, with the columns predicted_label and probability added
+    /// Output table, or - for standard output: the input plus the columns predicted_label and probability
     #[arg(long, value_name = "FILE", requires = "input")]
     output: Option<PathBuf>,
 
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "output")]
     force: bool,
 
-    /// The column of texts [default: the one that the model was trained on, or guessed by name]
+    /// Column with the texts [default: the one used in training, or guessed by name]
     #[arg(long, value_name = "NAME", requires = "input")]
     text_column: Option<String>,
 
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "input")]
     json: bool,
 
-    /// Where to compute
+    /// Device to compute on
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     device: DeviceName,
 
@@ -74,12 +74,12 @@ pub(crate) struct Args {
     reading: ReadingArgs,
 }
 
-/// One answer.
+/// One prediction, as JSON.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     text: &'a str,
     label: &'static str,
-    /// Of positive.
+    /// Probability of positive.
     probability: f32,
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return predict_table(args, input, output);
     }
     if args.output.is_some() || args.text_column.is_some() || !args.reading.is_default() {
-        bail!("--output, --text-column and the flags for reading need a table: add --input FILE");
+        bail!("--output, --text-column and the options for reading tables need --input FILE");
     }
     let device = model::DeviceChoice::from(args.device).open()?;
     let trained = folder::load(&args.model, &device)?;
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Answers each line of standard input before the next is read.
+/// Classifies each line of standard input before reading the next.
 fn answer_lines(
     trained: &TrainedModel,
     json: bool,
@@ -115,21 +115,21 @@ fn answer_lines(
     understanding: &mut Understanding,
 ) -> anyhow::Result<()> {
     if std::io::stdin().is_terminal() {
-        eprintln!("reading texts from standard input, one a line; Ctrl-D ends");
+        eprintln!("reading texts from standard input, one per line; press Ctrl-D to end");
     }
     for (index, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line.with_context(|| {
             format!(
-                "cannot read line {} of standard input as UTF-8 text (iconv -f windows-1252 -t utf-8 \
-                 converts other text)",
+                "cannot read line {} of standard input as UTF-8 text (convert it first, for example with \
+                 iconv -f windows-1252 -t utf-8)",
                 index + 1
             )
         })?;
-        // In the middle, it is where one file was put after another.
+        // It occurs in the middle where files were concatenated.
         let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
         let probabilities = probabilities(trained, &[text], understanding, &mut |_| {})?;
         print(out, json, text, probabilities[0])?;
-        // An answer follows its line at once, also through a pipe.
+        // Print each prediction at once, even into a pipe.
         out.flush()?;
     }
     Ok(())
@@ -137,7 +137,7 @@ fn answer_lines(
 
 fn predict_table(args: &Args, input: &Path, output: &Path) -> anyhow::Result<()> {
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
-    // A table that cannot be written is better known before its texts are read and scored.
+    // Fail before reading and scoring if the table cannot be written.
     dataset::check_output(output, existing)?;
     let device = model::DeviceChoice::from(args.device).open()?;
     let (trained, records) = folder::load_with_records(&args.model, &device)?;

@@ -1,12 +1,12 @@
-//! Where the time of a training went, as a table.
+//! The time that each part of a training took, as a table.
 
 use std::fmt::Write as _;
 
 use trainer::{Part, Profile};
 
-/// A line for each part: milliseconds a step, share of the whole, and GFLOP/s of matrix products.
+/// A line for each part: milliseconds per step, share of the total, and GFLOP/s of matrix products.
 ///
-/// Evaluation and saving do not belong to a step, so that they have seconds in place of it.
+/// Evaluation and saving are not part of a step, so they are given in seconds.
 pub(crate) fn table(profile: &Profile) -> String {
     let mut table =
         format!("{:<20} {:>10} {:>7} {:>10}\n", "part", "ms / step", "share", "GFLOP/s");
@@ -14,7 +14,7 @@ pub(crate) fn table(profile: &Profile) -> String {
     let share = |seconds: f64| 100.0 * seconds / profile.total_s.max(f64::MIN_POSITIVE);
     let mut line = |name: &str, time: String, seconds: f64, gflops: Option<f64>| {
         let gflops = gflops.map(|rate| format!("{rate:.0}")).unwrap_or_default();
-        // Nobody is there to hear of a failure to write to a string.
+        // Writing to a string cannot fail.
         let _ = writeln!(table, "{name:<20} {time:>10} {:>5.1} % {gflops:>10}", share(seconds));
     };
     for part in Part::ALL {

@@ -1,4 +1,4 @@
-//! The training as people see it: one bar on standard error, and a line for every validation.
+//! Training progress on standard error: one bar, and a line for each validation.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ const TRAINING: &str =
     "{prefix} {bar:30} {pos}/{len} reviews, {per_sec:>9} reviews/s, {eta} left{msg}";
 const SCORING: &str = "{prefix} {bar:30} {pos}/{len} texts, {per_sec:>9} texts/s, {eta} left";
 
-/// Weight of the newest batch in the loss that is shown.
+/// Weight of the newest batch in the displayed loss.
 const SMOOTHING: f64 = 0.05;
 
-/// Draws a training and stops it at Ctrl-C.
+/// Shows the progress of a training, and stops it on Ctrl-C.
 pub(crate) struct TrainingProgress {
-    /// Over all epochs, so that the time left is the training's.
+    /// Covers all epochs, so the time left is that of the whole training.
     training: ProgressBar,
     scoring: Option<ProgressBar>,
     interrupt: Interrupt,
@@ -45,7 +45,7 @@ impl TrainingProgress {
         self.training.finish_and_clear();
     }
 
-    /// Leaves a line on the screen, or in the log where standard error is none.
+    /// Prints a line above the bar, or without a bar if standard error is not a terminal.
     fn line(&self, text: &str) {
         if self.training.is_hidden() {
             eprintln!("{text}");
@@ -59,16 +59,14 @@ impl Observer for TrainingProgress {
     fn on_event(&mut self, event: Event<'_>) {
         match event {
             Event::LinearPathStart { n_ngrams } => {
-                self.line(&format!(
-                    "fitting a linear path over {n_ngrams} words and runs of words"
-                ));
+                self.line(&format!("fitting a linear path over {n_ngrams} n-grams"));
             }
             Event::LinearPathFitted { metrics } => self.line(&format!(
                 "linear path alone  validation loss {:.4} accuracy {:.4}",
                 metrics.loss, metrics.accuracy
             )),
             Event::WordVectors { used } => self.line(&format!(
-                "{}: vectors of {} of the {} words",
+                "{}: found vectors for {} of the {} words",
                 used.path.display(),
                 used.n_found,
                 used.n_words
@@ -81,7 +79,7 @@ impl Observer for TrainingProgress {
             Event::Pretrained { record } => self.line(&pretraining_line(record)),
             Event::EpochStart { epoch, n_rows } => {
                 if epoch == 1 {
-                    // The pre-training's pace and loss are another's.
+                    // Speed and loss of the pre-training do not apply.
                     self.training.set_length((self.n_epochs * n_rows) as u64);
                     self.training.reset();
                     self.shown_loss = None;
@@ -118,15 +116,15 @@ impl Observer for TrainingProgress {
                     self.training.reset();
                     self.shown_loss = None;
                 }
-                self.training.set_prefix(format!("all texts but the test's, epoch {epoch}"));
+                self.training.set_prefix(format!("retraining, epoch {epoch}"));
                 self.training.set_position(((epoch - 1) * n_rows) as u64);
             }
             Event::Refitted { record } => self.line(&format!(
-                "trained anew on {} texts, validation among them: train loss {:.4}  {:.0} s",
+                "retrained on {} texts, including the validation texts: train loss {:.4}  {:.0} s",
                 record.n_rows, record.train_loss, record.train_s
             )),
             Event::Interrupted => {
-                self.line("interrupted: validating what was learned (Ctrl-C again ends at once)");
+                self.line("interrupted: validating the model (press Ctrl-C again to quit at once)");
             }
             _ => {}
         }
@@ -137,12 +135,12 @@ impl Observer for TrainingProgress {
     }
 }
 
-/// A bar over texts that are being scored.
+/// A progress bar for scoring texts.
 pub(crate) fn scoring_bar(what: &'static str, n_rows: usize) -> ProgressBar {
     bar(SCORING, n_rows).with_prefix(what)
 }
 
-/// A line that turns while something of unknown length goes on.
+/// A spinner for work of unknown length.
 pub(crate) fn spinner(what: String) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what);
     spinner.enable_steady_tick(Duration::from_millis(100));
@@ -153,7 +151,7 @@ fn bar(template: &str, len: usize) -> ProgressBar {
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("per_sec", |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
-            // Nobody is there to hear of a failure to write to a string.
+            // There is nowhere to report a failed write.
             let _ = write!(w, "{:.0}", state.per_sec());
         });
     let bar = ProgressBar::new(len as u64).with_style(style);
@@ -176,8 +174,11 @@ fn pretraining_line(record: &PretrainingRecord) -> String {
 fn validation_line(record: &EpochRecord) -> String {
     let EpochRecord { epoch, train_loss, validation, train_s, reviews_per_s, is_kept, .. } = record;
     let kept = if *is_kept { "  kept" } else { "" };
+    let alone = record.alone.map_or_else(String::new, |alone| {
+        format!(" (recurrent layers alone {:.4})", alone.recurrent.accuracy)
+    });
     format!(
-        "epoch {epoch:<4}  train loss {train_loss:.4}  validation loss {:.4} accuracy {:.4}  \
+        "epoch {epoch:<4}  train loss {train_loss:.4}  validation loss {:.4} accuracy {:.4}{alone}  \
          {train_s:.0} s, {reviews_per_s:.0} reviews/s{kept}",
         validation.loss, validation.accuracy,
     )

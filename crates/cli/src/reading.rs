@@ -1,4 +1,4 @@
-//! How a command reads its table: the flags that all commands share, and what the reader has to say.
+//! How commands read tables: the flags that they share, and printing the reader's notes.
 
 use std::path::Path;
 
@@ -12,16 +12,16 @@ use dataset::{
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Reading")]
 pub(crate) struct ReadingArgs {
-    /// Format of the table, where its name does not tell it (a pipe, or `-` for standard input)
+    /// Format of the table, if its name has no known extension (a pipe, or - for standard input)
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<FormatName>,
 
-    /// Encoding of the file, such as windows-1252 [default: UTF-8, or what its byte order mark says]
+    /// Encoding of the file, such as windows-1252 [default: by the byte order mark, else UTF-8]
     #[arg(long, value_name = "NAME", value_parser = Encoding::named)]
     encoding: Option<Encoding>,
 
-    /// What separates the columns of a text table: comma, semicolon, tab, pipe or a character
-    /// [default: found in the file]
+    /// Column separator of a text table: comma, semicolon, tab, pipe or a single character
+    /// [default: detected]
     #[arg(long, value_name = "NAME", value_parser = Separator::named)]
     separator: Option<Separator>,
 
@@ -29,11 +29,11 @@ pub(crate) struct ReadingArgs {
     #[arg(long, value_enum, default_value_t, value_name = "MEANING")]
     quoting: QuotingName,
 
-    /// The first line holds data, not names: columns are called 1, 2 and so on
+    /// The first line is data, not column names; the columns are named 1, 2 and so on
     #[arg(long)]
     no_header: bool,
 
-    /// What to do with rows that have no text (a quoted "" is a text, an empty one)
+    /// What to do with rows without a text (a quoted "" counts as an empty text)
     #[arg(long, value_enum, default_value_t, value_name = "ACTION")]
     missing: MissingName,
 }
@@ -48,23 +48,23 @@ enum FormatName {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum QuotingName {
-    /// They enclose fields; in a table with tabs, whatever fits the whole file
+    /// They enclose fields; in a tab-separated table, detected from the whole file
     #[default]
     Auto,
-    /// They enclose fields, and are doubled inside them
+    /// They enclose fields and are doubled inside them
     Standard,
-    /// Nothing: they belong to the texts
+    /// Nothing: they are part of the text
     Literal,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum MissingName {
-    /// Stop, and name the row
+    /// Stop with an error that names the row
     #[default]
     Error,
-    /// Leave them out, and say how many there are
+    /// Skip them, and print how many there are
     Skip,
-    /// Read them as empty texts, and say how many there are
+    /// Use them as empty texts, and print how many there are
     Empty,
 }
 
@@ -74,7 +74,7 @@ impl ReadingArgs {
         self.options() == ReadOptions::default()
     }
 
-    /// What the flags ask for.
+    /// The options that the flags stand for.
     pub(crate) fn options(&self) -> ReadOptions {
         ReadOptions {
             format: self.format.map(|name| match name {
@@ -100,32 +100,32 @@ impl ReadingArgs {
     }
 }
 
-/// Says what the reader did that a user should know.
+/// Prints the reader's notes.
 pub(crate) fn tell_notes(path: &Path, notes: &ReadNotes) {
     for note in notes.iter() {
         eprintln!("{}: {note}", path.display());
     }
 }
 
-/// Says which columns were guessed, and which others would have done.
+/// Prints which columns were guessed, and the other candidates.
 pub(crate) fn tell_guesses(path: &Path, columns: &ColumnNames) {
     tell_guess(path, "text", &columns.text);
     tell_guess(path, "label", &columns.label);
 }
 
-/// Says that a column was guessed, and which others would have done.
+/// Prints that a column was guessed, and the other candidates.
 pub(crate) fn tell_guess(path: &Path, role: &str, column: &ChosenColumn) {
     if !column.guessed {
         return;
     }
     let (path, name) = (path.display(), &column.name);
     if column.candidates.is_empty() {
-        eprintln!("{path}: took column {name:?} as the {role}");
+        eprintln!("{path}: using column {name:?} as the {role}");
     } else {
         let others: Vec<String> =
             column.candidates.iter().map(|other| format!("{other:?}")).collect();
         eprintln!(
-            "{path}: took column {name:?} as the {role}, not {}; --{role}-column chooses another",
+            "{path}: using column {name:?} as the {role}, not {}; choose another with --{role}-column",
             others.join(" or ")
         );
     }

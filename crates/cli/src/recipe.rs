@@ -1,4 +1,4 @@
-//! Recipes: complete descriptions of preprocessing, network and training as TOML.
+//! Recipes: all settings of preprocessing, network and training, as TOML.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use text_preprocessing::PreprocessingConfig;
 use trainer::{PretrainingConfig, TrainingConfig};
 
-/// The recipes that come with the program, by name.
+/// The built-in recipes, by name.
 const BUILT_IN: [(&str, &str); 4] = [
     ("quick", include_str!("../recipes/quick.toml")),
     ("default", include_str!("../recipes/default.toml")),
@@ -21,7 +21,7 @@ const BUILT_IN: [(&str, &str); 4] = [
 /// A recipe, ready to run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Recipe {
-    /// Its name: that of a built-in recipe, or its file's without the extension.
+    /// Name of the built-in recipe, or of the file without its extension.
     pub(crate) name: String,
     pub(crate) preprocessing: PreprocessingConfig,
     pub(crate) model: ModelConfig,
@@ -29,7 +29,7 @@ pub(crate) struct Recipe {
     pub(crate) training: TrainingConfig,
 }
 
-/// What a recipe's file holds.
+/// The contents of a recipe file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Tables {
@@ -40,7 +40,7 @@ struct Tables {
 }
 
 impl Recipe {
-    /// A built-in recipe or a file, with settings like `training.epochs=3` put over it.
+    /// Loads a built-in recipe or a file, then overrides settings, e.g. `training.epochs=3`.
     pub(crate) fn load(name_or_file: &str, settings: &[String]) -> anyhow::Result<Self> {
         let built_in = BUILT_IN.iter().find(|(name, _)| *name == name_or_file);
         let (name, text) = match built_in {
@@ -64,7 +64,6 @@ impl Recipe {
             .check(&model)
             .with_context(|| format!("recipe {name_or_file}, [pretraining]"))?;
         training.check().with_context(|| format!("recipe {name_or_file}, [training]"))?;
-        training.check_with(&model).with_context(|| format!("recipe {name_or_file}, [model]"))?;
         Ok(Self { name, preprocessing, model, pretraining, training })
     }
 }
@@ -74,7 +73,7 @@ fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
         let names = BUILT_IN.map(|(name, _)| name);
         let near = nearest(&path.to_string_lossy(), names);
         bail!(
-            "there is no recipe {}; the built-in ones are {}, and a file is named by its path{}",
+            "no recipe {}; the built-in recipes are {}; for your own, pass the path of a TOML file{}",
             path.display(),
             names.join(", "),
             near.map_or_else(String::new, |near| format!("; did you mean {near}?")),
@@ -86,8 +85,8 @@ fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
     Ok((name.into_owned(), text))
 }
 
-/// A table has no text to point at, so its error is a message and, on a second line, a place. A name
-/// that is not known gets the nearest one that is.
+/// Joins a message and its place, which is on a second line since a table has no text to point at.
+/// Suggests the nearest known name for an unknown one.
 fn one_line(error: &toml::de::Error) -> String {
     let message = error.to_string().trim_end().replace('\n', " ");
     let is_key = message.starts_with("unknown field");
@@ -95,21 +94,21 @@ fn one_line(error: &toml::de::Error) -> String {
     if !is_key && !message.starts_with("unknown variant") {
         return message;
     }
-    // After the last name that was expected stands the place.
+    // The place follows the last expected name.
     let (list, place) = list.split_at(list.rfind(" in `").unwrap_or(list.len()));
-    // Names stand between backticks.
+    // Names are in backticks.
     let unknown = what.split('`').nth(1).unwrap_or_default();
     let near = nearest(unknown, list.split('`').skip(1).step_by(2)).map(str::to_owned);
     let near = near.or_else(|| if is_key { key_elsewhere(unknown) } else { None });
     match near {
-        // A table has many keys: the list would hide the one.
+        // A table has many keys: the list would hide the suggestion.
         Some(near) if is_key => format!("{what}{place}; did you mean `{near}`?"),
         Some(near) => format!("{message}; did you mean `{near}`?"),
         None => message,
     }
 }
 
-/// The key of this name in whatever table has one.
+/// `table.name`, if another table has a key of this name.
 fn key_elsewhere(name: &str) -> Option<String> {
     let tables = [
         ("preprocessing", toml::Table::try_from(PreprocessingConfig::default())),
@@ -123,7 +122,7 @@ fn key_elsewhere(name: &str) -> Option<String> {
     tables.iter().find(|(_, keys)| has_it(keys)).map(|(table, _)| format!("{table}.{name}"))
 }
 
-/// Puts `table.key=value` into a recipe; the value is TOML, or else a string.
+/// Applies `table.key=value` to a recipe; a value that is not TOML is a string.
 fn apply(recipe: &mut toml::Table, setting: &str) -> anyhow::Result<()> {
     let malformed =
         || anyhow!("--set {setting}: expected TABLE.KEY=VALUE, such as training.epochs=3");
@@ -186,7 +185,8 @@ mod tests {
             assert!(!message(setting).contains("did you mean"), "{}", message(setting));
         }
         assert!(message("training.epochs=0").contains("at least 1"));
-        assert!(message("model.ngram_dropout=0.5").contains("ngram_training is jointly"));
+        assert!(message("training.positive_weight=balance").contains("or \"balanced\""));
+        assert!(message("training.positive_weight=0").contains("above 0, or \"balanced\""));
         assert!(message("model.cell=lstn").ends_with("did you mean `lstm`?"));
     }
 }

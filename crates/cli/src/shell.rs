@@ -1,8 +1,8 @@
-//! Words as a shell takes them, for lines that are meant to be copied.
+//! Quoting for the shell, so that users can copy command lines.
 
 use std::borrow::Cow;
 
-/// One word of a command line; in quotation marks where it has to be.
+/// One word of a command line, quoted if necessary.
 pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=+,@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -11,7 +11,7 @@ pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     if cfg!(windows) {
         return format!("\"{word}\"").into();
     }
-    // Inside single quotation marks nothing is special but their end.
+    // Inside single quotation marks, only the closing one is special.
     format!("'{}'", word.replace('\'', r"'\''")).into()
 }
 

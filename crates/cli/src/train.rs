@@ -3,32 +3,31 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::bail;
 use clap::ValueEnum;
 use dataset::{ColumnChoice, Conflicts, DataFile, SplitConfig};
 use model::folder::{self, OutputFolder};
-use text_preprocessing::PreprocessingConfig;
 use trainer::{
-    Cache, DataOrigin, DataRequest, DataSummary, Duplicates, Ending, LoadedData, Prepared,
-    SplitPlan, TrainingJob, TrainingReport,
+    Cache, DataOrigin, DataRequest, DataSummary, Duplicates, Ending, LoadedData, PathScore,
+    PathScores, Prepared, SplitPlan, TrainingJob, TrainingReport,
 };
 
+use crate::device::DeviceName;
 use crate::interrupt::{self, Interrupt};
 use crate::progress::{TrainingProgress, scoring_bar, spinner};
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
 use crate::recipe::Recipe;
 use crate::shell::quoted;
-use crate::{DeviceName, curve, fetch, output_folder, profile, warnings};
+use crate::{curve, fetch, output_folder, profile, warnings};
 
-/// Trains a classifier, tests it and keeps it in a folder.
+/// Trains a classifier, tests it and saves it in a folder.
 ///
-/// Without --data it learns from 25,000 labelled IMDB reviews, which are fetched when missing. Of texts
-/// that say the same (case, space, punctuation and markup aside) the first is used; 80 % of the texts are
-/// learned from, 10 % choose among the models on the way, and 10 % test it once at the end.
+/// Without --data, it trains on 25,000 labelled IMDB reviews, downloaded with Python's pip when missing.
+/// Duplicate texts (the same but for case, spaces, punctuation and markup) are used once. 80 % of the texts
+/// are for training, 10 % for validation, which selects the model, and 10 % for one test at the end.
 ///
-/// Ctrl-C stops early and keeps what it has.
+/// Ctrl-C stops the training early and keeps the model.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,15 +37,15 @@ Examples:
   sentiment train --data tweets.csv --encoding windows-1252 --group-column author
   sentiment train --set training.epochs=2 --set model.cell=gru --output models/quick")]
 pub(crate) struct Args {
-    /// What to train: quick, default, accurate, notebook, or a TOML file like theirs
+    /// Recipe to train: quick, default, accurate, notebook, or a TOML file of your own
     #[arg(long, value_name = "NAME|FILE", default_value = "default")]
     recipe: String,
 
-    /// A value to put over the recipe's, such as training.epochs=3; may be repeated
+    /// Override a recipe setting, e.g. training.epochs=3; may be repeated
     #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]
     settings: Vec<String>,
 
-    /// Seed of the split, the initial weights, the dropout and the order of the texts
+    /// Random seed of the split, initial weights, dropout and order of the texts
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
@@ -55,52 +54,52 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     data: Option<PathBuf>,
 
-    /// The column of texts [default: guessed by name]
+    /// Column with the texts [default: guessed by name]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     text_column: Option<String>,
 
-    /// The column of labels: 0/1, neg/pos, negative/positive or false/true [default: guessed]
+    /// Column with the labels: 0/1 (also 0.0/1.0), -1/1, neg/pos, negative/positive, false/true, f/t,
+    /// no/yes or n/y, in upper or lower case [default: guessed by name]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     label_column: Option<String>,
 
-    /// A column such as author, film or thread: rows with the same value come into the same split
+    /// Column of groups, such as author, film or thread: all rows of a group go to the same split
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     group_column: Option<String>,
 
-    /// What to do with texts that come with both labels
+    /// What to do with texts that have both labels
     #[arg(long, value_enum, default_value_t, value_name = "ACTION", help_heading = "Data")]
     conflicts: ConflictsName,
 
-    /// Use only about N of the texts, for a quick try
+    /// Use only about N of the texts, for a quick trial
     #[arg(long, value_name = "N", help_heading = "Data")]
     sample: Option<usize>,
 
-    /// Read and encode the texts anew, instead of taking what an earlier training left in the user's
-    /// cache folder
+    /// Read and encode the texts without using the cache in the user's cache folder
     #[arg(long, help_heading = "Data")]
     no_cache: bool,
 
-    /// Folder for the model [default: models/RECIPE, numbered on where that exists]
+    /// Folder for the model [default: models/RECIPE, or models/RECIPE-2 and so on if that exists]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     output: Option<PathBuf>,
 
-    /// Replace a model that is in the output folder
+    /// Replace the model in the output folder
     #[arg(long, requires = "output", help_heading = "Output")]
     force: bool,
 
-    /// Leave out the linear model whose test accuracy is printed beside the network's
+    /// Recipes without a linear path: do not fit a linear model for comparison
     #[arg(long, help_heading = "Output")]
     no_baseline: bool,
 
-    /// Print the whole report as JSON on standard output
+    /// Print the full report as JSON on standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
 
-    /// Print where the time went, part by part
+    /// Print how long each part of the training took
     #[arg(long, help_heading = "Output")]
     profile: bool,
 
-    /// Where to compute
+    /// Device to compute on
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     device: DeviceName,
 
@@ -110,12 +109,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum ConflictsName {
-    /// Keep the label of the first row, and say how many there are
+    /// Use the label of the first row, and print how many there are
     #[default]
     Keep,
-    /// Leave all rows of such a text out, and say how many there are
+    /// Leave out all rows of such a text, and print how many there are
     Drop,
-    /// Stop, and name the rows
+    /// Stop with an error that names the rows
     Error,
 }
 
@@ -134,7 +133,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(seed) = args.seed {
         recipe.training.seed = seed;
     }
-    // Before anything is read: what cannot be kept, or is another training's, need not be trained.
+    // Fail before reading anything if the model could not be saved or another training has the folder.
     let folder = output_folder::claim(args.output.as_deref(), &recipe.name, args.force)?;
     let device = model::DeviceChoice::from(args.device).open()?;
     let path = match &args.data {
@@ -162,20 +161,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut report = result?;
     if report.kept().is_none() {
         if report.ended == Ending::Interrupted {
-            eprintln!("interrupted before any class was learned: no model was kept");
+            eprintln!("interrupted before the classifier was trained: no model was kept");
             return Ok(ExitCode::from(interrupt::EXIT_CODE));
         }
-        bail!("no validation gave a finite loss: no model was kept; try a lower learning_rate");
+        bail!(
+            "the validation loss was never finite, so no model was kept; try a lower training.learning_rate"
+        );
     }
     test(&mut report, &data, &folder, &device)?;
-    match baseline(args, &file, &report) {
-        Ok(accuracy) => report.baseline_test_accuracy = accuracy,
-        // The network is worth more than what it is compared with.
-        Err(error) => eprintln!("warning: no linear model to compare with: {error:#}"),
+    if !args.no_baseline {
+        add_baseline(&mut report, &data);
     }
     folder.save_metrics(&report)?;
     if let Err(error) = curve::draw(&report.history, &folder) {
-        // The model is worth more than its picture.
+        // Keep the model even without its picture.
         eprintln!("warning: {error:#}");
     }
     if let (true, Some(measured)) = (args.profile, &report.profile) {
@@ -189,7 +188,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Reads, splits and encodes the data, and tells what it found.
+/// Reads, splits and encodes the data, and prints what it found.
 fn prepare(
     args: &Args,
     recipe: &Recipe,
@@ -225,27 +224,18 @@ fn prepare(
     tell_notes(path, &notes);
     tell_guesses(path, &columns);
     tell_summary(path, &data.summary);
-    let origin = DataOrigin {
-        path: path.to_path_buf(),
-        options,
-        fingerprint,
-        text_column: columns.text.name,
-        label_column: columns.label.name,
-        group_column: columns.group.map(|column| column.name),
-        split: plan,
-        summary: data.summary.clone(),
-    };
+    let origin = DataOrigin::new(path, columns, options, fingerprint, plan, &data);
     Ok((data, origin))
 }
 
-/// How many texts there are, what they are for, and how much of them is read.
+/// Prints how many texts there are, how they are split, and how much of them is cut off.
 fn tell_summary(path: &Path, summary: &DataSummary) {
     let path = path.display();
-    let groups = summary.n_groups.map_or_else(String::new, |n_groups| {
-        format!(" in {n_groups} groups, none of them divided")
-    });
+    let groups = summary
+        .n_groups
+        .map_or_else(String::new, |n_groups| format!(" in {n_groups} groups, none of them split"));
     eprintln!(
-        "{path}: {} texts{groups}, {} duplicates left out; {} to train on, {} to validate, {} to test; \
+        "{path}: {} texts{groups}, {} duplicates left out; {} for training, {} for validation, {} for testing; \
          vocabulary of {}",
         summary.n_rows,
         summary.n_duplicates,
@@ -259,31 +249,19 @@ fn tell_summary(path: &Path, summary: &DataSummary) {
     }
 }
 
-/// How a linear model does on the same split, so that one sees whether the network is worth its time.
-fn baseline(args: &Args, file: &DataFile, report: &TrainingReport) -> anyhow::Result<Option<f64>> {
-    if args.no_baseline {
-        return Ok(None);
+/// Fits a linear model on the same split, for comparison, if the network has no linear path.
+fn add_baseline(report: &mut TrainingReport, data: &Prepared) {
+    if report.model.ngram_order > 0 {
+        return;
     }
-    let DataOrigin { text_column, label_column, group_column, split, options, .. } = &report.data;
-    let columns = ColumnChoice {
-        text: Some(text_column.clone()),
-        label: Some(label_column.clone()),
-        group: group_column.clone(),
-        ..ColumnChoice::default()
-    };
-    let spinner = spinner("training a linear model to compare with".to_string());
-    // The preprocessing has no part in it.
-    let preprocessing = PreprocessingConfig::default();
-    let request = DataRequest {
-        file,
-        columns: &columns,
-        options,
-        plan: split,
-        preprocessing: &preprocessing,
-    };
-    let accuracy = trainer::baseline_accuracy(&request, &report.data.fingerprint);
+    let spinner = spinner("fitting a linear model for comparison".to_string());
+    let score = trainer::linear_baseline(data, &report.training);
     spinner.finish_and_clear();
-    Ok(Some(accuracy.map_err(|error| with_path(error, file.path()))?))
+    match score {
+        Ok(score) => report.linear_baseline = Some(score),
+        // Keep the network even without the comparison.
+        Err(error) => eprintln!("warning: cannot fit a linear model for comparison: {error}"),
+    }
 }
 
 /// Adds the file to an error that does not name it.
@@ -294,7 +272,7 @@ fn with_path(error: trainer::Error, path: &Path) -> anyhow::Error {
     if names_it { error } else { error.context(path) }
 }
 
-/// Measures the model that was kept on the test split and adds that to its folder.
+/// Tests the kept model and saves the result in its folder.
 fn test(
     report: &mut TrainingReport,
     data: &Prepared,
@@ -306,11 +284,11 @@ fn test(
     let bar = scoring_bar("testing", data.test.len());
     let mut on_rows = |n_rows| bar.inc(n_rows as u64);
     let seq_len = trained.encoder.config().seq_len;
-    let metrics =
-        trainer::evaluate(&trained.network, &Arc::clone(&data.test), seq_len, &mut on_rows)?;
+    let (metrics, alone) =
+        trainer::evaluate_paths(&trained.network, &data.test, seq_len, &mut on_rows)?;
     bar.finish_and_clear();
-    report.add_test(metrics);
-    // Whatever fails after this, the test is known.
+    report.add_test(metrics, alone);
+    // Save the result now, in case a later step fails.
     folder.save_metrics(report)?;
     Ok(())
 }
@@ -323,9 +301,9 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
         return Ok(());
     }
     let how = match report.ended {
-        Ending::EarlyStopping => "stopped early (the validation loss no longer fell)",
+        Ending::EarlyStopping => "stopped early (the validation loss stopped falling)",
         Ending::Interrupted => "interrupted",
-        Ending::Diverged => "ended where it diverged",
+        Ending::Diverged => "diverged",
         Ending::Complete | Ending::Running => "complete",
     };
     if let Some(kept) = report.kept() {
@@ -339,7 +317,7 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
     if let Some(refit) = &report.refit {
         writeln!(
             out,
-            "it was replaced by a model trained for as long on {} texts, the validation texts included",
+            "then retrained for as many epochs on {} texts, including the validation texts",
             refit.n_rows
         )?;
     }
@@ -350,18 +328,30 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
             test.loss, test.accuracy, test.n_rows
         )?;
     }
-    if let Some(accuracy) = report.baseline_test_accuracy {
+    if let Some(alone) = &report.test_alone {
+        writeln!(out, "{}", in_words(alone, "test"))?;
+    }
+    if let Some(PathScore { accuracy, .. }) = report.linear_baseline {
         writeln!(
             out,
             "for comparison: a linear model over words and word pairs has test accuracy {accuracy:.4}"
         )?;
     }
     writeln!(out, "model: {0}   learning curve: {0}/{1}", folder.display(), folder::CURVE_FILE)?;
-    // As this program was called, so that the line can be copied.
+    // The program as it was called, so that the user can copy the line.
     let program = std::env::args().next().unwrap_or_else(|| "sentiment".to_string());
     let (program, folder) = (quoted(&program), folder.to_string_lossy());
     writeln!(out, "try it: {program} predict --model {} \"your text\"", quoted(&folder))?;
     Ok(())
+}
+
+/// The accuracy of each path alone, in words.
+pub(crate) fn in_words(alone: &PathScores, texts: &str) -> String {
+    let PathScores { linear, recurrent } = alone;
+    format!(
+        "{texts} accuracy of each path alone: linear {:.4}, recurrent {:.4}",
+        linear.accuracy, recurrent.accuracy
+    )
 }
 
 fn device_name(device: &candle_core::Device) -> String {

@@ -1,17 +1,17 @@
-//! How much of the texts a model could read at all.
+//! How much of the texts the model could read.
 
 use model::TrainedModel;
 use text_preprocessing::Encoded;
 
-/// Counts over texts that were encoded.
+/// Counts over encoded texts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Understanding {
     n_texts: usize,
     n_tokens: usize,
-    /// Texts that were cut, and tokens that were cut off.
+    /// Texts that were truncated, and tokens that were cut off.
     n_cut: usize,
     n_tokens_cut: usize,
-    /// Texts with no token that the model knows, those without any token among them.
+    /// Texts without a known token, including empty ones.
     n_strange: usize,
 }
 
@@ -26,7 +26,7 @@ impl Understanding {
         }
     }
 
-    /// Says on standard error what was not read.
+    /// Prints to standard error how much was not read.
     pub(crate) fn tell(&self, trained: &TrainedModel) {
         let Self { n_texts, n_tokens, n_cut, n_tokens_cut, n_strange } = *self;
         if n_cut > 0 {
@@ -42,7 +42,7 @@ impl Understanding {
             eprintln!(
                 "note: {n_strange} of {n_texts} texts {} no word that the model knows; {} little",
                 if n_strange == 1 { "contains" } else { "contain" },
-                if n_strange == 1 { "its answer means" } else { "their answers mean" },
+                if n_strange == 1 { "its prediction means" } else { "their predictions mean" },
             );
         }
     }

@@ -1,4 +1,4 @@
-//! What should be heard before figures are believed, on standard error.
+//! Prints warnings about figures to standard error.
 
 use trainer::Warning;
 

@@ -1,4 +1,4 @@
-//! What people get wrong, and what `sentiment` says about it: exit code 1 and the cure.
+//! Bad input: `sentiment` exits with code 1 and says how to fix it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot make its files has failed")]
 
 mod common;
@@ -7,7 +7,7 @@ use std::fs;
 
 use common::{Workplace, reviews, train_args};
 
-/// Trains on a file with this content, expects exit code 1 and that each of `parts` is said.
+/// Trains on a file with this content; expects exit code 1 and each of `parts` in the message.
 #[track_caller]
 fn refused(name: &str, content: impl AsRef<[u8]>, parts: &[&str]) {
     let place = Workplace::new();
@@ -19,7 +19,7 @@ fn refused(name: &str, content: impl AsRef<[u8]>, parts: &[&str]) {
     assert_eq!(place.names("."), [name], "something was left behind");
 }
 
-/// Bytes that are no text and no known format, the same each time.
+/// Bytes that are neither text nor a known format, the same each time.
 fn garbage() -> Vec<u8> {
     (0..4096_u32).map(|idx| (idx.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
@@ -62,12 +62,12 @@ fn columns_that_cannot_be_told_are_listed() {
     refused(
         "reviews.csv",
         "id,stars\n1,5\n",
-        &["reviews.csv has no text column that can be guessed; its columns are \"id\", \"stars\""],
+        &["cannot guess the text column of reviews.csv; its columns are \"id\", \"stars\""],
     );
     refused(
         "reviews.csv",
         "text,lable\ngood,1\n",
-        &["no label column", "\"text\", \"lable\"", "did you mean \"lable\"?"],
+        &["cannot guess the label column", "\"text\", \"lable\"", "did you mean \"lable\"?"],
     );
     let place = Workplace::with_reviews();
     place.train(&["--output", "model", "--text-column", "txet"]).failed(
@@ -138,7 +138,7 @@ fn recipes_that_are_unknown_or_wrong() {
         (["--set", "training.label_smoothing=1"], &["label_smoothing is 1", "below 1"]),
         (["--set", "preprocessing.seq_len=0"], &["seq_len is 0; expected 1 to"]),
     ] {
-        // Without the settings of the other tests, which would hide a wrong table.
+        // Without the settings of the other tests, which would hide an unknown table.
         let all = [&["train", "--data", "reviews.csv"][..], &args].concat();
         place.run(&all).failed(1, parts);
     }
@@ -177,7 +177,7 @@ fn a_device_that_this_build_lacks_says_how_to_get_it() {
 #[test]
 fn a_model_folder_that_is_missing_or_lacks_a_file() {
     let place = Workplace::with_model();
-    let cure = "Pass the folder that `sentiment train` named";
+    let cure = "pass the folder that `sentiment train` printed";
     place
         .run(&["predict", "--model", "away", "text"])
         .failed(1, &["away is not a model folder: it does not exist; there is model", cure]);
@@ -212,30 +212,30 @@ fn damaged_model_files_are_named() {
         let bytes = place.bytes(format!("model/{file}"));
         bytes[..bytes.len() / 2].to_vec()
     };
-    let anew = "train it anew";
+    let again = "train the model again";
     let cases = [
         (
             "model.safetensors",
             half("model.safetensors"),
-            &["cannot be read as safetensors", anew][..],
+            &["cannot be read as safetensors", again][..],
         ),
-        ("model.safetensors", garbage(), &["cannot be read as safetensors", anew]),
-        ("model.safetensors", Vec::new(), &["cannot be read as safetensors", anew]),
+        ("model.safetensors", garbage(), &["cannot be read as safetensors", again]),
+        ("model.safetensors", Vec::new(), &["cannot be read as safetensors", again]),
         ("tokenizer.json", half("tokenizer.json"), &["damaged or not JSON"]),
         ("tokenizer.json", garbage(), &["damaged or not JSON"]),
         ("tokenizer.json", b"{}".to_vec(), &["tokenizer file"]),
-        ("config.json", half("config.json"), &["cannot be read as a model's configuration", anew]),
-        ("config.json", garbage(), &["cannot be read as a model's configuration", anew]),
-        ("config.json", b"{}".to_vec(), &["it has no format_version", anew]),
+        ("config.json", half("config.json"), &["cannot be read as a model's configuration", again]),
+        ("config.json", garbage(), &["cannot be read as a model's configuration", again]),
+        ("config.json", b"{}".to_vec(), &["it has no format_version", again]),
         (
             "config.json",
-            edited("\"format_version\": 3", "\"format_version\": 4"),
-            &["has format 4, written by sentiment-rnn", "reads formats 2 to 3: install version"],
+            edited("\"format_version\": 4", "\"format_version\": 5"),
+            &["has format 5, written by sentiment-rnn", "reads formats 2 to 4: install version"],
         ),
         (
             "config.json",
             edited("\"hidden_dim\": 8", "\"hidden_dim\": 0"),
-            &["hidden_dim is 0", anew],
+            &["hidden_dim is 0", again],
         ),
     ];
     for (file, bytes, parts) in cases {
@@ -252,11 +252,11 @@ fn damaged_model_files_are_named() {
 #[test]
 fn files_of_two_models_do_not_mix() {
     let place = Workplace::with_model();
-    // Equal in all sizes, wider, and of fewer words.
+    // One of the same sizes, a wider one, and one with fewer words.
     place.train(&["--output", "other", "--seed", "5"]).succeeded();
     place.train(&["--output", "wide", "--set", "model.hidden_dim=9"]).succeeded();
     place.train(&["--output", "few", "--set", "preprocessing.max_vocab=8"]).succeeded();
-    let another = "is not part of the model that config.json beside it describes";
+    let another = "belongs to a different model than config.json";
     for (from, file, part) in [
         ("other", "model.safetensors", another),
         ("other", "ngrams.safetensors", another),
@@ -270,7 +270,7 @@ fn files_of_two_models_do_not_mix() {
         for command in
             [&["predict", "--model", "model", "text"][..], &["evaluate", "--model", "model"]]
         {
-            place.run(command).failed(1, &[part, &path, "train it anew"]);
+            place.run(command).failed(1, &[part, &path, "train the model again"]);
         }
         place.write(&path, whole);
     }
@@ -287,14 +287,14 @@ fn a_model_given_in_other_ways_says_what_is_meant() {
         (
             "models/a/model.safetensors",
             &[
-                "model.safetensors is not a model folder: it is a file of one; did you mean models/a?",
+                "model.safetensors is not a model folder: it is a file in a model folder; did you mean models/a?",
             ][..],
         ),
         (
             "models",
             &["models is not a model folder: it is a folder of models; did you mean models/a?"],
         ),
-        ("state_dict.pt", &["it is a file; a model is a folder with", "Pass the folder that"]),
+        ("state_dict.pt", &["it is a file; a model is a folder with", "pass the folder that"]),
     ] {
         place.run(&["predict", "--model", given, "text"]).failed(1, parts);
     }
@@ -305,14 +305,14 @@ fn a_folder_that_holds_other_things_is_never_replaced() {
     let place = Workplace::with_reviews();
     for (folder, files) in [
         ("notes", &["diary.txt"][..]),
-        // The configuration of something else.
+        // The configuration of another program.
         ("project", &["config.json", "main.js"]),
     ] {
         fs::create_dir(place.path(folder)).unwrap();
         for file in files {
             place.write(format!("{folder}/{file}"), "{}");
         }
-        place.train(&["--output", folder]).failed(1, &[&format!("{folder} exists")]);
+        place.train(&["--output", folder]).failed(1, &[&format!("{folder} already exists")]);
         let outcome = place.train(&["--output", folder, "--force"]);
         let outcome =
             outcome.failed(1, &["is not a model folder: it holds", "Choose another folder"]);
@@ -331,12 +331,12 @@ fn a_place_that_cannot_be_written_is_refused_before_the_training() {
             .failed(1, &["cannot write to plain", "choose another folder"]);
         assert!(!outcome.stderr.contains("epoch 1"), "it trained:\n{}", outcome.stderr);
     }
-    place.train(&["--output", "plain"]).failed(1, &["plain exists"]);
+    place.train(&["--output", "plain"]).failed(1, &["plain already exists"]);
     place.train(&["--output", "plain", "--force"]).failed(1, &["is not a model folder"]);
     assert_eq!(place.read("plain"), "a file");
 }
 
-/// A limit on the size of files stands for a full disk: writing fails in the same way.
+/// A limit on file sizes stands in for a full disk: writing fails in the same way.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_told_with_the_file_and_an_older_model_stays() {
@@ -352,7 +352,7 @@ fn a_full_disk_is_told_with_the_file_and_an_older_model_stays() {
             .unwrap();
         let file = format!("cannot write {}/model.safetensors", args[1]);
         common::Outcome::from(output)
-            .failed(1, &[&file, "File too large", "Check the room and your rights there"]);
+            .failed(1, &[&file, "File too large", "Check the disk space and your permissions"]);
         assert_eq!(place.names("."), ["model", "reviews.csv"], "something was left behind");
     }
     assert!(place.bytes("model/model.safetensors") == before, "the older model was touched");

@@ -1,4 +1,4 @@
-//! `sentiment evaluate`: the test split found again, other data, and data that does not fit.
+//! `sentiment evaluate`: on the reconstructed test split, on other data, and on data that does not fit.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
 mod common;
@@ -8,7 +8,7 @@ use common::{N_REVIEWS, Workplace};
 #[test]
 fn the_test_split_is_found_again_and_gives_the_numbers_of_the_training() {
     let place = Workplace::with_reviews();
-    // One epoch, so that the numbers are not all 1.
+    // One epoch, so that not all numbers are 1.
     let args = ["--output", "model", "--json", "--seed", "11", "--set", "training.epochs=1"];
     let trained = place.train(&args).succeeded().json();
     let evaluated = place.run(&["evaluate", "--model", "model", "--json"]).succeeded().json();
@@ -68,8 +68,8 @@ fn a_test_split_is_not_looked_for_in_data_of_another_size() {
         1,
         &[
             "reviews.csv has 250 rows",
-            "reviews.csv with 240 when the model was trained",
-            "--split all measures every",
+            "differs from the training data (reviews.csv, 240 rows)",
+            "use --split all",
         ],
     );
     place.run(&["evaluate", "--model", "model", "--split", "all"]).succeeded();
@@ -94,7 +94,7 @@ fn a_report_that_cannot_be_read_is_named() {
         place.write("model/metrics.json", garbage);
         place.run(&["evaluate", "--model", "model"]).failed(
             1,
-            &["model/metrics.json cannot be read as a training report", "train it anew"],
+            &["model/metrics.json cannot be read as a training report", "train the model again"],
         );
     }
 }

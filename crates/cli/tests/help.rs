@@ -1,10 +1,10 @@
-//! What the command says about itself.
+//! Help texts and usage errors.
 
 mod common;
 
 use common::Workplace;
 
-/// Checks that a help text on standard output holds each of `parts`.
+/// Checks that the help on standard output contains each of `parts`.
 #[track_caller]
 fn check(args: &[&str], parts: &[&str]) {
     let outcome = Workplace::new().run(args).succeeded();
@@ -34,10 +34,17 @@ fn train_help_tells_recipes_formats_labels_and_what_ctrl_c_does() {
             "--set <TABLE.KEY=VALUE>",
             "--seed <N>",
             ".parquet, .csv, .tsv or .jsonl",
-            "0/1, neg/pos, negative/positive or false/true",
+            "0/1",
+            "-1/1",
+            "neg/pos",
+            "negative/positive",
+            "false/true",
+            "f/t",
+            "no/yes",
+            "n/y",
             "--output <DIR>",
             "--force",
-            "Ctrl-C stops early and keeps what it has",
+            "Ctrl-C stops the training early and keeps the model",
             "cuda:",
             "Examples:",
         ],

@@ -1,5 +1,5 @@
-//! Figures that mean what they say: what a model has seen is not a test of it, one class is not two, and
-//! whatever makes a number mean less than it seems to is said.
+//! Honest figures: texts seen in training are no test, a single class is reported, and warnings say when a
+//! number means less than it seems to.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
 mod common;
@@ -45,7 +45,7 @@ fn no_copy_of_the_training_data_passes_for_a_test() {
         assert_eq!(counts, [N_TRAIN, N_VALIDATION, N_TEST], "{name}");
 
         let outcome = place.run(&args).succeeded();
-        for part in ["learned from", "192", "chosen by", "not seen before"] {
+        for part in ["training texts", "192", "validation texts", "unseen texts"] {
             assert!(outcome.stdout.contains(part), "no {part:?} in:\n{}", outcome.stdout);
         }
         assert!(outcome.stderr.contains("warning: "), "{}", outcome.stderr);
@@ -56,7 +56,7 @@ fn no_copy_of_the_training_data_passes_for_a_test() {
 fn new_texts_are_measured_without_a_word_about_seen_ones() {
     let place = Workplace::with_model();
     let new: String = reviews(N_REVIEWS).replace("film", "movie").replace("plot", "script");
-    // Texts without either word are those of the training.
+    // Texts with neither word are unchanged: the training has seen them.
     let only_new: Vec<&str> = new
         .lines()
         .filter(|line| line.contains("movie") || line.contains("script") || *line == "text,label")
@@ -67,7 +67,7 @@ fn new_texts_are_measured_without_a_word_about_seen_ones() {
     assert_eq!(json["by_seen"]["learned"], Value::Null);
     assert_eq!(n_rows(&json["by_seen"]["unseen"]), only_new.len() as u64 - 1);
     let outcome = place.run(&args).succeeded();
-    assert!(!outcome.stdout.contains("learned from"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains("training texts"), "{}", outcome.stdout);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_model_whose_digests_were_deleted_says_that_it_cannot_tell() {
     assert!(outcome.stderr.contains("no list of the texts"), "{}", outcome.stderr);
     let json = place.run(&[&args[..], &["--json"]].concat()).succeeded().json();
     assert_eq!(json["by_seen"], Value::Null);
-    // Its own test split is known by the data's fingerprint.
+    // Its own test split is recognised by the data's fingerprint.
     let outcome = place.run(&["evaluate", "--model", "model"]).succeeded();
     assert!(!outcome.stderr.contains("no list of the texts"), "{}", outcome.stderr);
     place.run(&["predict", "--model", "model", "a good film"]).succeeded();
@@ -104,7 +104,7 @@ fn the_answers_of_a_model_are_never_taken_for_the_truth() {
         let accuracy = json["accuracy"].as_f64().unwrap();
         assert!(accuracy < 0.1, "{output}: every label is wrong, and accuracy is {accuracy}");
     }
-    // The same with answers only.
+    // The same for a table with predictions only.
     let args = ["predict", "--model", "model", "--input", "reviews.csv", "--output", "own.csv"];
     place.run(&args).succeeded();
     let table = place.read("own.csv");
@@ -119,11 +119,11 @@ fn the_answers_of_a_model_are_never_taken_for_the_truth() {
     place
         .run(&["evaluate", "--model", "model", "--data", "answers-only.csv"])
         .failed(1, &["label"]);
-    // As version 0.1 called its columns.
+    // With the column names of version 0.1.
     place.write("older.csv", answers.replace("predicted_label", "label"));
     place
         .run(&["evaluate", "--model", "model", "--data", "older.csv", "--text-column", "text"])
-        .failed(1, &["answers of this program"]);
+        .failed(1, &["predictions of this program"]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn one_class_in_a_hundred_is_not_hidden_by_accuracy() {
     let csv = reviews(800);
     let mut kept = String::from("text,label\n");
     for (idx, (text, label)) in rows(&csv).iter().enumerate() {
-        // Of every hundred positive texts one stays.
+        // Keep one in a hundred positive texts.
         if label == "negative" || idx % 200 == 1 {
             kept += &format!("{text},{label}\n");
         }
@@ -160,7 +160,8 @@ fn texts_that_differ_in_case_space_and_marks_are_one_text() {
     }
     place.write("reviews.csv", rows_twice);
     let outcome = place.train(&["--output", "model"]).succeeded();
-    let expected = "130 texts, 30 duplicates left out; 80 to train on, 10 to validate, 10 to test";
+    let expected =
+        "130 texts, 30 duplicates left out; 80 for training, 10 for validation, 10 for testing";
     assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
 }
 
@@ -203,13 +204,13 @@ fn groups_stay_together_and_the_test_split_is_found_again() {
     assert_eq!((&json["loss"], n_rows(&json)), (&trained["loss"], n_rows(trained)));
     assert_eq!(json["by_seen"]["learned"], Value::Null);
 
-    // A copy is divided by group, too, also where no list of seen texts tells.
+    // A copy is split by group as well, even without a list of seen texts.
     place.write("copy.csv", place.bytes("reviews.csv"));
     let args = ["evaluate", "--model", "model", "--data", "copy.csv", "--split", "test", "--json"];
     let copied = place.run(&args).succeeded().json();
     assert_eq!((&copied["loss"], n_rows(&copied)), (&trained["loss"], n_rows(trained)));
 
-    // Other groups make another test split, which is not the model's.
+    // Other groups give another test split than the model's.
     std::fs::remove_file(place.path("model/seen_texts.safetensors")).unwrap();
     let shuffled: String = place
         .read("reviews.csv")
@@ -221,7 +222,7 @@ fn groups_stay_together_and_the_test_split_is_found_again() {
         })
         .collect();
     place.write("copy.csv", shuffled);
-    place.run(&args[..7]).failed(1, &["copy.csv", "the test split cannot be found again"]);
+    place.run(&args[..7]).failed(1, &["copy.csv", "cannot reconstruct the test split"]);
     place
         .train(&["--output", "other", "--group-column", "flim"])
         .failed(1, &["no column \"flim\"", "did you mean \"film\"?"]);
@@ -233,7 +234,7 @@ fn a_model_takes_the_columns_that_it_was_trained_on() {
     let csv = reviews(N_REVIEWS);
     let mut mine = String::from("comment,good,text,label\n");
     for (text, label) in rows(&csv) {
-        // The usual names hold something else.
+        // Columns with the usual names hold something else.
         let other = if label == "positive" { "negative" } else { "positive" };
         mine += &format!("{text},{label},an unrelated text,{other}\n");
     }
@@ -246,7 +247,7 @@ fn a_model_takes_the_columns_that_it_was_trained_on() {
     assert!(outcome.json()["accuracy"].as_f64().unwrap() > 0.9, "{}", outcome.stdout);
     let args = ["predict", "--model", "model", "--input", "new.csv", "--output", "out.csv"];
     let outcome = place.run(&args).succeeded();
-    assert!(!outcome.stderr.contains("took column"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("using column"), "{}", outcome.stderr);
     let answers = place.read("out.csv");
     let right = answers.lines().skip(1).filter(|line| {
         let cells: Vec<&str> = line.split(',').collect();
@@ -299,7 +300,7 @@ fn a_training_that_diverges_ends_with_the_model_that_it_kept() {
     let settings = settings.iter().flat_map(|setting| ["--set", setting]);
     let args: Vec<&str> = ["--output", "model", "--json"].into_iter().chain(settings).collect();
     let outcome = place.train(&args).succeeded();
-    assert!(outcome.stderr.contains("warning: the training ended early"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("warning: training ended early"), "{}", outcome.stderr);
     let report = &outcome.json()["report"];
     assert_eq!(report["ended"], "diverged");
     assert!(report["diverged"].as_str().unwrap().contains("learning rate"), "{report}");

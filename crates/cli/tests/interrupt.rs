@@ -1,4 +1,4 @@
-//! Ctrl-C in a training: what was learned is kept.
+//! Ctrl-C during training: the model is kept.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot start or reach its process has failed")]
 
@@ -36,13 +36,13 @@ fn ctrl_c_before_the_first_epoch_ends_validates_and_keeps_what_was_learned() {
     let args = ["--output", "model", "--set", "training.batch_size=1"];
     let mut training = Training::start(&place, &args);
     training.wait_for("linear path alone");
-    // The epoch has 32,000 steps, thousands a second at most: some are done now, and not all.
+    // The epoch has 32,000 steps, at most a few thousand per second: some are done now, but not all.
     thread::sleep(Duration::from_millis(1000));
     training.press_ctrl_c();
     let outcome = training.finish();
 
     assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
-    let said = "interrupted: validating what was learned (Ctrl-C again ends at once)";
+    let said = "interrupted: validating the model (press Ctrl-C again to quit at once)";
     assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("epoch 0."), "part of an epoch:\n{}", outcome.stderr);
     assert!(outcome.stdout.contains("kept the model after epoch 0."), "{}", outcome.stdout);
@@ -58,8 +58,8 @@ fn a_second_ctrl_c_ends_at_once() {
     training.wait_for("linear path alone");
     thread::sleep(Duration::from_millis(500));
     training.press_ctrl_c();
-    // Validating and testing 8,000 texts is left to do: far longer than starting `kill`.
-    training.wait_for("interrupted: validating what was learned");
+    // Validating and testing 8,000 texts remains, which takes far longer than starting `kill`.
+    training.wait_for("interrupted: validating the model");
     training.press_ctrl_c();
     let outcome = training.finish();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(130), ""));

@@ -1,4 +1,4 @@
-//! Trainings that share a folder, are killed, or fail: the model that is kept stays whole.
+//! Trainings that share a folder, are killed, or fail: the saved model stays complete.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot start or reach its process has failed")]
 
@@ -7,7 +7,7 @@ mod common;
 use common::Workplace;
 use common::training::Training;
 
-/// Settings of a training that goes on until it is ended.
+/// Arguments of a training that runs until it is killed.
 const ENDLESS: [&str; 4] = ["--output", "model", "--set", "training.epochs=100000"];
 
 #[test]
@@ -18,11 +18,11 @@ fn a_second_training_into_one_folder_is_told_of_the_first() {
     first.wait_for("epoch 1 ");
     for output in ["model", "model/", "here/model"] {
         let told =
-            format!("error: another training is writing to {output} (process {})", first.id());
-        // Before anything is read: even where there is nothing to read.
+            format!("error: another training run is writing to {output} (process {})", first.id());
+        // It fails before reading anything, even if the data does not exist.
         place
             .run(&["train", "--data", "away.csv", "--output", output, "--force"])
-            .failed(1, &[&told, "Wait until it has ended, or choose another folder with --output"]);
+            .failed(1, &[&told, "Wait until it finishes, or choose another folder with --output"]);
     }
     place.run(&["predict", "--model", "model", "a good film"]).succeeded();
     first.kill();
@@ -57,7 +57,7 @@ fn a_killed_training_leaves_a_whole_model_and_the_next_one_clears_up() {
     assert!(place.names(".").contains(&".model.lock".to_string()));
     place.run(&["evaluate", "--model", "model"]).succeeded();
     if place.bytes("model/model.safetensors") != before {
-        // It was quicker than we were.
+        // It saved a model before it was killed.
         assert!(place.read("model/metrics.json").contains("\"ended\": \"running\""));
     }
     std::fs::create_dir(place.path(".model.new-abc123")).unwrap();

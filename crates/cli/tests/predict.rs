@@ -79,17 +79,17 @@ fn arguments_lines_and_tables_get_the_same_answers() {
     assert_eq!(from_table[3]["id"], 7, "other columns stay");
 }
 
-/// [`assert_same_answers`] where both call the answer `label`.
+/// [`assert_same_answers`] where both name the predicted label `label`.
 #[track_caller]
 fn assert_same(got: &[Value], expected: &[Value]) {
     assert_same_answers(got, expected, "label");
 }
 
-/// Checks that texts and labels are equal and that batching moved no probability. `label`: what `got`
-/// calls the answer.
+/// Checks that texts and labels are equal and that batching changed no probability. `label`: the name of
+/// the predicted label in `got`.
 #[track_caller]
 fn assert_same_answers(got: &[Value], expected: &[Value], label: &str) {
-    /// Sums in another order, in f32.
+    /// For f32 sums in another order.
     const TOLERANCE: f64 = 1e-5;
     assert_eq!(got.len(), expected.len());
     for (got, expected) in got.iter().zip(expected) {
@@ -110,7 +110,7 @@ fn each_line_is_answered_before_the_next_is_read() {
         .unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
-    // Standard input stays open: an answer that waited for its end would never come.
+    // Standard input stays open, so an answer that waits for its end would never come.
     for (text, label) in [("a great cast", "positive"), ("an awful seat", "negative")] {
         writeln!(input, "{text}").unwrap();
         let answer = answers.next().unwrap().unwrap();
@@ -140,7 +140,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         .spawn()
         .unwrap();
     drop(child.stdout.take());
-    // The program may be gone before all is written.
+    // The program may end before everything is written.
     let _ = child.stdin.take().unwrap().write_all(b"a good film\na bad film\n");
     let outcome = common::Outcome::from(child.wait_with_output().unwrap()).succeeded();
     assert_eq!(outcome.stderr, "");
@@ -152,7 +152,7 @@ fn a_csv_keeps_its_columns_and_gets_answers() {
     place.write("in.csv", "id,review\n1,\"good, \"\"very\"\" good\"\n2,🎬\n3,\"bad\nplot\"\n");
     let args = ["predict", "--model", "model", "--input", "in.csv", "--output", "out.csv"];
     let outcome = place.run(&args).succeeded();
-    assert!(outcome.stderr.contains("took column \"review\" as the text"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("using column \"review\" as the text"), "{}", outcome.stderr);
     let table = place.read("out.csv");
     assert!(table.starts_with("id,review,predicted_label,probability\n"), "{table}");
     assert!(table.contains("1,\"good, \"\"very\"\" good\",positive,0."), "{table}");
@@ -189,7 +189,7 @@ fn bad_tables_and_places_are_refused_without_a_file_left_behind() {
     place.write("typo.csv", "reveiw\ngood\n");
     for (input, output, parts) in [
         ("none.csv", "out.csv", &["none.csv does not exist"][..]),
-        ("notext.csv", "out.csv", &["no text column", "\"id\", \"stars\""]),
+        ("notext.csv", "out.csv", &["cannot guess the text column", "\"id\", \"stars\""]),
         ("typo.csv", "out.csv", &["did you mean \"reveiw\"?"]),
         ("reviews.csv", "out.xlsx", &["cannot tell the format of out.xlsx", ".parquet"]),
         ("reviews.csv", "away/out.csv", &["cannot write away/out.csv: folder away does not exist"]),

@@ -1,4 +1,4 @@
-//! Tables as people have them: what is read is what was written, or the command says what is wrong, where,
+//! Tables in all their forms: the command reads exactly what was written, or says what is wrong, where,
 //! and what to do.
 #![allow(clippy::unwrap_used, reason = "a test that cannot make its files has failed")]
 
@@ -52,7 +52,7 @@ fn what_is_read_is_the_same_in_every_dress() {
         let outcome = train_on(&place, name, &[]).succeeded();
         assert!(outcome.stderr.contains(": 60 texts"), "{name}:\n{}", outcome.stderr);
         let got = place.bytes("model/model.safetensors");
-        // The header holds the same id, too: the models are equal.
+        // The header holds the same model id, so the models are equal.
         assert!(weights.get_or_insert_with(|| got.clone()) == &got, "{name} gives another model");
     }
 }
@@ -77,7 +77,7 @@ fn rows_that_do_not_fit_are_refused_wherever_they_are_and_whatever_is_wanted() {
         let all: Vec<&str> = std::iter::once(name.as_str()).chain(parts.iter().copied()).collect();
         train_on(&place, &name, &[]).failed(1, &all);
         assert_eq!(place.names("."), [name.as_str()], "something was left behind");
-        // The same where neither column is wanted.
+        // The same if the bad columns are not used.
         let wide: String = format!("{head}{tail}")
             .lines()
             .enumerate()
@@ -108,7 +108,7 @@ fn an_encoding_is_suggested_and_then_read() {
     train_on(&place, "latin.csv", &["--encoding", "latin1"]).succeeded();
     let report = place.read("model/metrics.json");
     assert!(report.contains("windows-1252"), "the encoding is kept: {report}");
-    // The model's own data is read as it was.
+    // Evaluation reads the training data with the same encoding.
     place.run(&["evaluate", "--model", "model"]).succeeded();
     train_on(&place, "latin.csv", &["--encoding", "latn1"]).failed(2, &["latn1", "latin1"]);
 }
@@ -167,7 +167,7 @@ fn pipes_are_read_once_and_standard_input_has_a_name() {
     assert_eq!(json["n_rows"], 60);
     place.run_with_input(&args[..5], csv.as_bytes()).failed(1, &["standard input", "--format"]);
 
-    // A whole training, its baseline included, from a pipe that can be read once only.
+    // A whole training, including its baseline, from a pipe that can only be read once.
     let train = train_args(&["--output", "piped"]).join(" ").replace("reviews.csv", "pipe.csv");
     let script = format!("mkfifo pipe.csv; cat reviews.csv > pipe.csv & exec \"$0\" {train}");
     let output = std::process::Command::new("sh")
@@ -178,7 +178,7 @@ fn pipes_are_read_once_and_standard_input_has_a_name() {
         .output()
         .unwrap();
     let outcome = Outcome::from(output).succeeded();
-    assert!(outcome.stdout.contains("for comparison: a linear model"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("test accuracy of each path alone"), "{}", outcome.stdout);
     assert!(place.bytes("piped/model.safetensors") == place.bytes("model/model.safetensors"));
 }
 
@@ -213,7 +213,7 @@ fn nothing_that_exists_is_replaced_without_being_asked() {
     predict("diary.csv", &["--force"]).succeeded();
     assert!(place.read("diary.csv").starts_with("text,predicted_label,probability\n"));
     predict("in.csv", &["--force"]).succeeded();
-    // What was answered once is answered again, beside the first answers.
+    // A second prediction goes beside the first.
     predict("in.csv", &["--force"]).succeeded();
     let table = place.read("in.csv");
     let header = "text,predicted_label,probability,predicted_label_2,probability_2\n";

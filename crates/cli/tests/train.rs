@@ -1,4 +1,4 @@
-//! `sentiment train` as people use it: what it leaves behind, what it prints, and what repeats.
+//! `sentiment train` as people use it: what it saves, what it prints, and what is reproducible.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
 mod common;
@@ -27,8 +27,8 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
     assert!(curve.starts_with("<svg") && curve.trim_end().ends_with("</svg>"), "{curve}");
 
     for part in [
-        "reviews.csv: took column \"text\" as the text",
-        "240 texts, 0 duplicates left out; 192 to train on, 24 to validate, 24 to test",
+        "reviews.csv: using column \"text\" as the text",
+        "240 texts, 0 duplicates left out; 192 for training, 24 for validation, 24 for testing",
         "training recipe default",
         "fitting a linear path over ",
         "linear path alone  validation loss 0.",
@@ -42,7 +42,7 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
         "training complete",
         "test accuracy ",
         "(24 texts)",
-        "for comparison: a linear model over words and word pairs has test accuracy 1.0000",
+        "test accuracy of each path alone: linear 1.0000, recurrent ",
         "model: deep/er/model",
         "learning curve: deep/er/model/curve.svg",
         "sentiment predict --model deep/er/model",
@@ -52,7 +52,7 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
 }
 
 #[test]
-#[cfg(target_os = "linux")] // Elsewhere the cache is not where the test's environment says.
+#[cfg(target_os = "linux")] // Other systems do not find the cache by the test's environment variable.
 fn prepared_texts_are_kept_and_give_the_same_model() {
     let place = Workplace::with_reviews();
     place.train(&["--output", "a", "--no-cache"]).succeeded();
@@ -65,13 +65,26 @@ fn prepared_texts_are_kept_and_give_the_same_model() {
 }
 
 #[test]
-fn a_profile_and_a_training_without_a_linear_model_are_had_for_asking() {
+fn a_network_without_a_linear_path_is_compared_with_a_linear_model_unless_told_not_to() {
     let place = Workplace::with_reviews();
-    let outcome = place.train(&["--output", "model", "--profile", "--no-baseline"]).succeeded();
+    let alone = ["--set", "model.ngram_order=0", "--set", "training.epochs=1"];
+    let stdout = |args: &[&str]| place.train(&[&alone, args].concat()).succeeded().stdout;
+    let told = stdout(&["--output", "a"]);
+    let line = "a linear model over words and word pairs has test accuracy 1.0000";
+    assert!(told.contains(line) && !told.contains("each path alone"), "{told}");
+    let report: serde_json::Value = serde_json::from_str(&place.read("a/metrics.json")).unwrap();
+    assert_eq!(report["linear_baseline"]["accuracy"], 1.0);
+    let told = stdout(&["--output", "b", "--no-baseline"]);
+    assert!(!told.contains("linear"), "{told}");
+}
+
+#[test]
+fn a_profile_is_had_for_asking() {
+    let place = Workplace::with_reviews();
+    let outcome = place.train(&["--output", "model", "--profile"]).succeeded();
     for part in ["recurrent backward", "GFLOP/s", "evaluation", "all 80 steps"] {
         assert!(outcome.stderr.contains(part), "no {part:?} in:\n{}", outcome.stderr);
     }
-    assert!(!outcome.stdout.contains("linear model"), "{}", outcome.stdout);
 }
 
 #[test]
@@ -82,6 +95,11 @@ fn easy_texts_are_learned() {
     let test = &report["report"]["test"];
     assert_eq!(test["n_rows"].as_u64().unwrap() as usize, N_REVIEWS / 10);
     assert!(test["accuracy"].as_f64().unwrap() > 0.9, "{test}");
+    // The paths were trained independently.
+    for path in ["linear", "recurrent"] {
+        let alone = &report["report"]["test_alone"];
+        assert!(alone[path]["accuracy"].as_f64().unwrap() > 0.9, "{alone}");
+    }
     assert_eq!(report["report"]["ended"], "complete");
     let history = report["report"]["history"].as_array().unwrap();
     let loss = |idx: usize| history[idx]["train_loss"].as_f64().unwrap();
@@ -93,6 +111,24 @@ fn easy_texts_are_learned() {
     let id = stored.as_object_mut().unwrap().remove("model_id");
     assert_eq!(id.as_ref(), Some(&config["model_id"]), "the figures are those of this model");
     assert_eq!(stored, report["report"], "metrics.json holds what was printed");
+}
+
+/// The linear path alone classifies these texts, so only the score of the recurrent layers can show that they
+/// are dead.
+#[test]
+fn recurrent_layers_that_learned_nothing_are_noticed() {
+    let place = Workplace::with_reviews();
+    place.train(&["--output", "model"]).succeeded();
+    let evaluate = || place.run(&["evaluate", "--model", "model", "--json"]).succeeded().json();
+    let accuracy = |figures: &serde_json::Value| figures["accuracy"].as_f64().unwrap();
+    let before = evaluate();
+    assert!(accuracy(&before["alone"]["recurrent"]) > 0.9, "{before}");
+    place.zero_tensors("model", "lstm.");
+    let after = evaluate();
+    assert!(accuracy(&after) > 0.9 && accuracy(&after["alone"]["linear"]) > 0.9, "{after}");
+    assert_eq!(accuracy(&after["alone"]["recurrent"]), 0.5, "{after}");
+    let table = place.run(&["evaluate", "--model", "model"]).succeeded().stdout;
+    assert!(table.contains("recurrent layers    0.5000"), "{table}");
 }
 
 #[test]
@@ -167,7 +203,7 @@ fn named_columns_and_a_tsv_do() {
     args[2] = "mine.tsv";
     args.extend(["--text-column", "comment", "--label-column", "liked"]);
     let outcome = place.run(&args).succeeded();
-    assert!(!outcome.stderr.contains("took column"), "nothing was guessed:\n{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("using column"), "nothing was guessed:\n{}", outcome.stderr);
     assert!(outcome.stderr.contains("mine.tsv: 60 texts"), "{}", outcome.stderr);
 }
 
@@ -178,7 +214,8 @@ fn exact_duplicates_are_left_out_and_counted() {
     let again: Vec<&str> = csv.lines().skip(1).take(7).collect();
     place.write("reviews.csv", format!("{csv}{}\n", again.join("\n")));
     let outcome = place.train(&["--output", "model"]).succeeded();
-    let expected = "107 texts, 7 duplicates left out; 80 to train on, 10 to validate, 10 to test";
+    let expected =
+        "107 texts, 7 duplicates left out; 80 for training, 10 for validation, 10 for testing";
     assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
 }
 
@@ -191,7 +228,7 @@ fn an_empty_folder_is_filled_and_an_older_model_is_replaced_with_force_only() {
 
     place
         .train(&["--output", "model", "--seed", "3"])
-        .failed(1, &["model exists; --force replaces a model in it"]);
+        .failed(1, &["model already exists; use --force to replace the model in it"]);
     assert!(place.bytes("model/model.safetensors") == first, "the older model was touched");
 
     place.train(&["--output", "model", "--seed", "3", "--force"]).succeeded();
@@ -202,7 +239,7 @@ fn an_empty_folder_is_filled_and_an_older_model_is_replaced_with_force_only() {
 #[test]
 fn a_training_that_no_longer_improves_stops_early_and_keeps_the_best_model() {
     let place = Workplace::with_reviews();
-    // Steps of this size throw the weights about: no later epoch is as good as an early one.
+    // Steps of this size make the weights jump about: no later epoch is as good as an early one.
     let settings = ["--set", "training.learning_rate=1000", "--set", "training.patience=2"];
     let args = ["--output", "model", "--json", "--set", "training.epochs=50"];
     let report = place.train(&[&args[..], &settings].concat()).succeeded().json();

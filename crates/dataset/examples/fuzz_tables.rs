@@ -1,11 +1,11 @@
-//! Mutates tables, reads them, and has every table that is accepted checked by Python.
+//! Mutates tables, reads them, and checks every accepted table with Python.
 //!
-//! Run by `cargo xtask fuzz`, which finds Python. An input follows from the seed, the reader and its
-//! number alone, so that it can be made again.
-#![allow(clippy::unwrap_used, reason = "a chore that cannot go on says where")]
+//! Run by `cargo xtask fuzz`, which finds Python. Each input depends only on the seed, the reader and
+//! its number, so it can be reproduced.
+#![allow(clippy::unwrap_used, reason = "a chore that fails must say where")]
 
 #[path = "../tests/common/cells.rs"]
-#[allow(dead_code, reason = "a part of what the tests need")]
+#[allow(dead_code, reason = "the tests need more of it")]
 mod cells;
 #[path = "fuzz_tables/checker.rs"]
 mod checker;
@@ -26,18 +26,18 @@ use dataset::{ColumnChoice, DataFile, Format, Missing, Note, Quoting, ReadOption
 use checker::{Accepted, Checker};
 use inputs::{Input, Inputs};
 
-/// An input that takes longer has hung.
+/// An input that takes longer counts as hung.
 const MAX_SECONDS: u64 = 30;
 
 struct Settings {
     reader: String,
     n_inputs: u64,
-    /// The first input.
+    /// The number of the first input.
     from: u64,
     seed: u64,
     only: Option<u64>,
     python: String,
-    /// Where the number of the input at hand stands, for when the process is no more.
+    /// File with the number of the current input, in case the process dies.
     progress: PathBuf,
 }
 
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     let progress = std::fs::File::create(&settings.progress).unwrap();
     let number = Arc::new(AtomicU64::new(0));
     watch(number.clone());
-    // What panics is told with its input.
+    // Panics are reported with their inputs below.
     std::panic::set_hook(Box::new(|_| {}));
     let checker = Checker::start(&settings.python, format);
     let (mut n_accepted, mut panicked) = (0, Vec::new());
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
         match catch_unwind(AssertUnwindSafe(|| read(&settings.reader, &input))) {
             Ok(Ok(table)) => {
                 n_accepted += 1;
-                // Polars gives up on dates beyond the year 262142 when they are shown.
+                // Polars panics when it formats dates beyond the year 262142.
                 let told = || accepted(idx, &input, &table, format);
                 match catch_unwind(AssertUnwindSafe(told)) {
                     Ok(accepted) => checker.check(accepted),
@@ -159,7 +159,7 @@ fn read(reader: &str, input: &Input) -> dataset::Result<TextTable> {
     TextTable::read(&file, &choice, &options)
 }
 
-/// What the checker gets.
+/// What the checker receives.
 fn accepted(number: u64, input: &Input, table: &TextTable, format: Format) -> Accepted {
     let mut separator = if format == Format::Tsv { b'\t' } else { b',' };
     let mut is_literal = input.options.quoting == Quoting::Literal;

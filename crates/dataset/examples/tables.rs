@@ -1,10 +1,10 @@
 //! Reads large tables and compares their digests, or writes the golden tables in every format.
 //!
 //! Run by `cargo xtask tables`: `tables digest FOLDER`, `tables write GOLDEN OUTPUT`.
-#![allow(clippy::unwrap_used, reason = "a chore that cannot go on says where")]
+#![allow(clippy::unwrap_used, reason = "a chore that fails must say where")]
 
 #[path = "../tests/common/cells.rs"]
-#[allow(dead_code, reason = "a part of what the tests need")]
+#[allow(dead_code, reason = "the tests need more of it")]
 mod cells;
 
 use std::path::Path;
@@ -32,7 +32,7 @@ fn read(path: &Path) -> dataset::Result<TextTable> {
     let file = DataFile::open(path)?;
     let read = |options| TextTable::read(&file, &ColumnChoice::default(), &options);
     match read(ReadOptions::default()) {
-        // Some texts are made of rows; the reader says so, and what to do.
+        // Some texts look like rows; the reader's advice is to use standard quoting.
         Err(Error::Table { fault, .. }) if matches!(*fault, Fault::Swallowed { .. }) => {
             println!("{:40} suspected of a stray quotation mark", path.display());
             read(ReadOptions { quoting: Quoting::Standard, ..ReadOptions::default() })
@@ -51,14 +51,14 @@ fn digest(folder: &Path) -> ExitCode {
             Err(error) => error.to_string(),
             Ok(table) => {
                 let mut found = cells::cells(&table);
-                // JSON lines have their columns in the order in which they turn up.
+                // In JSON lines, columns are in order of first appearance.
                 let place = |name: &str| file.columns.iter().position(|column| column.name == name);
                 found.sort_by_key(|column| place(&column.name));
                 if Some(cells::digest(&found)) == file.digest && found.len() == file.columns.len() {
                     println!("{:40} {:8} rows {seconds:6.2} s", file.file, table.len());
                     continue;
                 }
-                "other cells than were written".to_owned()
+                "the cells differ from those written".to_owned()
             }
         };
         println!("{:40} WRONG: {told}", file.file);
@@ -67,14 +67,14 @@ fn digest(folder: &Path) -> ExitCode {
     if n_wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Every table but those without rows, each with answers: `NAME.csv` and so on.
+/// Writes every table that has rows, with predictions: `NAME.csv` and so on.
 fn write(golden: &Path, output: &Path) -> ExitCode {
     let mut n_files = 0;
     for file in expected(golden).iter().filter(|file| !file.is_error) {
         let table = read(&golden.join(&file.file)).unwrap();
         let n_texts = table.texts().len();
         let labels: Vec<u8> = (0..n_texts).map(|row| u8::from(row % 3 == 1)).collect();
-        // The Python side has the same.
+        // `read_back.py` computes the same.
         let probabilities: Vec<f32> = (0..n_texts).map(|row| 1.0 / (row as f32 + 1.0)).collect();
         let predictions = Predictions { labels: &labels, probabilities: &probabilities };
         for extension in ["csv", "tsv", "jsonl", "parquet"] {

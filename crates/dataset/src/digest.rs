@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Adds what is left of a file; it is never held in memory.
+/// Hashes the rest of a file without holding it in memory.
 pub(crate) fn add_file(hasher: &mut Sha256, file: &mut File) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {

@@ -1,6 +1,6 @@
-//! Texts that come more than once, and those that come with both labels.
+//! Finds texts that occur more than once, and texts that occur with both labels.
 //!
-//! What makes two texts the same is the caller's digest: this module compares numbers.
+//! The caller's digests decide which texts are the same; this module only compares numbers.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::labelled::LabelledTexts;
 use crate::labels::CLASS_NAMES;
 
-/// Pairs of conflicting rows that are named at most.
+/// At most this many pairs of conflicting rows are named.
 const N_EXAMPLES: usize = 5;
 
-/// What becomes of a text that comes with both labels.
+/// What to do with a text that occurs with both labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conflicts {
@@ -20,38 +20,38 @@ pub enum Conflicts {
     Keep,
     /// All its rows are dropped.
     Drop,
-    /// The table is refused.
+    /// The table is rejected.
     Error,
 }
 
-/// What is left of a table when repeated texts are dropped.
+/// The result of dropping duplicate texts from a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deduplicated {
     /// The rows to keep, ascending: the first of each text.
     pub kept: Vec<u32>,
-    /// Rows dropped because an earlier row has the same text, those of [`Conflicts::Drop`] apart.
+    /// Rows dropped because an earlier row has the same text, not counting [`Conflicts::Drop`].
     pub n_duplicates: usize,
-    /// How many of these duplicates are equal to the first row of their text byte for byte.
+    /// How many of these duplicates match the first row of their text byte for byte.
     pub n_exact: usize,
-    /// Texts, not rows, that come with both labels.
+    /// Texts, not rows, that occur with both labels.
     pub n_conflicting: usize,
     /// Rows dropped by [`Conflicts::Drop`]: all rows of the conflicting texts.
     pub n_dropped: usize,
-    /// Some of the conflicting texts in file order, as data rows of the file from 1: the first row of
-    /// the text, and the first row with the other label.
+    /// Some of the conflicting texts in file order, each as two data rows of the file, from 1: the
+    /// first row of the text, and the first row with the other label.
     pub conflicting_rows: Vec<[usize; 2]>,
 }
 
 impl LabelledTexts {
-    /// Finds texts that come more than once; the first row of each is kept.
+    /// Finds texts that occur more than once; the first row of each is kept.
     ///
     /// Do this before splitting: a text in both training and test makes the test too easy.
     ///
     /// `digests`: `[n_rows]`, equal for texts that count as the same.
     ///
     /// # Errors
-    /// `AllTheSame`; `ClassWithoutTexts` if a class has no row left; `ConflictingLabels` where
-    /// [`Conflicts::Error`] says so; `LengthMismatch`.
+    /// `AllTheSame`; `ClassWithoutTexts` if a class has no row left; `ConflictingLabels` with
+    /// [`Conflicts::Error`]; `LengthMismatch`.
     pub fn deduplicate(&self, digests: &[u64], conflicts: Conflicts) -> Result<Deduplicated> {
         let n_rows = self.len();
         if digests.len() != n_rows {
@@ -60,7 +60,7 @@ impl LabelledTexts {
         }
         // Never more than u32::MAX rows: polars' own row index has 32 bits, and `new` checks.
         let mut by_text: Vec<(u64, u32)> = digests.iter().copied().zip(0u32..).collect();
-        // Rows are ascending within a text, since they are part of what is compared.
+        // The row is part of the sort key, so rows are ascending within a text.
         by_text.sort_unstable();
         let mut result = Deduplicated::default();
         let (mut is_kept, mut n_texts) = (vec![true; n_rows], 0);
@@ -101,7 +101,7 @@ impl LabelledTexts {
         Ok(result)
     }
 
-    /// Fails if a class of the table has no row among those that are kept.
+    /// Fails if a class has rows, but none of them is kept.
     fn check_classes(&self, kept: &[u32]) -> Result<()> {
         for (class, n_rows) in self.class_counts().into_iter().enumerate() {
             let is_left =
@@ -123,7 +123,7 @@ mod tests {
         LabelledTexts::new(texts, labels.to_vec()).unwrap()
     }
 
-    /// As if case made no new text.
+    /// Ignores case.
     fn digests(texts: &[&str]) -> Vec<u64> {
         let of =
             |text: &&str| text.to_lowercase().bytes().fold(0, |sum, b| sum * 256 + u64::from(b));
@@ -162,8 +162,8 @@ mod tests {
         let error = table(&TEXTS, &LABELS).deduplicate(&digests, Conflicts::Error).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "2 texts have both labels, such as rows 1 and 4, rows 2 and 7; correct the labels, or say \
-             whether to keep the first label or to drop such texts"
+            "2 texts have both labels, for example rows 1 and 4, rows 2 and 7; correct the labels, or \
+             choose whether to keep the first label or drop these texts"
         );
         let agreeing = table(&TEXTS, &[0, 1, 0, 0, 1, 1, 1, 0, 0]);
         assert!(agreeing.deduplicate(&digests, Conflicts::Error).is_ok());
@@ -189,8 +189,8 @@ mod tests {
             |conflicts| table.deduplicate(&digests(&texts), conflicts).unwrap_err().to_string();
         let expected = |label: &str, other: &str| {
             format!(
-                "none of the 2 rows labelled {label} can be used: the same words (case, space and \
-                 punctuation aside) are labelled {other}, too"
+                "none of the 2 rows labelled {label} can be used: the same words (ignoring case, \
+                 spaces and punctuation) are also labelled {other}"
             )
         };
         assert_eq!(message(Conflicts::Keep), expected("positive", "negative"));

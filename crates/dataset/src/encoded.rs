@@ -1,9 +1,9 @@
-//! Token ids of many texts, once, in one piece of memory.
+//! Token ids of many texts in one contiguous buffer.
 
 use crate::error::{Error, Result};
 use crate::labels;
 
-/// The token ids of one part of a split, and its labels; the texts are not kept.
+/// The token ids and labels of one part of a split; the texts are not kept.
 ///
 /// Ragged: row `r` is `ids[offsets[r]..offsets[r + 1]]`. A row may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct EncodedSplit {
     ids: Vec<u32>,
     /// `[n_rows + 1]`, from 0 to `ids.len()`.
     offsets: Vec<usize>,
-    /// `[n_rows]`, or nothing for texts to predict.
+    /// `[n_rows]`; `None` for texts to predict.
     labels: Option<Vec<u8>>,
 }
 
@@ -37,8 +37,8 @@ impl EncodedSplit {
         Self::unlabelled(rows)?.labelled(labels)
     }
 
-    /// Collects rows of ids whose labels are unknown: the labels of their batches are NaN, so that
-    /// a loss taken of them by mistake is NaN too and not a number that looks right.
+    /// Collects rows of ids whose labels are unknown. The labels in their batches are NaN, so that a
+    /// loss computed by mistake is NaN too, not a plausible number.
     ///
     /// # Errors
     /// `TooManyRows` from 2³² rows on.
@@ -52,7 +52,7 @@ impl EncodedSplit {
             ids.extend_from_slice(row.as_ref());
             offsets.push(ids.len());
         }
-        // Growth by doubling leaves up to half unused, and this lives as long as the training.
+        // Growth by doubling leaves up to half unused, and this lives for the whole training.
         ids.shrink_to_fit();
         offsets.shrink_to_fit();
         let n_rows = offsets.len() - 1;
@@ -62,7 +62,7 @@ impl EncodedSplit {
         Ok(Self { ids, offsets, labels: None })
     }
 
-    /// Takes rows that were taken apart: `ids()`, the length of every row, and the labels.
+    /// Rebuilds a split from `ids()`, the length of every row, and the labels.
     ///
     /// # Errors
     /// `LengthMismatch` if the lengths do not add up to the ids or there are not as many labels as
@@ -80,10 +80,10 @@ impl EncodedSplit {
         Self { ids, offsets, labels: None }.labelled(labels)
     }
 
-    /// The rows of two splits, those of the second after those of the first.
+    /// Concatenates the rows of two splits.
     ///
     /// # Errors
-    /// `LengthMismatch` if one of them has rows without labels, `TooManyRows`.
+    /// `LengthMismatch` if either has rows without labels, `TooManyRows`.
     pub fn joined(first: &Self, second: &Self) -> Result<Self> {
         let labels = [first, second].map(|split| split.labels.as_deref().unwrap_or_default());
         let rows = |split| (0..Self::len(split)).map(|row| Self::row(split, row));
@@ -108,7 +108,7 @@ impl EncodedSplit {
         Ok(self)
     }
 
-    /// The ids of all rows, one after the other.
+    /// The ids of all rows, concatenated.
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
@@ -126,7 +126,7 @@ impl EncodedSplit {
     /// The ids of one row, without padding.
     ///
     /// # Panics
-    /// If the row is past the end, as a slice would.
+    /// If the row is past the end, like a slice.
     pub fn row(&self, row: usize) -> &[u32] {
         &self.ids[self.offsets[row]..self.offsets[row + 1]]
     }
@@ -136,7 +136,7 @@ impl EncodedSplit {
         self.labels.as_deref()
     }
 
-    /// The number of ids in all rows together.
+    /// The total number of ids in all rows.
     pub fn n_tokens(&self) -> usize {
         self.ids.len()
     }

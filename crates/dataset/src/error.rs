@@ -1,8 +1,8 @@
-//! Everything that can go wrong between a file and a batch, except downloads: `fetch` has its own.
+//! Everything that can go wrong between a file and a batch; downloads have their own errors in `fetch`.
 //!
-//! Messages name the file, the place in it and the column they are about: rows are data rows counted
-//! from 1, where a header does not count and a text of several lines is one row; lines are those of the
-//! file, from 1. What can be wrong at one place of a file is a [`Fault`].
+//! Messages name the file, the place in it and the column. Rows are data rows, counted from 1: the
+//! header is not counted, and a text that spans several lines is one row. Lines are lines of the file,
+//! from 1. A problem at one place in a file is a [`Fault`].
 
 use std::path::{Path, PathBuf};
 
@@ -49,11 +49,11 @@ pub enum Error {
     Read {
         /// The path as given.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 
-    /// The extension is none of the known ones.
+    /// The file extension is unknown.
     #[error(
         "cannot tell the format of {} from its name; known extensions are {}",
         path.display(),
@@ -76,13 +76,14 @@ pub enum Error {
     UnknownEncoding {
         /// The name.
         name: String,
-        /// A known name that is near.
+        /// The nearest known name.
         nearest: Option<String>,
     },
 
     /// The user named a separator that cannot separate columns.
     #[error(
-        "\"{}\" cannot separate columns; expected comma, semicolon, tab, pipe or another sign",
+        "\"{}\" cannot separate columns; expected comma, semicolon, tab, pipe or another ASCII \
+         punctuation mark",
         shortened(name)
     )]
     BadSeparator {
@@ -97,11 +98,11 @@ pub enum Error {
         path: PathBuf,
         /// `gzip` or `zstd`.
         compression: &'static str,
-        /// What the decompressor said.
+        /// The decompressor's error.
         source: std::io::Error,
     },
 
-    /// Something in a file is not as it should be.
+    /// Something is wrong at one place in a file.
     #[error("{}{place}: {fault}", path.display())]
     Table {
         /// The path as given.
@@ -112,31 +113,31 @@ pub enum Error {
         fault: Box<Fault>,
     },
 
-    /// The extension promises one format and the bytes are of another.
+    /// The extension implies one format, but the bytes are in another.
     #[error("{} is not {expected}: {found}", path.display())]
     WrongContent {
         /// The path as given.
         path: PathBuf,
-        /// What the extension promises.
+        /// The format that the extension implies.
         expected: Format,
         /// What the bytes look like, as a clause.
         found: &'static str,
     },
 
-    /// The parser gave up.
+    /// The parser failed.
     #[error("{} is not readable as {format}: {detail}", path.display())]
     Malformed {
         /// The path as given.
         path: PathBuf,
         /// The format that was tried.
         format: Format,
-        /// What the parser said, on one line.
+        /// The parser's message, on one line.
         detail: String,
     },
 
-    /// No column has a name that we would guess.
+    /// No column name suggests the role.
     #[error(
-        "{} has no {role} column that can be guessed; its columns are {}{}",
+        "cannot guess the {role} column of {}; its columns are {}{}",
         path.display(),
         QuotedList(columns),
         DidYouMean(nearest)
@@ -148,7 +149,7 @@ pub enum Error {
         role: &'static str,
         /// The columns of the file.
         columns: Vec<String>,
-        /// The column whose name is nearest to one that would be guessed.
+        /// The column whose name is nearest to one that we would guess.
         nearest: Option<String>,
     },
 
@@ -170,9 +171,9 @@ pub enum Error {
         nearest: Option<String>,
     },
 
-    /// Several columns go by the name that the user gave.
+    /// Several columns match the name that the user gave.
     #[error(
-        "{} has several columns that \"{wanted}\" may mean: {}",
+        "{}: column name \"{wanted}\" is ambiguous; it matches {}",
         path.display(),
         QuotedList(columns)
     )]
@@ -183,7 +184,7 @@ pub enum Error {
         role: &'static str,
         /// The name that the user gave.
         wanted: String,
-        /// The columns.
+        /// The matching columns.
         columns: Vec<String>,
     },
 
@@ -200,7 +201,7 @@ pub enum Error {
         other: &'static str,
     },
 
-    /// The column that is wanted was left out of the table.
+    /// The requested column was left out of the table.
     #[error(
         "{}: column \"{column}\" was left out, because it holds no text, numbers, booleans or dates",
         path.display()
@@ -212,10 +213,10 @@ pub enum Error {
         column: String,
     },
 
-    /// A column of answers would have been taken as labels.
+    /// A column of predictions would have been taken for labels.
     #[error(
-        "{}: column \"{column}\" looks like answers of this program and not like labels, because it \
-         stands beside \"{beside}\"",
+        "{}: column \"{column}\" looks like predictions of this program, not labels, because it is \
+         next to \"{beside}\"",
         path.display()
     )]
     OwnAnswers {
@@ -229,8 +230,8 @@ pub enum Error {
 
     /// A guessed text column does not look like one.
     #[error(
-        "{}: column \"{column}\" holds only {found} and column \"{better}\" longer texts; which is the \
-         text?",
+        "{}: column \"{column}\" holds only {found}, but column \"{better}\" holds longer texts; \
+         which one is the text?",
         path.display()
     )]
     NotTexts {
@@ -253,9 +254,9 @@ pub enum Error {
         n_rows: usize,
     },
 
-    /// A column holds a type of value that its role has no use for.
+    /// A column has a type that does not suit its role.
     #[error(
-        "{}: column \"{column}\" holds {found}; a {role} column holds {expected}",
+        "{}: column \"{column}\" has type {found}; a {role} column must hold {expected}",
         path.display()
     )]
     ColumnType {
@@ -267,7 +268,7 @@ pub enum Error {
         role: &'static str,
         /// The type in the file.
         found: String,
-        /// What would do.
+        /// The accepted values.
         expected: &'static str,
     },
 
@@ -283,7 +284,7 @@ pub enum Error {
     /// Two lists that belong together have different lengths.
     #[error("expected {expected} {what}, one per row, got {got}")]
     LengthMismatch {
-        /// What the longer or shorter list holds, in the plural.
+        /// What the longer or shorter list contains, in the plural.
         what: &'static str,
         /// The number of rows.
         expected: usize,
@@ -292,13 +293,13 @@ pub enum Error {
     },
 
     /// More tokens or rows than 32 bits can count.
-    #[error("{n_rows} rows are more than one table can hold ({})", u32::MAX)]
+    #[error("{n_rows} rows are too many; a table can hold {}", u32::MAX)]
     TooManyRows {
         /// The number of rows.
         n_rows: usize,
     },
 
-    /// The fractions of a split do not make a whole.
+    /// The fractions of a split do not add up to 1.
     #[error(
         "split fractions must not be negative and must add up to 1, with some left for training; \
          got train {train}, validation {validation}, test {test}"
@@ -312,16 +313,16 @@ pub enum Error {
         test: f64,
     },
 
-    /// There are too few rows to cut in three.
+    /// There are too few rows to split.
     #[error("{n_rows} rows are too few to split; at least {needed} are needed")]
     TooFewRows {
         /// The number of rows.
         n_rows: usize,
-        /// The least that will do.
+        /// The minimum.
         needed: usize,
     },
 
-    /// Nothing to tell apart: every row has the same label.
+    /// Every row has the same label.
     #[error("all {n_rows} rows are labelled {label}; a classifier needs both classes")]
     SingleClass {
         /// The only class, by name.
@@ -330,56 +331,56 @@ pub enum Error {
         n_rows: usize,
     },
 
-    /// Many rows and hardly any texts.
-    #[error("{n_rows} rows have only {n_texts} different texts; at least {needed} are needed")]
+    /// There are many rows but few distinct texts.
+    #[error("{n_rows} rows have only {n_texts} distinct texts; at least {needed} are needed")]
     TooFewTexts {
         /// The number of rows.
         n_rows: usize,
-        /// How many texts are left when repeated ones are dropped.
+        /// The number of texts left after duplicates are dropped.
         n_texts: usize,
-        /// The least that will do.
+        /// The minimum.
         needed: usize,
     },
 
-    /// A class has rows, but no text of its own.
+    /// A class has rows, but deduplication leaves none of them.
     #[error(
-        "none of the {n_rows} rows labelled {label} can be used: the same words (case, space and \
-         punctuation aside) are labelled {other}, too"
+        "none of the {n_rows} rows labelled {label} can be used: the same words (ignoring case, spaces \
+         and punctuation) are also labelled {other}"
     )]
     ClassWithoutTexts {
         /// The class, by name.
         label: &'static str,
         /// The other class.
         other: &'static str,
-        /// How many rows have the label.
+        /// The number of rows with the label.
         n_rows: usize,
     },
 
-    /// Texts have both labels, and that was not allowed.
+    /// Some texts have both labels, which was not allowed.
     #[error(
-        "{n_texts} {} both labels, such as {}; correct the labels, or say whether to keep the \
-         first label or to drop such texts",
+        "{n_texts} {} both labels, for example {}; correct the labels, or choose whether to keep the \
+         first label or drop these texts",
         if *n_texts == 1 { "text has" } else { "texts have" },
         RowPairs(examples)
     )]
     ConflictingLabels {
-        /// How many texts.
+        /// The number of such texts.
         n_texts: usize,
         /// Data rows of the file, from 1: the first row of such a text, and the first with the other
         /// label.
         examples: Vec<[usize; 2]>,
     },
 
-    /// There are too few groups to give every part of a split its share.
+    /// There are too few groups to give every part of the split its share.
     #[error(
-        "{n_groups} {} too few to split: rows of one group stay together, and {part} would get \
+        "{n_groups} {} too few to split: rows of one group stay together, so {part} would get \
          {n_rows} of {n_all} rows",
         if *n_groups == 1 { "group is" } else { "groups are" }
     )]
     TooFewGroups {
         /// The number of groups.
         n_groups: usize,
-        /// The part that would get too little.
+        /// The part that would get too few rows.
         part: &'static str,
         /// The rows that it would get.
         n_rows: usize,
@@ -387,10 +388,10 @@ pub enum Error {
         n_all: usize,
     },
 
-    /// One group is so large that the parts cannot have their shares.
+    /// One group is too large for the requested fractions.
     #[error(
-        "one group holds {n_rows} of {n_all} rows (row {row} is one of them), and rows of one group \
-         stay together: no split into the shares asked for is possible"
+        "one group has {n_rows} of {n_all} rows (including row {row}), and rows of one group stay \
+         together: the requested fractions are not possible"
     )]
     LargeGroup {
         /// Its rows.
@@ -401,27 +402,27 @@ pub enum Error {
         row: usize,
     },
 
-    /// A part of the split was asked for and got no rows.
-    #[error("{n_rows} rows leave none for {part} at a fraction of {fraction}")]
+    /// A requested part of the split got no rows.
+    #[error("{n_rows} rows are too few: a fraction of {fraction} leaves {part} empty")]
     EmptyPart {
         /// `validation` or `test`.
         part: &'static str,
         /// The number of rows to split.
         n_rows: usize,
-        /// The fraction asked for.
+        /// The requested fraction.
         fraction: f64,
     },
 
     /// A class got no row in the training part.
-    #[error("no row labelled {label} is left for training: {n_rows} in all")]
+    #[error("no row labelled {label} is left for training, out of {n_rows} in total")]
     ClassNotInTraining {
         /// The class, by name.
         label: &'static str,
-        /// How many rows have it.
+        /// The number of rows with that label.
         n_rows: usize,
     },
 
-    /// A batch of no rows, or of no steps.
+    /// A batch would have no rows or no steps.
     #[error("{what} must be at least 1")]
     Zero {
         /// The setting.
@@ -431,21 +432,21 @@ pub enum Error {
     /// The thread that prepares batches did not start.
     #[error("cannot start the thread that prepares batches")]
     Spawn {
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 
-    /// The thread that prepares batches died.
+    /// The thread that prepares batches panicked.
     #[error("the thread that prepares batches stopped: {reason}")]
     WorkerStopped {
-        /// Its last words.
+        /// Its panic message.
         reason: String,
     },
 
-    /// A batch could not be made into tensors.
-    #[error("cannot make the tensors of a batch")]
+    /// A batch could not be turned into tensors.
+    #[error("cannot create the tensors of a batch")]
     Tensor {
-        /// What the tensor library said.
+        /// The tensor library's error.
         source: candle_core::Error,
     },
 
@@ -458,17 +459,17 @@ pub enum Error {
         folder: PathBuf,
     },
 
-    /// There is a file already, and it may not be replaced.
-    #[error("{} exists already; choose another name, or replace it with --force", path.display())]
+    /// The file already exists, and it may not be replaced.
+    #[error("{} already exists; choose another name, or replace it with --force", path.display())]
     Exists {
         /// The path as given.
         path: PathBuf,
     },
 
-    /// The file to write is the one that was read, and not all of it can be written back.
+    /// The output file is the input file, and some of its columns cannot be written back.
     #[error(
-        "{} is the input, and its columns {} cannot be written back: they would be lost; choose \
-         another file for the output",
+        "{} is the input file, and its columns {} cannot be written back and would be lost; choose \
+         another output file",
         path.display(),
         QuotedList(columns)
     )]
@@ -484,37 +485,37 @@ pub enum Error {
     Write {
         /// The path as given.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 
-    /// The table does not fit into the format.
+    /// The format cannot hold the table.
     #[error("cannot write {} as {format}: {detail}", path.display())]
     Encode {
         /// The path as given.
         path: PathBuf,
         /// The format.
         format: Format,
-        /// What the writer said, on one line.
+        /// The writer's message, on one line.
         detail: String,
     },
 }
 
 impl Error {
-    /// A fault at a place of a file.
+    /// A fault at one place in a file.
     pub(crate) fn at(path: &Path, place: Place, fault: Fault) -> Self {
         Self::Table { path: path.to_owned(), place, fault: Box::new(fault) }
     }
 
-    /// What to do about it, in whole sentences, where the message does not say it itself; flags are
-    /// those of the command line.
+    /// What to do about it, in full sentences, unless the message already says so. Flags are those of
+    /// the command line.
     pub fn advice(&self) -> Option<String> {
         Some(match self {
             Self::Table { fault, .. } => return fault.advice(),
             Self::UnknownExtension { path } => format::advice(path),
             Self::WrongContent { .. } => format::READ.into(),
             Self::UnknownEncoding { .. } => {
-                "Usual ones are windows-1252, latin1, utf-16le, windows-1251, shift_jis, gb18030."
+                "Common encodings are windows-1252, latin1, utf-16le, windows-1251, shift_jis, gb18030."
                     .into()
             }
             Self::Unpack { .. } => "Copy or download the file again.".into(),
@@ -523,14 +524,14 @@ impl Error {
                 format!("Give its exact name with --{role}-column, or rename the others.")
             }
             Self::OwnAnswers { .. } => {
-                "If these are labels that people gave, say so with --label-column.".into()
+                "If these are real labels, name the column with --label-column.".into()
             }
             Self::NotTexts { .. } => "Name the text column with --text-column.".into(),
             Self::ColumnLeftOut { .. } => {
-                "Choose another column, or make strings of its values.".into()
+                "Choose another column, or convert its values to strings.".into()
             }
             Self::AllTheSame { .. } => {
-                "Look at how the file was made, or choose another column with --text-column.".into()
+                "Check how the file was made, or choose another column with --text-column.".into()
             }
             _ => return None,
         })

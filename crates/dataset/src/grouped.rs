@@ -1,4 +1,4 @@
-//! Splits that keep the rows of a group (an author, a film, a thread) on one side.
+//! Splits that keep the rows of a group (an author, a film, a thread) in one part.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,25 @@ use crate::split::{Split, SplitConfig, by_class, check_fractions};
 
 /// Names of the parts, in the order of [`parts`].
 const PARTS: [&str; 3] = ["training", "validation", "test"];
-/// The training part must get this much of its share, and validation and test together, too.
+/// The training part must get at least this much of its share; so must validation and test together.
 const LEAST_OF_SHARE: f64 = 0.5;
 
-/// The rows of a group, and how many there are of each class.
+/// The rows of a group, and how many belong to each class.
 struct Group {
     rows: Vec<u32>,
     counts: [f64; 2],
 }
 
-/// A part that fills up.
+/// A part of the split while it is filled.
 struct Part {
     groups: Vec<Group>,
     counts: [f64; 2],
-    /// The rows of each class that it should get.
+    /// The number of rows of each class that it should get.
     targets: [f64; 2],
 }
 
 impl Part {
-    /// How much farther from its targets the part would be with a group more: the change of the sum of
+    /// How much farther from its targets the part would be with this group: the change in the sum of
     /// `(count - target)² / target`.
     fn cost(&self, group: &Group) -> f64 {
         let of_class = |class: usize| {
@@ -43,7 +43,7 @@ impl Part {
         self.groups.push(group);
     }
 
-    /// Takes out the smallest group; of equal ones, the one added last.
+    /// Removes the smallest group; of equal ones, the one added last.
     fn remove_smallest(&mut self) -> Option<Group> {
         let n_rows = |idx: &usize| self.groups[*idx].rows.len();
         let smallest = (0..self.groups.len()).rev().min_by_key(n_rows)?;
@@ -58,11 +58,10 @@ impl Part {
 }
 
 impl Split {
-    /// Splits rows by group: all rows of a group come into the same part. The parts come as near to
-    /// their shares of each class as whole groups allow, which is not near if there are few.
+    /// Splits rows by group: all rows of a group go into the same part. Each part gets as close to its
+    /// share of each class as whole groups allow, which is not close if there are few groups.
     ///
-    /// Groups are taken in an order that the seed decides, and each goes to the part that is best
-    /// served by it.
+    /// The seed decides the order of the groups, and each goes to the part that needs it most.
     ///
     /// `labels` and `groups`: of the whole table; `rows`: the rows to split.
     ///
@@ -71,7 +70,7 @@ impl Split {
     /// than half of its share; `LargeGroup` if one group leaves too little for validation and test.
     ///
     /// # Panics
-    /// If a row is past the end of `labels` or `groups`, as a slice would.
+    /// If a row is past the end of `labels` or `groups`, like a slice.
     pub fn grouped(
         labels: &[u8],
         rows: &[u32],
@@ -154,7 +153,7 @@ mod tests {
 
     const SEEDS: std::ops::Range<u64> = 0..30;
 
-    /// Groups of these sizes, one after the other, and labels that alternate.
+    /// Consecutive groups of these sizes, with alternating labels.
     fn table(sizes: &[usize]) -> (Vec<u8>, Vec<u32>, Vec<u32>) {
         let groups: Vec<u32> =
             (0u32..).zip(sizes).flat_map(|(group, &n)| std::iter::repeat_n(group, n)).collect();
@@ -212,8 +211,8 @@ mod tests {
         let sizes = [5; 40];
         assert_eq!(split(&sizes, 1).unwrap(), split(&sizes, 1).unwrap());
         assert_ne!(split(&sizes, 1).unwrap().test, split(&sizes, 2).unwrap().test);
-        // A change here changes the test rows of every user; `tests/pinned_split.py` computes the same
-        // rows without this code.
+        // A change here changes every user's test rows; `tests/pinned_split.py` computes the same rows
+        // without this code.
         let pinned = split(&[4; 10], 7).unwrap();
         assert_eq!(pinned.validation, [8, 9, 10, 11]);
         assert_eq!(pinned.test, [20, 21, 22, 23]);
@@ -232,23 +231,23 @@ mod tests {
     fn groups_that_allow_no_split_are_named() {
         assert_eq!(
             message(&[20, 20]),
-            "2 groups are too few to split: rows of one group stay together, and test would get 0 of \
+            "2 groups are too few to split: rows of one group stay together, so test would get 0 of \
              40 rows"
         );
         assert_eq!(
             message(&[20, 20, 20]),
-            "3 groups are too few to split: rows of one group stay together, and training would get \
+            "3 groups are too few to split: rows of one group stay together, so training would get \
              20 of 60 rows"
         );
         assert_eq!(
             message(&[1, 1, 96, 1, 1]),
-            "one group holds 96 of 100 rows (row 3 is one of them), and rows of one group stay \
-             together: no split into the shares asked for is possible"
+            "one group has 96 of 100 rows (including row 3), and rows of one group stay together: \
+             the requested fractions are not possible"
         );
         assert!(split(&[3, 3, 84, 3, 3, 4], 0).is_ok());
         assert_eq!(message(&[5]), "5 rows are too few to split; at least 10 are needed");
 
-        // All positive rows are of one group, and most of the rest must be learned from, too.
+        // All positive rows are in one group, and most of the rest must be in training too.
         let labels = [[1; 10], [0; 10]].concat();
         let groups: Vec<u32> = (0..20).map(|row: u32| row.saturating_sub(9)).collect();
         let rows: Vec<u32> = (0..20).collect();

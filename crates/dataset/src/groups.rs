@@ -1,4 +1,4 @@
-//! Groups: rows that belong together, by the value of a column.
+//! Groups: rows that belong together because a column has the same value.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,11 +9,11 @@ use crate::columns::GROUP;
 use crate::error::{Error, Result};
 use crate::tables::{Cells, Fault, JsonValue, Table};
 
-/// The groups of some rows of a table, numbered from 0 in the order in which they appear; of all rows if
-/// `rows` is `None`. Values are the same if they print the same.
+/// The groups of the given rows of a table, numbered from 0 in order of appearance; of all rows if
+/// `rows` is `None`. Values are equal if they print the same.
 ///
 /// # Errors
-/// `ColumnType`; `Fault::MissingValue` for a row without group, as it may belong to any.
+/// `ColumnType`; `Fault::MissingValue` for a row without a group, as it could belong to any.
 pub(crate) fn of_rows(
     path: &Path,
     table: &Table,

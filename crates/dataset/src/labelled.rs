@@ -1,4 +1,4 @@
-//! Labelled texts: what a classifier is trained and measured on.
+//! Labelled texts, to train and evaluate a classifier on.
 
 use sha2::{Digest as _, Sha256};
 
@@ -10,7 +10,7 @@ use crate::{groups, labels};
 
 /// Texts with labels: 0 is negative, 1 is positive.
 ///
-/// The texts stay in the string column that polars read them into; everything here lends `&str`.
+/// The texts stay in the string column that polars read them into; all methods borrow `&str` from it.
 #[derive(Clone, Debug)]
 pub struct LabelledTexts {
     texts: Texts,
@@ -18,21 +18,21 @@ pub struct LabelledTexts {
     columns: ColumnNames,
     groups: Option<Vec<u32>>,
     notes: ReadNotes,
-    /// The rows of the file that these are; `None` if they are all of them.
+    /// The rows of the file that were kept; `None` if all of them were.
     rows: Option<Vec<u32>>,
 }
 
 impl LabelledTexts {
-    /// Reads the texts and labels of a table. Every column is read and checked, whichever is wanted.
+    /// Reads the texts and labels of a table. Every column is read and checked, wanted or not.
     ///
     /// Columns that `choice` leaves open are guessed by name. Labels may be 0 and 1 as integers, floats
     /// or strings, booleans, or the words of [`parse_label`](crate::parse_label). A row without label or
     /// group is an error, unless it is left out because it has no text either.
     ///
     /// # Errors
-    /// An [`Error`] that names the file, and the row, line or column if one is wrong: a missing, empty or
-    /// damaged file, a row that does not fit, no such column, a row without text or label, a label of
-    /// neither class.
+    /// An [`Error`] that names the file, and the row, line or column at fault: a missing, empty or
+    /// damaged file, a row with the wrong number of fields, an unknown column, a row without text or
+    /// label, or a label of neither class.
     pub fn read(file: &DataFile, choice: &ColumnChoice, options: &ReadOptions) -> Result<Self> {
         let mut notes = ReadNotes::default();
         let path = file.name();
@@ -77,7 +77,7 @@ impl LabelledTexts {
         })
     }
 
-    /// The same texts with a group for each: rows of one group stay on one side of a split.
+    /// Adds a group to each text: rows of one group go into the same part of a split.
     ///
     /// `groups`: `[n_rows]`, equal numbers for rows of one group.
     ///
@@ -106,21 +106,21 @@ impl LabelledTexts {
         &self.columns
     }
 
-    /// The group of each row, if a column of groups was asked for: `[n_rows]`, numbered from 0 in the
+    /// The group of each row, if a group column was requested: `[n_rows]`, numbered from 0 in the
     /// order in which they appear.
     pub fn groups(&self) -> Option<&[u32]> {
         self.groups.as_deref()
     }
 
-    /// What a user should hear about how the file was read.
+    /// What the user should know about how the file was read.
     pub fn notes(&self) -> &ReadNotes {
         &self.notes
     }
 
-    /// The row of the file, from 1, that a row of these is: another one where rows were left out.
+    /// The file row, from 1, of a row of this table; they differ where rows were left out.
     ///
     /// # Panics
-    /// If the row is past the end, as a slice would.
+    /// If the row is past the end, like a slice.
     pub fn file_row(&self, row: u32) -> usize {
         self.rows.as_ref().map_or(row, |rows| rows[row as usize]) as usize + 1
     }
@@ -130,7 +130,7 @@ impl LabelledTexts {
         self.texts.iter()
     }
 
-    /// One text. Panics past the end, as a slice does.
+    /// One text. Panics past the end, like a slice.
     pub(crate) fn text(&self, row: u32) -> &str {
         self.texts.get(row as usize)
     }
@@ -138,7 +138,7 @@ impl LabelledTexts {
     /// The texts of some rows, in the order given.
     ///
     /// # Panics
-    /// If a row is past the end, as a slice would.
+    /// If a row is past the end, like a slice.
     pub fn texts_of<'a>(
         &'a self,
         rows: &'a [u32],
@@ -154,7 +154,7 @@ impl LabelledTexts {
     /// The labels of some rows, in the order given.
     ///
     /// # Panics
-    /// If a row is past the end, as a slice would.
+    /// If a row is past the end, like a slice.
     pub fn labels_of(&self, rows: &[u32]) -> Vec<u8> {
         rows.iter().map(|&row| self.labels[row as usize]).collect()
     }
@@ -171,7 +171,7 @@ impl LabelledTexts {
         let mut hash = Sha256::new();
         for (text, label) in self.texts().zip(self.labels()) {
             hash.update([*label]);
-            // The length keeps the end of one text from passing as the start of the next.
+            // With the length, the end of one text cannot be mistaken for the start of the next.
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }

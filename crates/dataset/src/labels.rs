@@ -6,6 +6,7 @@ use std::path::Path;
 use polars::prelude::{Column, DataType};
 
 use crate::error::{Error, Result};
+use crate::label_words::Written;
 use crate::nearest::nearest;
 use crate::tables::{Cells, Fault, JsonValue, Table};
 use crate::wording::shortened;
@@ -13,91 +14,10 @@ use crate::wording::shortened;
 /// The names of the classes, by label.
 pub const CLASS_NAMES: [&str; 2] = ["negative", "positive"];
 
-/// Words that a suggestion may offer; the first of each pair of synonyms comes first.
+/// Words that may be suggested; of synonyms, the preferred one comes first.
 const WORDS: [&str; 6] = ["negative", "positive", "neg", "pos", "false", "true"];
 
-/// The longest word that may be a label.
-const LONGEST_WORD: usize = 8;
-
-/// The label that a word or number stands for, whatever its case and the space around it.
-///
-/// Numbers must be 0 or 1 to the last digit, in any notation (`1.0`, `01`, `+1`, `1.0e+00`).
-///
-/// ```
-/// assert_eq!(dataset::parse_label(" Pos "), Some(1));
-/// assert_eq!(dataset::parse_label("0.0"), Some(0));
-/// assert_eq!(dataset::parse_label("no"), Some(0));
-/// assert_eq!(dataset::parse_label("neutral"), None);
-/// assert_eq!(dataset::parse_label("1e-400"), None);
-/// ```
-pub fn parse_label(word: &str) -> Option<u8> {
-    match Written::word(word) {
-        Written::Label(label) => Some(label),
-        Written::MinusOne | Written::Missing | Written::Unknown => None,
-    }
-}
-
-/// What a cell of a label column says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Written {
-    Label(u8),
-    /// -1, which is negative beside 1, and unknown beside 0 and 1.
-    MinusOne,
-    Missing,
-    Unknown,
-}
-
 impl Written {
-    fn word(word: &str) -> Self {
-        match word {
-            "0" | "negative" => return Self::Label(0),
-            "1" | "positive" => return Self::Label(1),
-            _ => {}
-        }
-        let word = word.trim();
-        let number = Self::number(word);
-        if number != Self::Unknown || word.len() > LONGEST_WORD {
-            return number;
-        }
-        match word.to_ascii_lowercase().as_str() {
-            "neg" | "negative" | "false" | "f" | "no" | "n" => Self::Label(0),
-            "pos" | "positive" | "true" | "t" | "yes" | "y" => Self::Label(1),
-            _ => Self::Unknown,
-        }
-    }
-
-    /// A number by its digits, so that nothing is rounded to 0 or 1.
-    fn number(digits: &str) -> Self {
-        let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent),
-            None => (digits, "0"),
-        };
-        let is_zero = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte == b'0');
-        let magnitude = unsigned(mantissa);
-        let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, "0"));
-        if !is_zero(unsigned(exponent)) || !(fraction.is_empty() || is_zero(fraction)) {
-            return Self::Unknown;
-        }
-        let is_one =
-            || whole.strip_suffix('1').is_some_and(|rest| rest.is_empty() || is_zero(rest));
-        match mantissa.starts_with('-') {
-            _ if is_zero(whole) => Self::Label(0),
-            false if is_one() => Self::Label(1),
-            true if is_one() => Self::MinusOne,
-            _ => Self::Unknown,
-        }
-    }
-
-    fn float(number: Option<f64>) -> Self {
-        match number {
-            None => Self::Missing,
-            Some(0.0) => Self::Label(0),
-            Some(1.0) => Self::Label(1),
-            Some(-1.0) => Self::MinusOne,
-            Some(_) => Self::Unknown,
-        }
-    }
-
     fn json(json: &str) -> Self {
         match JsonValue::of(json) {
             JsonValue::Null => Self::Missing,
@@ -109,18 +29,13 @@ impl Written {
     }
 }
 
-/// A number without its sign.
-fn unsigned(digits: &str) -> &str {
-    digits.strip_prefix(['+', '-']).unwrap_or(digits)
-}
-
-/// The labels of some rows of a table, each 0 or 1; of all rows if `rows` is `None`.
+/// The labels of the given rows of a table, each 0 or 1; of all rows if `rows` is `None`.
 ///
-/// 1 and -1 are labels if the column has no 0: beside 0, -1 is a third class.
+/// 1 and -1 are labels if the column has no 0; with a 0, -1 would be a third class.
 ///
 /// # Errors
-/// `Fault::MissingValue` and `Fault::UnknownLabel` name the first row that is wrong, the latter with all
-/// values of the column; `ColumnType` if the column holds dates and the like.
+/// `Fault::MissingValue` and `Fault::UnknownLabel` name the first bad row, the latter with all values of
+/// the column; `ColumnType` if the column holds dates or other types.
 pub(crate) fn of_rows(
     path: &Path,
     table: &Table,
@@ -158,7 +73,7 @@ pub(crate) fn of_rows(
     })
 }
 
-/// What each cell says; `None` if the column holds something that is never a label.
+/// The value of each cell; `None` if values of this type are never labels.
 fn written(column: &Column, cells: Cells) -> Option<Vec<Written>> {
     let dtype = column.dtype();
     if *dtype == DataType::Null {
@@ -185,7 +100,7 @@ fn written(column: &Column, cells: Cells) -> Option<Vec<Written>> {
     None
 }
 
-/// A label that is none, with all that the column holds.
+/// The fault for an unknown label, with all values of the column.
 fn unknown(
     column: &Column,
     cells: Cells,
@@ -208,7 +123,7 @@ fn unknown(
     let mut values: Vec<(String, usize)> = counts.into_iter().collect();
     values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let value = value_of(row_idx).unwrap_or_default();
-    // In a CSV file a number is a word too, and "expected negative or positive" would not help.
+    // In a CSV file, numbers are words too, and "expected negative or positive" would not help.
     let is_number = value.parse::<f64>().is_ok();
     Fault::UnknownLabel {
         expected: if is_number { "0 or 1" } else { "negative or positive" },
@@ -231,6 +146,7 @@ mod tests {
     use polars::prelude::*;
 
     use super::*;
+    use crate::label_words::parse_label;
 
     fn table(column: Column, cells: Cells) -> Table {
         let n_rows = column.len();
@@ -375,7 +291,7 @@ mod tests {
         let dates = Column::new("label".into(), [1i32]).cast(&DataType::Date).unwrap();
         assert_eq!(
             message(dates),
-            "reviews.csv: column \"label\" holds date; a label column holds numbers, booleans or \
+            "reviews.csv: column \"label\" has type date; a label column must hold numbers, booleans or \
              words"
         );
     }
@@ -424,8 +340,8 @@ mod tests {
     fn advice_depends_on_what_the_column_holds() {
         assert!(advice(&["1", "2", "2"]).contains("0 instead of 1 and 1 instead of 2"));
         assert!(advice(&["good", "bad"]).contains("instead of these two values"));
-        assert!(advice(&["1", "2", "3", "4", "5"]).contains("two classes only"));
-        assert!(advice(&["positive", "negative", "neutral"]).contains("two classes only"));
+        assert!(advice(&["1", "2", "3", "4", "5"]).contains("only two classes"));
+        assert!(advice(&["positive", "negative", "neutral"]).contains("only two classes"));
         assert!(advice(&["1", "0", "nan"]).contains("no label"));
         let many: Vec<String> = (0..30).map(|id| id.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();

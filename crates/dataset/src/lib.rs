@@ -8,6 +8,7 @@ mod error;
 pub mod fetch;
 mod grouped;
 mod groups;
+mod label_words;
 mod labelled;
 mod labels;
 mod loader;
@@ -23,12 +24,15 @@ pub use columns::{ChosenColumn, ColumnChoice, ColumnNames};
 pub use duplicates::{Conflicts, Deduplicated};
 pub use encoded::EncodedSplit;
 pub use error::{Error, Result};
+pub use label_words::parse_label;
 pub use labelled::LabelledTexts;
-pub use labels::{CLASS_NAMES, parse_label};
-pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order, PADDING_ID};
+pub use labels::CLASS_NAMES;
+pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order};
 pub use nearest::nearest;
-pub use predictions::{Existing, PredictionColumns, Predictions, check_output};
+pub use predictions::{PredictionColumns, Predictions, check_output};
+pub use shuffle::epoch_order;
 pub use split::{MIN_ROWS, Split, SplitConfig};
+pub use tables::write::Existing;
 pub use tables::{
     Change, DataFile, Encoding, Fault, Format, Header, Missing, Note, Place, QuoteCause, Quoting,
     ReadNotes, ReadOptions, Separator, TextTable,

@@ -1,4 +1,4 @@
-//! Batches of padded ids as tensors, batch first, prepared one or two ahead.
+//! Batches of padded ids as tensors, batch first, prepared ahead of time.
 
 use std::sync::Arc;
 
@@ -10,18 +10,15 @@ use crate::error::{Error, Result};
 use crate::prefetch::Prefetch;
 use crate::shuffle::{Purpose, generator, shuffle};
 
-/// The id that fills a row on its left.
-pub const PADDING_ID: u32 = 0;
-
-/// Of [`Order::LengthBuckets`]: enough that lengths in a batch are alike, few enough that the texts
-/// that meet in a batch change from epoch to epoch.
+/// For [`Order::LengthBuckets`]: enough that lengths within a batch are similar, few enough that batches
+/// mix different texts from epoch to epoch.
 const BATCHES_PER_BUCKET: usize = 50;
 
-/// How wide a batch is.
+/// The number of steps in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchPadding {
-    /// This many steps in every batch; of a longer row the first so many ids are taken.
+    /// This many steps in every batch; longer rows are truncated to their first ids.
     Fixed(usize),
     /// As many steps as the longest row of the batch, and at least one.
     Longest,
@@ -32,24 +29,24 @@ pub enum BatchPadding {
 pub enum Order {
     /// As they are stored.
     Sequential,
-    /// By chance: the same for the same seed and epoch, different for another of either.
+    /// In random order, which the seed and the epoch determine.
     Shuffled {
-        /// The seed of the training.
+        /// The training seed.
         seed: u64,
-        /// The number of the epoch.
+        /// The epoch number.
         epoch: u64,
     },
-    /// Rows of like length together, by chance otherwise: rows are shuffled, cut into buckets of 50
-    /// batches, each bucket sorted by length and cut into batches, and these shuffled. Every row comes
-    /// once; the same for the same seed and epoch.
+    /// Rows of similar length together, otherwise random: rows are shuffled and cut into buckets of 50
+    /// batches; each bucket is sorted by length and cut into batches, and the batches are shuffled.
+    /// Every row occurs once. The seed and the epoch determine the order.
     LengthBuckets {
-        /// The seed of the training.
+        /// The training seed.
         seed: u64,
-        /// The number of the epoch.
+        /// The epoch number.
         epoch: u64,
     },
-    /// Short rows first, equally long ones as they are stored: least padding with
-    /// [`BatchPadding::Longest`]. [`Batch::rows`] tells where results belong.
+    /// Shortest first, ties in stored order: least padding with [`BatchPadding::Longest`].
+    /// [`Batch::rows`] says which row each result belongs to.
     ByLength,
 }
 
@@ -58,30 +55,32 @@ pub enum Order {
 pub struct LoaderConfig {
     /// Rows in a batch; the last one may be shorter.
     pub batch_size: usize,
-    /// How wide a batch is.
+    /// The number of steps in a batch.
     pub padding: BatchPadding,
+    /// The id that shorter rows are padded with, on their left.
+    pub padding_id: u32,
     /// The order of the rows.
     pub order: Order,
 }
 
-/// Some rows, padded on the left to equal length. B rows, T steps.
+/// B rows, padded on the left to T steps.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// `[B, T]`, u32: [`PADDING_ID`]s, then the ids of the row.
+    /// `[B, T]`, u32: padding, then the ids of the row.
     pub ids: Tensor,
-    /// `[B]`: how many steps of each row are ids and not padding; 0 for an empty text.
+    /// `[B]`: the number of steps of each row that are ids, not padding; 0 for an empty text.
     pub lengths: Vec<usize>,
     /// `[B]`, f32: 0 or 1; NaN where the split has no labels.
     pub labels: Tensor,
-    /// `[B]`: the rows of the split that these are.
+    /// `[B]`: the indices of these rows in the split.
     pub rows: Vec<u32>,
 }
 
-/// One epoch of batches: an iterator that knows its length.
+/// One epoch of batches, as an iterator of known length.
 ///
-/// Rows are padded on another thread while the caller computes; tensors are made on the caller's,
-/// which is free for the CPU and keeps a GPU's context on one thread. Dropping it early is fine.
-/// The first error is the last item.
+/// Rows are padded on another thread while the caller computes. Tensors are created on the caller's
+/// thread: this costs nothing on a CPU and keeps a GPU's context on one thread. Dropping it early is
+/// fine. The first error is the last item.
 pub struct Loader {
     batches: Prefetch<PaddedRows>,
     device: Device,
@@ -91,7 +90,7 @@ impl Loader {
     /// Starts an epoch over `split`, with tensors on `device`.
     ///
     /// # Errors
-    /// `Zero` if the batch size or a fixed length is 0, `Spawn` if no thread can be had.
+    /// `Zero` if the batch size or a fixed length is 0, `Spawn` if no thread can be started.
     pub fn new(split: Arc<EncodedSplit>, config: &LoaderConfig, device: &Device) -> Result<Self> {
         if config.batch_size == 0 {
             return Err(Error::Zero { what: "the batch size" });
@@ -99,13 +98,13 @@ impl Loader {
         if config.padding == BatchPadding::Fixed(0) {
             return Err(Error::Zero { what: "the sequence length" });
         }
-        let LoaderConfig { batch_size, padding, .. } = *config;
+        let LoaderConfig { batch_size, padding, padding_id, .. } = *config;
         let order = row_order(&split, config);
         let n_batches = order.len().div_ceil(batch_size);
         let batches = Prefetch::start(n_batches, move |batch_idx| {
             let start = batch_idx * batch_size;
             let end = order.len().min(start + batch_size);
-            PaddedRows::gather(&split, &order[start..end], padding)
+            PaddedRows::gather(&split, &order[start..end], (padding, padding_id))
         })?;
         Ok(Self { batches, device: device.clone() })
     }
@@ -141,7 +140,7 @@ fn row_order(split: &EncodedSplit, config: &LoaderConfig) -> Vec<u32> {
             for bucket in rows.chunks_mut(config.batch_size.saturating_mul(BATCHES_PER_BUCKET)) {
                 bucket.sort_by_key(length);
             }
-            // The short batch, if there is one, must stay the last: all others are cut by position.
+            // A short batch must stay last, because all batches are cut by position.
             let full = rows.len() - rows.len() % config.batch_size;
             let mut batches: Vec<&[u32]> = rows[..full].chunks(config.batch_size).collect();
             shuffle(&mut batches, &mut rng);
@@ -163,14 +162,14 @@ struct PaddedRows {
 }
 
 impl PaddedRows {
-    fn gather(split: &EncodedSplit, rows: &[u32], padding: BatchPadding) -> Self {
+    fn gather(split: &EncodedSplit, rows: &[u32], (padding, id): (BatchPadding, u32)) -> Self {
         let stored = || rows.iter().map(|&row| split.row(row as usize));
         let n_steps = match padding {
             BatchPadding::Fixed(n_steps) => n_steps,
             BatchPadding::Longest => stored().map(<[u32]>::len).max().unwrap_or(0).max(1),
         };
         let lengths: Vec<usize> = stored().map(|ids| ids.len().min(n_steps)).collect();
-        let mut ids = vec![PADDING_ID; rows.len() * n_steps];
+        let mut ids = vec![id; rows.len() * n_steps];
         for ((padded, stored), &length) in ids.chunks_exact_mut(n_steps).zip(stored()).zip(&lengths)
         {
             padded[n_steps - length..].copy_from_slice(&stored[..length]);
@@ -204,7 +203,7 @@ mod tests {
     }
 
     fn batches(batch_size: usize, padding: BatchPadding, order: Order) -> Vec<Batch> {
-        let config = LoaderConfig { batch_size, padding, order };
+        let config = LoaderConfig { batch_size, padding, order, padding_id: 0 };
         let loader = Loader::new(three_rows(), &config, &Device::Cpu).unwrap();
         let n_batches = loader.len();
         let batches: Vec<Batch> = loader.map(Result::unwrap).collect();
@@ -252,7 +251,12 @@ mod tests {
         let split = Arc::new(EncodedSplit::unlabelled(rows).unwrap());
         let epoch = |epoch, order: fn(u64) -> Order| -> Vec<Batch> {
             let order = order(epoch);
-            let config = LoaderConfig { batch_size: 20, padding: BatchPadding::Longest, order };
+            let config = LoaderConfig {
+                batch_size: 20,
+                padding: BatchPadding::Longest,
+                order,
+                padding_id: 0,
+            };
             let loader = Loader::new(Arc::clone(&split), &config, &Device::Cpu).unwrap();
             loader.map(Result::unwrap).collect()
         };
@@ -271,7 +275,7 @@ mod tests {
         assert_eq!(rows(&first), rows(&epoch(1, buckets)));
         assert_ne!(rows(&first), rows(&epoch(2, buckets)));
         assert!(first[..50].iter().all(|batch| batch.rows.len() == 20));
-        // Batches are not in the order of their lengths, and hold hardly more than their ids.
+        // Batches are not ordered by length, and contain little padding.
         let widths: Vec<usize> = first.iter().map(|batch| batch.ids.dim(1).unwrap()).collect();
         assert!(!widths.is_sorted());
         let n_ids: usize = lengths.iter().sum();
@@ -284,6 +288,7 @@ mod tests {
     fn labels_of_an_unlabelled_split_are_nan() {
         let split = Arc::new(EncodedSplit::unlabelled([[1], [2]]).unwrap());
         let config = LoaderConfig {
+            padding_id: 0,
             batch_size: 2,
             padding: BatchPadding::Longest,
             order: Order::Sequential,
@@ -296,6 +301,7 @@ mod tests {
     fn no_rows_give_no_batches() {
         let split = Arc::new(EncodedSplit::new(Vec::<Vec<u32>>::new(), vec![]).unwrap());
         let config = LoaderConfig {
+            padding_id: 0,
             batch_size: 2,
             padding: BatchPadding::Longest,
             order: Order::Sequential,
@@ -310,6 +316,7 @@ mod tests {
         let rows = vec![vec![1u32; 100]; 10_000];
         let split = Arc::new(EncodedSplit::unlabelled(rows).unwrap());
         let config = LoaderConfig {
+            padding_id: 0,
             batch_size: 1,
             padding: BatchPadding::Longest,
             order: Order::Sequential,
@@ -323,7 +330,8 @@ mod tests {
     #[test]
     fn batches_of_nothing_are_refused() {
         let message = |batch_size, padding| {
-            let config = LoaderConfig { batch_size, padding, order: Order::Sequential };
+            let config =
+                LoaderConfig { batch_size, padding, order: Order::Sequential, padding_id: 0 };
             Loader::new(three_rows(), &config, &Device::Cpu).err().unwrap().to_string()
         };
         assert_eq!(message(0, BatchPadding::Longest), "the batch size must be at least 1");

@@ -1,4 +1,4 @@
-//! Answers beside the texts they are about, written in one piece or not at all.
+//! Writes predictions next to their texts, completely or not at all.
 
 use std::path::Path;
 
@@ -6,45 +6,36 @@ use polars::prelude::{Column, PolarsError};
 
 use crate::error::{Error, Result};
 use crate::labels::{self, CLASS_NAMES};
-use crate::tables::write::{Change, Destination, encode, same_file};
+use crate::tables::write::{Change, Destination, Existing, encode, same_file};
 use crate::tables::{Cells, Format, TextTable, one_line};
 
 const LABEL: &str = "predicted_label";
 const PROBABILITY: &str = "probability";
 
-/// What a classifier says about every text of a table, in the order of [`TextTable::texts`].
+/// A classifier's predictions for every text of a table, in the order of [`TextTable::texts`].
 #[derive(Clone, Copy, Debug)]
 pub struct Predictions<'a> {
     /// `[n_texts]`, each 0 or 1; written as `negative` or `positive`.
     pub labels: &'a [u8],
-    /// `[n_texts]`, the probability of positive.
+    /// `[n_texts]`, the probability of the positive class.
     pub probabilities: &'a [f32],
 }
 
-/// What happens to a file that stands where another is to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// It stays, and nothing is written.
-    Refuse,
-    /// It is replaced, once the new one is complete.
-    Replace,
-}
-
-/// The names that the two new columns got, and what else there is to know of a written table.
+/// The names of the two new columns, and what changed in the written table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PredictionColumns {
-    /// `predicted_label`, or `predicted_label_2` and so on where the table has either already.
+    /// `predicted_label`, or `predicted_label_2` and so on if the table already has either name.
     pub label: String,
-    /// `probability`, or `probability_2` and so on, of the same number.
+    /// `probability`, or `probability_2` and so on, with the same number.
     pub probability: String,
-    /// Cells that the format could not hold as they were.
+    /// Cells that the format could not hold unchanged.
     pub changes: Vec<Change>,
 }
 
-/// Whether a table can be written to `path`, as far as that can be told before there is one.
+/// Checks whether a table can be written to `path`, as far as possible before there is one.
 ///
-/// Takes the format from the name, follows links, and makes and removes a file beside the one to
-/// be written. `-` is standard output. Pipes and devices are never refused.
+/// Takes the format from the name, follows links, and creates and removes a file next to the output
+/// file. `-` is standard output. Pipes and devices are always accepted.
 ///
 /// # Errors
 /// `Exists`, `UnknownExtension`, `NoFolder`, `IsFolder`; `Write` if the system refuses.
@@ -59,8 +50,7 @@ pub fn check_output(path: impl AsRef<Path>, existing: Existing) -> Result<()> {
 }
 
 impl TextTable {
-    /// [`check_output`], with one thing more that only the table knows: it may be written over the
-    /// file that it was read from only if it has all of its columns.
+    /// Like [`check_output`], and also checks that overwriting the input file would lose no columns.
     ///
     /// # Errors
     /// As [`check_output`]; `ColumnsLost`.
@@ -70,13 +60,13 @@ impl TextTable {
         self.check_not_lost(path)
     }
 
-    /// Writes the table with two more columns: [`PredictionColumns`] has their names. Rows without
-    /// text get empty cells there.
+    /// Writes the table with two more columns, named in [`PredictionColumns`]. Rows without text get
+    /// empty cells there.
     ///
-    /// The format is told by the extension; a pipe or a device without one gets the format that was
-    /// read. A file appears under its name when it is complete; until then it is a temporary file in
-    /// the same folder. A link is followed: the file that it leads to is written, and the link
-    /// stays. A file that replaces another gets its permissions.
+    /// The extension determines the format; a pipe or device without one gets the input format. A
+    /// file appears under its name when it is complete; until then it is a temporary file in the same
+    /// folder. Links are followed: the target is written, and the link stays. A file that replaces
+    /// another takes over its permissions.
     ///
     /// # Errors
     /// `LengthMismatch`, `LabelNotBinary`; `Exists`, `ColumnsLost`, `UnknownExtension`, `NoFolder`,
@@ -139,8 +129,8 @@ impl TextTable {
         }
     }
 
-    /// The names of the new columns: with the first number that leaves both free. Case makes no new
-    /// name, because it makes none for DuckDB and Spark.
+    /// The names of the new columns, with the first number for which both are free. Case is ignored,
+    /// because DuckDB and Spark ignore it.
     fn free_names(&self) -> (String, String) {
         let names = self.frame().get_column_names().into_iter().map(|name| name.as_str());
         let left_out = self.left_out_columns().iter().map(String::as_str);
@@ -155,7 +145,7 @@ impl TextTable {
         (label, probability)
     }
 
-    /// What was said of each text, as a column: rows without text have nothing.
+    /// Spreads one value per text over the rows: rows without text get `None`.
     fn spread<T: Copy>(&self, of_texts: impl Iterator<Item = T>) -> Vec<Option<T>> {
         let Some(rows) = self.text_rows() else { return of_texts.map(Some).collect() };
         let mut column = vec![None; self.frame().height()];

@@ -1,4 +1,4 @@
-//! Items made one or two ahead on another thread. Knows nothing of batches.
+//! Prepares items ahead of time on another thread. Knows nothing of batches.
 
 use std::any::Any;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -6,15 +6,15 @@ use std::thread::JoinHandle;
 
 use crate::error::{Error, Result};
 
-/// How many finished items may wait; one more is in the making.
+/// Capacity of the queue; one more item may be in preparation.
 const N_WAITING: usize = 2;
 
 /// An iterator over `make(0)`, …, `make(n_items - 1)`, made ahead of time.
 ///
-/// A panic in `make` becomes an error of the iterator, and its last item. Dropping the iterator
-/// waits for the thread, which is at most one `make` away from noticing.
+/// A panic in `make` becomes an error, the last item of the iterator. Dropping the iterator
+/// waits for the thread, which notices after at most one more `make`.
 pub(crate) struct Prefetch<T> {
-    /// Gone once dropped, so that the thread sees a closed channel.
+    /// `None` while dropping, so that the thread sees a closed channel.
     receiver: Option<Receiver<T>>,
     thread: Option<JoinHandle<()>>,
     n_left: usize,
@@ -24,7 +24,7 @@ impl<T: Send + 'static> Prefetch<T> {
     /// Starts the thread.
     ///
     /// # Errors
-    /// `Spawn` if the system has no thread for us.
+    /// `Spawn` if the system cannot start a thread.
     pub(crate) fn start(
         n_items: usize,
         mut make: impl FnMut(usize) -> T + Send + 'static,
@@ -47,12 +47,12 @@ impl<T: Send + 'static> Prefetch<T> {
 }
 
 impl<T> Prefetch<T> {
-    /// Why a thread stopped before it was done.
+    /// Why the thread stopped early.
     fn last_words(&mut self) -> String {
         let outcome = self.thread.take().map(JoinHandle::join);
         match outcome {
             Some(Err(payload)) => panic_message(payload.as_ref()),
-            _ => "it left no message".to_owned(),
+            _ => "no panic message".to_owned(),
         }
     }
 }
@@ -85,10 +85,10 @@ impl<T> ExactSizeIterator for Prefetch<T> {}
 
 impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
-        // First the channel, then the thread: the other way round both would wait for ever.
+        // Close the channel before joining the thread: otherwise both would wait forever.
         self.receiver = None;
         if let Some(thread) = self.thread.take() {
-            // A panic that nobody asked about is not worth a second one.
+            // Do not raise the thread's panic again.
             let _ = thread.join();
         }
     }
@@ -99,7 +99,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
         .downcast_ref::<&str>()
         .map(|message| (*message).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "it left no message".to_owned())
+        .unwrap_or_else(|| "no panic message".to_owned())
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
         items.next().unwrap().unwrap();
         drop(items);
         assert_eq!(Arc::strong_count(&made), 1);
-        // One taken, N_WAITING in the channel, one in the making, one of slack.
+        // One taken, N_WAITING in the channel, one in preparation, one of slack.
         assert!(made.load(Ordering::Relaxed) <= 3 + N_WAITING);
     }
 }

@@ -1,16 +1,23 @@
 //! Shuffles that are the same on every machine and in every release.
 //!
-//! Written out and not taken from `rand`, whose ranges may draw differently in a later version and
-//! do draw differently for another width of `usize`. ChaCha8's stream is fixed by its definition.
+//! Written out instead of using `rand`, whose range sampling may change in a later version and depends
+//! on the width of `usize`. ChaCha8's stream is fixed by its definition.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What the numbers are for; equal seeds must not make a split and an epoch move together.
+/// What the numbers are for; with equal seeds, a split and an epoch must still be independent.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Split,
     Epoch(u64),
+}
+
+/// The numbers from 0 to `n` - 1 in the order of an epoch: random, the same for the same seed and epoch.
+pub fn epoch_order(n: usize, seed: u64, epoch: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    shuffle(&mut order, &mut generator(seed, Purpose::Epoch(epoch)));
+    order
 }
 
 /// A generator for a seed and a purpose.
@@ -27,9 +34,9 @@ pub(crate) fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     rng
 }
 
-/// Fisher and Yates, from the end; every order is equally likely.
+/// Fisher–Yates shuffle from the end; every order is equally likely.
 pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
-    // Fewer than 2³² items are numbered with 32 bits, so neither cast nor sum can overflow.
+    // There are fewer than 2³² items, so neither the cast nor the sum can overflow.
     for last in (1..items.len()).rev() {
         items.swap(last, below(rng, last as u32 + 1) as usize);
     }

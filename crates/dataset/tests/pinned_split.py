@@ -1,8 +1,8 @@
 """Computes, without the crate, the rows that `the_split_of_a_seed_never_changes` and
 `seeds_decide_and_repeat_the_split` expect.
 
-ChaCha with 8 rounds, a 64-bit block counter and a 64-bit stream; Lemire's bounded numbers; Fisher
-and Yates from the end. Run it with `python3 tests/pinned_split.py` and compare.
+ChaCha with 8 rounds, a 64-bit block counter and a 64-bit stream; Lemire's bounded numbers;
+Fisher-Yates from the end. Run it with `python3 tests/pinned_split.py` and compare.
 """
 
 import struct
@@ -68,7 +68,7 @@ def split(labels, seed):
 
 
 def grouped(labels, groups, seed, shares=(0.8, 0.1, 0.1)):
-    """Whole groups in a shuffled order, each to the part that comes nearest to its targets by it."""
+    """Assigns whole groups, in shuffled order, each to the part that needs it most."""
     numbers = words(struct.pack("<Q8s16x", seed, b"split"), 0)
     by_group = {}
     for row, group in enumerate(groups):

@@ -1,6 +1,6 @@
-//! Result tables: where they go, what they replace, and what they look like.
+//! Prediction tables: where they are written, what they replace, and what they look like.
 //!
-//! That cells come back as they were is `round_trip.rs`'s matter.
+//! `round_trip.rs` tests that cells come back unchanged.
 #![allow(clippy::unwrap_used, reason = "a test that cannot make its file has failed")]
 
 use std::fs;
@@ -20,7 +20,7 @@ fn read(path: &Path) -> TextTable {
     TextTable::read(&file, &ColumnChoice::default(), &ReadOptions::default()).unwrap()
 }
 
-/// A folder with a file of a name of ours, and the table read from it.
+/// A folder with one input file, and the table read from it.
 fn table_of(name: &str, content: &str) -> (TempDir, TextTable) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -111,7 +111,7 @@ fn an_older_file_stays_unless_it_may_be_replaced() {
     let path = folder.path().join("out.csv");
     fs::write(&path, "a diary\n").unwrap();
     let expected = format!(
-        "{} exists already; choose another name, or replace it with --force",
+        "{} already exists; choose another name, or replace it with --force",
         path.display()
     );
     let refusals = [
@@ -170,8 +170,8 @@ fn the_input_is_known_by_all_its_names() {
     let roundabout = folder.path().join("deep/../input.parquet");
     for path in [&input, &link, &second, &roundabout] {
         let expected = format!(
-            "{} is the input, and its columns \"tags\" cannot be written back: they would be lost; \
-             choose another file for the output",
+            "{} is the input file, and its columns \"tags\" cannot be written back and would be lost; \
+             choose another output file",
             path.display()
         );
         let error = table.check_output(path, Existing::Replace).unwrap_err();
@@ -196,10 +196,10 @@ fn links_are_followed_and_stay() {
     symlink("second.csv", &first).unwrap();
     symlink("../target.csv", &second).unwrap();
 
-    // The target is not there yet.
+    // The target does not exist yet.
     assert!(written(&table, &first).starts_with("text,predicted_label,"));
     assert!(target.symlink_metadata().unwrap().is_file());
-    // Now it is.
+    // Now it does.
     assert!(table.write_predictions(&first, &PREDICTIONS, Existing::Refuse).is_err());
     fs::write(&target, "old").unwrap();
     table.write_predictions(&first, &PREDICTIONS, Existing::Replace).unwrap();
@@ -326,7 +326,7 @@ fn a_folder_without_permission_is_named_with_its_cause_before_there_is_a_table()
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(locked.join("probe"), "").is_ok() {
-        // The superuser may write anywhere but here.
+        // Even the superuser cannot write here.
         locked = "/proc".into();
     }
     let error = check_output(locked.join("out.csv"), Existing::Refuse).unwrap_err();
@@ -418,7 +418,7 @@ fn what_json_cannot_hold_becomes_null_and_is_counted() {
     assert_eq!(columns.changes, [Change::NotFinite { column: "x".to_owned(), n_cells: 2 }]);
     assert_eq!(
         columns.changes[0].to_string(),
-        "column \"x\": 2 NaN or infinite values became null, because JSON has none"
+        "column \"x\": 2 NaN or infinite values became null, because JSON cannot represent them"
     );
     assert!(fs::read_to_string(&path).unwrap().contains("\"x\":null"));
 

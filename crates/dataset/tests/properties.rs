@@ -1,4 +1,4 @@
-//! What holds for every split and every epoch, whatever the rows.
+//! Properties of every split and every epoch, whatever the rows.
 #![allow(clippy::unwrap_used, reason = "proptest reports a panic with the input that caused it")]
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 /// Labels of a table with both classes, and which of its rows to split.
 fn table() -> impl Strategy<Value = (Vec<u8>, Vec<u32>)> {
     prop::collection::vec((0..=1u8, prop::bool::weighted(0.9)), 0..200).prop_map(|rows| {
-        // At least ten rows with both classes, before whatever else there is.
+        // At least ten rows with both classes, and then any others.
         let fixed = (0..MIN_ROWS).map(|row| (u8::from(row % 3 == 0), true));
         let rows: Vec<(u8, bool)> = fixed.chain(rows).collect();
         let kept = (0..rows.len() as u32).filter(|&row| rows[row as usize].1).collect();
@@ -61,7 +61,7 @@ proptest! {
             let parts = [(&split.train, 0.8), (&split.validation, 0.1), (&split.test, 0.1)];
             for (part, fraction) in parts {
                 prop_assert!(part.is_sorted());
-                // A hair over one row, for the rounding of the product itself.
+                // Slightly over one row, because the product itself is rounded.
                 prop_assert!((count(part) - fraction * n_rows).abs() <= 1.0 + 1e-9);
             }
         }
@@ -87,7 +87,7 @@ proptest! {
     ) {
         let labels: Vec<u8> = rows.iter().map(|row| u8::from(row.len() % 2 == 1)).collect();
         let split = Arc::new(EncodedSplit::new(&rows, labels.clone()).unwrap());
-        let config = LoaderConfig { batch_size, padding, order };
+        let config = LoaderConfig { batch_size, padding, order, padding_id: 0 };
         let batches = epoch(&split, &config);
 
         let seen: Vec<u32> = batches.iter().flat_map(|batch| batch.rows.clone()).collect();
@@ -118,7 +118,7 @@ proptest! {
             }
         }
 
-        // Again, and the same.
+        // A second run gives the same.
         let again: Vec<u32> = epoch(&split, &config).iter().flat_map(|b| b.rows.clone()).collect();
         prop_assert_eq!(&seen, &again);
         if order == Order::ByLength {
@@ -134,6 +134,7 @@ proptest! {
         let split = Arc::new(EncodedSplit::unlabelled(vec![[1u32]; 50]).unwrap());
         let rows_of = |epoch_idx| {
             let config = LoaderConfig {
+                padding_id: 0,
                 batch_size: 50,
                 padding: BatchPadding::Longest,
                 order: Order::Shuffled { seed, epoch: epoch_idx },

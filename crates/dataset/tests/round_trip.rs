@@ -1,7 +1,7 @@
-//! Tables from other programs come in as they were written, and go out and come in again the same.
+//! Tables from other programs are read as written, and survive being written and read again.
 //!
 //! The files in `golden/` were written by Python's csv and json, pandas, polars and pyarrow; see
-//! `golden/make_tables.py`. Random tables follow, through every pair of formats.
+//! `golden/make_tables.py`. Random tables then go through every pair of formats.
 #![allow(clippy::unwrap_used, reason = "a test that cannot make its file has failed")]
 #![allow(clippy::panic, reason = "a test that finds a difference has failed")]
 
@@ -34,7 +34,7 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// Thread pools are made once a process, so each number of threads gets a process.
+/// Thread pools are created once per process, so each number of threads needs its own process.
 #[test]
 fn tables_of_other_programs_are_the_same_with_1_2_and_8_threads() {
     let program = std::env::current_exe().unwrap();
@@ -81,7 +81,7 @@ fn written_and_read_again(table: &TextTable, columns: &[Cells], folder: &Path, n
         let written = table.write_predictions(&path, &predictions, Existing::Replace).unwrap();
         let again = read(&path).unwrap_or_else(|error| panic!("{name} → {extension}: {error}"));
         let mut found = cells(&again);
-        // Keys that the first object lacks stand after the answers.
+        // Keys that the first object lacks come after the predictions.
         let mut answer = |name: &str| {
             let at = found.iter().position(|column| column.name == name).unwrap();
             found.remove(at).cells
@@ -106,7 +106,7 @@ fn written_and_read_again(table: &TextTable, columns: &[Cells], folder: &Path, n
     }
 }
 
-/// Any probability, the smallest and the longest among them.
+/// Any probability, including the smallest and the one with the most digits.
 fn probability(row: usize) -> f32 {
     match row % 7 {
         0 => 0.1,
@@ -119,7 +119,7 @@ fn probability(row: usize) -> f32 {
     }
 }
 
-/// What a cell must be after it went from one format to another.
+/// The expected cell after conversion from one format to another.
 fn after(cell: &Cell, from: Format, to: Format, as_json: bool) -> Cell {
     let is_json = from == Format::JsonLines;
     match (cell, to) {
@@ -158,7 +158,7 @@ fn assert_same(
     }
 }
 
-/// Equal, or the same number in other digits, one of them a float.
+/// Whether cells are equal, or the same number in other digits where one is a float.
 fn same(a: &Cell, b: &Cell) -> bool {
     let is_float = |cell: &Cell| match cell {
         Cell::Raw(raw) | Cell::Text(raw) => as_double(raw).is_some(),
@@ -168,7 +168,7 @@ fn same(a: &Cell, b: &Cell) -> bool {
         Cell::Text(text) if text.starts_with('"') => serde_json::from_str::<String>(text).ok(),
         _ => None,
     };
-    // A column of singles is compared as singles, whose shortest digits are fewer.
+    // An f32 column is compared as f32, whose shortest representation has fewer digits.
     let same_number = |a: f64, b: f64| {
         let is_single = |x: f64| double(f64::from(x as f32)) == double(x);
         double(a) == double(b)
@@ -181,7 +181,7 @@ fn same(a: &Cell, b: &Cell) -> bool {
         || (unquoted(a).is_some() && unquoted(a) == unquoted(b))
 }
 
-/// The double that a cell of Parquet holds.
+/// The f64 value of a Parquet cell.
 fn as_double(raw: &str) -> Option<f64> {
     if raw == "nan" {
         return Some(f64::NAN);
@@ -198,7 +198,7 @@ fn number(cell: &Cell) -> Option<f64> {
     }
 }
 
-/// Strings of what is hard for some format, and of anything but NUL, which text tables cannot hold.
+/// Strings that are hard for some format, and any others without NUL, which text tables cannot hold.
 fn string() -> impl Strategy<Value = String> {
     let special = prop::sample::select(vec![
         "\"", ",", ";", "\t", "\n", "\r", "\r\n", "\\", "#", " ", "null", "1", "\u{feff}",
@@ -215,7 +215,7 @@ fn float() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), (-9i32..9).prop_map(f64::from), Just(0.1), Just(-0.0), Just(f64::NAN)]
 }
 
-/// A row of a table of all types.
+/// A row of a table with all types.
 type Row =
     (String, Option<String>, Option<i64>, Option<u64>, Option<f64>, Option<bool>, Option<i32>);
 
@@ -240,7 +240,7 @@ fn parquet_of(rows: &[Row], path: &Path) {
     {
         Series::new(name.into(), rows.iter().map(get).collect::<Vec<T>>()).into_column()
     }
-    // Polars, which the tests ask for the date, gives up beyond the year 262142.
+    // Polars, which formats the expected date, panics beyond the year 262142.
     let days = |row: &Row| row.6.map(|days| days % 10_000_000);
     let mut frame = DataFrame::new_infer_height(vec![
         column(rows, "text", |row| row.0.clone()),

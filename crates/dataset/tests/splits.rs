@@ -1,4 +1,4 @@
-//! What holds for duplicates and groups, whatever the rows.
+//! Properties of deduplication and groups, whatever the rows.
 #![allow(clippy::unwrap_used, reason = "proptest reports a panic with the input that caused it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use dataset::{Conflicts, Error, LabelledTexts, MIN_ROWS, Split, SplitConfig};
 use proptest::prelude::*;
 
-/// Rows of label, text number and group; both classes are there.
+/// Rows of label, text number and group; both classes occur.
 fn rows() -> impl Strategy<Value = Vec<(u8, u64, u32)>> {
     prop::collection::vec((0..=1u8, 0..60u64, 0..25u32), 0..150).prop_map(|rows| {
-        // At least ten different texts, whose labels do not contradict each other.
+        // At least ten distinct texts with consistent labels.
         let fixed = (0..MIN_ROWS).map(|i| ((i % 2) as u8, 1_000 + i as u64, 100 + i as u32));
         fixed.chain(rows).collect()
     })
@@ -63,7 +63,7 @@ proptest! {
         let config = SplitConfig { seed, ..SplitConfig::default() };
         let split = match Split::grouped(table.labels(), &kept, &groups, &config) {
             Ok(split) => split,
-            // Few large groups, or a class in groups that are needed elsewhere.
+            // There are few large groups, or a class is only in groups that are needed elsewhere.
             Err(Error::TooFewGroups { .. } | Error::LargeGroup { .. }) => return Ok(()),
             Err(Error::ClassNotInTraining { .. }) => return Ok(()),
             Err(error) => return Err(TestCaseError::fail(error.to_string())),

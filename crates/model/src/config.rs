@@ -1,60 +1,53 @@
-//! What the network looks like.
+//! Configuration of the network.
 
+use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::ngrams::MAX_ORDER;
+use crate::error::Result;
 use crate::pooling::{Pooling, PoolingPart};
 
-/// Sizes and parts of a [`SentimentRnn`](crate::SentimentRnn). The default is the notebook's.
+/// The longest n-grams allowed; longer ones hardly ever occur twice.
+const MAX_NGRAM_ORDER: usize = 5;
+
+/// Configuration of a [`SentimentRnn`](crate::SentimentRnn). The default is the notebook's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Features of a token.
+    /// Dimension of the token embeddings.
     pub embedding_dim: usize,
-    /// Standard deviation of the embedding's initial weights, which are normal.
+    /// Standard deviation of the embedding's normally distributed initial weights.
     pub embedding_std: f64,
     /// The kind of recurrent layer.
     pub cell: CellKind,
-    /// Features of the hidden state.
+    /// Size of the hidden state.
     pub hidden_dim: usize,
-    /// Recurrent layers on one another.
+    /// Number of stacked recurrent layers.
     pub num_layers: usize,
-    /// Whether a second direction reads each text from its end.
+    /// Whether a second direction reads each text backwards.
     pub bidirectional: bool,
-    /// Numbers that come out; 1 for two classes.
+    /// Number of outputs; 1 for two classes.
     pub output_size: usize,
-    /// How the outputs of all steps become one vector: one or several of last, max, mean and
+    /// How the outputs of all steps are pooled into one vector: one or more of last, max, mean and
     /// attention.
     pub pooling: Pooling,
-    /// What happens to padding.
+    /// How padding is handled.
     pub padding: Padding,
-    /// Longest run of neighbouring words that has a weight of its own in a linear path beside the
-    /// recurrent layers: 2 for words and pairs; 0 for no such path.
+    /// Longest n-gram with a weight of its own in the linear path beside the recurrent layers: 2 for
+    /// words and word pairs; 0 for no linear path.
     pub ngram_order: usize,
-    /// Training texts that such a run must come in.
+    /// Number of training texts in which an n-gram must occur to get a weight.
     pub ngram_min_texts: usize,
-    /// What the path says before training: this times the sum of the log-count ratios (Wang and
-    /// Manning 2012) of a text's runs, scaled to length 1. 0 for nothing. For paths that learn jointly
-    /// with the rest.
-    pub ngram_start: f64,
-    /// Probability with which a word or run of words of a text is left out of the linear path in training.
-    /// For paths that learn jointly with the rest.
-    pub ngram_dropout: f64,
-    /// Smallest share of a text that the recurrent layers are shown in training: each time a run of its
-    /// words, of any length from this share on and from anywhere in it; 1 for whole texts.
-    pub smallest_window: f64,
-    /// Probability with which a word of a text becomes the unknown word in training.
+    /// Probability that a word becomes the unknown word in training.
     pub word_dropout: f64,
-    /// Probability with which a feature of all words of a text is zeroed in training (variational
+    /// Probability that an embedding feature is zeroed for all words of a text in training (variational
     /// dropout, Gal and Ghahramani 2016).
     pub variational_dropout: f64,
-    /// Probability with which a number of an embedded token is zeroed in training.
+    /// Probability that a single value of an embedded token is zeroed in training.
     pub embedding_dropout: f64,
-    /// Probability with which a recurrent weight, from hidden state to hidden state, is zeroed for
-    /// all steps of a batch in training (weight-drop).
+    /// Probability that a hidden-to-hidden weight is zeroed for all steps of a batch in training
+    /// (weight-drop).
     pub weight_dropout: f64,
-    /// Probability with which an output of a recurrent layer is zeroed before the next in training.
+    /// Probability that an output of a recurrent layer is zeroed before the next layer in training.
     pub layer_dropout: f64,
     /// The same before the fully connected layer.
     pub output_dropout: f64,
@@ -74,9 +67,6 @@ impl Default for ModelConfig {
             padding: Padding::Compute,
             ngram_order: 0,
             ngram_min_texts: 2,
-            ngram_start: 0.0,
-            ngram_dropout: 0.0,
-            smallest_window: 1.0,
             word_dropout: 0.0,
             variational_dropout: 0.0,
             embedding_dropout: 0.0,
@@ -102,7 +92,7 @@ pub enum CellKind {
 }
 
 impl CellKind {
-    /// The name of the layer among the network's parameters.
+    /// The layer's name in the network's parameter names.
     pub fn parameter_prefix(self) -> &'static str {
         match self {
             CellKind::Lstm => "lstm",
@@ -112,30 +102,30 @@ impl CellKind {
     }
 }
 
-/// What happens to padding.
+/// How padding is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Padding {
-    /// Padding is skipped: how far a text is padded changes nothing.
+    /// Padding is skipped: the amount of padding makes no difference.
     Skip,
-    /// Padding is a token like others and is computed, as in the notebook. Every text must then
-    /// be padded to the same length, in training and afterwards.
+    /// Padding is computed like any other token, as in the notebook. Every text must then be padded to
+    /// the same length, in training and afterwards.
     Compute,
 }
 
 impl ModelConfig {
-    /// Features of the vector that the fully connected layer gets.
+    /// Size of the fully connected layer's input.
     pub fn pooled_size(&self) -> usize {
         self.pooling.len() * self.output_features()
     }
 
-    /// Features of each step's output, F.
+    /// Size of each step's output, F.
     pub(crate) fn output_features(&self) -> usize {
         if self.bidirectional { 2 * self.hidden_dim } else { self.hidden_dim }
     }
 
-    /// Floating-point operations of the recurrent layers' matrix products in a forward pass over so
-    /// many tokens, a multiplication and an addition being two.
+    /// Floating-point operations of the recurrent layers' matrix products in a forward pass over this
+    /// many tokens; a multiply-add counts as two.
     pub fn recurrent_flops(&self, n_tokens: usize) -> f64 {
         let gates = match self.cell {
             CellKind::Lstm => 4,
@@ -165,12 +155,9 @@ impl ModelConfig {
             ("output_size", self.output_size),
         ];
         for (field, value) in sizes {
-            if value == 0 {
-                return Err(Error::Config { field, expected: "at least 1", got: "0".to_string() });
-            }
+            settings::at_least_1(field, value)?;
         }
         let rates = [
-            ("ngram_dropout", self.ngram_dropout),
             ("word_dropout", self.word_dropout),
             ("variational_dropout", self.variational_dropout),
             ("embedding_dropout", self.embedding_dropout),
@@ -178,32 +165,12 @@ impl ModelConfig {
             ("layer_dropout", self.layer_dropout),
             ("output_dropout", self.output_dropout),
         ];
-        if !(self.smallest_window > 0.0 && self.smallest_window <= 1.0) {
-            let (expected, got) = ("above 0 and at most 1", self.smallest_window.to_string());
-            return Err(Error::Config { field: "smallest_window", expected, got });
-        }
         for (field, value) in rates {
-            if !(0.0..1.0).contains(&value) {
-                let (expected, got) = ("at least 0 and below 1", value.to_string());
-                return Err(Error::Config { field, expected, got });
-            }
+            settings::rate(field, value)?;
         }
-        if self.smallest_window < 1.0 && self.padding == Padding::Compute {
-            let (expected, got) = ("1 with padding compute", self.smallest_window.to_string());
-            return Err(Error::Config { field: "smallest_window", expected, got });
-        }
-        if !(self.embedding_std > 0.0 && self.embedding_std.is_finite()) {
-            let (expected, got) = ("a number above 0", self.embedding_std.to_string());
-            return Err(Error::Config { field: "embedding_std", expected, got });
-        }
-        if !(self.ngram_start >= 0.0 && self.ngram_start.is_finite()) {
-            let (expected, got) = ("a number of at least 0", self.ngram_start.to_string());
-            return Err(Error::Config { field: "ngram_start", expected, got });
-        }
-        if self.ngram_order > MAX_ORDER {
-            let (expected, got) = ("at most 5", self.ngram_order.to_string());
-            return Err(Error::Config { field: "ngram_order", expected, got });
-        }
+        settings::above_0("embedding_std", self.embedding_std)?;
+        let order = self.ngram_order;
+        settings::check("ngram_order", order <= MAX_NGRAM_ORDER, "at most 5", order)?;
         Ok(())
     }
 }

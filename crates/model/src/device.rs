@@ -1,4 +1,4 @@
-//! Choosing the device that a network lives on.
+//! Choice of the device for a network.
 
 use candle_core::Device;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 /// Where to compute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// CUDA, then Metal, then the CPU: the first that this build and machine have.
+    /// The first available of CUDA, Metal and the CPU.
     #[default]
     Auto,
     /// The CPU.
@@ -22,7 +22,7 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// [`Error::Device`] if a device was named that this build or this machine lacks.
+    /// [`Error::Device`] if this build or machine lacks the requested device.
     pub fn open(self) -> Result<Device> {
         match self {
             DeviceChoice::Auto => Ok(open_cuda().or_else(|_| open_metal()).unwrap_or(Device::Cpu)),

@@ -1,19 +1,20 @@
-//! The embedding: from ids to rows of its table.
+//! The embedding: looks up table rows by id.
 //!
-//! A batch reads few rows of a large table. In training its vectors are where the backward pass ends,
-//! and their gradient is added up for these rows alone. A model on disk leaves the table there, mapped
-//! into memory, and reads just the rows that it needs.
+//! A batch reads few rows of a large table. In training, the backward pass ends at the batch's vectors,
+//! and their gradient is summed for these rows only. A loaded model leaves the table on disk,
+//! memory-mapped, and reads only the rows it needs.
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor, WithDType};
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor};
 use rayon::prelude::*;
+use recurrent::{contiguous, numbers_of};
 
 use crate::error::Result;
 use crate::mapped::MappedFile;
 use crate::tokens::{DistinctIds, Tokens};
 
-/// Rows that one task copies or adds up at least.
+/// Minimum number of rows that one task copies or sums.
 const ROWS_PER_TASK: usize = 32;
 
 /// The table, `[V, E]`.
@@ -45,7 +46,7 @@ impl Embedding {
     }
 }
 
-/// Some rows of a table. Candle's own operation copies them on one core; this takes all of them.
+/// Gathers rows of a table on all cores; candle's own operation uses one.
 struct Rows {
     ids: Vec<u32>,
 }
@@ -61,9 +62,9 @@ impl CustomOp1 for Rows {
         layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (n_rows, width) = layout.shape().dims2()?;
-        let table = contiguous(storage, layout)?;
+        let table: &[f32] = contiguous(storage, layout)?;
         if let Some(id) = self.ids.iter().find(|&&id| id as usize >= n_rows) {
-            candle_core::bail!("the table has {n_rows} rows, from 0; there is no row {id}");
+            candle_core::bail!("row {id} is out of range: the table has {n_rows} rows, from 0");
         }
         let mut rows = vec![0f32; self.ids.len() * width];
         rows.par_chunks_exact_mut(width.max(1))
@@ -98,7 +99,7 @@ impl std::fmt::Debug for MappedTable {
 }
 
 impl MappedTable {
-    /// Takes the f32 matrix `name` of a file, whose shape was checked.
+    /// Opens the f32 matrix `name` of a file; its shape has been checked.
     pub(crate) fn new(file: MappedFile, name: &'static str, width: usize) -> Self {
         Self { file, name, width }
     }
@@ -109,14 +110,14 @@ impl MappedTable {
         let n_rows = bytes.len() / row_bytes.max(1);
         if let Some(id) = ids.iter().find(|&&id| id as usize >= n_rows) {
             let name = self.name;
-            let error = format!("{name} has {n_rows} rows, from 0; there is no row {id}");
+            let error = format!("row {id} is out of range: {name} has {n_rows} rows, from 0");
             return Err(candle_core::Error::msg(error).into());
         }
         let mut values = vec![0f32; ids.len() * self.width];
         values.par_chunks_exact_mut(self.width).zip(ids).with_min_len(ROWS_PER_TASK).for_each(
             |(to, &id)| {
                 let row = &bytes[id as usize * row_bytes..][..row_bytes];
-                // The file's header may leave the numbers at any address.
+                // The file's header may leave the values unaligned.
                 let (numbers, _) = row.as_chunks::<4>();
                 for (to, &number) in to.iter_mut().zip(numbers) {
                     *to = f32::from_le_bytes(number);
@@ -127,14 +128,14 @@ impl MappedTable {
     }
 }
 
-/// From the gradient of a batch's vectors `[B, T, E]` to that of its distinct rows, `[N, E]`: each gets
-/// the sum over its tokens, in their order.
+/// Converts the gradient of a batch's vectors, `[B, T, E]`, to that of its distinct rows, `[N, E]`,
+/// summed over each row's tokens in order.
 pub(crate) fn sum_by_row(d_vectors: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
     let (width, places) = (d_vectors.dim(2)?, &distinct.places);
     let n_rows = distinct.rows.len();
     if d_vectors.dim(0)? * d_vectors.dim(1)? != places.len() {
         let (shape, n) = (d_vectors.shape(), places.len());
-        let error = format!("the gradient of {n} tokens' vectors was expected, got {shape:?}");
+        let error = format!("expected the gradient of {n} token vectors, got shape {shape:?}");
         return Err(candle_core::Error::msg(error).into());
     }
     if !(d_vectors.device().is_cpu() && d_vectors.dtype() == DType::F32) {
@@ -142,7 +143,7 @@ pub(crate) fn sum_by_row(d_vectors: &Tensor, distinct: &DistinctIds) -> Result<T
         let zeros = Tensor::zeros((n_rows, width), d_vectors.dtype(), d_vectors.device())?;
         return Ok(zeros.index_add(&places, &d_vectors.flatten(0, 1)?, 0)?);
     }
-    // The tokens of each row side by side: row r has those from starts[r] on.
+    // Tokens grouped by row: those of row r begin at starts[r].
     let mut starts = vec![0usize; n_rows + 1];
     for &place in places {
         starts[place as usize + 1] += 1;
@@ -158,11 +159,8 @@ pub(crate) fn sum_by_row(d_vectors: &Tensor, distinct: &DistinctIds) -> Result<T
     }
 
     let d_vectors = d_vectors.contiguous()?;
-    let (storage, layout) = d_vectors.storage_and_layout();
-    let candle_core::Storage::Cpu(storage) = &*storage else {
-        return Err(candle_core::Error::msg("the embedding takes gradients on the CPU").into());
-    };
-    let d_vectors = contiguous(storage, layout)?;
+    let storage = d_vectors.storage_and_layout();
+    let d_vectors: &[f32] = numbers_of(&storage)?;
     let mut d_rows = vec![0f32; n_rows * width];
     d_rows
         .par_chunks_exact_mut(width)
@@ -175,18 +173,6 @@ pub(crate) fn sum_by_row(d_vectors: &Tensor, distinct: &DistinctIds) -> Result<T
             }
         });
     Ok(Tensor::from_vec(d_rows, (n_rows, width), &Device::Cpu)?)
-}
-
-/// The numbers of a contiguous f32 tensor.
-pub(crate) fn contiguous<'a>(
-    storage: &'a CpuStorage,
-    layout: &Layout,
-) -> candle_core::Result<&'a [f32]> {
-    let numbers = f32::cpu_storage_as_slice(storage)?;
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&numbers[start..end]),
-        None => candle_core::bail!("the embedding takes contiguous tensors"),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can go wrong with a network or its folder, with what to do about it.
+//! Errors of networks and model folders, and what to do about them.
 
 use std::path::PathBuf;
 
@@ -9,20 +9,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A configuration value is outside its range.
-    #[error("{field} is {got}; expected {expected}")]
-    Config {
-        /// The configuration field.
-        field: &'static str,
-        /// What the field may hold.
-        expected: &'static str,
-        /// What it held.
-        got: String,
-    },
-    /// A state was handed on to a network that reads each text as a whole.
-    #[error("this network cannot take a text in chunks: {reason}")]
+    /// A setting is outside its range.
+    #[error(transparent)]
+    Config(#[from] recurrent::OutOfRange),
+    /// A state was passed to a network that must read each text as a whole.
+    #[error("this network cannot process a text in chunks: {reason}")]
     NotChunked {
-        /// Which property of the network stands against it.
+        /// The property of the network that prevents it.
         reason: &'static str,
     },
     /// An id is not in the vocabulary.
@@ -35,21 +28,21 @@ pub enum Error {
         /// Number of ids.
         vocab_size: usize,
     },
-    /// The device asked for cannot be used.
+    /// The requested device is not available.
     #[error("no {device} device: {reason}")]
     Device {
-        /// The device asked for.
+        /// The requested device.
         device: &'static str,
         /// Why not, and what to do.
         reason: String,
     },
     /// A network with a linear path has no n-grams for it.
     #[error(
-        "no n-gram comes in {min_texts} texts or more: there is nothing for a linear path to weigh; \
-         lower ngram_min_texts, or set ngram_order to 0"
+        "no n-gram occurs in {min_texts} or more training texts, so the linear path is empty; lower \
+         ngram_min_texts, or set ngram_order to 0"
     )]
     NoNgrams {
-        /// The texts that an n-gram must come in.
+        /// Number of texts in which an n-gram must occur.
         min_texts: usize,
     },
     /// A model folder lacks a file.
@@ -60,7 +53,7 @@ pub enum Error {
         /// All files of a model folder.
         expected: &'static str,
     },
-    /// A file of a model folder could not be read as what it should be.
+    /// A file of a model folder is damaged or of the wrong kind.
     #[error("{path} cannot be read as {expected}: {reason}")]
     Damaged {
         /// The file.
@@ -70,7 +63,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The model folder has a format that this version does not know.
+    /// This version does not support the model folder's format.
     #[error(
         "{path} has format {got}, {}; this program reads formats {oldest} to {newest}: {}",
         written_by(*got, *newest, writer.as_deref()),
@@ -81,26 +74,26 @@ pub enum Error {
         path: PathBuf,
         /// Its format.
         got: u64,
-        /// The version of the program that wrote it, if it says so.
+        /// The version of the program that wrote it, if recorded.
         writer: Option<String>,
-        /// The oldest format that is read here.
+        /// The oldest supported format.
         oldest: u64,
-        /// The newest one.
+        /// The newest supported format.
         newest: u64,
     },
-    /// Files of two models stand in one folder.
+    /// A folder contains files of two models.
     #[error(
-        "{path} is not part of the model that config.json beside it describes: its {key} is {got}, \
-         expected {expected}"
+        "{path} belongs to a different model than config.json: its {key} is {got}, expected \
+         {expected}"
     )]
     Mixed {
         /// The file that does not belong there.
         path: PathBuf,
-        /// What tells them apart.
+        /// The value that differs.
         key: &'static str,
-        /// What the file has.
+        /// The file's value.
         got: String,
-        /// What the configuration has.
+        /// The configuration's value.
         expected: String,
     },
     /// The weights file does not fit the configuration beside it.
@@ -111,62 +104,62 @@ pub enum Error {
         /// Which tensor, and how.
         reason: String,
     },
-    /// What was given as a model is none.
+    /// The given path is not a model folder.
     #[error("{path} is not a model folder: {found}{}", did_you_mean(meant))]
     NoModel {
-        /// What was given.
+        /// The given path.
         path: PathBuf,
-        /// What is there, in words.
+        /// Description of what is there.
         found: String,
-        /// The folders that may have been meant.
+        /// Folders that may have been meant.
         meant: Vec<PathBuf>,
     },
     /// Another process is writing to a model folder.
-    #[error("another training is writing to {path}{}", process(*pid))]
+    #[error("another training run is writing to {path}{}", process(*pid))]
     InUse {
         /// The folder.
         path: PathBuf,
         /// The process, if it is known.
         pid: Option<u32>,
     },
-    /// A model folder is to be new, and is there.
-    #[error("{path} exists")]
+    /// The model folder must be new, but it already exists.
+    #[error("{path} already exists")]
     Exists {
         /// The folder.
         path: PathBuf,
     },
-    /// A single file of a model was to be written before the model.
+    /// A file of a model was written before the model itself.
     #[error("no model has been saved to {path} yet")]
     NothingSaved {
         /// The folder.
         path: PathBuf,
     },
-    /// The target of a save holds something that is not a model.
+    /// The output path holds something other than a model.
     #[error("{path} exists and is not a model folder: {found}")]
     NotAModel {
         /// The folder.
         path: PathBuf,
-        /// What is there, in words.
+        /// Description of what is there.
         found: String,
     },
-    /// A new model could not take the place of an old one, which could not go back either.
+    /// A new model could not replace the old one, and the old one could not be restored.
     #[error("cannot write {path}; the model that was there is now in {old}")]
     Stranded {
         /// The folder.
         path: PathBuf,
         /// Where its old contents are.
         old: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file or folder could not be read or written.
     #[error("cannot {action} {path}")]
     Io {
-        /// What was being done.
+        /// The attempted action.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The tokenizer could not be saved or loaded.
@@ -180,7 +173,7 @@ pub enum Error {
     Candle(#[from] candle_core::Error),
 }
 
-/// Who wrote a format that is not known.
+/// Describes what wrote an unsupported format.
 fn written_by(got: u64, newest: u64, writer: Option<&str>) -> String {
     match writer {
         _ if got < newest => "which is too old".to_string(),
@@ -189,10 +182,10 @@ fn written_by(got: u64, newest: u64, writer: Option<&str>) -> String {
     }
 }
 
-/// What to do about a format that is not known.
+/// What to do about an unsupported format.
 fn cure(got: u64, newest: u64, writer: Option<&str>) -> String {
     match writer {
-        _ if got < newest => "train the model anew".to_string(),
+        _ if got < newest => "retrain the model".to_string(),
         Some(version) => format!("install version {version} or newer"),
         None => "install a newer version".to_string(),
     }

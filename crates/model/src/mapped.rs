@@ -1,5 +1,5 @@
-//! A safetensors file that is mapped into memory: tensors are read where they lie, and the header of the very
-//! same bytes tells which model the file is part of.
+//! A memory-mapped safetensors file: tensors are read in place, and the header of the same bytes
+//! identifies the model that the file belongs to.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,7 +16,7 @@ use crate::folder::ModelId;
 pub(crate) struct MappedFile {
     map: Mmap,
     tensors: HashMap<String, TensorInfo>,
-    /// Where the tensors begin.
+    /// Offset of the first tensor.
     start: usize,
     id: Option<ModelId>,
 }
@@ -28,19 +28,19 @@ impl MappedFile {
     /// Maps a file.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if it is no safetensors file; [`Error::Io`] if it cannot be opened.
+    /// [`Error::Damaged`] if it is not a safetensors file; [`Error::Io`] if it cannot be opened.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let io = |source| Error::Io { action: "read", path: path.to_path_buf(), source };
         let file = File::open(path).map_err(io)?;
-        // SAFETY: the mapped bytes must not change while they are read. A model folder is replaced
-        // whole, by renaming, and its old files live on for whoever has them open; nobody writes into
-        // one in place.
+        // SAFETY: the mapped bytes must not change while they are read. A model folder is replaced as a
+        // whole, by renaming, and its old files stay valid for readers that have them open; nothing
+        // writes to them in place.
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
         let (header_bytes, header) =
             SafeTensors::read_metadata(&map).map_err(|error| Error::Damaged {
                 path: path.to_path_buf(),
                 expected: "safetensors",
-                reason: format!("{error}; the file may be cut short, copy it again"),
+                reason: format!("{error}; the file may be truncated: copy it again"),
             })?;
         let id = ModelId::in_metadata(header.metadata().as_ref());
         let tensors =
@@ -48,7 +48,7 @@ impl MappedFile {
         Ok(Self { map, tensors, start: LENGTH_BYTES + header_bytes, id })
     }
 
-    /// The model that the file says it is part of.
+    /// The id of the model that the file belongs to, if recorded.
     pub(crate) fn id(&self) -> Option<ModelId> {
         self.id
     }

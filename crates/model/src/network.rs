@@ -7,34 +7,59 @@ use recurrent::{RepeatedInput, SeededRng};
 use crate::config::ModelConfig;
 use crate::embedding::{self, Embedding};
 use crate::error::{Error, Result};
-use crate::ngrams::{self, Ngrams};
+use crate::linear_path::LinearPath;
 use crate::parameters;
 use crate::pooling::{self, PoolingPart};
 use crate::recurrent_layer::{LayerInput, RecurrentLayer, State};
 use crate::tokens::{DistinctIds, Tokens};
 use crate::vocabularies::Vocabularies;
 
-/// A recurrent network that reads ids and tells how likely a text is positive.
+/// The logits of a network's two paths, each `[B, O]`; the network's logits are their sum.
+#[derive(Debug, Clone)]
+pub struct PathLogits {
+    /// Logits of the recurrent layers.
+    pub recurrent: Tensor,
+    /// Logits of the linear path, if there is one.
+    pub linear: Option<Tensor>,
+}
+
+impl PathLogits {
+    /// The network's logits.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn sum(self) -> Result<Tensor> {
+        Ok(match self.linear {
+            Some(linear) => (self.recurrent + linear)?,
+            None => self.recurrent,
+        })
+    }
+}
+
+/// A recurrent network that predicts the probability that a text, given as ids, is positive.
 ///
-/// B batch rows, T steps, E `embedding_dim`, F the outputs' features (H, or 2 H in two directions), O
-/// `output_size`.
+/// B batch rows, T steps, E `embedding_dim`, F the size of a step's output (H, or 2 H in two
+/// directions), O `output_size`.
 ///
-/// [`logits`](Self::logits) does everything. It is made of stages, which a training calls one by one:
+/// [`logits`](Self::logits) runs the whole network. It consists of stages, which training calls one by
+/// one:
 ///
 /// ```text
 /// ids ── tokens ──► Tokens ── embed ──► [B, T, E] ── read ──► [B, T, F], State ── classify ──► [B, O]
-///                     └────── ngrams ──► Ngrams ────────────────────── ngram_logits ──► + [B, O]
+///                     └────────────────── linear path ──────────────────────────────────────► + [B, O]
 /// ```
 ///
-/// Parameters have the names of the course notebook's PyTorch module: `embedding.weight`,
+/// The linear path is fitted separately, before the network is trained, and receives no gradient.
+///
+/// Parameter names are those of the course notebook's PyTorch module: `embedding.weight`,
 /// `lstm.weight_ih_l0`, ... (`gru.`, `rnn.` for those cells), `fc.weight`, `fc.bias`; with attention,
-/// `attention.weight`; with a linear path, `ngrams.weight`.
+/// `attention.weight`; with a linear path, `ngrams.weight` and `ngrams.bias`.
 #[derive(Debug, Clone)]
 pub struct SentimentRnn {
     config: ModelConfig,
     vocabularies: Vocabularies,
     embedding: Embedding,
-    ngram_table: Option<Embedding>,
+    linear_path: Option<LinearPath>,
     recurrent: RecurrentLayer,
     attention: Option<Tensor>,
     fc: Linear,
@@ -42,7 +67,7 @@ pub struct SentimentRnn {
 }
 
 impl SentimentRnn {
-    /// Takes the parameters from `vb`.
+    /// Loads the parameters from `vb`.
     ///
     /// # Errors
     /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
@@ -56,7 +81,7 @@ impl SentimentRnn {
         Self::with_embedding(config, vocabularies, Embedding::Loaded(table), vb)
     }
 
-    /// Takes all parameters but the embedding's from `vb`.
+    /// Loads all parameters except the embedding's from `vb`.
     pub(crate) fn with_embedding(
         config: &ModelConfig,
         vocabularies: Vocabularies,
@@ -64,11 +89,7 @@ impl SentimentRnn {
         vb: VarBuilder,
     ) -> Result<Self> {
         config.check()?;
-        let n_ngrams = vocabularies.n_ngrams(config)?;
-        let ngram_table = (n_ngrams > 0)
-            .then(|| vb.get((n_ngrams, config.output_size), parameters::NGRAM_TABLE))
-            .transpose()?
-            .map(Embedding::Loaded);
+        let linear_path = LinearPath::new(config, &vocabularies, &vb)?;
         let attention = (config.pooling.has(PoolingPart::Attention))
             .then(|| vb.get(parameters::attention_shape(config), parameters::ATTENTION))
             .transpose()?;
@@ -80,7 +101,7 @@ impl SentimentRnn {
             config: config.clone(),
             vocabularies,
             embedding,
-            ngram_table,
+            linear_path,
             recurrent: RecurrentLayer::new(config, vb.clone())?,
             attention,
             fc,
@@ -88,8 +109,9 @@ impl SentimentRnn {
         })
     }
 
-    /// A new network with seeded initial weights, and the variables that hold them: the embedding
-    /// is normal, all else U(±1/√n) with PyTorch's n (features in, or the hidden size).
+    /// A new network with seeded initial weights, and the variables that hold them: the embedding is
+    /// normally distributed, everything else U(±1/√n) with PyTorch's n (input features, or the hidden
+    /// size).
     ///
     /// # Errors
     /// If the configuration is out of range or the device fails.
@@ -106,8 +128,8 @@ impl SentimentRnn {
         Ok((Self::new(config, vocabularies, vb)?, variables))
     }
 
-    /// The network of these variables as it is now, with nothing recorded for a backward pass: for
-    /// evaluation. It must not outlive the next change of the variables.
+    /// The network with the current values of these variables, without recording a backward pass: for
+    /// evaluation. Do not use it after the variables change.
     ///
     /// # Errors
     /// As [`SentimentRnn::new`].
@@ -128,10 +150,15 @@ impl SentimentRnn {
     }
 
     /// The recurrent layers alone: the same network without its linear path, if it has one. Its
-    /// configuration still names the path.
+    /// configuration still includes the path.
     #[must_use]
     pub fn without_linear_path(&self) -> Self {
-        Self { ngram_table: None, ..self.clone() }
+        Self { linear_path: None, ..self.clone() }
+    }
+
+    /// Whether the network has a linear path beside the recurrent layers.
+    pub fn has_linear_path(&self) -> bool {
+        self.linear_path.is_some()
     }
 
     /// The network's configuration.
@@ -139,17 +166,17 @@ impl SentimentRnn {
         &self.config
     }
 
-    /// Number of ids, padding and the unknown word among them.
+    /// Number of ids, including padding and the unknown word.
     pub fn vocab_size(&self) -> usize {
         self.vocabularies.n_ids
     }
 
-    /// What the network tells apart.
+    /// The network's vocabularies.
     pub fn vocabularies(&self) -> &Vocabularies {
         &self.vocabularies
     }
 
-    /// The device that the network lives on.
+    /// The network's device.
     pub fn device(&self) -> &Device {
         &self.device
     }
@@ -166,8 +193,8 @@ impl SentimentRnn {
     ///
     /// `ids`: `[B, T]`, u32, padded on the left with 0. Returns `[B, O]` in 0..=1, f32.
     ///
-    /// A text may come in chunks, the state handed on from one to the next; the last chunk's
-    /// output is then that of the whole text.
+    /// A text may be passed in chunks, with the state passed on from one to the next; the last chunk's
+    /// output is then the output for the whole text.
     ///
     /// # Errors
     /// As [`SentimentRnn::logits`].
@@ -176,38 +203,54 @@ impl SentimentRnn {
         Ok((candle_nn::ops::sigmoid(&logits)?, state))
     }
 
-    /// What the sigmoid gets: `[B, O]`, f32, and the new state.
+    /// The logits `[B, O]`, f32, and the new state.
     ///
-    /// `state`: before the first step; zeros if absent. `dropout`: set in training; that of words and
-    /// n-grams is not applied here, but by who calls the stages.
+    /// `state`: before the first step; zeros if absent. `dropout`: set in training; word dropout is not
+    /// applied here, but by callers of the stages.
     ///
     /// # Errors
-    /// [`Error::UnknownId`] for an id beyond the vocabulary; [`Error::NotChunked`] if a state is
-    /// handed to a network that pools over steps, reads in both directions or has a linear path; an
-    /// error of the layers if a shape or device does not fit.
+    /// [`Error::UnknownId`] for an id beyond the vocabulary; [`Error::NotChunked`] if a state is passed
+    /// to a network that pools over steps, reads in both directions or has a linear path; an error of
+    /// the layers if a shape or device does not fit.
     pub fn logits(
         &self,
         ids: &Tensor,
         state: Option<&State>,
-        mut dropout: Option<&mut SeededRng>,
+        dropout: Option<&mut SeededRng>,
     ) -> Result<(Tensor, State)> {
-        if state.is_some() && self.ngram_table.is_some() {
-            return Err(Error::NotChunked { reason: "its linear path counts over the whole text" });
+        let (logits, state) = self.path_logits(ids, state, dropout)?;
+        Ok((logits.sum()?, state))
+    }
+
+    /// The logits of each path, and the new state; arguments and errors as for
+    /// [`logits`](Self::logits).
+    ///
+    /// # Errors
+    /// As [`SentimentRnn::logits`].
+    pub fn path_logits(
+        &self,
+        ids: &Tensor,
+        state: Option<&State>,
+        mut dropout: Option<&mut SeededRng>,
+    ) -> Result<(PathLogits, State)> {
+        if state.is_some() && self.linear_path.is_some() {
+            return Err(Error::NotChunked {
+                reason: "its linear path needs the n-grams of the whole text",
+            });
         }
         let tokens = self.tokens(ids)?;
         let (outputs, state) = match dropout.as_deref_mut() {
             Some(rng) => self.read(&self.embed(&tokens)?, &tokens, state, Some(rng))?,
             None => self.read_tokens(&tokens, state)?,
         };
-        let mut logits = self.classify(&outputs, &state, &tokens, dropout)?;
-        if let (Some(ngrams), Some(table)) = (self.ngrams(&tokens), &self.ngram_table) {
-            logits = (logits + ngrams::sums(&table.rows(&ngrams.rows)?, &ngrams)?)?;
-        }
-        Ok((logits, state))
+        let recurrent = self.classify(&outputs, &state, &tokens, dropout)?;
+        let linear = self.linear_path.as_ref();
+        let linear = linear.map(|path| path.logits(&tokens, &self.device)).transpose()?;
+        Ok((PathLogits { recurrent, linear }, state))
     }
 
-    /// Checks ids `[B, T]`, u32, padded on the left, and takes them apart as the configuration's
-    /// padding says.
+    /// Checks ids `[B, T]`, u32, padded on the left, and strips the padding if the configuration says
+    /// so.
     ///
     /// # Errors
     /// [`Error::UnknownId`] for an id beyond the vocabulary.
@@ -231,8 +274,8 @@ impl SentimentRnn {
         self.embedding.rows(ids)
     }
 
-    /// From the gradient of a batch's vectors, `[B, T, E]`, to that of the table's rows that it has,
-    /// `[N, E]`: no other row's gradient is anything but 0.
+    /// Converts the gradient of a batch's vectors, `[B, T, E]`, to the gradient of the table rows in
+    /// the batch, `[N, E]`; the gradient of all other rows is 0.
     ///
     /// # Errors
     /// If the shape does not fit or the device fails.
@@ -243,7 +286,7 @@ impl SentimentRnn {
     /// The recurrent layers: `x [B, T, E]` gives outputs `[B, T, F]` and the new state.
     ///
     /// # Errors
-    /// [`Error::NotChunked`] if a state is handed to a network that pools over steps or reads in both
+    /// [`Error::NotChunked`] if a state is passed to a network that pools over steps or reads in both
     /// directions; an error of the layers if a shape or device does not fit.
     pub fn read(
         &self,
@@ -263,8 +306,8 @@ impl SentimentRnn {
         self.recurrent.run(LayerInput::Each(&x), state, &tokens.lengths, dropout)
     }
 
-    /// [`embed`](Self::embed) and [`read`](Self::read) in one, without dropout: words that repeat
-    /// cost less here.
+    /// [`embed`](Self::embed) and [`read`](Self::read) combined, without dropout; repeated words cost
+    /// less here.
     fn read_tokens(&self, tokens: &Tokens, state: Option<&State>) -> Result<(Tensor, State)> {
         if state.is_some() {
             self.check_takes_chunks()?;
@@ -276,7 +319,7 @@ impl SentimentRnn {
         self.recurrent.run(LayerInput::Repeated(input), state, &tokens.lengths, None)
     }
 
-    /// Pooling and the fully connected layer: what the sigmoid gets, `[B, O]`.
+    /// Pooling and the fully connected layer: the sigmoid's input, `[B, O]`.
     ///
     /// # Errors
     /// If the device fails.
@@ -294,32 +337,6 @@ impl SentimentRnn {
         Ok(self.fc.forward(&pooled)?)
     }
 
-    /// The n-grams of a batch for the linear path; `None` if there is no such path.
-    pub fn ngrams(&self, tokens: &Tokens) -> Option<Ngrams> {
-        self.ngram_table.as_ref()?;
-        let vocabulary = self.vocabularies.ngrams.as_ref()?;
-        Some(Ngrams::new(tokens, vocabulary))
-    }
-
-    /// The rows of the linear path's table that a batch needs, `[N, O]`, without their past: made a
-    /// variable and given to [`ngram_logits`](Self::ngram_logits), they alone get the gradient, and not
-    /// the whole table. `None` if there is no such path.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn ngram_rows(&self, ngrams: &Ngrams) -> Result<Option<Tensor>> {
-        let rows = self.ngram_table.as_ref().map(|table| table.rows(&ngrams.rows)).transpose()?;
-        Ok(rows.map(|rows| rows.detach()))
-    }
-
-    /// What the linear path adds to the logits, `[B, O]`, out of the batch's rows `[N, O]`.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn ngram_logits(&self, rows: &Tensor, ngrams: &Ngrams) -> Result<Tensor> {
-        ngrams::sums(rows, ngrams)
-    }
-
     fn pool(&self, outputs: &Tensor, state: &State, lengths: &[usize]) -> Result<Tensor> {
         let vectors = self.config.pooling.parts().map(|part| match (part, &self.attention) {
             (PoolingPart::Last, _) => {
@@ -327,7 +344,7 @@ impl SentimentRnn {
             }
             (PoolingPart::Max, _) => pooling::max(outputs, lengths),
             (PoolingPart::Attention, Some(weight)) => pooling::attention(outputs, weight, lengths),
-            // Attention has its weight wherever it is configured.
+            // A network configured with attention always has its weight.
             (PoolingPart::Mean | PoolingPart::Attention, _) => pooling::mean(outputs, lengths),
         });
         Ok(Tensor::cat(&vectors.collect::<Result<Vec<_>>>()?, 1)?)

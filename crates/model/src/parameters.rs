@@ -19,6 +19,9 @@ pub const TABLE: &str = "embedding.weight";
 /// The name of the linear path's table, `[n-grams, O]`.
 pub const NGRAM_TABLE: &str = "ngrams.weight";
 
+/// The name of the linear path's intercept, `[O]`.
+pub const NGRAM_BIAS: &str = "ngrams.bias";
+
 /// The name of attention's weight, `[1, F]`.
 pub(crate) const ATTENTION: &str = "attention.weight";
 
@@ -26,24 +29,24 @@ pub(crate) fn attention_shape(config: &ModelConfig) -> Vec<usize> {
     vec![1, config.output_features()]
 }
 
-/// What the logits of a network's two paths are multiplied by.
+/// Scales applied to the logits of a network's two paths.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PathScales {
-    /// Those of the recurrent layers.
+    /// Scale of the recurrent layers' logits.
     pub recurrent: f64,
-    /// Those of the linear path, if there is one.
+    /// Scale of the linear path's logits, if there is one.
     pub linear: f64,
 }
 
 impl Default for PathScales {
-    /// Nothing is changed.
+    /// No change.
     fn default() -> Self {
         Self { recurrent: 1.0, linear: 1.0 }
     }
 }
 
-/// Multiplies the logits of a network's paths while `work` looks at the variables, by multiplying the
-/// weights whose products are added up to logits; afterwards they are what they were.
+/// Runs `work` with the logits of a network's paths scaled, by scaling the weights and biases that
+/// produce them; then restores the variables.
 ///
 /// # Errors
 /// If the device fails, or `work` does.
@@ -54,7 +57,12 @@ pub fn with_scaled_logits<R, E: From<candle_core::Error>>(
 ) -> std::result::Result<R, E> {
     let PathScales { recurrent, linear } = scales;
     let mut by_name = sorted(variables);
-    let outputs = [("fc.weight", recurrent), ("fc.bias", recurrent), (NGRAM_TABLE, linear)];
+    let outputs = [
+        ("fc.weight", recurrent),
+        ("fc.bias", recurrent),
+        (NGRAM_TABLE, linear),
+        (NGRAM_BIAS, linear),
+    ];
     let outputs = outputs
         .into_iter()
         .filter_map(|(name, scale)| by_name.remove(name).map(|var| (var, scale)));
@@ -99,10 +107,10 @@ pub(crate) fn init(
     }
     let n_ngrams = vocabularies.n_ngrams(config)?;
     if n_ngrams > 0 {
-        // All alike, the n-grams' values speak for themselves.
-        let start = config.ngram_start as f32;
-        let weights = Tensor::full(start, (n_ngrams, config.output_size), device)?;
-        parameters.push((NGRAM_TABLE.to_string(), weights.contiguous()?));
+        // Fitted, not trained: no initial values to draw.
+        for (name, shape) in linear_path_shapes(config, n_ngrams) {
+            parameters.push((name.to_string(), Tensor::zeros(shape, DType::F32, device)?));
+        }
     }
 
     let variables = VarMap::new();
@@ -115,8 +123,8 @@ pub(crate) fn init(
     Ok(variables)
 }
 
-/// A map's tensors in the order of their names, so that whatever walks over them (saving,
-/// clipping, optimising) does so alike in every run.
+/// A map's tensors sorted by name, so that saving, clipping and optimising visit them in the same order
+/// in every run.
 pub fn sorted(variables: &VarMap) -> BTreeMap<String, Var> {
     let by_name = variables.data().lock().unwrap_or_else(PoisonError::into_inner);
     by_name.iter().map(|(name, var)| (name.clone(), var.clone())).collect()
@@ -140,7 +148,13 @@ pub(crate) fn shapes(
     }
     let n_ngrams = vocabularies.n_ngrams(config)?;
     if n_ngrams > 0 {
-        shapes.insert(NGRAM_TABLE.to_string(), vec![n_ngrams, config.output_size]);
+        let of_path = linear_path_shapes(config, n_ngrams);
+        shapes.extend(of_path.map(|(name, shape)| (name.to_string(), shape)));
     }
     Ok(shapes)
+}
+
+fn linear_path_shapes(config: &ModelConfig, n_ngrams: usize) -> [(&'static str, Vec<usize>); 2] {
+    let outputs = config.output_size;
+    [(NGRAM_TABLE, vec![n_ngrams, outputs]), (NGRAM_BIAS, vec![outputs])]
 }

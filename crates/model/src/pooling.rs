@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
-/// How the outputs of all steps become one vector: by one or several [`PoolingPart`]s, whose vectors
-/// are put side by side.
+/// How the outputs of all steps are pooled into one vector: by one or more [`PoolingPart`]s, whose
+/// vectors are concatenated.
 ///
-/// As a text, the parts' names with a hyphen between them:
+/// As a string, the parts' names joined by hyphens:
 ///
 /// ```
 /// use model::{Pooling, PoolingPart};
@@ -26,11 +26,11 @@ use crate::error::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pooling {
-    /// `[part]`, in the order of [`PoolingPart::ALL`]; one at least is there.
+    /// `[part]`, in the order of [`PoolingPart::ALL`]; at least one is present.
     parts: [bool; PoolingPart::ALL.len()],
 }
 
-/// One way from the outputs of all steps to one vector. Only real steps count.
+/// One way to pool the outputs of all steps into one vector. Padding is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolingPart {
     /// The state after the last step (of each direction).
@@ -39,14 +39,14 @@ pub enum PoolingPart {
     Max,
     /// The mean over the steps.
     Mean,
-    /// A mean in which each step weighs as much as the network has learned to attend to its output:
-    /// the softmax over the steps of `a · output`, a being learned (after Yang et al. 2016, [Hierarchical
-    /// attention networks](https://aclanthology.org/N16-1174/), without their hidden layer).
+    /// Attention: a mean weighted by the softmax over the steps of `a · output`, where a is learned
+    /// (after Yang et al. 2016, [Hierarchical attention networks](https://aclanthology.org/N16-1174/),
+    /// without their hidden layer).
     Attention,
 }
 
 impl PoolingPart {
-    /// All of them, in the order in which they stand side by side.
+    /// All parts, in the order in which they are concatenated.
     pub const ALL: [Self; 4] = [Self::Last, Self::Max, Self::Mean, Self::Attention];
 
     fn name(self) -> &'static str {
@@ -71,15 +71,15 @@ impl Pooling {
         PoolingPart::ALL.into_iter().zip(self.parts).filter_map(|(part, is)| is.then_some(part))
     }
 
-    /// Whether a part is among them.
+    /// Whether the pooling includes a part.
     #[must_use]
     pub fn has(self, part: PoolingPart) -> bool {
         self.parts().any(|own| own == part)
     }
 
-    /// How many parts there are: at least one.
+    /// Number of parts: at least one.
     #[must_use]
-    #[allow(clippy::len_without_is_empty)] // It never is.
+    #[allow(clippy::len_without_is_empty)] // Never empty.
     pub fn len(self) -> usize {
         self.parts().count()
     }
@@ -126,15 +126,15 @@ impl TryFrom<String> for Pooling {
     }
 }
 
-/// Mean over each row's real steps: `outputs [B, T, F]`, zero past `lengths`, gives `[B, F]`. A
-/// row without a step gives zeros.
+/// Mean over each row's real steps: `outputs [B, T, F]`, zero past `lengths`, gives `[B, F]`. An empty
+/// row gives zeros.
 pub(crate) fn mean(outputs: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     let counts: Vec<f32> = lengths.iter().map(|&length| length.max(1) as f32).collect();
     let counts = Tensor::from_vec(counts, (lengths.len(), 1), outputs.device())?;
     Ok(outputs.sum(1)?.broadcast_div(&counts.to_dtype(outputs.dtype())?)?)
 }
 
-/// Largest value over each row's real steps, feature by feature. A row without a step gives zeros.
+/// Largest value over each row's real steps, feature by feature. An empty row gives zeros.
 pub(crate) fn max(outputs: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     let steps = outputs.dim(1)?;
     if lengths.iter().all(|&length| length == steps) {
@@ -143,15 +143,15 @@ pub(crate) fn max(outputs: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     Ok(with_lowest_past_the_end(outputs, lengths)?.max(1)?)
 }
 
-/// Mean over each row's real steps, weighed by the softmax of their products with `weight [1, F]`. A
-/// row without a step gives zeros.
+/// Mean over each row's real steps, weighted by the softmax of their products with `weight [1, F]`. An
+/// empty row gives zeros.
 pub(crate) fn attention(outputs: &Tensor, weight: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     let scores = outputs.broadcast_mul(&weight.unsqueeze(0)?)?.sum_keepdim(D::Minus1)?;
     let shares = softmax(&with_lowest_past_the_end(&scores, lengths)?, 1)?;
     Ok(outputs.broadcast_mul(&shares)?.sum(1)?)
 }
 
-/// `x [B, T, F]` with -∞ past each row's end, but for a first step that every row is given.
+/// `x [B, T, F]` with -∞ past each row's end; an empty row keeps its first step.
 fn with_lowest_past_the_end(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     let steps = x.dim(1)?;
     let real: Vec<u8> = lengths
@@ -164,7 +164,7 @@ fn with_lowest_past_the_end(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     Ok(real.where_cond(x, &lowest)?)
 }
 
-/// The last layer's final state, its directions side by side: `h [L·D, B, H]` gives `[B, D·H]`.
+/// The last layer's final state, its directions concatenated: `h [L·D, B, H]` gives `[B, D·H]`.
 pub(crate) fn last(h: &Tensor, num_directions: usize) -> Result<Tensor> {
     let n_layers = h.dim(0)?;
     let directions = (n_layers - num_directions..n_layers)
@@ -210,7 +210,7 @@ mod tests {
     fn attention_weighs_real_steps_by_the_softmax_of_their_scores() -> Result<()> {
         let weight = Tensor::new(&[[0.5f32, 0.0]], &Device::Cpu)?;
         let pooled: Vec<Vec<f32>> = attention(&outputs()?, &weight, &[2, 1, 0])?.to_vec2()?;
-        // Scores -0.5 and -1.5: shares e / (e + 1) and 1 / (e + 1).
+        // Scores -0.5 and -1.5: weights e / (e + 1) and 1 / (e + 1).
         let share = std::f32::consts::E / (std::f32::consts::E + 1.0);
         let expected = [-share - 3.0 * (1.0 - share), 4.0 * share + 2.0 * (1.0 - share)];
         assert!(pooled[0].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{pooled:?}");

@@ -1,4 +1,4 @@
-//! One type over the three kinds of recurrent layer, so that the network need not care.
+//! One type for all three kinds of recurrent layer.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -17,24 +17,24 @@ pub(crate) enum RecurrentLayer {
     Gru(Gru),
 }
 
-/// What the recurrent layers remember between chunks of a text: `h`, and for the LSTM `c`, each
+/// State of the recurrent layers between chunks of a text: `h`, and for the LSTM `c`, each
 /// `(num_layers * directions, batch, hidden_dim)`.
 #[derive(Debug, Clone)]
 pub struct State {
     /// Hidden state.
     pub h: Tensor,
-    /// Cell state; the LSTM's alone.
+    /// Cell state; LSTM only.
     pub c: Option<Tensor>,
 }
 
 impl State {
-    /// The same numbers without the computation that led to them: what a training that hands its
-    /// state from batch to batch needs between two.
+    /// The same state, detached from the computation that led to it: for training that carries its
+    /// state from batch to batch.
     pub fn detach(&self) -> Self {
         Self { h: self.h.detach(), c: self.c.as_ref().map(Tensor::detach) }
     }
 
-    /// Rows of the batch that this state belongs to.
+    /// Batch size of this state.
     ///
     /// # Errors
     /// If `h` has no second dimension.
@@ -123,7 +123,7 @@ impl RecurrentLayer {
             }
             Self::Lstm(lstm) => {
                 let state = state.map(|state| -> Result<LstmState> {
-                    // A state without c is that of another kind of layer, or of a start.
+                    // A state without c belongs to another kind of layer, or is an initial state.
                     let c = match &state.c {
                         Some(c) => c.clone(),
                         None => state.h.zeros_like()?,
@@ -142,7 +142,7 @@ impl RecurrentLayer {
     }
 }
 
-/// What the recurrent layers read.
+/// Input of the recurrent layers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LayerInput<'a> {
     /// `[B, T, E]`

@@ -1,7 +1,7 @@
-//! From left-padded ids to what the recurrent layers take.
+//! Converts left-padded ids to the input of the recurrent layers.
 //!
-//! Users and the notebook pad on the left; the layers count each row's real steps from the left.
-//! Moving the ids is cheap, so it is done here, before they are embedded.
+//! Users and the notebook pad on the left; the layers expect each row's real steps first. Moving the
+//! ids is cheap, so it is done here, before they are embedded.
 
 use candle_core::Tensor;
 use recurrent::SeededRng;
@@ -10,14 +10,14 @@ use text_preprocessing::PAD_ID;
 use crate::config::Padding;
 use crate::error::{Error, Result};
 
-/// A batch of texts as the network reads them: B rows whose ids begin at the left, T steps.
+/// A batch of texts as the network reads them: B left-aligned rows of T steps.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     /// `[B·T]`, row after row.
     pub(crate) ids: Vec<u32>,
     /// T, the longest row's length.
     pub(crate) steps: usize,
-    /// `[B]`: how many steps of each row are real.
+    /// `[B]`: number of real steps in each row.
     pub(crate) lengths: Vec<usize>,
 }
 
@@ -37,7 +37,7 @@ impl Tokens {
         })
     }
 
-    /// Takes the padding off the left; padding inside a row stays.
+    /// Strips the padding on the left; padding inside a row stays.
     fn without_padding(flat: &[u32], n_columns: usize) -> Self {
         let real: Vec<&[u32]> = flat
             .chunks_exact(n_columns)
@@ -51,7 +51,7 @@ impl Tokens {
         Self { ids, steps, lengths }
     }
 
-    /// `[B·T]`: the ids row after row, each row's first at its left.
+    /// `[B·T]`: the ids row by row, left-aligned.
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
@@ -61,12 +61,12 @@ impl Tokens {
         self.lengths.len()
     }
 
-    /// How many steps of each row are real, and computed.
+    /// Number of real steps in each row, which are computed.
     pub fn lengths(&self) -> &[usize] {
         &self.lengths
     }
 
-    /// How many steps of all rows together are real, and computed.
+    /// Number of real steps in all rows, which are computed.
     pub fn n_tokens(&self) -> usize {
         self.lengths.iter().sum()
     }
@@ -84,41 +84,19 @@ impl Tokens {
         self
     }
 
-    /// Of each text a run of its words by chance: of a length between `smallest` of its own and all of
-    /// it, and anywhere in it.
-    pub fn with_random_windows(self, smallest: f64, rng: &mut SeededRng) -> Self {
-        if smallest >= 1.0 {
-            return self;
-        }
-        let windows: Vec<&[u32]> = self
-            .ids
-            .chunks_exact(self.steps.max(1))
-            .zip(&self.lengths)
-            .map(|(ids, &length)| {
-                let least = ((smallest * length as f64).ceil() as usize).max(1).min(length);
-                let kept = least + rng.below(length - least + 1);
-                let start = rng.below(length - kept + 1);
-                &ids[start..start + kept]
-            })
-            .collect();
-        let lengths: Vec<usize> = windows.iter().map(|window| window.len()).collect();
-        let (ids, steps) = left_aligned(&windows);
-        Self { ids, steps, lengths }
-    }
-
     /// The distinct ids of the batch.
     pub fn distinct(&self) -> DistinctIds {
         let mut rows = self.ids.clone();
         rows.sort_unstable();
         rows.dedup();
-        // Every id is in `rows`, so that none is missing.
+        // Every id is in `rows`, so the search always finds it.
         let place = |&id: &u32| rows.partition_point(|&other| other < id) as u32;
         let places = self.ids.iter().map(place).collect();
         DistinctIds { rows, places }
     }
 }
 
-/// Rows of ids as one matrix of the longest row's length, each beginning at the left.
+/// Rows of ids as one left-aligned matrix, as wide as the longest row.
 fn left_aligned(rows: &[&[u32]]) -> (Vec<u32>, usize) {
     let steps = rows.iter().map(|row| row.len()).max().unwrap_or(0).max(1);
     let mut ids = vec![PAD_ID; rows.len() * steps];
@@ -133,36 +111,6 @@ fn left_aligned(rows: &[&[u32]]) -> (Vec<u32>, usize) {
 pub struct DistinctIds {
     /// The ids, ascending.
     pub rows: Vec<u32>,
-    /// `[B·T]`: where each token's id is among `rows`.
+    /// `[B·T]`: index of each token's id in `rows`.
     pub(crate) places: Vec<u32>,
-}
-
-#[cfg(test)]
-mod tests {
-    use candle_core::Device;
-
-    use super::*;
-
-    #[test]
-    fn windows_are_runs_of_their_texts() -> Result<()> {
-        let rows: Vec<Vec<u32>> = [7u32, 1, 0, 4]
-            .map(|length| (0..7).map(|i| if i < 7 - length { 0 } else { i + 1 }).collect())
-            .to_vec();
-        let ids = Tensor::new(rows, &Device::Cpu)?;
-        let mut rng = SeededRng::new(1);
-        let mut lengths = [0; 8];
-        for _ in 0..300 {
-            let tokens = Tokens::new(&ids, Padding::Skip, 9)?;
-            let cut = tokens.with_random_windows(0.5, &mut rng);
-            assert_eq!(cut.ids.len(), 4 * cut.steps);
-            lengths[cut.lengths[0]] += 1;
-            assert_eq!(cut.lengths[1..3], [1, 0]);
-            for (ids, &length) in cut.ids.chunks_exact(cut.steps).zip(&cut.lengths) {
-                assert!(ids[..length].is_sorted_by(|a, b| a + 1 == *b));
-                assert!(ids[length..].iter().all(|&id| id == PAD_ID));
-            }
-        }
-        assert!(lengths[..4] == [0; 4] && lengths[4..].iter().all(|&n| n > 40), "{lengths:?}");
-        Ok(())
-    }
 }

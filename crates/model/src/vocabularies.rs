@@ -1,14 +1,14 @@
-//! What a network tells apart in a text.
+//! The vocabularies of a network.
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::ngrams::NgramVocabulary;
 
-/// What a network tells apart: ids, and the n-grams of its linear path. A number stands for a
-/// vocabulary of so many ids without n-grams.
+/// The vocabularies of a network: ids, and the n-grams of its linear path. A number converts to a
+/// vocabulary of that many ids without n-grams.
 #[derive(Debug, Clone)]
 pub struct Vocabularies {
-    /// How many ids there are, padding and the unknown word among them.
+    /// Number of ids, including padding and the unknown word.
     pub n_ids: usize,
     /// The n-grams; needed if the configuration's `ngram_order` is above 0.
     pub ngrams: Option<NgramVocabulary>,
@@ -21,12 +21,12 @@ impl From<usize> for Vocabularies {
 }
 
 impl Vocabularies {
-    /// Those of a network that learns from these texts.
+    /// Builds the vocabularies of a network from its training texts.
     ///
-    /// `n_ids`: of the encoder; `texts`: ids; `labels`: 0 or 1, one a text.
+    /// `n_ids`: of the encoder; `texts`: ids; `labels`: 0 or 1, one per text.
     ///
     /// # Errors
-    /// [`Error::NoNgrams`] if the network has a linear path and the texts no n-grams for it.
+    /// [`Error::NoNgrams`] if the network has a linear path but no n-gram occurs in enough texts.
     pub fn learn<T: AsRef<[u32]> + Sync>(
         config: &ModelConfig,
         n_ids: usize,

@@ -1,7 +1,7 @@
-//! The weights file: written from where the numbers are, read by mapping it into memory.
+//! The weights file: written without copying, read by memory-mapping.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::network::SentimentRnn;
 use crate::parameters;
 use crate::vocabularies::Vocabularies;
 
-/// A weights file, mapped into memory and checked.
+/// A weights file, memory-mapped and checked.
 pub(crate) struct Weights {
     path: PathBuf,
     file: MappedFile,
@@ -31,16 +31,16 @@ impl Weights {
         Ok(Self { path: path.to_path_buf(), file: MappedFile::open(path)? })
     }
 
-    /// The model that the file says it is part of.
+    /// The id of the model that the file belongs to, if recorded.
     pub(crate) fn id(&self) -> Option<ModelId> {
         self.file.id()
     }
 
-    fn check(&self, config: &ModelConfig, vocabularies: &Vocabularies) -> Result<()> {
+    /// Whether the file holds the tensors of these shapes and no others.
+    fn check(&self, shapes: &BTreeMap<String, Vec<usize>>) -> Result<()> {
         let mismatch = |reason| Error::Mismatch { path: self.path.clone(), reason };
         let stored: HashMap<&str, &[usize]> = self.file.shapes().collect();
-        let shapes = parameters::shapes(config, vocabularies)?;
-        for (name, shape) in &shapes {
+        for (name, shape) in shapes {
             match stored.get(name.as_str()) {
                 None => return Err(mismatch(format!("it lacks {name}"))),
                 Some(got) if got != shape => {
@@ -59,16 +59,25 @@ impl Weights {
 
     /// The network; on the CPU, the embedding's table stays in the file.
     ///
+    /// `zeros`: tensors that the file's older format lacks; the network gets zeros for them.
+    ///
     /// # Errors
-    /// [`Error::Mismatch`] if the file holds other tensors than the network has.
+    /// [`Error::Mismatch`] if the file's tensors are not those of the network.
     pub(crate) fn network(
         self,
         config: &ModelConfig,
         vocabularies: Vocabularies,
+        zeros: &[&str],
         device: &Device,
     ) -> Result<SentimentRnn> {
-        self.check(config, &vocabularies)?;
+        let (zeros, shapes) = parameters::shapes(config, &vocabularies)?
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(name, _)| zeros.contains(&name.as_str()));
+        self.check(&shapes)?;
         let mut loaded = HashMap::new();
+        for (name, shape) in zeros {
+            loaded.insert(name, Tensor::zeros(shape, DType::F32, device)?);
+        }
         let is_f32 = self.file.get(parameters::TABLE)?.dtype() == Dtype::F32;
         let stays = device.is_cpu() && is_f32 && cfg!(target_endian = "little");
         for (name, _) in self.file.shapes() {
@@ -97,7 +106,7 @@ impl Weights {
     }
 }
 
-/// All variables as f32 on the CPU, copied only if they are not so already.
+/// All variables as f32 on the CPU, copied only where necessary.
 pub(crate) struct Export(Vec<(String, Tensor)>);
 
 impl Export {
@@ -110,14 +119,14 @@ impl Export {
         Ok(Self(tensors.collect::<candle_core::Result<_>>()?))
     }
 
-    /// Takes every weight into a model's id.
+    /// Adds every weight to a model's id.
     pub(crate) fn identify(&self, identifier: &mut Identifier) {
         for (name, tensor) in &self.0 {
             identifier.tensor(name, &lent(tensor));
         }
     }
 
-    /// Writes the weights as those of a model, without copying them. Gives the reason if it fails.
+    /// Writes the weights of a model without copying them. Returns the reason if it fails.
     pub(crate) fn write(&self, id: ModelId, path: &Path) -> std::result::Result<(), String> {
         let views = self.0.iter().map(|(name, tensor)| (name, lent(tensor)));
         serialize_to_file(views, Some(id.metadata()), path).map_err(|error| error.to_string())
@@ -131,7 +140,7 @@ fn lent(tensor: &Tensor) -> Lent<'_, impl Deref<Target = Storage>> {
 
 /// A contiguous f32 tensor on the CPU.
 struct Lent<'a, G> {
-    /// Keeps the numbers from being changed meanwhile.
+    /// Keeps the values from being changed meanwhile.
     storage: G,
     layout: &'a Layout,
 }
@@ -148,7 +157,7 @@ impl<G: Deref<Target = Storage>> View for Lent<'_, G> {
     fn data(&self) -> Cow<'_, [u8]> {
         let numbers = match &*self.storage {
             Storage::Cpu(CpuStorage::F32(numbers)) => numbers.as_slice(),
-            // `Export::of` has brought every tensor here.
+            // `Export::of` has moved every tensor to the CPU.
             _ => &[],
         };
         let start = self.layout.start_offset();

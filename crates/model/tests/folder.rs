@@ -1,4 +1,5 @@
-//! Model folders: claimed by one, replaced whole, swept, read while they are replaced, and never mixed.
+//! Model folders: claimed by one process, replaced as a whole, cleared of leftovers, read while being
+//! replaced, and never mixed.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,7 +21,7 @@ use text_preprocessing::{PreprocessingConfig, TextEncoder};
 
 const TEXTS: [&str; 3] = ["a fine film", "a dull film", "fine acting and a dull plot"];
 
-/// A network that has learned nothing, with all that a folder keeps of one.
+/// An untrained network, with everything that a folder stores.
 struct Made {
     config: ModelConfig,
     encoder: TextEncoder,
@@ -44,7 +45,6 @@ impl Made {
             padding: Padding::Skip,
             ngram_order: 2,
             ngram_min_texts: 1,
-            ngram_start: 0.5,
             ..ModelConfig::default()
         };
         let ids = encoder.encode_batch(texts).unwrap();
@@ -174,7 +174,7 @@ fn a_folder_is_claimed_once_at_a_time_under_all_its_names() {
         let own = std::process::id();
         assert!(matches!(error, Error::InUse { pid: Some(pid), .. } if pid == own), "{error}");
         let expected =
-            format!("another training is writing to {} (process {own})", spelling.display());
+            format!("another training run is writing to {} (process {own})", spelling.display());
         assert_eq!(error.to_string(), expected);
     }
     drop(claimed);
@@ -201,7 +201,7 @@ fn a_link_to_a_model_stays_a_link_and_one_to_nothing_is_refused() {
     let nowhere = parent.path().join("nowhere");
     std::os::unix::fs::symlink("away", &nowhere).unwrap();
     let error = error_of(OutputFolder::claim(&nowhere, Existing::Replace));
-    assert!(error.contains("it is a link to nothing"), "{error}");
+    assert!(error.contains("it is a broken link"), "{error}");
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_claim_without_a_model_leaves_nothing_and_parents_that_are_shared_stay() {
     drop(first);
     assert_eq!(names(parent.path()), ["a"]);
     drop(second);
-    // What is left of the first is an empty folder at most.
+    // At most an empty folder is left of the first.
     Made::new(1).save_to(&deep);
     assert_eq!(names(&parent.path().join("a/b")), ["model"]);
 }
@@ -293,7 +293,7 @@ fn what_appears_between_claim_and_save_is_not_destroyed() {
         assert!(made.save(&claimed).is_err());
         assert_eq!(fs::read_to_string(path.join("notes.txt")).unwrap(), "precious");
         assert!(names(&path) == ["notes.txt"]);
-        // A model that was saved before is no reason to destroy what somebody puts beside its files.
+        // A later save must not destroy what somebody else put beside the model's files.
         fs::remove_dir_all(&path).unwrap();
         made.save(&claimed).unwrap();
         fs::write(path.join(".notes"), "precious").unwrap();
@@ -303,7 +303,7 @@ fn what_appears_between_claim_and_save_is_not_destroyed() {
         fs::remove_dir_all(&path).unwrap();
         assert_eq!(names(parent.path()), [""; 0]);
     }
-    // A model that was copied to a place that was to be new is not ours to replace.
+    // A model that was copied to a path that had to be new is not ours to replace.
     let claimed = OutputFolder::claim(&path, Existing::Refuse).unwrap();
     let other = parent.path().join("other");
     Made::new(2).save_to(&other);
@@ -390,7 +390,7 @@ fn single_files_are_replaced_for_the_saved_model_only() {
     let (parent, path) = place();
     Made::new(1).save_to(&path);
     let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
-    // Figures of a model that is not there yet must not get into the folder of the older one.
+    // Metrics of a model that is not saved yet must not get into the folder of the older one.
     for result in [claimed.save_metrics(&json!({})), claimed.write_file("curve.svg", b"<svg/>")] {
         assert!(matches!(result, Err(Error::NothingSaved { .. })));
     }
@@ -404,7 +404,7 @@ fn single_files_are_replaced_for_the_saved_model_only() {
     assert_eq!(fs::read_to_string(path.join("curve.svg")).unwrap(), "<svg/>");
     assert_eq!(names(parent.path()), [".model.lock", "model"]);
 
-    // Somebody who does not ask for locks has put another model there.
+    // A program that ignores locks has put another model there.
     let other = parent.path().join("other");
     Made::new(3).save_to(&other);
     fs::remove_dir_all(&path).unwrap();
@@ -418,7 +418,7 @@ fn files_of_two_models_of_one_shape_are_told_apart() {
     let (parent, path) = place();
     let other = parent.path().join("other");
     Made::new(1).save_to(&path);
-    // As many words, but others; as many n-grams; the same configuration.
+    // As many words, but different ones; as many n-grams; the same configuration.
     let texts = ["b fine film", "b dull film", "fine acting and b dull plot"];
     Made::of_texts(2, &texts).save_to(&other);
     for file in names(&path) {
@@ -443,7 +443,7 @@ fn weights_without_an_id_are_not_taken_for_those_of_a_model_that_has_one() {
     made.variables.save(path.join(folder::WEIGHTS_FILE)).unwrap();
     let error = error_of(loaded(&path));
     let expected =
-        "its model_id is missing (a file that you made yourself needs it in its metadata)";
+        "its model_id is missing (a file that this program did not write needs it in its metadata)";
     assert!(error.contains(expected), "{error}");
 }
 
@@ -506,7 +506,7 @@ fn a_loaded_model_stays_good_when_its_folder_is_replaced_and_removed() {
     let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
     Made::new(2).save(&claimed).unwrap();
     fs::remove_dir_all(&path).unwrap();
-    // The table of words is mapped, and read only now.
+    // The embedding's table is memory-mapped, and read only now.
     assert_eq!(logits(&network, &encoder, &TEXTS), made.logits());
 }
 
@@ -540,7 +540,10 @@ fn what_is_no_model_folder_says_what_was_probably_meant() {
     }
     loaded(&at("models/a/")).unwrap();
     let error = refusal("models/a/model.safetensors");
-    assert!(error.ends_with(&format!("it is a file of one{}", meant("models/a"))), "{error}");
+    assert!(
+        error.ends_with(&format!("it is a file in a model folder{}", meant("models/a"))),
+        "{error}"
+    );
     let error = refusal("models");
     let both = format!("{} or {}", at("models/a").display(), at("models/b").display());
     assert!(error.ends_with(&format!("it is a folder of models; did you mean {both}?")), "{error}");
@@ -556,26 +559,34 @@ fn what_is_no_model_folder_says_what_was_probably_meant() {
     assert!(refusal("models/a").contains("config.json is missing; a model folder holds"));
 }
 
-/// A committed folder of format 2, and what the program of that time said of some texts.
+/// Committed folders of older formats, and the predictions of the programs that wrote them.
 #[test]
-fn a_model_of_format_2_is_read_and_predicts_what_it_did() {
-    // The answers passed through f32 probabilities; other processors add in another order.
+fn models_of_older_formats_are_read_and_predict_what_they_did() {
+    // The predictions are f32 probabilities; other processors add in a different order.
     const TOLERANCE: f32 = 1e-5;
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let (model, records) =
-        folder::load_with_records(&golden.join("format-2"), &Device::Cpu).unwrap();
-    assert_eq!((records.id, records.seen), (None, None));
-    assert_eq!(u64::from(model.encoder.config().cleaning), 1);
-    let answers = fs::read_to_string(golden.join("format-2.predictions.json")).unwrap();
-    let answers: Value = serde_json::from_str(&answers).unwrap();
-    let answers = answers.as_array().unwrap();
-    assert_eq!(answers.len(), 12);
-    for answer in answers {
-        let text = answer["text"].as_str().unwrap();
-        let logit = logits(&model.network, &model.encoder, &[text])[0];
-        let got = 1.0 / (1.0 + (-logit).exp());
-        let expected = answer["probability"].as_f64().unwrap() as f32;
-        assert!((got - expected).abs() <= TOLERANCE, "{text:?}: {got} instead of {expected}");
+    for (format, cleaning) in [("format-2", 1u64), ("format-3", 2)] {
+        let (model, records) =
+            folder::load_with_records(&golden.join(format), &Device::Cpu).unwrap();
+        let has_ids = format != "format-2";
+        assert_eq!((records.id.is_some(), records.seen.is_some()), (has_ids, has_ids), "{format}");
+        assert_eq!(u64::from(model.encoder.config().cleaning), cleaning);
+        assert!(model.network.has_linear_path());
+        let answers =
+            fs::read_to_string(golden.join(format!("{format}.predictions.json"))).unwrap();
+        let answers: Value = serde_json::from_str(&answers).unwrap();
+        let answers = answers.as_array().unwrap();
+        assert_eq!(answers.len(), 12);
+        for answer in answers {
+            let text = answer["text"].as_str().unwrap();
+            let logit = logits(&model.network, &model.encoder, &[text])[0];
+            let got = 1.0 / (1.0 + (-logit).exp());
+            let expected = answer["probability"].as_f64().unwrap() as f32;
+            assert!(
+                (got - expected).abs() <= TOLERANCE,
+                "{format}, {text:?}: {got} instead of {expected}"
+            );
+        }
     }
 }
 
@@ -586,14 +597,14 @@ fn other_formats_are_refused_with_what_is_needed() {
     let file = path.join("config.json");
     let config = fs::read_to_string(&file).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
-    assert_eq!(config["format_version"], 3);
+    assert_eq!(config["format_version"], 4);
     assert_eq!(config["program_version"], env!("CARGO_PKG_VERSION"));
     let mut newer = config.clone();
-    newer["format_version"] = json!(4);
+    newer["format_version"] = json!(5);
     newer["program_version"] = json!("0.7.0");
     fs::write(&file, newer.to_string()).unwrap();
     let error = error_of(loaded(&path));
-    let cure = "has format 4, written by sentiment-rnn 0.7.0; this program reads formats 2 to 3: \
+    let cure = "has format 5, written by sentiment-rnn 0.7.0; this program reads formats 2 to 4: \
                 install version 0.7.0 or newer";
     assert!(error.ends_with(cure), "{error}");
 }

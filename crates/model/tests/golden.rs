@@ -1,4 +1,4 @@
-//! A model saved by PyTorch's `state_dict` predicts here what it predicts there, on golden files
+//! A model saved with PyTorch's `state_dict` makes the same predictions here, on golden files
 //! (`golden/make_golden.py`).
 #![allow(clippy::unwrap_used)] // A golden file that cannot be read is a failure of the test.
 

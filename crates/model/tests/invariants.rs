@@ -1,4 +1,4 @@
-//! What must hold for every network: padding and batch mates change nothing, chunks equal the
+//! Invariants of every network: padding and other texts of the batch change nothing, chunks equal the
 //! whole, a saved model predicts as before.
 #![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
 
@@ -46,7 +46,7 @@ fn texts() -> impl Strategy<Value = Vec<Vec<u32>>> {
 }
 
 fn build(config: &ModelConfig) -> SentimentRnn {
-    // As a loaded model is: without variables, words that repeat are computed once.
+    // Like a loaded model: without variables, repeated words are computed once.
     let variables = SentimentRnn::init(config, VOCAB as usize, 5, &Device::Cpu).unwrap().1;
     SentimentRnn::frozen(config, VOCAB as usize, &variables).unwrap()
 }
@@ -58,6 +58,10 @@ fn padded(texts: &[Vec<u32>], steps: usize) -> Tensor {
         .flat_map(|ids| std::iter::repeat_n(0, steps - ids.len()).chain(ids.iter().copied()))
         .collect();
     Tensor::from_vec(rows, (texts.len(), steps), &Device::Cpu).unwrap()
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 fn logits(network: &SentimentRnn, ids: &Tensor) -> Vec<f32> {
@@ -163,7 +167,7 @@ fn a_saved_and_loaded_model_predicts_bit_identically() {
     let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
     let (metrics, seen) = (serde_json::json!({}), SeenTexts::default());
     output.save(&config, &encoder, None, &variables, &metrics, &seen).unwrap();
-    // A second save takes the first one's place and leaves nothing else behind.
+    // A second save replaces the first and leaves nothing else behind.
     output.save(&config, &encoder, None, &variables, &metrics, &seen).unwrap();
     drop(output);
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
@@ -184,7 +188,6 @@ fn a_linear_path_goes_with_the_folder() {
         hidden_dim: 5,
         ngram_order: 2,
         ngram_min_texts: 1,
-        ngram_start: 0.5,
         ..ModelConfig::default()
     };
     let encoded = encoder.encode_batch(&texts).unwrap();
@@ -192,6 +195,12 @@ fn a_linear_path_goes_with_the_folder() {
         Vocabularies::learn(&config, encoder.vocab_size(), &encoded, &[1, 0, 1]).unwrap();
     let ngrams = vocabularies.ngrams.clone();
     let (network, variables) = SentimentRnn::init(&config, vocabularies, 3, &Device::Cpu).unwrap();
+    let set = |name, value: f64| {
+        let var = model::sorted(&variables).remove(name).unwrap();
+        var.set(&var.zeros_like().unwrap().affine(0.0, value).unwrap()).unwrap();
+    };
+    set(model::NGRAM_TABLE, 0.5);
+    set(model::NGRAM_BIAS, -0.25);
     let parent = tempfile::tempdir().unwrap();
     let target = parent.path().join("model");
     let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
@@ -200,10 +209,18 @@ fn a_linear_path_goes_with_the_folder() {
     let loaded = folder::load(&target, &Device::Cpu).unwrap();
     let ids = padded(&encoded, 10);
     assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids));
-    // The path's start says something: without it the logits are others.
-    let table = model::sorted(&variables).remove(model::NGRAM_TABLE).unwrap();
-    table.set(&table.zeros_like().unwrap()).unwrap();
-    assert_ne!(logits(&network, &ids), logits(&loaded.network, &ids));
+    let of_paths = loaded.network.path_logits(&ids, None, None).unwrap().0;
+    let alone = loaded.network.without_linear_path();
+    assert_eq!(flat(&of_paths.recurrent), logits(&alone, &ids));
+    assert_eq!(flat(&of_paths.sum().unwrap()), logits(&network, &ids));
+    // Every parameter of the path affects the result.
+    for name in [model::NGRAM_TABLE, model::NGRAM_BIAS] {
+        set(name, 0.0);
+        assert_ne!(logits(&network, &ids), logits(&loaded.network, &ids), "{name}");
+        assert_ne!(logits(&network, &ids), logits(&alone, &ids), "{name}");
+        set(name, if name == model::NGRAM_TABLE { 0.5 } else { -0.25 });
+        assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids), "{name}");
+    }
 
     let file = target.join(folder::NGRAMS_FILE);
     std::fs::write(&file, "cut").unwrap();

@@ -1,9 +1,9 @@
-//! One operation of candle's autograd with any number of inputs and outputs.
+//! An operation in candle's autograd with any number of inputs and outputs.
 //!
-//! Candle's own custom operations take up to three tensors and give one. A recurrent network has
-//! dozens of parameters and gives outputs and states; to join and slice them with candle's
+//! Candle's own custom operations take up to three tensors and return one. A recurrent network has
+//! dozens of parameters and returns outputs and states; joining and slicing them with candle's
 //! operations would copy all of them several times, forward and backward. So the numbers stay out
-//! of the graph. What its nodes hand on are tickets, tensors of one number:
+//! of the graph. Its nodes pass on tickets, tensors of one number:
 //!
 //! ```text
 //! input 0 ── Entrance ─┐                     ┌─ Exit ── output 0
@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Backward, each exit leaves its gradient at the counter, the hub runs the operation's backward
-//! with what lies there and leaves the inputs' gradients, and each entrance takes its own. Candle
-//! walks the graph from its end, so they come in this order.
+//! pass on these gradients and leaves the inputs' gradients there, and each entrance takes its own.
+//! Candle walks the graph from its end, so they run in this order.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -24,8 +24,8 @@ use candle_core::{
 
 /// The backward pass of an operation.
 pub(crate) trait Backward: Send + Sync + 'static {
-    /// Gradients of the inputs, from the outputs (without a graph) and their gradients; an output
-    /// that nothing depends on has none.
+    /// Gradients of the inputs, given the outputs (without a graph) and their contiguous gradients; an
+    /// output that nothing depends on has no gradient.
     fn backward(
         &self,
         outputs: &[Tensor],
@@ -33,10 +33,10 @@ pub(crate) trait Backward: Send + Sync + 'static {
     ) -> Result<Vec<Option<Tensor>>>;
 }
 
-/// Makes tensors of `outputs` whose gradients reach `inputs` through `backward`. All are on one
+/// Turns `outputs` into tensors whose gradients reach `inputs` through `backward`. All are on one
 /// device, the CPU or a CUDA device.
 ///
-/// One graph may run backward any number of times, but not from two threads at once.
+/// A graph may run backward any number of times, but not from two threads at once.
 pub(crate) fn record(
     inputs: &[&Tensor],
     outputs: Vec<(Storage, Shape)>,
@@ -63,7 +63,7 @@ pub(crate) fn record(
             hub.apply_op1(Exit { counter: Arc::clone(&counter), index, output })
         })
         .collect::<Result<_>>()?;
-    // Without their graphs, or the counter would hold itself.
+    // Without their graphs, or the counter would own itself.
     let _ = counter.outputs.set(outputs.iter().map(Tensor::detach).collect());
     Ok(outputs)
 }
@@ -76,7 +76,7 @@ struct Counter {
     d_inputs: Mutex<Vec<Option<Tensor>>>,
 }
 
-/// A list of gradients is whole whenever it is not locked.
+/// Ignores poisoning: a list of gradients is consistent whenever it is not locked.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -129,11 +129,14 @@ impl CustomOp1 for Hub {
     }
 
     fn bwd(&self, tickets: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
-        let d_outputs = std::mem::take(&mut *lock(&self.0.d_outputs));
-        let n_outputs = d_outputs.len();
+        let n_outputs = lock(&self.0.d_outputs).len();
+        let d_outputs = std::mem::replace(&mut *lock(&self.0.d_outputs), vec![None; n_outputs]);
+        let d_outputs: Vec<Option<Tensor>> = d_outputs
+            .into_iter()
+            .map(|gradient| gradient.map(|gradient| gradient.contiguous()).transpose())
+            .collect::<Result<_>>()?;
         let outputs = self.0.outputs.get().map_or(&[][..], |outputs| outputs);
         let d_inputs = self.0.backward.backward(outputs, &d_outputs);
-        *lock(&self.0.d_outputs) = vec![None; n_outputs];
         *lock(&self.0.d_inputs) = d_inputs?;
         Ok(Some(tickets.zeros_like()?))
     }
@@ -148,7 +151,7 @@ struct Exit {
 impl Exit {
     fn hand_out(&self) -> Result<(Storage, Shape)> {
         let output = lock(&self.output).take();
-        output.ok_or_else(|| candle_core::Error::msg("the output was handed out already"))
+        output.ok_or_else(|| candle_core::Error::msg("the output was already taken"))
     }
 }
 
@@ -160,14 +163,14 @@ impl CustomOp1 for Exit {
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
         match self.hand_out()? {
             (Storage::Cpu(storage), shape) => Ok((storage, shape)),
-            _ => candle_core::bail!("an operation on the CPU with its output elsewhere"),
+            _ => candle_core::bail!("the operation is on the CPU, but its output is not"),
         }
     }
 
     fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
         match self.hand_out()? {
             (Storage::Cuda(storage), shape) => Ok((storage, shape)),
-            _ => candle_core::bail!("an operation on a CUDA device with its output elsewhere"),
+            _ => candle_core::bail!("the operation is on a CUDA device, but its output is not"),
         }
     }
 
@@ -183,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// Outputs a + b and a · b of two numbers.
+    /// Outputs a + b and a · b for two numbers a and b.
     struct SumAndProduct(Tensor, Tensor);
 
     impl Backward for SumAndProduct {
@@ -217,7 +220,7 @@ mod tests {
         for (loss, expected) in
             [(&outputs[0], [1.0, 1.0]), (&outputs[1], [5.0, 3.0]), (&both, [21.0, 19.0])]
         {
-            // Twice, because a graph may run backward again.
+            // Twice, because a graph may run backward more than once.
             for _ in 0..2 {
                 let gradients = loss.backward()?;
                 let got = [&a, &b].map(|x| gradients.get(x).map(|g| g.to_vec1::<f64>()));

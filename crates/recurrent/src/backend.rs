@@ -6,27 +6,26 @@ use crate::cudnn;
 use crate::error::{Error, Result};
 use crate::fused;
 use crate::kernels::InstructionSet;
-use crate::stack::Run;
+use crate::run::Run;
 
 /// Which implementation runs a layer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
-    /// Fused kernels where there are some: on the CPU (f32 and f64, no projection) those of the best
-    /// instruction set, on a CUDA device those of cuDNN (with the feature `cuda`); else the
-    /// reference.
+    /// Fused kernels where available: on the CPU (f32 and f64, no projection) those for the best
+    /// instruction set, on a CUDA device cuDNN's (with the feature `cuda`); else the reference.
     #[default]
     Auto,
-    /// Candle's own tensor operations, step by step: slow, plain, and the same on every device.
+    /// Candle's own tensor operations, step by step: slow, simple, and the same on every device.
     Reference,
-    /// Fused CPU kernels on this instruction set; an error if the CPU lacks it or no kernel fits.
+    /// Fused CPU kernels for this instruction set; an error if the CPU lacks it or no kernel fits.
     Fused(InstructionSet),
     /// cuDNN on a CUDA device; an error elsewhere, without the feature `cuda`, or if a row has
     /// length 0.
     Cudnn,
 }
 
-/// What a backend comes to for one run.
+/// The implementation that a backend selects for one run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Implementation {
     Reference,
@@ -35,7 +34,7 @@ pub(crate) enum Implementation {
 }
 
 impl Backend {
-    /// What is to run.
+    /// Selects the implementation.
     pub(crate) fn implementation(self, run: &Run<'_>) -> Result<Implementation> {
         let refuse = |reason: &str| {
             Err(Error::Backend { backend: self.to_string(), reason: reason.to_string() })

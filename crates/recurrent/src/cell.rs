@@ -1,6 +1,4 @@
-//! The three recurrences: how many gates and state tensors each has, and its gate order.
-
-use crate::config::RecurrentConfig;
+//! The three recurrences: the number of gates and state tensors of each, and its gate order.
 
 /// One recurrence. The gate order inside stacked weights is PyTorch's.
 ///
@@ -25,18 +23,11 @@ impl Cell {
         }
     }
 
-    /// State tensors handed from step to step: `h`, and for the LSTM also `c`.
+    /// State tensors passed from step to step: `h`, and for the LSTM also `c`.
     pub(crate) const fn n_states(self) -> usize {
         match self {
             Cell::Lstm => 2,
             _ => 1,
         }
-    }
-
-    /// Features of each state tensor: a projection narrows `h` and leaves `c`.
-    pub(crate) fn state_sizes(self, config: &RecurrentConfig) -> Vec<usize> {
-        let mut sizes = vec![config.hidden_size; self.n_states()];
-        sizes[0] = config.h_size();
-        sizes
     }
 }

@@ -1,8 +1,9 @@
-//! What a recurrent layer looks like; names and defaults are PyTorch's, except that batches come
-//! first.
+//! Configuration of a recurrent layer; names and defaults are PyTorch's, except that the batch
+//! dimension comes first.
 
 use crate::cell::Cell;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::settings;
 
 /// Configuration shared by [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm) and [`Gru`](crate::Gru).
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -11,25 +12,25 @@ pub struct RecurrentConfig {
     pub input_size: usize,
     /// Hidden units, H.
     pub hidden_size: usize,
-    /// Layers stacked on one another, L.
+    /// Stacked layers, L.
     pub num_layers: usize,
     /// Whether a second direction reads each sequence from its end; outputs are then twice as wide.
     pub bidirectional: bool,
     /// Whether the layers have biases.
     pub bias: bool,
-    /// Probability with which each output of every layer but the last is zeroed in training.
+    /// Probability of zeroing each output of every layer but the last in training.
     pub dropout: f64,
-    /// Probability with which each weight from hidden state to hidden state is zeroed in training, in
-    /// all steps alike (weight-drop, Merity et al. 2018, [Regularizing and optimizing LSTM language
+    /// Probability of zeroing each hidden-to-hidden weight in training, the same ones in all steps
+    /// (weight-drop, Merity et al. 2018, [Regularizing and optimizing LSTM language
     /// models](https://arxiv.org/abs/1708.02182)).
     #[serde(default)]
     pub weight_dropout: f64,
-    /// Whether inputs and outputs are `(batch, steps, features)`, else `(steps, batch, features)`.
+    /// Whether inputs and outputs are `(batch, steps, features)` or `(steps, batch, features)`.
     /// States are `(num_layers * directions, batch, hidden)` either way.
     pub batch_first: bool,
-    /// Features P that an LSTM's hidden state is projected to after each step, as in
+    /// Size P of the projection of an LSTM's hidden state after each step, as in
     /// [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html); below
-    /// `hidden_size`. 0 for no projection. The other layers have none.
+    /// `hidden_size`. 0 means no projection; RNN and GRU have none.
     #[serde(default)]
     pub proj_size: usize,
 }
@@ -66,6 +67,13 @@ impl RecurrentConfig {
         self.num_directions() * self.h_size()
     }
 
+    /// Features of each state tensor of a cell: a projection narrows `h` but not `c`.
+    pub(crate) fn state_sizes(&self, cell: Cell) -> Vec<usize> {
+        let mut sizes = vec![self.hidden_size; cell.n_states()];
+        sizes[0] = self.h_size();
+        sizes
+    }
+
     pub(crate) fn check(&self, cell: Cell) -> Result<()> {
         let sizes = [
             ("input_size", self.input_size),
@@ -73,28 +81,17 @@ impl RecurrentConfig {
             ("num_layers", self.num_layers),
         ];
         for (field, value) in sizes {
-            if value == 0 {
-                return Err(Error::Config {
-                    field,
-                    expected: "at least 1",
-                    got: value.to_string(),
-                });
-            }
+            settings::at_least_1(field, value)?;
         }
-        for (field, rate) in [("dropout", self.dropout), ("weight_dropout", self.weight_dropout)] {
-            if !(0.0..1.0).contains(&rate) {
-                let (expected, got) = ("at least 0 and below 1", rate.to_string());
-                return Err(Error::Config { field, expected, got });
-            }
-        }
+        settings::rate("dropout", self.dropout)?;
+        settings::rate("weight_dropout", self.weight_dropout)?;
         if self.proj_size > 0 {
             let expected = match cell {
                 Cell::Lstm if self.proj_size < self.hidden_size => return Ok(()),
                 Cell::Lstm => "less than hidden_size",
-                _ => "0, since only the LSTM has a projection",
+                _ => "0, because only the LSTM has a projection",
             };
-            let got = self.proj_size.to_string();
-            return Err(Error::Config { field: "proj_size", expected, got });
+            settings::check("proj_size", false, expected, self.proj_size)?;
         }
         Ok(())
     }

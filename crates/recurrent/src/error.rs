@@ -1,43 +1,38 @@
-//! What can go wrong in this crate, with the numbers that tell why.
+//! Errors of this crate, with the numbers that explain them.
 
-/// Result of this crate.
+use crate::settings::OutOfRange;
+
+/// Result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a recurrent layer could not be built or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A configuration value is outside its range.
-    #[error("{field} is {got}; expected {expected}")]
-    Config {
-        /// The configuration field.
-        field: &'static str,
-        /// What the field may hold.
-        expected: &'static str,
-        /// What it held.
-        got: String,
-    },
+    /// A setting is outside its range.
+    #[error(transparent)]
+    Config(#[from] OutOfRange),
     /// A tensor's shape does not fit the layer.
     #[error("{tensor} has shape {got:?}; expected {expected}")]
     Shape {
-        /// Which argument.
+        /// The argument.
         tensor: &'static str,
-        /// The shape the layer needs, in words and numbers.
+        /// The shape required, in words and numbers.
         expected: String,
-        /// The shape it got.
+        /// The actual shape.
         got: Vec<usize>,
     },
     /// A tensor's dtype or device differs from the layer's weights.
     #[error("{tensor} is {got}; the layer's weights are {expected}")]
     Placement {
-        /// Which argument.
+        /// The argument.
         tensor: &'static str,
         /// Dtype and device of the weights.
         expected: String,
         /// Dtype and device of the argument.
         got: String,
     },
-    /// There is not one length per batch row.
+    /// The number of lengths differs from the number of batch rows.
     #[error("{got} lengths for a batch of {batch} rows; expected one per row")]
     LengthCount {
         /// Number of lengths.
@@ -45,7 +40,7 @@ pub enum Error {
         /// Number of rows.
         batch: usize,
     },
-    /// A row is said to be longer than the sequence.
+    /// A row's length exceeds the sequence.
     #[error("row {row} has length {got}; the sequence has {steps} steps")]
     Length {
         /// The batch row, from 0.
@@ -55,28 +50,28 @@ pub enum Error {
         /// Steps in the sequence.
         steps: usize,
     },
-    /// A step names a vector that there is not.
-    #[error("a step names vector {index}; there are {n_vectors}, from 0")]
+    /// A step refers to a vector that does not exist.
+    #[error("a step refers to vector {index}; expected an index below {n_vectors}")]
     Index {
-        /// The number in the list of indexes.
+        /// The value in the list of indexes.
         index: u32,
-        /// How many vectors there are.
+        /// Number of vectors.
         n_vectors: usize,
     },
     /// The batch has no rows.
     #[error("the batch has no rows")]
     EmptyBatch,
-    /// A streaming step was asked of a bidirectional layer, which needs the whole sequence.
+    /// A streaming step was requested from a bidirectional layer, which needs the whole sequence.
     #[error(
         "a bidirectional layer cannot run step by step: its backward direction starts at the end"
     )]
     BidirectionalStep,
-    /// A backend was forced that this machine or these tensors cannot run.
+    /// A forced backend cannot run on this machine or on these tensors.
     #[error("the {backend} backend cannot run here: {reason}")]
     Backend {
-        /// The backend asked for.
+        /// The requested backend.
         backend: String,
-        /// Why not.
+        /// Why it cannot run.
         reason: String,
     },
     /// Candle reported an error.

@@ -1,40 +1,28 @@
-//! The fused kernels as one operation on candle's tensors.
+//! The fused kernels as one operation on candle tensors.
 
-use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
-
-use candle_core::{DType, Device, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{DType, Device, Result, Shape, Storage, Tensor};
 
 use crate::autograd::{Backward, record};
 use crate::kernels::{
     BackwardTensors, Element, InstructionSet, LayerDropout, PackedWeights, Problem, Saved, Steps,
     Weights,
 };
+use crate::numbers::numbers_of;
 use crate::random::{SeededRng, dropout_scale};
-use crate::stack::{Run, StackOutput};
+use crate::run::{PackedOnce, Run, StackOutput};
 use crate::weights::LayerWeights;
 
-/// Packed weights of a network whose weights cannot change, made by its first pass.
-#[derive(Clone, Default)]
-pub(crate) struct PackedOnce(Arc<OnceLock<(InstructionSet, PackedWeights<f32>)>>);
-
-impl std::fmt::Debug for PackedOnce {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PackedOnce").field("packed", &self.0.get().is_some()).finish()
-    }
-}
-
-/// Why fused kernels cannot run a network on these tensors, if so.
+/// Why fused kernels cannot run a network on these tensors; `None` if they can.
 pub(crate) fn obstacle(run: &Run<'_>) -> Option<&'static str> {
     if run.config.proj_size > 0 {
-        return Some("no kernel has a projection (proj_size)");
+        return Some("no fused kernel supports projections (proj_size)");
     }
     let fits =
         matches!(run.x.device(), Device::Cpu) && matches!(run.x.dtype(), DType::F32 | DType::F64);
     (!fits).then_some("the tensors are not f32 or f64 on the CPU")
 }
 
-/// Whether a gradient may be asked of a run.
+/// Whether a run may need a gradient.
 pub(crate) fn needs_backward(run: &Run<'_>, initial: Option<&[Tensor]>) -> bool {
     let weights = run.weights.iter().flatten().flat_map(LayerWeights::tensors);
     let mut inputs = std::iter::once(run.x).chain(weights).chain(initial.unwrap_or_default());
@@ -143,7 +131,7 @@ impl KeptWeights for f32 {
 }
 
 impl KeptWeights for f64 {
-    /// f64 serves gradient checks, which change the weights.
+    /// f64 is for gradient checks, which change the weights.
     fn packed_once<'a>(
         _: &'a PackedOnce,
         _: &Problem,
@@ -165,8 +153,8 @@ struct Operands {
 
 impl Operands {
     fn new(run: &Run<'_>, initial: Option<&[Tensor]>) -> Result<Self> {
-        // Kept for the backward pass, so without the graph behind them. A variable stays one, so
-        // that `weights` tells whether they can change.
+        // Kept for the backward pass, so without their graph. Variables stay variables, so that
+        // `weights` shows whether they can change.
         let plain = |tensor: &Tensor| -> Result<Tensor> {
             let tensor = tensor.contiguous()?;
             Ok(if tensor.is_variable() { tensor } else { tensor.detach() })
@@ -180,20 +168,20 @@ impl Operands {
         })
     }
 
-    /// What gradients go to: the input, every weight, every initial state.
+    /// The tensors that receive gradients: the input, every weight, every initial state.
     fn inputs<'a>(&self, run: &Run<'a>, initial: Option<&'a [Tensor]>) -> Vec<&'a Tensor> {
         let weights = run.weights.iter().flatten().flat_map(LayerWeights::tensors);
         std::iter::once(run.x).chain(weights).chain(initial.unwrap_or_default()).collect()
     }
 
-    /// Calls `job` with the numbers of the input, the weights and the initial states.
+    /// Calls `job` with the data of the input, the weights and the initial states.
     fn with_numbers<E: Element, R>(
         &self,
         job: impl FnOnce(&[E], &[Weights<'_, E>], [Option<&[E]>; 2]) -> R,
     ) -> Result<R> {
         let x = self.x.storage_and_layout();
         let weights: Vec<_> = self.weights.iter().map(Tensor::storage_and_layout).collect();
-        let weights = weights.iter().map(slice).collect::<Result<Vec<_>>>()?;
+        let weights = weights.iter().map(numbers_of).collect::<Result<Vec<_>>>()?;
         let weights: Vec<Weights<'_, E>> = weights
             .chunks_exact(if self.has_biases { 4 } else { 2 })
             .map(|tensors| Weights {
@@ -205,23 +193,10 @@ impl Operands {
         let initial: Vec<_> = self.initial.iter().map(Tensor::storage_and_layout).collect();
         let mut states = [None; 2];
         for (state, numbers) in states.iter_mut().zip(&initial) {
-            *state = Some(slice(numbers)?);
+            *state = Some(numbers_of(numbers)?);
         }
-        Ok(job(slice(&x)?, &weights, states))
+        Ok(job(numbers_of(&x)?, &weights, states))
     }
-}
-
-/// The numbers of a contiguous CPU tensor, from what [`Tensor::storage_and_layout`] gives.
-fn slice<'a, E: Element>(
-    (storage, layout): &'a (impl Deref<Target = Storage>, &Layout),
-) -> Result<&'a [E]> {
-    let Storage::Cpu(storage) = &**storage else {
-        candle_core::bail!("the fused kernels run on the CPU only");
-    };
-    let Some((start, end)) = layout.contiguous_offsets() else {
-        candle_core::bail!("the fused kernels need contiguous tensors, got {layout:?}");
-    };
-    Ok(&E::cpu_storage_as_slice(storage)?[start..end])
 }
 
 struct FusedBackward<E> {
@@ -237,10 +212,6 @@ impl<E: Element> Backward for FusedBackward<E> {
         outputs: &[Tensor],
         d_outputs: &[Option<Tensor>],
     ) -> Result<Vec<Option<Tensor>>> {
-        let d_outputs: Vec<Option<Tensor>> = d_outputs
-            .iter()
-            .map(|gradient| gradient.as_ref().map(Tensor::contiguous).transpose())
-            .collect::<Result<_>>()?;
         let outputs = outputs[0].storage_and_layout();
         let gradients: Vec<_> = d_outputs
             .iter()
@@ -248,9 +219,9 @@ impl<E: Element> Backward for FusedBackward<E> {
             .collect();
         let mut d_results = [None; 3];
         for (to, numbers) in d_results.iter_mut().zip(&gradients) {
-            *to = numbers.as_ref().map(slice::<E>).transpose()?;
+            *to = numbers.as_ref().map(numbers_of::<E>).transpose()?;
         }
-        let outputs = slice::<E>(&outputs)?;
+        let outputs = numbers_of::<E>(&outputs)?;
         let gradients = self.operands.with_numbers::<E, _>(|x, weights, initial| {
             let tensors = BackwardTensors {
                 x,

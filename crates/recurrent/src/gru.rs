@@ -8,8 +8,9 @@ use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::initialization::{self, Initialization};
+use crate::layer::recurrent_layer;
 use crate::random::SeededRng;
-use crate::single_state::single_state_layer;
+use crate::run::StackOutput;
 use crate::stack::{self, RepeatedInput, RunOptions, Stack};
 
 /// Gated recurrent unit (Cho et al. 2014, in the variant whose reset gate acts after the recurrent
@@ -30,7 +31,7 @@ pub struct Gru {
 
 impl Gru {
     /// Takes `weight_ih_l0 [3·H, I]`, `weight_hh_l0 [3·H, H]`, `bias_ih_l0 [3·H]`,
-    /// `bias_hh_l0 [3·H]`, the same `_l1`, ... and `_reverse`, from `vb`; gates are stacked in the
+    /// `bias_hh_l0 [3·H]`, and likewise `_l1`, ... and `_reverse`, from `vb`; gates are stacked in the
     /// order r, z, n.
     ///
     /// # Errors
@@ -40,4 +41,10 @@ impl Gru {
     }
 }
 
-single_state_layer!(Gru, Cell::Gru);
+recurrent_layer!(
+    Gru,
+    Cell::Gru,
+    Tensor,
+    tensors: |state| vec![state],
+    state: |mut tensors| tensors.swap_remove(0)
+);

@@ -1,12 +1,13 @@
-//! How initial weights are drawn.
+//! Initialization of weights.
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::orthogonal::orthogonal_matrix;
 use crate::random::SeededRng;
+use crate::settings;
 use crate::stack::all_parameters;
 use crate::weights::{Parameter, Role, initial_bound};
 
@@ -46,15 +47,15 @@ impl Initialization {
             return Ok(());
         };
         let expected = if cell != Cell::Lstm {
-            "none, since only the LSTM has a forget gate"
+            "none, because only the LSTM has a forget gate"
         } else if !config.bias {
-            "none, since the layers have no biases"
+            "none, because the layers have no biases"
         } else if !bias.is_finite() {
             "a finite number"
         } else {
             return Ok(());
         };
-        Err(Error::Config { field: "forget_bias", expected, got: bias.to_string() })
+        Ok(settings::check("forget_bias", false, expected, bias)?)
     }
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn initial_weights(
                 let stacked = Tensor::cat(&blocks, 0)?;
                 return Ok((name, stacked.to_dtype(dtype)?.to_device(device)?));
             }
-            // Drawn even where the forget bias overwrites a part: the rest stays the same.
+            // Drawn even if the forget bias overwrites part of it, so that the rest stays the same.
             let drawn = rng.uniform((-bound, bound), shape, dtype, device)?;
             let tensor = match (initialization.forget_bias, role) {
                 (Some(bias), Role::InputBias) => with_forget_bias(&drawn, bias)?,
@@ -92,7 +93,7 @@ pub(crate) fn initial_weights(
         .collect()
 }
 
-/// A bias `[4·H]` of the LSTM whose second block, the forget gate's, is `value`.
+/// An LSTM bias `[4·H]` with its second block, the forget gate's, set to `value`.
 fn with_forget_bias(bias: &Tensor, value: f64) -> Result<Tensor> {
     let gates = bias.chunk(Cell::Lstm.n_gates(), 0)?;
     let forget = Tensor::full(value, gates[1].shape(), bias.device())?.to_dtype(bias.dtype())?;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// Checked lengths: one per row, none beyond the sequence. A length of 0 is a row without a step.
+/// Validated lengths: one per row, none beyond the sequence. A row of length 0 has no steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Lengths {
     pub(crate) by_row: Vec<usize>,

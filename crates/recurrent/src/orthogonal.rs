@@ -5,14 +5,14 @@ use candle_core::{DType, Device, Tensor};
 use crate::error::Result;
 use crate::random::SeededRng;
 
-/// A part of a column that is this much shorter than the column is rounding error.
+/// A residual shorter than this fraction of its column is rounding error.
 const INDEPENDENT: f64 = 1e-6;
 
 /// A random matrix `[rows, columns]` with orthonormal columns, f64 on the CPU; `columns` is at most
 /// `rows`.
 ///
-/// It is the Q of a Gaussian matrix's QR decomposition whose R has a positive diagonal, which makes
-/// all such matrices equally likely (Mezzadri 2007, [How to generate random matrices from the
+/// It is the Q in the QR decomposition of a Gaussian matrix, with a positive diagonal in R, so that
+/// all such matrices are equally likely (Mezzadri 2007, [How to generate random matrices from the
 /// classical compact groups](https://arxiv.org/abs/math-ph/0609050)).
 pub(crate) fn orthogonal_matrix(
     rows: usize,
@@ -25,7 +25,7 @@ pub(crate) fn orthogonal_matrix(
         let drawn = rng.standard_normal(rows, DType::F64, &Device::Cpu)?;
         let mut column: Vec<f64> = drawn.to_vec1()?;
         let drawn_norm = norm(&column);
-        // Gram and Schmidt's method; the second round removes what rounding left of the first.
+        // Gram-Schmidt; the second round removes the rounding error of the first.
         for _ in 0..2 {
             for unit in &basis {
                 let share = dot(unit, &column);
@@ -33,7 +33,7 @@ pub(crate) fn orthogonal_matrix(
             }
         }
         let length = norm(&column);
-        // A column of zeros, or one that the others span, is drawn again.
+        // Redraw a column that is zero or in the span of the others.
         if length > INDEPENDENT * drawn_norm {
             column.iter_mut().for_each(|x| *x /= length);
             basis.push(column);
@@ -79,7 +79,7 @@ mod tests {
                 squares[i] += x * x / DRAWS as f64;
             }
         }
-        // Five standard deviations: of an entry √(1/3), of its square √(1/5 - 1/9).
+        // Five standard deviations; one is √(1/3) for an entry, √(1/5 - 1/9) for its square.
         let bound = 5.0 / (DRAWS as f64).sqrt();
         assert!(sum.iter().all(|mean| mean.abs() < bound * 0.578), "{sum:?}");
         assert!(squares.iter().all(|s| (s - 1.0 / 3.0).abs() < bound * 0.299), "{squares:?}");

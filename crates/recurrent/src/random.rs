@@ -8,17 +8,17 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::error::Result;
 
-/// A seeded generator of dropout masks and initial weights.
+/// A seeded generator for dropout masks and initial weights.
 #[derive(Debug, Clone)]
 pub struct SeededRng(ChaCha8Rng);
 
 impl SeededRng {
-    /// Two generators with one seed give the same tensors in the same order.
+    /// Generators with the same seed give the same tensors in the same order.
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// A tensor whose numbers are uniform in `low..high`.
+    /// A tensor of numbers uniform in `low..high`.
     pub fn uniform(
         &mut self,
         (low, high): (f32, f32),
@@ -30,7 +30,7 @@ impl SeededRng {
         self.fill(|unit| low + scale * unit, shape.into(), dtype, device)
     }
 
-    /// A tensor of independent standard normal numbers, by Box and Muller's transformation.
+    /// A tensor of independent standard normal numbers, by the Box-Muller transform.
     pub fn standard_normal(
         &mut self,
         shape: impl Into<Shape>,
@@ -50,7 +50,7 @@ impl SeededRng {
     }
 
     /// Zeroes each number of `x` with probability `rate` and scales the others by
-    /// `1 / (1 - rate)`, so that the expected value stays
+    /// `1 / (1 - rate)`, which preserves the expected value
     /// ([torch.nn.Dropout](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html)).
     pub fn dropout(&mut self, x: &Tensor, rate: f64) -> Result<Tensor> {
         if rate == 0.0 {
@@ -75,17 +75,10 @@ impl SeededRng {
         Ok(x.broadcast_mul(&self.dropout(&ones, rate)?)?)
     }
 
-    /// A number from 0 to `bound` - 1; 0 if there is none.
+    /// A number from 0 to `bound` - 1; 0 if `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        // No number is likelier than another by more than bound / 2⁶⁴ of its probability.
+        // Probabilities differ by at most a relative bound / 2⁶⁴.
         ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
-    }
-
-    /// Puts items in an order that is as likely as any other (Fisher and Yates).
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last + 1));
-        }
     }
 
     /// `false` with probability `rate`, else `true`.
@@ -116,7 +109,7 @@ impl SeededRng {
     }
 }
 
-/// What dropout multiplies the numbers by that it keeps.
+/// Scale that dropout applies to the numbers it keeps.
 pub(crate) fn dropout_scale(rate: f64) -> f64 {
     1.0 / (1.0 - rate)
 }

@@ -1,7 +1,7 @@
-//! The plain form of a network, in candle's tensor operations, one step after the other.
+//! The plain form of a network, in candle's tensor operations, step by step.
 //!
-//! It is here to be read and to be compared with; it also serves every device and dtype that has
-//! no fused kernel, and the LSTM with a projection. Formulas:
+//! It is for reading and comparing; it also serves every device and dtype without a fused kernel,
+//! and the LSTM with a projection on the CPU. Formulas:
 //! [torch.nn.RNN](https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html),
 //! [LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html),
 //! [GRU](https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html).
@@ -12,7 +12,7 @@ use candle_nn::ops::sigmoid;
 use crate::cell::Cell;
 use crate::lengths::Lengths;
 use crate::random::SeededRng;
-use crate::stack::{Run, StackOutput};
+use crate::run::{Run, StackOutput};
 use crate::weights::LayerWeights;
 
 pub(crate) fn run(
@@ -60,8 +60,8 @@ struct LayerPass<'a> {
 }
 
 impl LayerPass<'_> {
-    /// `x [B, T, I]` and states `[B, H]`, a projected `h` `[B, P]`, give outputs `[B, T, H]` or
-    /// `[B, T, P]`, zero past each row's length, and the final states.
+    /// Takes `x [B, T, I]` and states `[B, H]` (a projected `h`: `[B, P]`), returns outputs
+    /// `[B, T, H]` or `[B, T, P]`, zero past each row's length, and the final states.
     fn run(
         &self,
         x: &Tensor,
@@ -72,7 +72,7 @@ impl LayerPass<'_> {
         let mut outputs = vec![states[0].zeros_like()?; steps];
         for index in 0..steps {
             let time = if reverse { steps - 1 - index } else { index };
-            // Products on a CUDA device take no rows that are further apart than they are long.
+            // On a CUDA device, products need rows without gaps between them.
             let now = x.narrow(1, time, 1)?.squeeze(1)?.contiguous()?;
             let new = self.step(&now, &states)?;
             if self.lengths.all_full {
@@ -80,7 +80,7 @@ impl LayerPass<'_> {
                 states = new;
                 continue;
             }
-            // A row without a real token here keeps its state and puts out zeros.
+            // A row without a real token at this step keeps its state and outputs zeros.
             let real: Vec<u8> =
                 self.lengths.by_row.iter().map(|&length| u8::from(time < length)).collect();
             let real = Tensor::from_vec(real, (batch, 1), x.device())?;
@@ -94,7 +94,7 @@ impl LayerPass<'_> {
         Ok((Tensor::stack(&outputs, 1)?, states))
     }
 
-    /// The new states after one step: `x [B, I]`.
+    /// The states after one step with `x [B, I]`.
     fn step(&self, x: &Tensor, states: &[Tensor]) -> Result<Vec<Tensor>> {
         let (h, weights) = (&states[0], self.weights);
         let mut input = x.matmul(&weights.input.t()?)?;

@@ -1,4 +1,4 @@
-//! The plain recurrent network.
+//! The plain (Elman) recurrent network.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -8,11 +8,12 @@ use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::initialization::{self, Initialization};
+use crate::layer::recurrent_layer;
 use crate::random::SeededRng;
-use crate::single_state::single_state_layer;
+use crate::run::StackOutput;
 use crate::stack::{self, RepeatedInput, RunOptions, Stack};
 
-/// The function that makes an [`Rnn`]'s new state.
+/// The activation function of an [`Rnn`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Nonlinearity {
@@ -34,8 +35,8 @@ pub struct Rnn {
 }
 
 impl Rnn {
-    /// Takes `weight_ih_l0 [H, I]`, `weight_hh_l0 [H, H]`, `bias_ih_l0 [H]`, `bias_hh_l0 [H]`, the
-    /// same `_l1`, ... and `_reverse`, from `vb`.
+    /// Takes `weight_ih_l0 [H, I]`, `weight_hh_l0 [H, H]`, `bias_ih_l0 [H]`, `bias_hh_l0 [H]`, and
+    /// likewise `_l1`, ... and `_reverse`, from `vb`.
     ///
     /// # Errors
     /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
@@ -52,4 +53,10 @@ impl Rnn {
     }
 }
 
-single_state_layer!(Rnn, Cell::RnnTanh);
+recurrent_layer!(
+    Rnn,
+    Cell::RnnTanh,
+    Tensor,
+    tensors: |state| vec![state],
+    state: |mut tensors| tensors.swap_remove(0)
+);

@@ -1,5 +1,5 @@
-//! Layers on layers, in one or two directions, with dropout between them: what all three public
-//! layers are.
+//! A stack of layers in one or two directions, with dropout between them: the basis of all three
+//! public layers.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -9,10 +9,11 @@ use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::cudnn;
 use crate::error::{Error, Result};
-use crate::fused::{self, PackedOnce};
+use crate::fused;
 use crate::lengths::Lengths;
 use crate::random::SeededRng;
 use crate::reference;
+use crate::run::{PackedOnce, Run, StackOutput};
 use crate::weights::{LayerWeights, Parameter, parameters};
 
 /// How to run a sequence through a layer. The default runs all steps of every row from a zero
@@ -22,10 +23,10 @@ pub struct RunOptions<'a, S> {
     /// State before the first step; zeros if absent.
     pub state: Option<&'a S>,
     /// Real steps of each row; all of them if absent. Outputs past a row's length are zero, its
-    /// final state is that after its last real step, and the backward direction starts there
-    /// (what `pack_padded_sequence` does in PyTorch, without sorting).
+    /// final state is the one after its last real step, and the backward direction starts there
+    /// (like `pack_padded_sequence` in PyTorch, without sorting).
     pub lengths: Option<&'a [usize]>,
-    /// Set in training: where dropout between layers and weight-drop take their masks from.
+    /// Set in training: generator of the masks for dropout between layers and for weight-drop.
     pub dropout: Option<&'a mut SeededRng>,
 }
 
@@ -35,23 +36,23 @@ impl<S> Default for RunOptions<'_, S> {
     }
 }
 
-/// An input in which vectors repeat, as those of words in a text do: step t of batch row b is
+/// An input in which vectors repeat, like word vectors in a text: step t of batch row b is
 /// `vectors[indexes[b·T + t]]`.
 ///
-/// On the CPU, where nothing asks for a gradient, the first layer's product with its input weights is
-/// then taken once for each vector and not for each step; elsewhere the steps are written out first.
+/// On the CPU, if no gradient is needed, the first layer computes its input product once per vector
+/// rather than once per step; elsewhere the steps are written out first.
 #[derive(Debug, Clone, Copy)]
 pub struct RepeatedInput<'a> {
     /// The distinct vectors, `[N, I]`.
     pub vectors: &'a Tensor,
-    /// `[B·T]`, row after row, each below N.
+    /// `[B·T]`, row by row, each below N.
     pub indexes: &'a [u32],
     /// B, the rows of the batch.
     pub batch: usize,
 }
 
-/// Distinct vectors of a hundred steps up to which it pays to take their products apart: more, and
-/// writing and reading these costs what was saved.
+/// Most distinct vectors per hundred steps for which precomputing their products pays off; above
+/// that, writing and reading the products costs what it saves.
 const DISTINCT_PERCENT: usize = 75;
 
 #[derive(Debug, Clone)]
@@ -64,29 +65,6 @@ pub(crate) struct Stack {
     backend: Backend,
     dtype: DType,
     device: Device,
-}
-
-/// One run of a stack, checked.
-pub(crate) struct Run<'a> {
-    pub(crate) cell: Cell,
-    pub(crate) config: &'a RecurrentConfig,
-    /// `[layer][direction]`
-    pub(crate) weights: &'a [Vec<LayerWeights>],
-    pub(crate) packed: &'a PackedOnce,
-    pub(crate) batch: usize,
-    pub(crate) steps: usize,
-    /// `[B, T, I]`, or the distinct vectors `[N, I]` if there are indexes.
-    pub(crate) x: &'a Tensor,
-    /// `[B·T]`; only for fused kernels on the CPU without a gradient.
-    pub(crate) indexes: Option<&'a [u32]>,
-    pub(crate) lengths: &'a Lengths,
-}
-
-/// Outputs in the input's order of dimensions, and each state `(L·D, B, H)`, a projected `h`
-/// `(L·D, B, P)`.
-pub(crate) struct StackOutput {
-    pub(crate) outputs: Tensor,
-    pub(crate) states: Vec<Tensor>,
 }
 
 impl Stack {
@@ -124,11 +102,11 @@ impl Stack {
     pub(crate) fn zero_states(&self, batch: usize) -> Result<Vec<Tensor>> {
         let layers = self.config.num_layers * self.config.num_directions();
         let zeros = |size| Tensor::zeros((layers, batch, size), self.dtype, &self.device);
-        let sizes = self.cell.state_sizes(&self.config);
+        let sizes = self.config.state_sizes(self.cell);
         Ok(sizes.into_iter().map(zeros).collect::<candle_core::Result<_>>()?)
     }
 
-    /// `states`: each of its own size, `(L·D, B, H or P)`, in the cell's order.
+    /// `states`: each `(L·D, B, H or P)`, in the cell's order.
     pub(crate) fn run(
         &self,
         x: &Tensor,
@@ -160,7 +138,7 @@ impl Stack {
         Ok(StackOutput { outputs: self.caller_order(output.outputs)?, states: output.states })
     }
 
-    /// This stack as one pass of a training sees it.
+    /// This stack with weight-drop applied, for one training pass.
     fn with_weight_dropout(&self, rate: f64, rng: &mut SeededRng) -> Result<Self> {
         let mut direction = |weights: &LayerWeights| weights.with_weight_dropout(rate, rng);
         let weights = self
@@ -183,7 +161,7 @@ impl Stack {
         Run { cell: *cell, config, weights, packed, batch, steps, x, indexes, lengths }
     }
 
-    /// [`run`](Self::run) on an input in which vectors repeat.
+    /// [`run`](Self::run) for an input with repeated vectors.
     pub(crate) fn run_repeated(
         &self,
         input: RepeatedInput<'_>,
@@ -193,7 +171,7 @@ impl Stack {
     ) -> Result<StackOutput> {
         let RepeatedInput { vectors, indexes, batch } = input;
         let (n_vectors, steps) = self.check_repeated(&input)?;
-        // Weights that change from pass to pass have nothing kept for them.
+        // Nothing is kept for weights that change from pass to pass.
         let drops_weights = dropout.is_some() && self.config.weight_dropout > 0.0;
         if steps > 0 && !drops_weights && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len() {
             let checked = &Lengths::check(lengths, batch, steps)?;
@@ -212,7 +190,7 @@ impl Stack {
         self.run(&self.caller_order(x)?, states, lengths, dropout)
     }
 
-    /// Checks an input in which vectors repeat; gives N and T.
+    /// Checks an input with repeated vectors; returns N and T.
     fn check_repeated(&self, input: &RepeatedInput<'_>) -> Result<(usize, usize)> {
         let &RepeatedInput { vectors, indexes, batch } = input;
         let n_vectors = match vectors.dims() {
@@ -249,7 +227,7 @@ impl Stack {
         Ok(StackOutput { outputs: output.outputs.squeeze(time)?, states: output.states })
     }
 
-    /// Checks the input and brings it to `[B, T, I]`.
+    /// Checks the input and transposes it to `[B, T, I]` if needed.
     fn batch_first(&self, x: &Tensor) -> Result<Tensor> {
         let expected =
             if self.config.batch_first { "(batch, steps, {})" } else { "(steps, batch, {})" };
@@ -276,7 +254,7 @@ impl Stack {
 
     fn check_states(&self, states: &[&Tensor], batch: usize) -> Result<Vec<Tensor>> {
         let layers = self.config.num_layers * self.config.num_directions();
-        let sizes = self.cell.state_sizes(&self.config);
+        let sizes = self.config.state_sizes(self.cell);
         for (state, size) in states.iter().zip(sizes) {
             let expected = [layers, batch, size];
             if state.dims() != expected {

@@ -8,8 +8,8 @@ use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::random::SeededRng;
 
-/// Weights of one layer in one direction; gates are stacked in the first dimension. P is the
-/// width of `h`: that of the projection, or H without one.
+/// Weights of one layer in one direction; gates are stacked in the first dimension. P is the width
+/// of `h`: the projection size, or H without a projection.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerWeights {
     /// `weight_ih`: `[G·H, I]`
@@ -22,7 +22,7 @@ pub(crate) struct LayerWeights {
     pub(crate) projection: Option<Tensor>,
 }
 
-/// What a parameter does in its layer; the order is PyTorch's.
+/// A parameter's role in its layer; the order is PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     InputWeight,
@@ -88,8 +88,7 @@ pub(crate) fn parameters(
 }
 
 impl LayerWeights {
-    /// These, with some of the weights from hidden state to hidden state zeroed; gradients go to those
-    /// that are left.
+    /// The same weights with some hidden-to-hidden weights zeroed; only the others get gradients.
     pub(crate) fn with_weight_dropout(&self, rate: f64, rng: &mut SeededRng) -> Result<Self> {
         Ok(Self { recurrent: rng.dropout(&self.recurrent, rate)?, ..self.clone() })
     }

@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
 use common::{Case, Kind, relative_difference};
 use recurrent::{
-    Backend, Error, Gru, InstructionSet, Lstm, LstmState, Nonlinearity, RecurrentConfig, Rnn,
-    RunOptions, SeededRng,
+    Backend, Error, Gru, InstructionSet, Lstm, LstmState, Nonlinearity, OutOfRange,
+    RecurrentConfig, Rnn, RunOptions, SeededRng,
 };
 
 fn lstm(config: &RecurrentConfig) -> Lstm {
@@ -20,7 +20,7 @@ fn normal(shape: (usize, usize, usize)) -> Tensor {
     SeededRng::new(9).standard_normal(shape, DType::F32, &Device::Cpu).unwrap()
 }
 
-/// An LSTM of two layers with and without a projection.
+/// LSTMs of two layers, without and with a projection.
 fn two_layers(bidirectional: bool) -> [Lstm; 2] {
     [0, 4].map(|proj_size| {
         let config = RecurrentConfig {
@@ -103,7 +103,7 @@ fn a_row_without_steps_keeps_its_state() {
     }
 }
 
-/// Views in which neighbours in memory are not neighbours in the tensor, for inputs and states.
+/// Tests inputs and states that are non-contiguous views.
 #[test]
 fn views_that_are_not_contiguous_give_the_same() {
     for layer in two_layers(true) {
@@ -166,12 +166,12 @@ fn every_wrong_projection_has_its_error() {
     let config = |proj_size| RecurrentConfig { proj_size, ..RecurrentConfig::new(5, 9) };
     for proj_size in [9, 10] {
         let result = Lstm::new(&config(proj_size), vb());
-        assert!(matches!(result, Err(Error::Config { field: "proj_size", .. })));
+        assert!(matches!(result, Err(Error::Config(OutOfRange { field: "proj_size", .. }))));
     }
     let gru = Gru::new(&config(4), vb());
-    assert!(matches!(gru, Err(Error::Config { field: "proj_size", .. })));
+    assert!(matches!(gru, Err(Error::Config(OutOfRange { field: "proj_size", .. }))));
     let rnn = Rnn::new(&config(4), Nonlinearity::Tanh, vb());
-    assert!(matches!(rnn, Err(Error::Config { field: "proj_size", .. })));
+    assert!(matches!(rnn, Err(Error::Config(OutOfRange { field: "proj_size", .. }))));
 
     let layer = lstm(&config(4));
     let x = normal((2, 3, 5));
@@ -306,7 +306,10 @@ fn every_wrong_argument_has_its_error() {
     assert!(matches!(two_way.step(&x0, &state), Err(Error::BidirectionalStep)));
     let no_config = RecurrentConfig::new(4, 0);
     let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
-    assert!(matches!(Lstm::new(&no_config, vb), Err(Error::Config { field: "hidden_size", .. })));
+    assert!(matches!(
+        Lstm::new(&no_config, vb),
+        Err(Error::Config(OutOfRange { field: "hidden_size", .. }))
+    ));
 }
 
 #[test]
@@ -345,7 +348,7 @@ fn weight_drop_zeroes_recurrent_weights_for_all_steps_and_in_training_only() {
     assert_eq!(difference(&run(&layer, Some(1)), &run(&layer, Some(1))), 0.0);
     assert!(difference(&run(&layer, Some(1)), &run(&layer, Some(2))) > 1e-3);
 
-    // The gradient tells which weights were left; no other parameter loses any.
+    // The gradient shows which weights were kept; no other parameter loses any.
     let gradients = run(&layer, Some(1)).sum_all().unwrap().backward().unwrap();
     let zeros = |name: &str| {
         let var = variables.data().lock().unwrap()[name].clone();

@@ -1,5 +1,4 @@
-//! cuDNN's passes compute what the plain reference computes. With the feature `cuda` only, on a
-//! machine with a CUDA device.
+//! cuDNN's passes equal the plain reference. Needs the feature `cuda` and a CUDA device.
 #![cfg(feature = "cuda")]
 #![allow(clippy::panic, clippy::unwrap_used)] // What cannot be set up is a failure of the test.
 
@@ -9,9 +8,9 @@ use candle_core::{DType, Device, Var};
 use common::{Case, Kind, assert_close, relative_difference};
 use recurrent::{Backend, Lstm, RecurrentConfig, RunOptions, SeededRng};
 
-/// f32 sums in two orders on two machines, without TF32.
+/// f32 sums in different orders on two machines, without TF32.
 const TOLERANCE_F32: f64 = 1e-5;
-/// f64 sums in two orders.
+/// f64 sums in different orders.
 const TOLERANCE_F64: f64 = 1e-12;
 
 fn device() -> Device {
@@ -38,7 +37,7 @@ fn case(kind: Kind, config: RecurrentConfig, flags: [bool; 2]) -> Case {
     let sizes = [projected, config.hidden_size];
     let states =
         has_state.then(|| (0..kind.n_states()).map(|i| var((layers, batch, sizes[i]))).collect());
-    // Not sorted, the shortest possible among them.
+    // Unsorted, including the shortest possible.
     let lengths = has_lengths.then(|| vec![3, 7, 1, 5]);
     Case { kind, config, weights, x, states, lengths }
 }

@@ -1,4 +1,4 @@
-//! Every fused kernel computes what the plain reference computes, over random shapes.
+//! Every fused kernel equals the plain reference, over random shapes.
 #![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
 
 mod common;

@@ -1,4 +1,4 @@
-//! Outputs, final states and gradients equal PyTorch's, on golden files (`golden/make_golden.py`).
+//! Outputs, final states and gradients equal PyTorch's golden files (`golden/make_golden.py`).
 #![allow(clippy::unwrap_used)] // A golden file that cannot be read is a failure of the test.
 
 mod common;
@@ -13,9 +13,9 @@ use recurrent::{Backend, InstructionSet};
 /// The project's bound for f32.
 const TOLERANCE: f64 = 1e-5;
 
-/// Tensors that the golden files have to compare with: a file that lost cases would pass too.
+/// Expected number of tensors in the golden files; otherwise a file that lost cases would pass.
 const N_TENSORS: usize = 834;
-/// The same without projections.
+/// Expected number without projections.
 const N_TENSORS_OF_KERNELS: usize = 618;
 
 /// Each case's tensors, by case and part.
@@ -51,7 +51,7 @@ fn assert_golden(backend: Backend) {
     let mut n_compared = 0;
     for (name, parts) in &golden() {
         let case = parse(name, parts);
-        // No kernel has a projection.
+        // No kernel supports projections.
         if case.config.proj_size > 0 && backend != Backend::Reference {
             continue;
         }

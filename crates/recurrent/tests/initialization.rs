@@ -1,10 +1,12 @@
-//! How initial weights are drawn.
+//! Tests of how initial weights are drawn.
 #![allow(clippy::unwrap_used)] // Weights that cannot be drawn are a failure of the test.
 
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
-use recurrent::{Error, Gru, Initialization, Lstm, RecurrentConfig, RecurrentInit, Rnn, SeededRng};
+use recurrent::{
+    Error, Gru, Initialization, Lstm, OutOfRange, RecurrentConfig, RecurrentInit, Rnn, SeededRng,
+};
 
 const ORTHOGONAL: Initialization =
     Initialization { recurrent: RecurrentInit::Orthogonal, forget_bias: None };
@@ -55,7 +57,7 @@ fn one_seed_gives_one_set_of_weights() {
     }
 }
 
-/// Qᵀ Q = I for each gate's block, which is square, or narrower with a projection.
+/// Asserts Qᵀ Q = I for each gate's block, which is square, or narrower with a projection.
 fn assert_orthogonal(weights: impl IntoIterator<Item = (String, Tensor)>, n_gates: usize) {
     let mut n_matrices = 0;
     for (name, tensor) in weights {
@@ -108,7 +110,7 @@ fn a_forget_bias_that_cannot_be_is_an_error() {
     let (rng, dtype, device) = (&mut SeededRng::new(1), DType::F32, &Device::Cpu);
     let config = two_way(0);
     let assert_error = |result: recurrent::Result<Vec<(String, Tensor)>>| {
-        assert!(matches!(result, Err(Error::Config { field: "forget_bias", .. })));
+        assert!(matches!(result, Err(Error::Config(OutOfRange { field: "forget_bias", .. }))));
     };
     assert_error(Gru::initial_weights_with(&config, &OPEN_MEMORY, rng, dtype, device));
     assert_error(Rnn::initial_weights_with(&config, &OPEN_MEMORY, rng, dtype, device));

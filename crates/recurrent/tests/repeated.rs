@@ -1,4 +1,4 @@
-//! An input in which vectors repeat gives what the same steps written out give.
+//! An input with repeated vectors gives the same results as its steps written out.
 #![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
 
 use std::collections::HashMap;
@@ -61,7 +61,7 @@ impl Case {
             .collect()
     }
 
-    /// `[B, T, I]`, or `[T, B, I]` where the configuration says so.
+    /// `[B, T, I]`, or `[T, B, I]` if so configured.
     fn written_out(&self, vectors: &Tensor) -> Tensor {
         let indexes = Tensor::new(self.indexes(), &Device::Cpu).unwrap();
         let shape = (self.lengths.len(), self.steps, self.config.input_size);
@@ -122,7 +122,7 @@ proptest! {
             let (got, state) = case.lstm(backend).forward_repeated(input, options()).unwrap();
             prop_assert!(close(&got, &expected, 1e-6), "{} outputs", backend);
             prop_assert!(close(&state.h, &h, 1e-6) && close(&state.c, &c, 1e-6), "{}", backend);
-            // The project's bound for fused and plain.
+            // The project's bound for fused against plain.
             prop_assert!(close(&got, &reference, 2e-5), "{} against the plain form", backend);
         }
     }

@@ -1,5 +1,5 @@
 //! Any number of threads and either division of the work (rows of the batch, hidden units) gives
-//! the plain reference's numbers. Alone in its process, so that no other test has the threads.
+//! the plain reference's numbers. Alone in its process, so that no other test uses the threads.
 #![allow(clippy::unwrap_used)] // A failure to build a case is a failure of the test.
 
 mod common;
@@ -29,10 +29,10 @@ fn case(kind: Kind, (batch, steps): (usize, usize)) -> Case {
 
 #[test]
 fn threads_change_nothing() {
-    // SAFETY: no other thread runs yet that could read the environment.
+    // SAFETY: no other thread is running yet that could read the environment.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "4") };
     for kind in Kind::ALL {
-        // 40 rows fill several chunks of steps; 1 and 3 rows are too few to be dealt to threads.
+        // 40 rows fill several chunks of steps; 1 and 3 rows are too few to divide among threads.
         for shape in [(40, 60), (1, 30), (3, 150)] {
             let case = case(kind, shape);
             let expected = case.everything(Backend::Reference).unwrap();
@@ -48,8 +48,8 @@ fn threads_change_nothing() {
     set_num_threads(0);
 }
 
-/// A loss of the outputs at one time leaves most steps of the top layer without a gradient, in one
-/// direction or the other; a loss of the states alone has none from the outputs.
+/// A loss on the outputs at one time leaves most steps of the top layer without a gradient, in one
+/// direction or the other; with a loss on the states alone, no output has a gradient.
 fn steps_without_gradient_change_nothing() {
     let calls = [((40, 60), &[Some(0), Some(59), None][..]), ((3, 150), &[Some(0)])];
     for kind in [Kind::Lstm, Kind::Gru] {

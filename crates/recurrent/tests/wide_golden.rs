@@ -1,8 +1,8 @@
 //! Outputs, final states and gradients equal PyTorch's up to large shapes: every kind of layer with
-//! every batch, number of steps and hidden size, and every three values of any options.
+//! every batch, number of steps and hidden size, and every combination of three option values.
 //!
-//! The file has digests only (`golden/make_wide_golden.py`): of each tensor its largest magnitude,
-//! some entries, and sums with hashed weights. What goes in is hashed here as there.
+//! The file holds only digests (`golden/make_wide_golden.py`): each tensor's largest magnitude, some
+//! entries, and sums with hashed weights. Both sides generate the inputs by hashing.
 #![allow(clippy::unwrap_used)] // A golden file that cannot be read is a failure of the test.
 
 mod common;
@@ -14,7 +14,7 @@ use common::golden_case::GoldenCase;
 use common::{Case, Kind};
 use recurrent::{Backend, Gru, InstructionSet, Lstm, RecurrentConfig, Rnn};
 
-/// The project's bound for f32: the largest difference of a tensor's numbers, relative to its
+/// The project's bound for f32: the largest difference between a tensor's numbers, relative to its
 /// largest magnitude.
 const TOLERANCE: f64 = 1e-5;
 
@@ -22,7 +22,7 @@ const N_ENTRIES: usize = 32;
 const N_SUMS: usize = 2;
 const N_CASES: usize = 126;
 
-/// Streams of hashed numbers in a case, each tensor its own, and seeds 256 apart.
+/// Streams of hashed numbers in a case, one per tensor; seeds are 256 apart.
 mod stream {
     pub const X: u32 = 0;
     pub const STATES: u32 = 1;
@@ -34,7 +34,7 @@ mod stream {
     pub const PER_SEED: u32 = 256;
 }
 
-/// A permutation of 32 bits: the finaliser of MurmurHash3.
+/// A permutation of 32-bit numbers: the finaliser of MurmurHash3.
 fn mix(mut x: u32) -> u32 {
     x = (x ^ (x >> 16)).wrapping_mul(0x85EB_CA6B);
     x = (x ^ (x >> 13)).wrapping_mul(0xC2B2_AE35);
@@ -66,7 +66,7 @@ fn power_of_2(bound: f64) -> f64 {
     bound.log2().floor().exp2()
 }
 
-/// One case of the file: the call, and the digests of what PyTorch makes of it.
+/// One case in the file: the call and the digests of PyTorch's results.
 struct WideCase {
     name: String,
     first_stream: u32,
@@ -147,7 +147,7 @@ impl WideCase {
         Case { kind, config, weights, x, states, lengths }
     }
 
-    /// What differs from PyTorch by more than the tolerance, in words.
+    /// Descriptions of all differences from PyTorch above the tolerance.
     fn differences(&self, backend: Backend) -> Vec<String> {
         let slopes = |index: usize, part: &Tensor| {
             let stream = self.first_stream + stream::LOSS + index as u32;
@@ -191,7 +191,7 @@ impl WideCase {
                     self.first_stream + stream::SUMS + (N_SUMS as u32) * index + sum as u32;
                 let terms = || hashed(stream, got.len());
                 let total: f64 = terms().zip(&got).map(|(weight, x)| weight * x).sum();
-                // Where no entry differs by more than d, Σ w x differs by at most d Σ |w|.
+                // If no entry differs by more than d, Σ w x differs by at most d Σ |w|.
                 let n_terms = terms().map(f64::abs).sum();
                 check("sum", total, self.sums[N_SUMS * index as usize + sum], n_terms);
             }
@@ -217,7 +217,7 @@ fn assert_equal(backend: Backend, fits: impl Fn(&WideCase) -> bool) -> usize {
     cases.len()
 }
 
-/// Every case on what a user gets: kernels, or the reference for a projection.
+/// Every case on the default backend: kernels, or the reference for a projection.
 #[test]
 fn the_automatic_backend_equals_pytorch() {
     assert_eq!(assert_equal(Backend::Auto, |_| true), N_CASES);
@@ -237,7 +237,7 @@ fn every_instruction_set_equals_pytorch() {
 
 #[test]
 fn the_reference_equals_pytorch() {
-    // Projections have run on it above.
+    // The automatic backend already runs projections on it.
     let fits = |case: &WideCase| case.shape.config.proj_size == 0 && case.cost() <= AFFORDABLE;
     assert!(assert_equal(Backend::Reference, fits) > 100);
 }

@@ -1,4 +1,4 @@
-//! Counts for how many texts we encode as Python's `tokenizers` did.
+//! Counts the texts that we encode exactly as Python's `tokenizers` did.
 //!
 //! `cargo run -p text-preprocessing --example compare_encodings -- TEXTS TOKENIZER CONFIG IDS`
 //!
@@ -27,5 +27,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     let found = encoder.encode_batch(&texts[..expected.len()])?;
     let n_equal = found.iter().zip(&expected).filter(|(a, b)| encoder.pad(a) == **b).count();
     println!("{n_equal} of {} texts agree", expected.len());
-    if n_equal == expected.len() { Ok(()) } else { Err("encodings differ".into()) }
+    if n_equal == expected.len() { Ok(()) } else { Err("some encodings differ".into()) }
 }

@@ -1,5 +1,5 @@
-//! Byte-pair vocabularies: the library's trainer and merging, with our ids for `[PAD]` and `[UNK]`, on the
-//! pieces that [`Splitter`](crate::splitter::Splitter) finds.
+//! Byte-pair vocabularies: the library's trainer and merging, applied to the pieces that
+//! [`Splitter`](crate::splitter::Splitter) finds, with our own ids for `[PAD]` and `[UNK]`.
 
 use std::sync::LazyLock;
 
@@ -11,16 +11,16 @@ use tokenizers::{AddedToken, Model as _};
 use crate::config::PreprocessingConfig;
 use crate::counts::WordCounts;
 use crate::error::{Error, Result};
-use crate::vocabulary::{PAD_TOKEN, UNKNOWN_TOKEN};
+use crate::special_tokens::{PAD_TOKEN, UNKNOWN_TOKEN};
 
 /// Learns merges until the vocabulary is full or no pair is frequent enough.
 ///
-/// `None` if there are no counts at all.
+/// `None` if there are no counts.
 pub(crate) fn learn(config: &PreprocessingConfig, counts: &WordCounts) -> Result<Option<BPE>> {
     if counts.is_empty() {
         return Ok(None);
     }
-    // The trainer puts special tokens first, which is right for `[PAD]`; `[UNK]` comes after.
+    // The trainer puts special tokens first, which is right for `[PAD]`; `[UNK]` is added at the end.
     let trainer = BpeTrainer::builder()
         .show_progress(false)
         .special_tokens(vec![AddedToken::from(PAD_TOKEN, true)])
@@ -47,14 +47,14 @@ pub(crate) fn model(vocab: Vocab, merges: Merges) -> Result<BPE> {
         .map_err(|source| Error::Build { source })
 }
 
-/// The merges in their order. The library keeps them private; its JSON form shows them.
+/// The merges in order. The library keeps them private, but its JSON form exposes them.
 fn merges_of(bpe: &BPE) -> tokenizers::Result<Merges> {
     let mut json = serde_json::to_value(bpe)?;
     Ok(serde_json::from_value(json["merges"].take())?)
 }
 
-/// The printable stand-ins of bytes in byte-level vocabularies: a byte's own character of Latin-1 if that is
-/// printable, else one of those from U+0100 on.
+/// The printable stand-ins for bytes in byte-level vocabularies: the byte's Latin-1 character if it is
+/// printable, else a character from U+0100 onwards.
 static STAND_INS: LazyLock<[char; 256]> = LazyLock::new(|| {
     let mut others = '\u{100}'..;
     std::array::from_fn(|byte| match byte as u8 {
@@ -63,16 +63,16 @@ static STAND_INS: LazyLock<[char; 256]> = LazyLock::new(|| {
     })
 });
 
-/// A piece with a space before it, in the stand-ins of its bytes.
+/// A piece with a leading space, each byte replaced by its stand-in.
 pub(crate) fn with_space(piece: &str) -> String {
     let stand_ins = &*STAND_INS;
     std::iter::once(b' ').chain(piece.bytes()).map(|byte| stand_ins[usize::from(byte)]).collect()
 }
 
-/// Merges pieces to ids; remembers those that it has seen.
+/// Merges pieces into ids and caches the results.
 pub(crate) struct Merger<'a> {
     model: &'a BPE,
-    /// Where a piece's ids are in `ids`.
+    /// Start and end of a piece's ids in `ids`.
     seen: HashMap<String, (usize, usize)>,
     ids: Vec<u32>,
 }
@@ -85,7 +85,7 @@ impl<'a> Merger<'a> {
     /// The ids of a piece.
     ///
     /// # Errors
-    /// [`Error::Encode`], which no piece is known to cause.
+    /// [`Error::Encode`]; no piece is known to cause it.
     pub(crate) fn ids_of(&mut self, piece: &str) -> Result<&[u32]> {
         let (start, end) = match self.seen.get(piece) {
             Some(place) => *place,

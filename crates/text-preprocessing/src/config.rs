@@ -1,14 +1,15 @@
-//! What a user chooses: how texts become tokens, how many are kept, how many are known.
+//! The user's choices: how texts become tokens, how many a text keeps, how many the vocabulary holds.
 //!
-//! Only values and their check; nothing here looks at a text.
+//! Only values and their validation; nothing here reads a text.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::rules::{Cleaning, TokenScheme};
 
-/// The longest `seq_len` accepted, in tokens: far beyond any review, and still safe to allocate.
+/// The greatest `seq_len` accepted, in tokens: far longer than any review, yet safe to allocate.
 pub const MAX_SEQ_LEN: usize = 1 << 20;
 
 /// The number of ids that [`TokenScheme::Bpe`] learns when `max_vocab` is not given.
@@ -20,26 +21,26 @@ const MIN_WORD_VOCAB: usize = 3;
 /// `[PAD]`, the 256 bytes, `[UNK]`.
 const MIN_BPE_VOCAB: usize = 258;
 
-/// How texts become id lists. The default is the course notebook's way.
+/// How texts become id lists. The defaults are the course notebook's.
 ///
-/// Absent fields take their defaults when read, unknown fields are errors.
+/// Missing fields take their defaults when read; unknown fields are errors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PreprocessingConfig {
-    /// Tokens per text after cutting and padding, 1 to [`MAX_SEQ_LEN`]. Default 200.
+    /// Tokens per text after truncation and padding, 1 to [`MAX_SEQ_LEN`]. Default 200.
     pub seq_len: usize,
     /// What a token is. Default [`TokenScheme::Words`].
     pub scheme: TokenScheme,
-    /// Rarer words (in `bpe`: rarer pairs) get no id of their own. Default 1, and 0 means 1.
+    /// Rarer words (in `bpe`: rarer pairs) get no id of their own. Default 1; 0 means 1.
     pub min_frequency: u64,
-    /// At most this many ids, `[PAD]` and `[UNK]` included; the most frequent words stay.
+    /// At most this many ids, including `[PAD]` and `[UNK]`; the most frequent words are kept.
     ///
     /// Default: no limit for words, [`DEFAULT_BPE_VOCAB`] for `bpe`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_vocab: Option<usize>,
-    /// Which tokens of a long text stay. Default [`Truncation::Head`].
+    /// Which tokens of a long text are kept. Default [`Truncation::Head`].
     pub truncation: Truncation,
-    /// What is done to a text before it is split. Default: the newest rules, [`Cleaning::V2`].
+    /// How a text is cleaned before it is split. Default: the newest rules, [`Cleaning::V2`].
     pub cleaning: Cleaning,
 }
 
@@ -57,7 +58,7 @@ impl Default for PreprocessingConfig {
 }
 
 impl PreprocessingConfig {
-    /// Checks that the numbers make sense together.
+    /// Checks that the values are in range and fit together.
     ///
     /// # Errors
     /// [`Error::SeqLen`] if `seq_len` is 0 or above [`MAX_SEQ_LEN`]; [`Error::MaxVocab`] if
@@ -76,89 +77,12 @@ impl PreprocessingConfig {
         }
     }
 
-    /// The most ids that a vocabulary may have, `None` for no limit.
+    /// The most ids that a vocabulary may have; `None` for no limit.
     pub(crate) fn vocab_limit(&self) -> Option<usize> {
         match self.scheme {
             TokenScheme::Bpe => Some(self.max_vocab.unwrap_or(DEFAULT_BPE_VOCAB)),
             TokenScheme::Words | TokenScheme::WordsAndPunctuation => self.max_vocab,
         }
-    }
-}
-
-/// What a token is. All schemes lower-case, and turn HTML into spaces ([`Cleaning`] says which).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TokenScheme {
-    /// The notebook's: ASCII punctuation is removed ("don't" is `dont`), white space separates.
-    ///
-    /// Since [`Cleaning::V2`], marks beyond ASCII that have no ASCII form (`—`, `。`, `¿`) separate,
-    /// too; before, they were parts of words.
-    #[default]
-    Words,
-    /// Words, and punctuation as tokens: "don't stop..." is `do`, `n't`, `stop`, `...`.
-    ///
-    /// Every `n't` is a token of its own, curly apostrophes count as straight ones, `.`, `!`,
-    /// `?`, `-` and `*` come in runs of up to three, any other mark stands alone.
-    WordsAndPunctuation,
-    /// Pieces of words, learned from the training texts by merging frequent neighbours.
-    ///
-    /// Bytes are the alphabet, so no text has an unknown token. Words and punctuation are parted
-    /// as in [`Self::WordsAndPunctuation`]; a piece that begins one carries `Ġ` in front.
-    Bpe,
-}
-
-impl TokenScheme {
-    /// Every scheme, in the order of their documentation.
-    pub const ALL: [Self; 3] = [Self::Words, Self::WordsAndPunctuation, Self::Bpe];
-}
-
-impl fmt::Display for TokenScheme {
-    /// Writes the name used in configuration files.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Words => "words",
-            Self::WordsAndPunctuation => "words-and-punctuation",
-            Self::Bpe => "bpe",
-        })
-    }
-}
-
-/// The rules by which texts are cleaned before they are split, by version.
-///
-/// A vocabulary goes with the rules that it was learned under, so a model keeps its version for good:
-/// the number stands in configurations, and the rules in the `tokenizer.json`. A configuration that
-/// was written before there were versions lacks the number and means 1.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(try_from = "u64", into = "u64")]
-pub enum Cleaning {
-    /// Lower case, and HTML breaks (`<br />`) as spaces.
-    V1,
-    /// Lower case, canonical composition (NFC), no invisible characters, entities decoded, every HTML tag a
-    /// space, full-width forms and typographic quotes in ASCII, each emoji a token: see
-    /// [`clean`](crate::clean) for the rules.
-    #[default]
-    V2,
-}
-
-impl Cleaning {
-    /// Every version, oldest first.
-    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
-
-    /// The number that stands in configurations.
-    #[must_use]
-    pub fn version(self) -> u64 {
-        match self {
-            Self::V1 => 1,
-            Self::V2 => 2,
-        }
-    }
-}
-
-impl From<Cleaning> for u64 {
-    fn from(cleaning: Cleaning) -> Self {
-        cleaning.version()
     }
 }
 
@@ -175,14 +99,7 @@ impl TryFrom<u64> for Cleaning {
     }
 }
 
-impl fmt::Display for Cleaning {
-    /// Writes the number used in configuration files.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.version())
-    }
-}
-
-/// Which `seq_len` tokens of a longer text stay.
+/// Which `seq_len` tokens of a longer text are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Truncation {
@@ -191,9 +108,9 @@ pub enum Truncation {
     Head,
     /// The last ones.
     Tail,
-    /// The first half and the last half; of an odd `seq_len` the first half has one more.
+    /// The first half and the last half; if `seq_len` is odd, the first half has one more.
     ///
-    /// A `tokenizer.json` cannot express this: a saved file then cuts nothing, this crate does.
+    /// A `tokenizer.json` cannot express this: only this crate cuts then, the saved file does not.
     HeadTail,
 }
 

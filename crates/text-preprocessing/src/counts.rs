@@ -1,4 +1,4 @@
-//! How often each token occurs in the training texts: all that a vocabulary is learned from.
+//! Counts how often each token occurs in the training texts: all that learning a vocabulary needs.
 
 use rayon::prelude::*;
 
@@ -6,8 +6,8 @@ use crate::config::PreprocessingConfig;
 use crate::splitter::{Flow, Splitter};
 use crate::words::Words;
 
-/// Pieces for each thread: few, since each has a table of its own, and more than one, since texts
-/// differ in length.
+/// Chunks of texts per thread: few, since each has its own table, but more than one, since texts differ
+/// in length.
 const PIECES_PER_THREAD: usize = 2;
 
 /// Words, or pieces for byte-pair merging, and how often each occurs.

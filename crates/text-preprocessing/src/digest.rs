@@ -1,4 +1,4 @@
-//! A number for what a text says, by which texts are recognised whatever their case, spaces and punctuation.
+//! A hash of what a text says, which identifies it regardless of case, spaces and punctuation.
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
@@ -7,19 +7,19 @@ use crate::cleaning::Cleaner;
 use crate::cleaning::characters::{FLAG_LETTERS, contains, is_emoji};
 use crate::symbols::SYMBOLS;
 
-/// Texts that one task digests at least.
+/// Minimum number of texts per task.
 const TEXTS_PER_TASK: usize = 64;
 
-/// A number that two texts share if they say the same: if they differ at most in upper and lower case, white
-/// space, punctuation and symbols, HTML tags, and in how their characters are written (entities, composed
-/// or not, full-width, with invisible characters between).
+/// A hash that two texts share if they say the same, that is, if they differ at most in case, white
+/// space, punctuation and symbols, HTML tags, and how their characters are written (entities, composed
+/// or not, full-width, with invisible characters in between).
 ///
-/// It is the 64-bit XXH3 hash (seed 0) of these UTF-8 bytes: the text as [`clean`](crate::clean) has it, of
-/// that its emojis and flag letters, and all other characters except those of the general categories P, S,
-/// Z, Cc and Cf of Unicode 14: letters, combining marks, digits, and characters that came later. If none
-/// is left, the cleaned text without the white space around it.
+/// It is the 64-bit XXH3 hash (seed 0) of the UTF-8 text that [`clean`](crate::clean) returns, without
+/// the characters in the Unicode 14 general categories P, S, Z, Cc and Cf; emojis and flag letters are
+/// kept. What remains: letters, combining marks, digits, emojis, and characters added after Unicode 14.
+/// If nothing remains, the cleaned text is hashed without surrounding white space.
 ///
-/// The number depends on nothing else, neither a configuration nor the machine, and stays the same in later
+/// The hash depends on nothing else, neither configuration nor machine, and stays the same in later
 /// versions.
 ///
 /// ```
@@ -34,22 +34,22 @@ pub fn text_digest(text: &str) -> u64 {
     Digester::default().digest(text)
 }
 
-/// [`text_digest`] of many texts on all cores, in their order.
+/// [`text_digest`] of many texts, on all cores; results are in the order of the texts.
 #[must_use]
 pub fn text_digests<S: AsRef<str> + Sync>(texts: &[S]) -> Vec<u64> {
     let digest = |digester: &mut Digester, text: &S| digester.digest(text.as_ref());
     texts.par_iter().with_min_len(TEXTS_PER_TASK).map_init(Digester::default, digest).collect()
 }
 
-/// Digests texts; keeps its memory from text to text.
+/// Digests texts; reuses its buffers from text to text.
 #[derive(Default)]
 struct Digester {
     cleaner: Cleaner,
-    /// What counts of a text.
+    /// The bytes of a text that count.
     kept: Vec<u8>,
 }
 
-/// Letters and digits as small letters, 0 for other bytes of ASCII.
+/// Letters and digits in lower case; 0 for other ASCII bytes.
 const KEPT: [u8; 128] = {
     let mut kept = [0; 128];
     let mut byte = 0;
@@ -64,7 +64,7 @@ const KEPT: [u8; 128] = {
 
 impl Digester {
     fn digest(&mut self, text: &str) -> u64 {
-        // ASCII without markup and entities need not be cleaned: letters and digits stay.
+        // ASCII without markup and entities needs no cleaning: keep letters and digits.
         let is_clean = text.is_ascii() && memchr::memchr2(b'<', b'&', text.as_bytes()).is_none();
         let clean = if is_clean { text } else { self.cleaner.clean(text) };
         keep(clean, &mut self.kept);
@@ -76,7 +76,7 @@ impl Digester {
     }
 }
 
-/// Overwrites `kept` with what counts of a text.
+/// Overwrites `kept` with the bytes of a text that count.
 fn keep(text: &str, kept: &mut Vec<u8>) {
     kept.clear();
     kept.resize(text.len(), 0);
@@ -85,7 +85,7 @@ fn keep(text: &str, kept: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         if byte.is_ascii() {
-            // Written anyway, and overwritten by the next byte unless it counts: no branch to guess.
+            // Always written; the next byte overwrites it unless it counts. This avoids a branch.
             let small = KEPT[usize::from(byte & 0x7F)];
             kept[len] = small;
             len += usize::from(small != 0);
@@ -167,7 +167,7 @@ mod tests {
     proptest! {
         #[test]
         fn case_space_marks_and_form_make_no_other_text(words in prop::collection::vec("[\\pL\\pN]{1,6}", 1..6)) {
-            // Characters whose capitals are other letters would be other texts.
+            // Characters whose capitals lower-case to other letters would make different texts.
             let plain = words.join(" ");
             let marked = words.join("\t, <br>");
             let decomposed: String = marked.nfd().map(|(c, _)| c).collect();

@@ -1,4 +1,4 @@
-//! The one type that users hold: learned once from the training texts, then text in, ids out.
+//! The type that users work with: learn it once from the training texts, then text in, ids out.
 
 use rayon::prelude::*;
 
@@ -6,30 +6,31 @@ use crate::bpe::Merger;
 use crate::config::{PreprocessingConfig, Truncation};
 use crate::error::{Error, Result};
 use crate::padding::left_pad;
+use crate::special_tokens::{PAD_ID, UNKNOWN_TOKEN};
 use crate::splitter::{Flow, Splitter};
-use crate::vocabulary::{PAD_ID, UNKNOWN_TOKEN, Vocabulary};
+use crate::vocabulary::Vocabulary;
 use crate::words::Words;
 
-/// Texts that one task encodes at least; a splitter keeps its memory between them.
+/// Minimum number of texts per task; a splitter reuses its buffers between them.
 const TEXTS_PER_TASK: usize = 16;
 
-/// Tasks for each thread where byte pairs are merged: few, since each remembers pieces of its own.
+/// Tasks per thread when merging byte pairs: few, since each has its own cache of pieces.
 const MERGING_TASKS_PER_THREAD: usize = 2;
 
-/// The ids of a text, and what became of the text on the way.
+/// The ids of a text, with token counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// At most `seq_len` ids, as [`TextEncoder::encode`] gives them.
+    /// At most `seq_len` ids, as returned by [`TextEncoder::encode`].
     pub ids: Vec<u32>,
-    /// How many tokens the text has, those that were cut off included.
+    /// Number of tokens in the text, including those cut off.
     pub n_tokens: usize,
-    /// How many of `ids` are [`TextEncoder::unknown_id`]. If most are, the model knows next to nothing of the
-    /// text: it is in another language or, under a scheme of words, in one without spaces between words.
+    /// How many of `ids` are [`TextEncoder::unknown_id`]. If most are, the model can make little of the
+    /// text: it is in another language or, under a word scheme, in one without spaces between words.
     pub n_unknown: usize,
 }
 
 impl Encoded {
-    /// Whether tokens of the text are missing in `ids`.
+    /// Whether `ids` lacks some of the text's tokens.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.n_tokens > self.ids.len()
@@ -38,11 +39,11 @@ impl Encoded {
 
 /// Turns texts into id lists with a vocabulary learned from training texts.
 ///
-/// Any text encodes, the same way every time. Empty ones, and those with nothing left after
-/// cleaning, give an empty list, which pads to all zeros. Words are what white space
-/// separates, so a Chinese sentence is one word (in `bpe`, its bytes and their merges). Accents
-/// stay. Lower-casing is Unicode's, one character at a time: `İ` becomes `i` and a combining dot,
-/// a final `Σ` becomes `σ`. `[PAD]`, `<pad>`, `</s>` and the like in a text are ordinary text.
+/// Any text can be encoded, always with the same result. Empty texts, and texts with nothing left
+/// after cleaning, give an empty list, which pads to all zeros. White space separates words, so a
+/// Chinese sentence is one word (in `bpe`, its bytes and their merges). Accents are kept.
+/// Lower-casing follows Unicode, one character at a time: `İ` becomes `i` and a combining dot, a
+/// final `Σ` becomes `σ`. `[PAD]`, `<pad>`, `</s>` and the like in a text are ordinary text.
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     config: PreprocessingConfig,
@@ -51,11 +52,11 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Learns a vocabulary from `texts`, which should be the training split and nothing else.
+    /// Learns a vocabulary from `texts`, which should be the training split only.
     ///
     /// # Errors
-    /// [`Error::SeqLen`] or [`Error::MaxVocab`] if `config` makes no sense, [`Error::NoTexts`]
-    /// for no texts, [`Error::NoWords`] if no word in them is frequent enough.
+    /// [`Error::SeqLen`] or [`Error::MaxVocab`] if `config` is invalid, [`Error::NoTexts`] if
+    /// `texts` is empty, [`Error::NoWords`] if no word in it is frequent enough.
     pub fn learn<S: AsRef<str> + Sync>(config: PreprocessingConfig, texts: &[S]) -> Result<Self> {
         config.validate()?;
         if texts.is_empty() {
@@ -70,7 +71,7 @@ impl TextEncoder {
         Ok(Self::from_parts(config, vocabulary))
     }
 
-    /// Joins a checked configuration with a vocabulary of its scheme.
+    /// Combines a validated configuration with a vocabulary for its scheme.
     pub(crate) fn from_parts(config: PreprocessingConfig, vocabulary: Vocabulary) -> Self {
         let unknown_id = vocabulary.id_of(UNKNOWN_TOKEN).unwrap_or(PAD_ID);
         Self { config, vocabulary, unknown_id }
@@ -80,7 +81,7 @@ impl TextEncoder {
     /// [`vocab_size`](Self::vocab_size).
     ///
     /// # Errors
-    /// [`Error::Encode`], which no text is known to cause.
+    /// [`Error::Encode`]; no text is known to cause it.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let mut splitter = Splitter::new(&self.config);
         Ok(match &self.vocabulary {
@@ -92,7 +93,7 @@ impl TextEncoder {
         .ids)
     }
 
-    /// [`encode`](Self::encode) for many texts on all cores; the lists are in the texts' order.
+    /// [`encode`](Self::encode) for many texts, on all cores; results are in the order of the texts.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -100,8 +101,8 @@ impl TextEncoder {
         self.encode_all(texts, Rest::Unseen, |encoded| encoded.ids)
     }
 
-    /// [`encode_batch`](Self::encode_batch) that also counts the tokens of the whole texts and the unknown
-    /// ones among the ids. Takes hardly longer.
+    /// [`encode_batch`](Self::encode_batch) that also counts each text's tokens before truncation and
+    /// its unknown ids. Hardly slower.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -166,7 +167,7 @@ impl TextEncoder {
         let mut n_tokens = 0;
         splitter.split(text, |word| {
             n_tokens += 1;
-            // What comes after the head need not be looked up, nor even be split.
+            // Tokens after the head need no look-up, not even splitting.
             if n_tokens <= enough {
                 ids.push(words.number_of(word).unwrap_or(self.unknown_id));
             }
@@ -209,13 +210,13 @@ impl TextEncoder {
         }
     }
 
-    /// How many tokens from the beginning tell all ids.
+    /// Number of leading tokens that determine all ids.
     fn enough(&self) -> usize {
         let PreprocessingConfig { seq_len, truncation, .. } = self.config;
         if truncation == Truncation::Head { seq_len } else { usize::MAX }
     }
 
-    /// The ids of a text, cut.
+    /// The ids of a text, truncated.
     fn encoded(&self, ids: Vec<u32>, n_tokens: usize) -> Encoded {
         let PreprocessingConfig { seq_len, truncation, .. } = self.config;
         let ids = if ids.len() > seq_len { truncation.cut(&ids, seq_len) } else { ids };
@@ -223,7 +224,7 @@ impl TextEncoder {
         Encoded { ids, n_tokens, n_unknown }
     }
 
-    /// The ids of one text, with zeros in front: exactly `seq_len`.
+    /// The ids of one text, left-padded with zeros to exactly `seq_len`.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -231,15 +232,15 @@ impl TextEncoder {
         Ok(self.pad(&self.encode(text)?))
     }
 
-    /// Exactly `seq_len` ids: longer lists are cut as the configuration says, shorter ones get
-    /// zeros in front.
+    /// Exactly `seq_len` ids: longer lists are truncated as configured, shorter ones left-padded
+    /// with zeros.
     #[must_use]
     pub fn pad(&self, ids: &[u32]) -> Vec<u32> {
         let len = self.config.seq_len;
         if ids.len() > len { self.config.truncation.cut(ids, len) } else { left_pad(ids, len) }
     }
 
-    /// The number of ids, padding and unknown included: the rows of an embedding table.
+    /// The number of ids, including padding and unknown: the rows of an embedding table.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
         self.vocabulary.len()
@@ -251,21 +252,21 @@ impl TextEncoder {
         PAD_ID
     }
 
-    /// The id that all unknown words share: the last one, `vocab_size() - 1`.
+    /// The id shared by all unknown words: the last one, `vocab_size() - 1`.
     #[must_use]
     pub fn unknown_id(&self) -> u32 {
         self.unknown_id
     }
 
-    /// The token behind an id, `None` from [`vocab_size`](Self::vocab_size) on.
+    /// The token for an id; `None` from [`vocab_size`](Self::vocab_size) on.
     ///
-    /// In `bpe`, bytes show as the printable stand-ins of byte-level tokenizers.
+    /// In `bpe`, bytes appear as the printable stand-ins of byte-level tokenizers.
     #[must_use]
     pub fn token_of(&self, id: u32) -> Option<String> {
         self.vocabulary.token_of(id)
     }
 
-    /// The id of a token as the scheme writes it (lower case), `None` if it is unknown.
+    /// The id of a token as the scheme writes it (lower case); `None` if it is unknown.
     #[must_use]
     pub fn id_of(&self, token: &str) -> Option<u32> {
         self.vocabulary.id_of(token)
@@ -282,11 +283,11 @@ impl TextEncoder {
     }
 }
 
-/// What becomes of a text after the tokens that are kept.
+/// What to do with the text after the last token kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
-    /// Nobody looks at it.
+    /// Skip it.
     Unseen,
-    /// Its tokens are counted.
+    /// Count its tokens.
     Counted,
 }

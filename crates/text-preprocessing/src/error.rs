@@ -1,29 +1,29 @@
-//! What can go wrong in this crate, with the data that a message to a user needs.
+//! Errors of this crate, with the data that their messages need.
 //!
-//! Messages are lower case and have no full stop; a cause is the `source`, never repeated.
+//! Messages are lower case without a full stop; the cause is the `source`, never repeated.
 
 use std::path::PathBuf;
 
-/// The result of everything fallible here.
+/// Result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why learning, encoding, saving or loading failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// `seq_len` is 0 or beyond [`MAX_SEQ_LEN`](crate::MAX_SEQ_LEN).
+    /// `seq_len` is 0 or above [`MAX_SEQ_LEN`](crate::MAX_SEQ_LEN).
     #[error("seq_len is {found}; expected 1 to {max} tokens")]
     SeqLen {
-        /// The length asked for, in tokens.
+        /// The requested length, in tokens.
         found: usize,
         /// The greatest length accepted.
         max: usize,
     },
 
-    /// `max_vocab` leaves no room for padding, unknown and what the scheme cannot do without.
-    #[error("max_vocab is {found}; the scheme {scheme} needs at least {min} ids")]
+    /// `max_vocab` leaves no room for padding, unknown and the scheme's minimum.
+    #[error("max_vocab is {found}; scheme {scheme} needs at least {min} ids")]
     MaxVocab {
-        /// The number of ids asked for.
+        /// The requested number of ids.
         found: usize,
         /// The smallest number that works.
         min: usize,
@@ -33,48 +33,48 @@ pub enum Error {
 
     /// A version of [`Cleaning`](crate::Cleaning) that this program does not know.
     #[error(
-        "cleaning is {found}; this program knows 1 to {newest}, and a newer version of it may know more"
+        "cleaning is {found}; this program knows 1 to {newest} (a newer release may know more)"
     )]
     UnknownCleaning {
-        /// The version asked for.
+        /// The requested version.
         found: u64,
-        /// The newest version there is here.
+        /// The newest version that this program knows.
         newest: u64,
     },
 
-    /// A vocabulary was asked for without a text to learn it from.
+    /// There was no text to learn a vocabulary from.
     #[error("no texts to learn a vocabulary from")]
     NoTexts,
 
-    /// The texts are empty, hold nothing but what normalisation removes, or every word is too rare.
+    /// The texts are empty, cleaning leaves nothing of them, or every word is too rare.
     #[error("no word occurs {min_frequency} or more times in {n_texts} texts")]
     NoWords {
-        /// How many texts there were.
+        /// Number of texts.
         n_texts: usize,
         /// The `min_frequency` in force (0 counts as 1).
         min_frequency: u64,
     },
 
-    /// The tokenizer library refused to be put together; a bug in this crate.
+    /// The tokenizer could not be assembled; a bug in this crate.
     #[error("cannot build the tokenizer")]
     Build {
-        /// What the library said.
+        /// The library's error.
         source: tokenizers::Error,
     },
 
     /// The tokenizer library could not encode a text; a bug in this crate.
     #[error("cannot encode a text")]
     Encode {
-        /// What the library said.
+        /// The library's error.
         source: tokenizers::Error,
     },
 
-    /// A tokenizer file could not be written; whatever stood at `path` is unchanged.
+    /// A tokenizer file could not be written; any existing file at `path` is unchanged.
     #[error("cannot write the tokenizer file {}", path.display())]
     Write {
-        /// The file to be written.
+        /// The file to write.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 
@@ -84,24 +84,24 @@ pub enum Error {
         path.display()
     )]
     Read {
-        /// The file to be read.
+        /// The file to read.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 
     /// A file of word vectors could not be read.
     #[error("cannot read the word vectors {}", path.display())]
     ReadVectors {
-        /// The file to be read.
+        /// The file to read.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 
-    /// Word vectors were given for a vocabulary of pieces of words.
+    /// Word vectors were requested for a vocabulary of word pieces.
     #[error(
-        "the vectors of {} are of whole words; use a scheme of words, not bpe",
+        "{} holds vectors of whole words; use scheme words or words-and-punctuation, not bpe",
         path.display()
     )]
     VectorsOfPieces {
@@ -109,16 +109,16 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// A file is no list of words with their vectors.
+    /// A file is not a list of words with their vectors.
     #[error(
-        "line {line} of {}: {reason}; word vectors are text, a word and its numbers a line, as GloVe, \
-         word2vec and fastText write them",
+        "line {line} of {}: {reason}; expected text with one word and its numbers per line, as \
+         written by GloVe, word2vec and fastText",
         path.display()
     )]
     WordVectors {
         /// The file that was read.
         path: PathBuf,
-        /// The line, from 1; 0 for a file without any.
+        /// The line, from 1; 0 if the file has none.
         line: usize,
         /// What is wrong with it.
         reason: String,
@@ -132,11 +132,11 @@ pub enum Error {
     Json {
         /// The file that was read.
         path: PathBuf,
-        /// Where the JSON ends to make sense.
+        /// Where the JSON stops making sense.
         source: serde_json::Error,
     },
 
-    /// The file holds JSON, but the tokenizer library makes nothing of its model.
+    /// The file holds JSON, but the tokenizer library cannot read its model.
     #[error(
         "the tokenizer file {} holds no usable model; restore it, or learn the vocabulary again",
         path.display()
@@ -144,14 +144,14 @@ pub enum Error {
     Model {
         /// The file that was read.
         path: PathBuf,
-        /// What the library said.
+        /// The library's error.
         source: serde_json::Error,
     },
 
-    /// The file was saved under another configuration than the one given.
+    /// The file was saved under a different configuration from the one given.
     #[error(
-        "the tokenizer file {} has {setting} {found}, the configuration {expected}; \
-         load it with the configuration that it was learned with, or learn it again",
+        "the tokenizer file {} has {setting} {found}, but the configuration has {expected}; \
+         load it with the configuration that it was learned under, or learn it again",
         path.display()
     )]
     Disagreement {
@@ -159,30 +159,30 @@ pub enum Error {
         path: PathBuf,
         /// The setting, named as in [`PreprocessingConfig`](crate::PreprocessingConfig).
         setting: &'static str,
-        /// What the configuration says.
+        /// The configuration's value.
         expected: String,
-        /// What the file says.
+        /// The file's value.
         found: String,
     },
 
-    /// The file was saved under another version of [`Cleaning`](crate::Cleaning): by an older or a newer
-    /// version of this program, or under a configuration that named a version.
+    /// The file was saved under another version of [`Cleaning`](crate::Cleaning): by an older or newer
+    /// release of this program, or with a configuration that set the version.
     #[error(
-        "the tokenizer file {} cleans texts by the rules of version {found}, the configuration by \
-         those of version {expected}; set cleaning = {found} in the configuration of this file (one \
-         that was written before there were versions has 1), or learn the vocabulary again",
+        "the tokenizer file {} has cleaning version {found}, but the configuration has {expected} \
+         (1 if it does not say); set cleaning = {found} in the file's configuration, or learn the \
+         vocabulary again",
         path.display()
     )]
     CleaningDisagreement {
         /// The file that was read.
         path: PathBuf,
-        /// What the configuration says.
+        /// The configuration's value.
         expected: crate::Cleaning,
-        /// What the file's rules are.
+        /// The file's version.
         found: crate::Cleaning,
     },
 
-    /// A special token does not have its id: `[PAD]` is 0 and `[UNK]` the last one.
+    /// A special token has the wrong id: `[PAD]` must be 0 and `[UNK]` the last id.
     #[error(
         "the tokenizer file {} has {} for {token}, expected id {expected}; \
          learn the vocabulary again",
@@ -194,13 +194,13 @@ pub enum Error {
         path: PathBuf,
         /// `[PAD]` or `[UNK]`.
         token: &'static str,
-        /// The id that it must have.
+        /// The required id.
         expected: u64,
-        /// The id that it has, if any.
+        /// The id in the file, if any.
         found: Option<u64>,
     },
 
-    /// Ids are not 0, 1, 2 and so on, each once.
+    /// The ids are not 0, 1, 2 and so on, each once.
     #[error(
         "the tokenizer file {} gives {token:?} the id {id}, which is taken or out of range; \
          learn the vocabulary again",
@@ -211,7 +211,7 @@ pub enum Error {
         path: PathBuf,
         /// The token with the bad id.
         token: String,
-        /// Its id, as it stands in the file.
+        /// Its id, as written in the file.
         id: String,
     },
 
@@ -223,7 +223,7 @@ pub enum Error {
     Merge {
         /// The file that was read.
         path: PathBuf,
-        /// Which merge, from 0.
+        /// Index of the merge, from 0.
         rank: usize,
     },
 }

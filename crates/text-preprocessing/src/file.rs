@@ -1,15 +1,14 @@
 //! Saving to and loading from a standard `tokenizer.json`.
 //!
-//! The file holds the whole pipeline, so Python's `tokenizers` encodes as we do, padding and
-//! cutting included ([`Truncation::HeadTail`](crate::Truncation::HeadTail) excepted). It does not
-//! hold `min_frequency` and `max_vocab`: callers keep the [`PreprocessingConfig`] beside it.
+//! The file holds the whole pipeline, so Python's `tokenizers` encodes as we do, including padding
+//! and truncation (except [`Truncation::HeadTail`](crate::Truncation::HeadTail)). It does not hold
+//! `min_frequency` and `max_vocab`: callers keep the [`PreprocessingConfig`] beside it.
 //!
-//! Loading trusts nothing: the library panics on some damaged merges, so all that it relies on is
-//! checked on the plain JSON before it sees the file.
+//! Loading trusts nothing: the library panics on some damaged merges, so everything that it relies
+//! on is checked in the plain JSON first.
 
 use std::fmt;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -18,29 +17,31 @@ use serde_json::{Map, Value};
 use tokenizers::ModelWrapper;
 use tokenizers::models::bpe::Vocab;
 
-use crate::config::{Cleaning, PreprocessingConfig, TokenScheme};
+use crate::config::PreprocessingConfig;
 use crate::encoder::TextEncoder;
 use crate::error::{Error, Result};
-use crate::vocabulary::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN, Vocabulary};
+use crate::rules::{Cleaning, TokenScheme};
+use crate::special_tokens::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN};
+use crate::vocabulary::Vocabulary;
 use crate::words::Words;
 use crate::{bpe, pipeline, vocabulary};
 
 impl TextEncoder {
-    /// Writes a `tokenizer.json`, whole or not at all: an older file at `path` stays until the
-    /// new one is complete. The folder must exist. Equal encoders write equal bytes.
+    /// Writes a `tokenizer.json` atomically: an older file at `path` stays until the new one is
+    /// complete. The folder must exist. Equal encoders write equal bytes.
     ///
     /// # Errors
-    /// [`Error::Write`] with the system's reason.
+    /// [`Error::Write`] with the system's error.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        write_whole(path, &self.to_json()?)
+        whole_file::write(path, &self.to_json()?)
             .map_err(|source| Error::Write { path: path.to_owned(), source })
     }
 
     /// The bytes of a `tokenizer.json`.
     ///
     /// # Errors
-    /// [`Error::Build`], which no encoder is known to cause.
+    /// [`Error::Build`]; no encoder is known to cause it.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let mut tokenizer = self.vocabulary().to_tokenizer(self.config())?;
         tokenizer.with_padding(Some(pipeline::padding(self.config())));
@@ -51,8 +52,8 @@ impl TextEncoder {
     /// Reads a `tokenizer.json` that [`save`](Self::save) wrote under the same `config`.
     ///
     /// # Errors
-    /// - [`Error::SeqLen`], [`Error::MaxVocab`] if `config` makes no sense;
-    /// - [`Error::Read`] if there is no such file, [`Error::Json`] if it is cut short or garbage;
+    /// - [`Error::SeqLen`], [`Error::MaxVocab`] if `config` is invalid;
+    /// - [`Error::Read`] if the file cannot be read, [`Error::Json`] if it is cut short or not JSON;
     /// - [`Error::Disagreement`] if it was saved under another scheme, length or truncation, or
     ///   has more ids than `max_vocab` (`min_frequency` cannot be checked);
     /// - [`Error::CleaningDisagreement`] if it was saved under another version of cleaning;
@@ -66,7 +67,7 @@ impl TextEncoder {
         Self::from_json(&bytes, config, path)
     }
 
-    /// [`load`](Self::load) from the bytes of a `tokenizer.json`; errors name `path` as their place.
+    /// [`load`](Self::load) from the bytes of a `tokenizer.json`; errors name `path` as the file.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -101,8 +102,8 @@ impl TextEncoder {
 const MODEL: &str = "model";
 const VOCAB: &str = "vocab";
 
-/// A `tokenizer.json`, its vocabulary apart from the rest: as one tree of JSON values, a hundred
-/// thousand words would take longer to read than everything else that a prediction does.
+/// A `tokenizer.json` with its vocabulary kept apart: parsing a hundred thousand words into a tree of
+/// JSON values would take longer than the rest of a prediction.
 #[derive(Deserialize)]
 struct TokenizerFile {
     #[serde(default)]
@@ -119,7 +120,7 @@ struct TokenizerModel {
     settings: Map<String, Value>,
 }
 
-/// The entries of an object as they come; `null` has none.
+/// The entries of an object in file order; `null` has none.
 #[derive(Default)]
 struct Entries(Vec<(String, Value)>);
 
@@ -152,23 +153,7 @@ impl<'de> Deserialize<'de> for Entries {
     }
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; this one becomes an ordinary file (minus umask).
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
-}
-
-/// Checks that the file describes the pipeline that `config` asks for.
+/// Checks that the file's pipeline is the one that `config` describes.
 fn check_settings(
     path: &Path,
     json: &Value,
@@ -187,7 +172,8 @@ fn check_settings(
             let (path, expected) = (path.to_owned(), config.cleaning);
             return Err(Error::CleaningDisagreement { path, expected, found });
         }
-        let found = found.map_or("of another program".to_owned(), |(scheme, _)| scheme.to_string());
+        let found = found
+            .map_or("unknown (from another program)".to_owned(), |(scheme, _)| scheme.to_string());
         return disagreement("scheme", config.scheme.to_string(), found);
     }
     if json["padding"] != expected["padding"] {
@@ -204,13 +190,13 @@ fn check_settings(
     }
     match config.vocab_limit() {
         Some(limit) if n_ids > limit => {
-            disagreement("max_vocab", limit.to_string(), format!("exceeded by {n_ids} ids"))
+            disagreement("max_vocab", limit.to_string(), format!("{n_ids} or more"))
         }
         _ => Ok(()),
     }
 }
 
-/// The JSON of a file under `config` with an empty vocabulary.
+/// The JSON of a file for `config` with an empty vocabulary.
 fn blank_file(config: &PreprocessingConfig) -> Result<Value> {
     let model = match config.scheme {
         TokenScheme::Bpe => bpe::model(Vocab::default(), Vec::new())?.into(),
@@ -227,7 +213,7 @@ fn blank_file(config: &PreprocessingConfig) -> Result<Value> {
     Ok(json)
 }
 
-/// Whether two files normalise and split alike and have the same kind of model.
+/// Whether two files normalise and split texts alike and have the same kind of model.
 fn same_scheme(expected: &Value, found: &Value) -> bool {
     let stages = ["added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder"];
     let Some(model) = expected["model"].as_object() else { return false };
@@ -238,7 +224,7 @@ fn same_scheme(expected: &Value, found: &Value) -> bool {
             .all(|(key, value)| *value == found["model"][key])
 }
 
-/// The scheme and the version of cleaning that a file was written under.
+/// The scheme and the cleaning version that a file was written under.
 fn rules_of(config: &PreprocessingConfig, json: &Value) -> Result<Option<(TokenScheme, Cleaning)>> {
     for scheme in TokenScheme::ALL {
         for cleaning in Cleaning::ALL {
@@ -251,7 +237,7 @@ fn rules_of(config: &PreprocessingConfig, json: &Value) -> Result<Option<(TokenS
     Ok(None)
 }
 
-/// The tokens by their ids, which must be 0 to n-1, once each, `[PAD]` first and `[UNK]` last.
+/// The tokens in id order; ids must be 0 to n-1, each once, `[PAD]` first and `[UNK]` last.
 fn check_ids(path: &Path, vocab: Vec<(String, Value)>) -> Result<Words> {
     let n_ids = vocab.len();
     let last_id = (n_ids as u64).saturating_sub(1);
@@ -274,7 +260,7 @@ fn check_ids(path: &Path, vocab: Vec<(String, Value)>) -> Result<Words> {
     }
     let mut words = Words::default();
     for (id, token) in by_id.into_iter().flatten().enumerate() {
-        // A token that came before keeps its older number.
+        // A repeated token keeps its first number.
         if words.insert(&token) as usize != id {
             return Err(Error::TokenId { path: path.to_owned(), token, id: id.to_string() });
         }
@@ -282,7 +268,7 @@ fn check_ids(path: &Path, vocab: Vec<(String, Value)>) -> Result<Words> {
     Ok(words)
 }
 
-/// Checks that merges make known tokens of known tokens.
+/// Checks that each merge joins two known tokens into a known token.
 fn check_merges(path: &Path, model: &Value, words: &Words) -> Result<()> {
     let is_known = |token: &str| words.number_of(token).is_some();
     let is_sound = |merge: &Value| match merge.as_array().map(Vec::as_slice) {

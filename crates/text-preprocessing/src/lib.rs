@@ -8,9 +8,10 @@ mod digest;
 mod encoder;
 mod error;
 mod file;
-mod ngrams;
 mod padding;
 mod pipeline;
+mod rules;
+mod special_tokens;
 mod splitter;
 mod symbols;
 mod vocabulary;
@@ -18,13 +19,11 @@ mod word_vectors;
 mod words;
 
 pub use cleaning::clean;
-pub use config::{
-    Cleaning, DEFAULT_BPE_VOCAB, MAX_SEQ_LEN, PreprocessingConfig, TokenScheme, Truncation,
-};
+pub use config::{DEFAULT_BPE_VOCAB, MAX_SEQ_LEN, PreprocessingConfig, Truncation};
 pub use digest::{text_digest, text_digests};
 pub use encoder::{Encoded, TextEncoder};
 pub use error::{Error, Result};
-pub use ngrams::{NgramHasher, spread_bits};
 pub use padding::left_pad;
-pub use vocabulary::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN};
+pub use rules::{Cleaning, TokenScheme};
+pub use special_tokens::{PAD_ID, PAD_TOKEN, UNKNOWN_TOKEN};
 pub use word_vectors::WordVectors;

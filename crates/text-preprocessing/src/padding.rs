@@ -1,9 +1,9 @@
-//! The fixed length that a batch needs: cutting long id lists, padding short ones on the left.
+//! Brings id lists to the fixed length that a batch needs: truncates long ones, left-pads short ones.
 
 use crate::config::Truncation;
-use crate::vocabulary::PAD_ID;
+use crate::special_tokens::PAD_ID;
 
-/// Exactly `len` ids: `ids` with [`PAD_ID`] in front, or its first `len` if it is longer.
+/// Exactly `len` ids: `ids` left-padded with [`PAD_ID`], or its first `len` if it is longer.
 ///
 /// ```
 /// assert_eq!(text_preprocessing::left_pad(&[5, 6], 4), [0, 0, 5, 6]);
@@ -18,7 +18,7 @@ pub fn left_pad(ids: &[u32], len: usize) -> Vec<u32> {
 }
 
 impl Truncation {
-    /// At most `len` of `ids`, in their order; all of them if there are no more than `len`.
+    /// At most `len` of `ids`, in order; all of them if there are no more than `len`.
     ///
     /// ```
     /// use text_preprocessing::Truncation;

@@ -1,16 +1,16 @@
-//! The stages before the vocabulary, in the words of the `tokenizers` library.
+//! The stages before the vocabulary, as the `tokenizers` library describes them.
 //!
-//! A saved `tokenizer.json` carries them, and Python's `tokenizers` then runs them. They are written here as
-//! that file has them; the library is given them only where it is needed, since it takes milliseconds to
-//! compile the patterns. [`Splitter`](crate::splitter::Splitter) does the same, faster.
+//! A saved `tokenizer.json` contains them, and Python's `tokenizers` runs them. They are written here in
+//! that file's form; they reach the library only where needed, since compiling the patterns takes
+//! milliseconds. [`Splitter`](crate::splitter::Splitter) does the same, faster.
 //!
-//! The patterns name every character that they mean: `\w`, `\s` and look-around differ between
-//! the regular-expression engines that `tokenizers` can be built with, and look-around can give
-//! up silently on long texts. What is left runs in linear time. The one look-ahead, of one character at the
-//! end of its pattern, is what both engines can do without going back.
+//! The patterns list every character explicitly: `\w`, `\s` and look-around differ between the
+//! regular-expression engines that `tokenizers` can be built with, and look-around can silently give up
+//! on long texts. The patterns here run in linear time. The one look-ahead is a single character at the
+//! end of its pattern, which both engines handle without backtracking.
 //!
-//! `[PAD]` and `[UNK]` are entries of the vocabulary but not "added tokens": those are looked for
-//! in raw text, so a review that contains the letters `[PAD]` would encode to padding.
+//! `[PAD]` and `[UNK]` are entries in the vocabulary but not "added tokens": those are matched in raw
+//! text, so a review that contains the letters `[PAD]` would encode to padding.
 
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -25,22 +25,23 @@ use crate::cleaning::characters::{
 };
 use crate::cleaning::emoji::{emoji_pattern, no_word_class};
 use crate::cleaning::{entities, markup};
-use crate::config::{Cleaning, PreprocessingConfig, TokenScheme, Truncation};
+use crate::config::{PreprocessingConfig, Truncation};
 use crate::error::{Error, Result};
-use crate::vocabulary::{PAD_ID, PAD_TOKEN};
+use crate::rules::{Cleaning, TokenScheme};
+use crate::special_tokens::{PAD_ID, PAD_TOKEN};
 
 /// An HTML break, after lower-casing.
 const BREAK: &str = r"<br[ \t\r\n]*/?>";
 
-/// The inside of a character class: Python's `string.punctuation`.
+/// The body of a character class: Python's `string.punctuation`.
 const ASCII_MARKS: &str = r"!-/:-@\[-`{-~";
 
-/// The inside of a character class: marks of other scripts, dashes, curly quotes, full-width forms.
+/// The body of a character class: marks of other scripts, dashes, curly quotes, full-width forms.
 const OTHER_MARKS: &str = "¡«·»¿،؛؟\u{2010}-\u{2027}\u{2030}-\u{205E}\u{3001}-\u{3003}\
                            \u{3008}-\u{3011}\u{3014}-\u{301F}\u{FF01}-\u{FF0F}\u{FF1A}-\u{FF20}\
                            \u{FF3B}-\u{FF40}\u{FF5B}-\u{FF65}";
 
-/// The inside of a character class: Unicode's white space, what `char::is_whitespace` says.
+/// The body of a character class: Unicode white space, as in `char::is_whitespace`.
 const SPACES: &str = "\t-\r \u{85}\u{A0}\u{1680}\u{2000}-\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\
                       \u{3000}";
 
@@ -66,11 +67,11 @@ pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace()
 }
 
-/// The longest piece given to byte-pair merging, in characters: learning is quadratic within a
-/// piece, and a file without spaces would be one piece. No English word is longer.
+/// The longest piece passed to byte-pair merging, in characters: learning is quadratic in a piece's
+/// length, and a file without spaces would be a single piece. No English word is longer.
 pub(crate) const MAX_PIECE_CHARS: usize = 64;
 
-/// A tokenizer that normalises, splits and cuts as `config` says, and does not pad.
+/// A tokenizer that normalises, splits and truncates as configured, and does not pad.
 pub(crate) fn tokenizer(
     config: &PreprocessingConfig,
     model: impl Into<ModelWrapper>,
@@ -78,7 +79,7 @@ pub(crate) fn tokenizer(
     assemble(config, model.into()).map_err(|source| Error::Build { source })
 }
 
-/// The padding that a saved file asks for; [`tokenizer`] itself leaves it out.
+/// The padding settings of a saved file; [`tokenizer`] itself leaves them out.
 pub(crate) fn padding(config: &PreprocessingConfig) -> PaddingParams {
     PaddingParams {
         strategy: PaddingStrategy::Fixed(config.seq_len),
@@ -99,7 +100,7 @@ fn assemble(config: &PreprocessingConfig, model: ModelWrapper) -> tokenizers::Re
     Ok(tokenizer)
 }
 
-/// [`tokenizer`] that neither normalises nor splits: the rest of the file.
+/// [`tokenizer`] without normalisation and splitting: the rest of the file.
 pub(crate) fn without_stages(
     config: &PreprocessingConfig,
     model: impl Into<ModelWrapper>,
@@ -128,14 +129,14 @@ pub(crate) fn normalizer(config: &PreprocessingConfig) -> Value {
             if config.cleaning == Cleaning::V1 {
                 steps.push(replace("\u{2019}", "'"));
             }
-            // Spaces, because "don't" has to fall apart before and not after its "n".
+            // Spaces on both sides, because "don't" must split before its "n", not after.
             steps.push(replace("n't", " n't "));
         }
     }
     json!({"type": "Sequence", "normalizers": steps})
 }
 
-/// The steps of [`clean`](crate::clean) except numeric entities, then the keys of keycaps.
+/// The steps of [`clean`](crate::clean) except numeric entities, then the keycap keys.
 fn cleaning() -> Vec<Value> {
     let mut steps = vec![lower_case(), replace_pattern(&format!("[{}]", class(INVISIBLE)), "")];
     let replace_char = |from: char, to: char| replace(&from.to_string(), &to.to_string());
@@ -181,9 +182,9 @@ pub(crate) fn pre_tokenizer(config: &PreprocessingConfig) -> Value {
     json!({"type": "Sequence", "pretokenizers": stages})
 }
 
-/// Keeps `n't`, emojis, words of `length` (a repetition operator), runs of marks; drops white space.
+/// Keeps `n't`, emojis, words of `length` (a repetition operator) and runs of marks; drops white space.
 ///
-/// One stage, not white space first and marks later: each stage copies every piece.
+/// One stage rather than white space first and marks later: each stage copies every piece.
 fn words_and_marks(cleaning: Cleaning, length: &str) -> Value {
     let (emojis, no_word) = match cleaning {
         Cleaning::V1 => (String::new(), String::new()),
@@ -194,13 +195,13 @@ fn words_and_marks(cleaning: Cleaning, length: &str) -> Value {
     keep(&format!("n't|{emojis}[^{SPACES}{marks}{no_word}]{length}|{runs}|[{marks}]"))
 }
 
-/// Inverted: the pattern says what stays, and what lies between is the "delimiter".
+/// Inverted: the pattern matches what stays, and everything between matches is the "delimiter".
 fn keep(pattern: &str) -> Value {
     json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true})
 }
 
-/// Bytes as printable characters, a leading space (`Ġ`) on each word, no splitting of its own; nothing here
-/// reads offsets.
+/// Bytes as printable characters, with a leading space (`Ġ`) on each word and no further splitting;
+/// nothing here reads offsets.
 fn byte_level() -> Value {
     json!({
         "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": false,

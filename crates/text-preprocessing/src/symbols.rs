@@ -1,8 +1,8 @@
-//! Characters beyond ASCII that say nothing to [`text_digest`](crate::text_digest): the general categories P,
-//! S, Z, Cc and Cf of Unicode 14.
+//! Non-ASCII characters that [`text_digest`](crate::text_digest) ignores: the Unicode 14 general
+//! categories P, S, Z, Cc and Cf.
 //!
-//! Written by `tests/golden/make_golden.py symbols`. Digests are kept in files, so this never follows a newer
-//! Unicode.
+//! Written by `tests/golden/make_golden.py symbols`. Files store digests, so this table never moves to a
+//! newer Unicode version.
 
 use crate::cleaning::characters::Ranges;
 

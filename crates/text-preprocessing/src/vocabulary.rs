@@ -1,6 +1,6 @@
-//! From token counts to ids: which words get one, and in which order.
+//! From token counts to ids: which words get one, and in what order.
 //!
-//! Id 0 is `[PAD]`, words count from 1 by falling frequency, the last id is `[UNK]`.
+//! Id 0 is `[PAD]`, words follow from 1 by descending frequency, and the last id is `[UNK]`.
 
 use std::cmp::Reverse;
 
@@ -9,25 +9,18 @@ use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{Model as _, ModelWrapper, Tokenizer};
 
-use crate::config::{PreprocessingConfig, TokenScheme};
+use crate::config::PreprocessingConfig;
 use crate::counts::WordCounts;
 use crate::error::{Error, Result};
+use crate::rules::TokenScheme;
+use crate::special_tokens::{PAD_TOKEN, UNKNOWN_TOKEN};
 use crate::words::Words;
 use crate::{bpe, pipeline};
-
-/// The id of padding.
-pub const PAD_ID: u32 = 0;
-
-/// The name of padding in the vocabulary; no text encodes to it.
-pub const PAD_TOKEN: &str = "[PAD]";
-
-/// The name that all unknown words share; its id is the last one.
-pub const UNKNOWN_TOKEN: &str = "[UNK]";
 
 /// The vocabulary of an encoder.
 #[derive(Debug, Clone)]
 pub(crate) enum Vocabulary {
-    /// Every id's word, `[PAD]` and `[UNK]` among them.
+    /// The word for each id, including `[PAD]` and `[UNK]`.
     Words(Words),
     /// Byte-pair merges. Boxed, since they are large.
     Pieces(Box<BPE>),
@@ -69,7 +62,7 @@ impl Vocabulary {
         }
     }
 
-    /// The library's tokenizer of this vocabulary.
+    /// The library's tokenizer for this vocabulary.
     pub(crate) fn to_tokenizer(&self, config: &PreprocessingConfig) -> Result<Tokenizer> {
         match self {
             Self::Words(words) => pipeline::tokenizer(config, word_level(words)?),
@@ -78,12 +71,12 @@ impl Vocabulary {
     }
 }
 
-/// The words by their ids, with the special tokens in their places.
+/// The words in id order, with the special tokens first and last.
 fn with_special_tokens(words: Vec<&str>) -> Words {
     Words::new([PAD_TOKEN].into_iter().chain(words).chain([UNKNOWN_TOKEN]))
 }
 
-/// The library's model of words whose ids are their numbers.
+/// The library's word-level model, with word numbers as ids.
 pub(crate) fn word_level(words: &Words) -> Result<ModelWrapper> {
     WordLevel::builder()
         .vocab(words.iter().map(str::to_owned).zip(0..).collect())
@@ -93,8 +86,8 @@ pub(crate) fn word_level(words: &Words) -> Result<ModelWrapper> {
         .map_err(|source| Error::Build { source })
 }
 
-/// The words to know, most frequent first; equally frequent ones by their code points, so that
-/// every machine and every run gives the same ids.
+/// The words to keep, most frequent first; ties are ordered by code point, so that every machine and
+/// every run gives the same ids.
 fn frequent_words<'a>(
     config: &PreprocessingConfig,
     counts: impl Iterator<Item = (&'a str, u64)>,
@@ -104,7 +97,7 @@ fn frequent_words<'a>(
     counted
         .par_sort_unstable_by(|(a, n_a), (b, n_b)| Reverse(n_a).cmp(&Reverse(n_b)).then(a.cmp(b)));
     if let Some(limit) = config.vocab_limit() {
-        // Two ids are taken by `[PAD]` and `[UNK]`.
+        // `[PAD]` and `[UNK]` take two ids.
         counted.truncate(limit.saturating_sub(2));
     }
     counted.into_iter().map(|(word, _)| word).collect()

@@ -1,4 +1,4 @@
-//! Word vectors that somebody has trained, from the text files that GloVe, word2vec and fastText write.
+//! Reads pretrained word vectors from the text files that GloVe, word2vec and fastText write.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -6,20 +6,20 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use crate::cleaning::clean;
-use crate::config::{Cleaning, TokenScheme};
 use crate::encoder::TextEncoder;
 use crate::error::{Error, Result};
+use crate::rules::{Cleaning, TokenScheme};
 
-/// The vectors that a file has for the words of a vocabulary.
+/// The vectors in a file for the words of a vocabulary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WordVectors {
-    /// Numbers in a vector.
+    /// Dimension of each vector.
     pub dim: usize,
-    /// Id and vector of each word that the file has, by id.
+    /// Id and vector of each word found in the file, sorted by id.
     pub vectors: Vec<(u32, Vec<f32>)>,
 }
 
-/// How well a line's word fits one of the vocabulary's.
+/// How well the word on a line matches a vocabulary word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     LowerCased,
@@ -27,14 +27,14 @@ enum Fit {
 }
 
 impl WordVectors {
-    /// Reads a file of lines `WORD NUMBER NUMBER ...`, separated by spaces, with or without a first line
-    /// `WORDS NUMBERS` (word2vec and fastText have it, GloVe has not). Words that the vocabulary does
-    /// not have are skipped. A word with capitals stands for its lower-cased form where the file does
-    /// not have that; of repeated words the first counts.
+    /// Reads a file of lines `WORD NUMBER NUMBER ...`, separated by spaces, with or without a header
+    /// line `WORDS NUMBERS` (word2vec and fastText write one, GloVe does not). Skips words outside the
+    /// vocabulary. A word with capitals stands for its lower-cased form if the file lacks that form; of
+    /// repeated words, the first counts.
     ///
     /// # Errors
-    /// [`Error::VectorsOfPieces`] if the vocabulary is of pieces of words; [`Error::ReadVectors`] if the file cannot be read; [`Error::WordVectors`], with the line, if it is
-    /// something else.
+    /// [`Error::VectorsOfPieces`] if the vocabulary holds word pieces; [`Error::ReadVectors`] if the
+    /// file cannot be read; [`Error::WordVectors`], with the line, if it is not in this format.
     pub fn read(path: impl AsRef<Path>, encoder: &TextEncoder) -> Result<Self> {
         let path = path.as_ref();
         if encoder.config().scheme == TokenScheme::Bpe {
@@ -43,7 +43,7 @@ impl WordVectors {
         let io = |source| Error::ReadVectors { path: path.to_path_buf(), source };
         let mut lines = BufReader::new(File::open(path).map_err(io)?);
         let mut found: HashMap<u32, (Fit, Vec<f32>)> = HashMap::new();
-        // Special tokens have brackets and capitals: no lower-cased word is one.
+        // Special tokens have brackets and capitals, so no lower-cased word matches one.
         let (mut dim, mut n_lines, mut bytes) = (None, 0, Vec::new());
         loop {
             bytes.clear();
@@ -56,7 +56,7 @@ impl WordVectors {
                 line: n_lines,
                 reason,
             };
-            // Some published files have words with broken characters: these fit none of ours.
+            // Some published files have words with invalid UTF-8; these match none of ours.
             let line = String::from_utf8_lossy(&bytes);
             let line = line.trim_end();
             if line.is_empty() || (n_lines == 1 && is_header(line)) {
@@ -65,7 +65,7 @@ impl WordVectors {
             let dim = *dim.get_or_insert_with(|| line.split(' ').count() - 1);
             let (word, numbers) = split_line(line, dim)
                 .ok_or_else(|| wrong(format!("expected a word and {dim} numbers")))?;
-            // A word of the vocabulary is composed, and its quotes are straight.
+            // Vocabulary words are composed (NFC) and have straight quotes.
             let lower = match encoder.config().cleaning {
                 Cleaning::V2 if !word.is_ascii() => clean(word),
                 _ => word.to_lowercase(),
@@ -75,13 +75,13 @@ impl WordVectors {
             if found.get(&id).is_none_or(|(other, _)| *other < fit) {
                 let parse = |number: &str| match number.parse::<f32>() {
                     Ok(x) if x.is_finite() => Ok(x),
-                    _ => Err(wrong(format!("{number:?} is no number"))),
+                    _ => Err(wrong(format!("{number:?} is not a finite number"))),
                 };
                 found.insert(id, (fit, numbers.split(' ').map(parse).collect::<Result<_>>()?));
             }
         }
         let Some(dim) = dim.filter(|&dim| dim > 0) else {
-            let reason = "it has no line of a word and its numbers".to_string();
+            let reason = "the file has no line with a word and its numbers".to_string();
             return Err(Error::WordVectors { path: path.to_path_buf(), line: n_lines, reason });
         };
         let mut vectors: Vec<(u32, Vec<f32>)> =
@@ -91,14 +91,14 @@ impl WordVectors {
     }
 }
 
-/// Whether a first line is two counts.
+/// Whether a first line consists of two counts.
 fn is_header(line: &str) -> bool {
     let mut parts = line.split(' ');
     let mut is_count = || parts.next().is_some_and(|part| part.parse::<usize>().is_ok());
     is_count() && is_count() && parts.next().is_none()
 }
 
-/// The word, which may hold spaces, and the last `dim` parts.
+/// The word, which may contain spaces, and the last `dim` fields.
 fn split_line(line: &str, dim: usize) -> Option<(&str, &str)> {
     let (at, _) = line.rmatch_indices(' ').nth(dim.checked_sub(1)?)?;
     let word = &line[..at];
@@ -166,8 +166,8 @@ mod tests {
         for (contents, line, reason) in [
             ("", 0, "no line"),
             ("the 1 2\nfilm 1\n", 2, "2 numbers"),
-            ("the 1 2\nfilm 1 x\n", 2, "\"x\" is no number"),
-            ("the 1 2\nfilm nan 1\n", 2, "no number"),
+            ("the 1 2\nfilm 1 x\n", 2, "\"x\" is not a finite number"),
+            ("the 1 2\nfilm nan 1\n", 2, "not a finite number"),
             ("word\n", 1, "0 numbers"),
         ] {
             let error = read(contents).expect_err(contents);

@@ -1,12 +1,12 @@
-//! Distinct words and their numbers, in one piece of memory.
+//! Distinct words and their numbers, in one block of memory.
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher as _;
 
-/// A set of words, numbered from 0 in the order in which they came.
+/// A set of words, numbered from 0 in order of insertion.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Words {
-    /// All words, one after the other.
+    /// All words, concatenated.
     letters: String,
     /// Where each word ends in `letters`.
     ends: Vec<usize>,
@@ -16,7 +16,7 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// The words in their order; a repeated one counts once.
+    /// Builds the set from words in order; a repeated word counts once.
     pub(crate) fn new<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Self {
         let mut set = Self::default();
         for word in words {
@@ -29,23 +29,23 @@ impl Words {
         self.ends.len()
     }
 
-    /// The number of a word that is known.
+    /// The number of a known word.
     pub(crate) fn number_of(&self, word: &str) -> Option<u32> {
         let is_word = |&number: &u32| self.letters_of(number as usize) == word;
         self.numbers.find(self.hasher.hash_one(word), is_word).copied()
     }
 
-    /// The word of a number.
+    /// The word with a given number.
     pub(crate) fn word(&self, number: usize) -> Option<&str> {
         (number < self.len()).then(|| self.letters_of(number))
     }
 
-    /// The number of a word, which is added if it is new.
+    /// The number of a word, adding it if it is new.
     pub(crate) fn insert(&mut self, word: &str) -> u32 {
         if let Some(number) = self.number_of(word) {
             return number;
         }
-        // Distinct words of any text are far fewer than 2³²: they would take tens of gigabytes.
+        // No text has 2³² distinct words: they would take tens of gigabytes.
         let number = self.len() as u32;
         self.letters.push_str(word);
         self.ends.push(self.letters.len());

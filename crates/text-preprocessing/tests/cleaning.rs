@@ -1,14 +1,14 @@
-//! Texts that mean the same give the same ids, under every scheme: whatever invisible characters are in them,
-//! in whatever way their characters are written, whatever an emoji touches.
+//! Texts that mean the same give the same ids under every scheme, regardless of invisible characters, of
+//! how characters are written, and of what is next to an emoji.
 
-// Test helpers may fail where they stand.
+// Test helpers may panic.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
 use text_preprocessing::{PreprocessingConfig, TextEncoder, TokenScheme};
 use unicode_normalization_alignments::UnicodeNormalization as _;
 
-/// One encoder a scheme, which learned from `text` itself, so that no token is unknown.
+/// One encoder per scheme, learned from `text` itself, so that no token is unknown.
 fn encoders(text: &str) -> Vec<TextEncoder> {
     let learn = |scheme| {
         let config = PreprocessingConfig { scheme, seq_len: 1_000, ..Default::default() };
@@ -26,7 +26,7 @@ fn check(plain: &str, other: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Characters of a text that reads like one, from several scripts.
+/// Characters of realistic text, from several scripts.
 fn any_char() -> impl Strategy<Value = char> {
     let letters = "aeinotyABCéÉüñçßİıŐřžữĐ ÅαήΩϊйЁїґ한값がパ好影שאقئأक़िতোேྀ";
     let marks = "    .,!?'\"-—()…“”’/:&;#<>=";
@@ -43,7 +43,7 @@ const INVISIBLE: [char; 12] = [
     '\u{202A}', '\u{2069}', '\u{FE0F}', '\u{180E}',
 ];
 
-/// A character as an entity, in one of many ways.
+/// A character as an entity, in one of many spellings.
 fn entity(c: char, way: usize) -> String {
     let named = match c {
         '&' => Some("amp"),
@@ -88,7 +88,7 @@ proptest! {
         invisible in prop::collection::vec((0_usize..60, prop::sample::select(INVISIBLE.to_vec())), 0..12),
     ) {
         let plain: String = text.iter().collect();
-        // An entity is one before anything is taken out of it.
+        // Entities are recognized before invisible characters inside them are removed.
         prop_assume!(!plain.contains('&'));
         let mut other = text;
         for (place, c) in invisible {
@@ -102,7 +102,8 @@ proptest! {
         text in any_text(), ways in prop::collection::vec(0_usize..5, 60),
     ) {
         let plain: String = text.iter().collect();
-        // What looks like an entity or a tag in the plain text is one, too, and its spelling matters.
+        // Anything in the plain text that looks like an entity or a tag is one, and its spelling
+        // matters.
         prop_assume!(!plain.contains("&#") && !plain.contains('<'));
         prop_assume!(!plain.split('&').skip(1).any(|rest| rest.contains(';')));
         let other: String = text.iter().zip(ways).map(|(&c, way)| entity(c, way)).collect();
@@ -132,7 +133,7 @@ proptest! {
         let mut attached = String::new();
         let mut before = "";
         for (piece, attach) in &pieces {
-            // A skin tone would join the emoji before it.
+            // A skin tone would attach to the emoji before it.
             let may_touch = (is_emoji(before) || is_emoji(piece)) && piece != "🏽";
             if !(attached.is_empty() || *attach && may_touch) {
                 attached.push(' ');

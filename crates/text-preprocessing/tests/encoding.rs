@@ -1,6 +1,6 @@
-//! What texts become under each scheme, odd texts and impossible requests included.
+//! How texts are encoded under each scheme, including odd texts and invalid configurations.
 
-// Test helpers may fail where they stand.
+// Test helpers may panic.
 #![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use text_preprocessing::{
     UNKNOWN_TOKEN,
 };
 
-/// Generous for a busy machine: linear time is 4 s when idle, quadratic time is 10^12 steps.
+/// Generous, for a busy machine: linear time is 4 s when idle, quadratic time is 10^12 steps.
 const MEGABYTES_LIMIT: Duration = Duration::from_secs(120);
 
 fn config(scheme: TokenScheme) -> PreprocessingConfig {
     PreprocessingConfig { scheme, ..Default::default() }
 }
 
-/// The tokens of `text` by an encoder that learned from `text` itself, so that none is unknown.
+/// The tokens of `text` from an encoder learned from `text` itself, so that none is unknown.
 fn tokens(scheme: TokenScheme, cleaning: Cleaning, text: &str) -> Vec<String> {
     let config = PreprocessingConfig { cleaning, ..config(scheme) };
     let encoder = TextEncoder::learn(config, &[text]).unwrap();
@@ -218,7 +218,7 @@ fn tokens_before_cutting_and_unknown_ones_are_counted() {
     }
     let config = PreprocessingConfig { seq_len: 4, ..Default::default() };
     let encoder = TextEncoder::learn(config, &["good film"]).unwrap();
-    // One unknown token among the four that are kept, and another one behind them.
+    // One unknown token among the four kept, and another after them.
     let encoded = encoder.encode_batch_counted(&["a good film, good 映画"]).unwrap();
     assert_eq!((encoded[0].n_tokens, encoded[0].n_unknown), (5, 1));
     let encoded = encoder.encode_batch_counted(&["最低の映画", "zzz qqq film"]).unwrap();

@@ -1,6 +1,6 @@
-//! Saving, loading, and what loading says about files that are missing, damaged or another's.
+//! Saving and loading, and the errors for files that are missing, damaged or from another program.
 
-// Test helpers may fail where they stand.
+// Test helpers may panic.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
@@ -18,7 +18,7 @@ fn config(scheme: TokenScheme) -> PreprocessingConfig {
     PreprocessingConfig { scheme, seq_len: 6, ..Default::default() }
 }
 
-/// A folder with the saved file of an encoder that learned `TEXTS`.
+/// A folder with the saved file of an encoder learned from `TEXTS`.
 fn saved(config: &PreprocessingConfig) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokenizer.json");
@@ -26,7 +26,7 @@ fn saved(config: &PreprocessingConfig) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// What loading says after `edit` changed the JSON of a saved file.
+/// The error from loading a saved file after `edit` changed its JSON.
 fn error_after(config: &PreprocessingConfig, edit: impl FnOnce(&mut Value)) -> Error {
     let (_folder, path) = saved(config);
     let mut json = read(&path);
@@ -162,8 +162,8 @@ fn another_configuration_is_a_disagreement() {
     }
     let other = PreprocessingConfig { scheme: TokenScheme::Bpe, ..learned.clone() };
     let message = TextEncoder::load(&path, other).unwrap_err().to_string();
-    assert!(message.contains("has scheme words, the configuration bpe"), "{message}");
-    // What the file cannot know makes no difference.
+    assert!(message.contains("has scheme words, but the configuration has bpe"), "{message}");
+    // Settings that the file does not hold make no difference.
     TextEncoder::load(&path, PreprocessingConfig { min_frequency: 5, ..learned }).unwrap();
 }
 
@@ -194,7 +194,7 @@ fn a_pipeline_of_another_program_is_a_disagreement() {
         |json| json["pre_tokenizer"] = json!({"type": "BertPreTokenizer"}),
         |json| json["model"]["type"] = json!("WordPiece"),
         |json| json["model"]["unk_token"] = json!("film"),
-        // An added token would make a review that contains its letters encode to padding.
+        // An added token would encode to padding wherever a review contains its letters.
         |json| {
             json["added_tokens"] = json!([{
                 "id": 0, "content": "[PAD]", "single_word": false, "lstrip": false,
@@ -237,7 +237,7 @@ fn special_tokens_must_have_their_ids() {
 fn ids_must_be_whole_numbers_without_gaps() {
     for bad in [json!(1), json!(0), json!(999), json!(-1), json!(2.5), json!("two"), Value::Null] {
         let error = error_after(&config(TokenScheme::Words), |json| {
-            // Not the word whose id it takes: `film` has id 1.
+            // Not `film`, whose id (1) it takes.
             json["model"]["vocab"]["great"] = bad.clone();
         });
         assert!(matches!(error, Error::TokenId { .. }), "{bad}: {error}");
@@ -249,7 +249,7 @@ fn merges_must_join_known_tokens() {
     let broken = [
         json!(["unknown", "e"]),
         json!(["a", "zq"]),
-        // Both known, their union not.
+        // Both are known, but their concatenation is not.
         json!(["~", "~"]),
         // As before, and longer than any known token: the library alone would panic.
         json!(["Ġfilm", "Ġfilm"]),

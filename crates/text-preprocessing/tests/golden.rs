@@ -1,8 +1,8 @@
 //! Python's `tokenizers` and this crate give the same ids from the same `tokenizer.json`.
 //!
-//! The expected ids, and how they were made: `tests/golden/make_golden.py`.
+//! `tests/golden/make_golden.py` makes the expected ids.
 
-// A broken committed file should stop the test where it breaks.
+// A broken committed file should stop the test at once.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -21,15 +21,15 @@ struct Golden {
 struct Case {
     name: String,
     config: PreprocessingConfig,
-    /// `[texts][seq_len]`, as Python padded and cut them; of curiosities, without padding.
+    /// `[texts][seq_len]`, padded and truncated by Python; curiosities are not padded.
     ids: Vec<Vec<u32>>,
 }
 
-/// What Python makes of `curiosities.jsonl`.
+/// Python's results for `curiosities.jsonl`.
 #[derive(Deserialize)]
 struct Curiosities {
     cases: Vec<Case>,
-    /// In hexadecimal, by the rules written plainly in Python.
+    /// In hexadecimal, computed by the same rules in plain Python.
     digests: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ fn python_gives_the_same_ids_for_curiosities() {
         assert_eq!(case.config.cleaning, Cleaning::V2);
         let file = folder().join(format!("{}.json", case.name));
         let encoder = TextEncoder::load(&file, case.config.clone()).unwrap();
-        // What we learn is what was learned when the files were written.
+        // We learn the same vocabulary as when the files were written.
         let learned = TextEncoder::learn(case.config, &texts).unwrap();
         assert_eq!(learned.to_json().unwrap(), fs::read(&file).unwrap(), "{}", case.name);
         assert_eq!(case.ids.len(), texts.len());

@@ -1,6 +1,6 @@
-//! What holds for every text: bounds on ids and lengths, and sameness after save and load.
+//! Properties of every text: bounds on ids and lengths, and the same ids after save and load.
 
-// Test helpers may fail where they stand.
+// Test helpers may panic.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ fn any_config() -> impl Strategy<Value = PreprocessingConfig> {
         })
 }
 
-/// Words that share letters and repeat, with marks and breaks, or any characters at all.
+/// Repeating words that share letters, with marks and breaks, or arbitrary characters.
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => "([a-dA-D]{1,4}(n't|[.!,]{1,4}|<br />)? ){0,15}",
@@ -35,7 +35,7 @@ fn any_text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// An encoder with a vocabulary of its own, and texts that it has not seen.
+/// An encoder with a random configuration and vocabulary.
 fn any_encoder() -> impl Strategy<Value = TextEncoder> {
     (any_config(), prop::collection::vec(any_text(), 1..6)).prop_map(|(config, mut texts)| {
         texts.push("one word".to_owned()); // never empty

@@ -1,17 +1,17 @@
-//! Texts made a little worse on purpose: adversarial training.
+//! Adversarial training: perturbs embedded texts.
 
 use candle_core::{DType, Tensor};
 
 use crate::error::Result;
 
-/// Keeps a text without a gradient from becoming infinite.
+/// Avoids division by 0 for a text without a gradient.
 const SMALLEST_NORM: f64 = 1e-20;
 
-/// The embedded texts `x [B, T, E]`, each moved by `relative_norm` of its own length in the direction in
-/// which its loss rises fastest: with g the gradient at the text x, both taken as one vector each,
-/// `x + ε ‖x‖ g / ‖g‖` (Miyato et al. 2017, [Adversarial training methods for semi-supervised text
-/// classification](https://arxiv.org/abs/1605.07725)). The paper gives the move an absolute length, and
-/// embeddings of a fixed one; here it is a share of the text's, which means the same.
+/// The embedded texts `x [B, T, E]`, each moved by `relative_norm` times its own norm in the direction
+/// in which its loss rises fastest: `x + ε ‖x‖ g / ‖g‖`, with x the text and g its gradient, each as
+/// one vector (Miyato et al. 2017, [Adversarial training methods for semi-supervised text
+/// classification](https://arxiv.org/abs/1605.07725)). The paper uses an absolute norm with normalised
+/// embeddings; here the norm is relative to the text's, which has the same effect.
 ///
 /// `lengths`: real steps of each text; `gradient`: `[B, T, E]`, 0 past them.
 ///
@@ -35,7 +35,7 @@ pub(crate) fn perturbed(
         Ok(squares.to_dtype(DType::F32)?.sqrt()?.to_dtype(of.dtype())?)
     };
     let lengths = norms(&x.broadcast_mul(&is_real)?)?;
-    // The gradient of a mean loss over texts is tiny: made unit-sized first, lest its squares vanish.
+    // The gradient of a mean loss is tiny: scaled first, so that its squares do not underflow.
     let largest = (gradient.abs()?.flatten(1, 2)?.max(1)?.reshape((batch, 1, 1))? + SMALLEST_NORM)?;
     let direction = gradient.broadcast_div(&largest)?;
     let factors = (lengths / (norms(&direction)? + SMALLEST_NORM)?)?;
@@ -53,7 +53,7 @@ mod tests {
         let gradient =
             Tensor::new(&[[[0f32, 0.0], [1e-12, 0.0]], [[0.0, -5.0], [0.0, 0.0]]], &Device::Cpu)?;
         let moved: Vec<Vec<Vec<f32>>> = perturbed(&x, &gradient, &[2, 1], 0.1)?.to_vec3()?;
-        // Lengths 5 and 10; what is past a text's end counts for nothing.
+        // Lengths 5 and 10; values past a text's end are ignored.
         let expected = [[[3.0, 0.0], [0.5, 4.0]], [[6.0, 7.0], [9.0, 9.0]]];
         let numbers = moved.concat().concat();
         for (got, expected) in numbers.iter().zip(expected.concat().concat()) {

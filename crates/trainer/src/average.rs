@@ -8,13 +8,12 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
 
-/// The mean of the weights over the last steps, the newest weighing most (Polyak and Juditsky 1992 in
-/// exponential form): `a = d a + (1 - d) θ` after every step.
+/// An exponentially weighted mean of the weights over the last steps (after Polyak and Juditsky 1992):
+/// `a = d a + (1 - d) θ` after every step.
 ///
-/// In the first steps d is the smaller of `decay` and `(1 + t) / (10 + t)`, so that the random start
-/// is soon forgotten, as
-/// [tf.train.ExponentialMovingAverage](https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage)
-/// does it.
+/// In the first steps d is the smaller of `decay` and `(1 + t) / (10 + t)`, so that the random initial
+/// weights are soon forgotten, as in
+/// [tf.train.ExponentialMovingAverage](https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage).
 #[derive(Debug)]
 pub struct WeightAverage {
     decay: f64,
@@ -23,7 +22,7 @@ pub struct WeightAverage {
 }
 
 impl WeightAverage {
-    /// Starts from the weights as they are. `decay`: d, below 1.
+    /// Starts from the current weights. `decay`: d, below 1.
     ///
     /// # Errors
     /// If a device fails.
@@ -35,7 +34,7 @@ impl WeightAverage {
         Ok(Self { decay, n_steps: 0, averages })
     }
 
-    /// Takes in the weights after a step.
+    /// Updates the average after a step.
     ///
     /// # Errors
     /// If a device fails.
@@ -68,7 +67,7 @@ impl WeightAverage {
         Ok(())
     }
 
-    /// Exchanges weights and averages: once to evaluate and save the averages, once more to train on.
+    /// Swaps weights and averages: once to evaluate and save the averages, once more to go on training.
     ///
     /// # Errors
     /// If a device fails.

@@ -1,13 +1,13 @@
-//! Prepared data on disk, so that a second training on the same texts starts at once.
+//! Prepared data on disk, so that another training run on the same texts starts at once.
 //!
 //! An entry is one safetensors file: the rows of the three splits as they are in memory, the digests of
-//! the texts to train and validate on, the `tokenizer.json` of the encoder, and counts and column names in
-//! the header. Its name is a digest of everything that decides its contents: the bytes of the data file,
-//! how it is read, the columns asked for, the split, the preprocessing, and the version of what is done to
-//! them. So an entry never goes stale; it is only forgotten, the one not used for longest first, when all
-//! of them together take more than 1 GiB.
+//! the training and validation texts, the `tokenizer.json` of the encoder, and counts and column names
+//! in the header. Its name is a digest of everything that decides its contents: the bytes of the data
+//! file, how it is read, the requested columns, the split, the preprocessing, and the version of the
+//! preparation. So an entry never goes stale; the least recently used entries are removed when all
+//! together take more than 1 GiB.
 //!
-//! Several trainings may use one cache at once: entries appear by renaming, and whoever reads one has it
+//! Several training runs may use one cache at once: entries appear by renaming, and readers keep theirs
 //! open.
 
 use std::borrow::Cow;
@@ -30,29 +30,29 @@ use crate::summary::DataSummary;
 #[cfg(test)]
 mod golden;
 
-/// Bytes that all entries may take together: enough to go back and forth between recipes (30 MB an entry
-/// for 25,000 reviews), and little enough to need no care.
+/// Maximum size of all entries together, in bytes: enough to switch between recipes (30 MB per entry
+/// for 25,000 reviews), and small enough not to matter.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Of reading, deduplicating, splitting and encoding: to be counted up whenever one of them gives
-/// another result for the same texts and settings.
+/// Version of reading, deduplicating, splitting and encoding: increment it whenever one of them gives a
+/// different result for the same texts and settings.
 const PREPARATION_VERSION: u32 = 2;
 
-/// SHA-256 of what this version makes of the files in `tests/golden`: if they come out otherwise, the
-/// tests fail and ask for a new version.
+/// SHA-256 of what this version makes of the files in `tests/golden`: if it changes, the tests fail and
+/// ask for a new version.
 #[cfg(test)]
 const PREPARATION_DIGEST: &str = "2b5d327f30e33aff54369f3329678d56e3a493189b24f8a1517416bc9d13ef65";
 
-/// An entry that is being written, and is left behind if that is interrupted.
+/// Prefix of entries being written; they are left behind if that is interrupted.
 const PARTIAL_PREFIX: &str = "partial-";
-/// After which nobody writes it any more.
+/// Age from which a partial entry counts as abandoned.
 const PARTIAL_AGE: Duration = Duration::from_secs(3600);
 
 const EXTENSION: &str = "safetensors";
 const HEADER: &str = "prepared";
 const TOKENIZER: &str = "tokenizer";
 const SPLITS: [&str; 3] = ["train", "validation", "test"];
-/// Digests of the texts to train and to validate on.
+/// Digests of the training and validation texts.
 const SEEN: [&str; 2] = ["seen.train", "seen.validation"];
 
 /// A folder of prepared data.
@@ -62,7 +62,7 @@ pub struct Cache {
     max_bytes: u64,
 }
 
-/// What an entry's header holds.
+/// The contents of an entry's header.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
     columns: ColumnNames,
@@ -72,25 +72,25 @@ struct Header {
 }
 
 impl Cache {
-    /// The cache in a folder, which is made when it is first needed.
+    /// The cache in a folder, which is created when first needed.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), max_bytes: MAX_BYTES }
     }
 
-    /// The same cache with another bound than 1 GiB for all its entries together; an entry that is larger
-    /// by itself is not kept.
+    /// The same cache with a different limit than 1 GiB for all its entries together; a single larger
+    /// entry is not kept.
     #[must_use]
     pub fn with_max_bytes(self, max_bytes: u64) -> Self {
         Self { max_bytes, ..self }
     }
 
-    /// The user's cache, such as `~/.cache/sentiment-rnn/prepared`; `None` if the system has no place
+    /// The user's cache, such as `~/.cache/sentiment-rnn/prepared`; `None` if the system has no folder
     /// for caches.
     pub fn of_user() -> Option<Self> {
         dirs::cache_dir().map(|folder| Self::new(folder.join("sentiment-rnn/prepared")))
     }
 
-    /// Where the data of a request is kept, or would be.
+    /// The path of a request's entry, whether or not it exists.
     ///
     /// # Errors
     /// If the data file cannot be read.
@@ -98,7 +98,7 @@ impl Cache {
         let DataRequest { file, columns, options, plan, preprocessing } = request;
         // Every field, so that a new one cannot be forgotten.
         let ColumnChoice { text, label, group, known_text, known_label } = columns;
-        // The name tells the format, `.csv.gz` as well as `.csv`.
+        // The name determines the format, `.csv.gz` as well as `.csv`.
         let name = file.path().file_name().unwrap_or_default().to_string_lossy();
         let settings = serde_json::json!({
             "version": PREPARATION_VERSION,
@@ -112,7 +112,7 @@ impl Cache {
         Ok(self.folder.join(digest).with_extension(EXTENSION))
     }
 
-    /// Reads an entry; `None` if it is not there or damaged, in which case the data is prepared anew.
+    /// Reads an entry; `None` if it is missing or damaged; the data is then prepared again.
     pub(crate) fn load(&self, entry: &Path, request: &DataRequest<'_>) -> Option<LoadedData> {
         let bytes = fs::read(entry).ok()?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
@@ -153,7 +153,7 @@ impl Cache {
         }
         let seen = SeenTexts { train: of_train, validation: of_validation };
         let data = Prepared { encoder, train, validation, test, seen, summary };
-        // Entries are forgotten by age of their last use.
+        // Entries are removed by the time of their last use.
         let _ = fs::File::options()
             .append(true)
             .open(entry)
@@ -161,7 +161,7 @@ impl Cache {
         Some(LoadedData { data, columns, notes, fingerprint, is_cached: true })
     }
 
-    /// Keeps prepared data. Failing is no harm: the next training prepares it again.
+    /// Stores prepared data. Failure is harmless: the next training run prepares it again.
     pub(crate) fn store(&self, entry: &Path, loaded: &LoadedData) -> Option<()> {
         let LoadedData { data, columns, notes, fingerprint, .. } = loaded;
         let header = Header {
@@ -209,8 +209,8 @@ impl Cache {
         Some(())
     }
 
-    /// Removes what interrupted writers left, and the entries not used for longest, until all that is left
-    /// fits the bound.
+    /// Removes leftovers of interrupted writers, and the least recently used entries until the rest
+    /// fits the limit.
     fn forget_old(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         let mut by_use: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
@@ -219,7 +219,7 @@ impl Cache {
             let (Ok(used), path) = (metadata.modified(), entry.path()) else { continue };
             let is_partial = entry.file_name().to_string_lossy().starts_with(PARTIAL_PREFIX);
             if is_partial && used.elapsed().is_ok_and(|age| age > PARTIAL_AGE) {
-                // Another training may have removed it just now, here and below.
+                // Another training run may have just removed it, here and below.
                 let _ = fs::remove_file(path);
             } else if path.extension().is_some_and(|extension| extension == EXTENSION) {
                 by_use.push((used, metadata.len(), path));

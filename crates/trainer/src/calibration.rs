@@ -1,62 +1,195 @@
-//! Probabilities that are as sure as they should be.
+//! One logistic fit on validation texts for two purposes: to weight a network's paths (stacking), and
+//! to calibrate its probabilities (temperature scaling).
 
-/// Times that the interval of the temperature is narrowed by a third: to a ten-millionth.
-const N_NARROWINGS: usize = 45;
+/// The highest temperature allowed, and the inverse of the lowest; beyond them the fit follows a
+/// handful of texts.
+const MAX_TEMPERATURE: f64 = 20.0;
+/// Newton's method doubles the correct digits in each step; a dozen steps are plenty.
+const MAX_STEPS: usize = 50;
+/// Maximum number of times to halve a Newton step until the loss falls.
+const MAX_HALVINGS: usize = 30;
+/// The fit is done when a step is expected to lower the mean loss by less than this.
+const TOLERANCE: f64 = 1e-14;
+
+/// The non-negative scales of one or several paths' logits for which `σ(Σ scale · logit)` has the
+/// lowest binary cross-entropy. The loss is convex; Newton's method finds its minimum.
+///
+/// Labels are smoothed slightly, as if each class had two more texts, one of each label (Platt 1999): a
+/// few correct predictions do not justify certainty.
+///
+/// `paths`: one logit per text; `labels`: 0 or 1; `class_weights`: of negative and positive texts.
+/// `None` if there are no texts or a logit is not finite.
+pub(crate) fn fit_scales(
+    paths: &[&[f32]],
+    labels: &[u8],
+    class_weights: [f64; 2],
+) -> Option<Vec<f64>> {
+    let is_finite = paths.iter().flat_map(|path| path.iter()).all(|logit| logit.is_finite());
+    if paths.is_empty() || labels.is_empty() || !is_finite {
+        return None;
+    }
+    let problem = Problem { paths, labels, targets: targets(labels), class_weights };
+    let mut used: Vec<usize> = (0..paths.len()).collect();
+    loop {
+        let scales = problem.minimum(&used);
+        // A path whose scale would be negative is left out.
+        let worst = used.iter().copied().zip(&scales).min_by(|a, b| a.1.total_cmp(b.1));
+        match worst {
+            Some((path, scale)) if *scale < 0.0 => used.retain(|&other| other != path),
+            _ => {
+                let mut all = vec![0.0; paths.len()];
+                used.iter().zip(scales).for_each(|(&path, scale)| all[path] = scale);
+                return Some(all);
+            }
+        }
+    }
+}
 
 /// The temperature T > 0 for which the probabilities `σ(logit / T)` fit the labels best: the one with
 /// the lowest binary cross-entropy (temperature scaling, Guo et al. 2017, [On calibration of modern
-/// neural networks](https://arxiv.org/abs/1706.04599)). Above 1, the logits were too sure of themselves.
+/// neural networks](https://arxiv.org/abs/1706.04599)). Above 1, the logits were overconfident. Labels
+/// are smoothed slightly (Platt 1999).
 ///
-/// Labels are drawn a little to the middle, as if each class had two texts more, one of each label
-/// (Platt 1999): a few texts that are all told right are no reason to be certain.
-///
-/// `labels`: 0 or 1 for each logit; between 1/20 and 20; 1 if there is nothing to fit.
+/// `labels`: 0 or 1 for each logit. Returns a value between 1/20 and 20; 1 if there is nothing to fit.
 pub fn fit_temperature(logits: &[f32], labels: &[u8]) -> f64 {
-    temperature_and_loss(logits, labels).0
+    let scales = fit_scales(&[logits], labels, [1.0; 2]);
+    scales.map_or(1.0, |scales| temperature(&scales))
 }
 
-/// The temperature of [`fit_temperature`], and the sum of the losses that it leaves; 1 and infinity if
-/// there is nothing to fit.
-pub(crate) fn temperature_and_loss(logits: &[f32], labels: &[u8]) -> (f64, f64) {
-    if logits.is_empty() || logits.iter().any(|logit| !logit.is_finite()) {
-        return (1.0, f64::INFINITY);
-    }
+/// The temperature that remains when scales are normalised to fractions that sum to 1.
+pub(crate) fn temperature(scales: &[f64]) -> f64 {
+    (1.0 / scales.iter().sum::<f64>()).clamp(1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE)
+}
+
+/// The targets for labels 0 and 1.
+fn targets(labels: &[u8]) -> [f64; 2] {
     let n_positive = labels.iter().filter(|&&label| label == 1).count() as f64;
     let n_negative = labels.len() as f64 - n_positive;
-    let targets = [1.0 / (n_negative + 2.0), (n_positive + 1.0) / (n_positive + 2.0)];
-    let loss = |ln_temperature: f64| {
-        let scale = (-ln_temperature).exp();
-        let losses = logits.iter().zip(labels).map(|(&logit, &label)| {
-            let x = f64::from(logit) * scale;
-            // ln(1 + eˣ) - t x, finite for every x.
-            x.max(0.0) + (-x.abs()).exp().ln_1p() - targets[usize::from(label == 1)] * x
-        });
-        losses.sum::<f64>()
-    };
-    // The loss has one minimum in 1/T, so narrowing an interval finds it.
-    let (mut low, mut high) = ((1.0f64 / 20.0).ln(), 20f64.ln());
-    for _ in 0..N_NARROWINGS {
-        let (a, b) = (low + (high - low) / 3.0, high - (high - low) / 3.0);
-        if loss(a) < loss(b) { high = b } else { low = a }
+    [1.0 / (n_negative + 2.0), (n_positive + 1.0) / (n_positive + 2.0)]
+}
+
+/// A logistic regression without intercept.
+struct Problem<'a> {
+    /// The columns.
+    paths: &'a [&'a [f32]],
+    labels: &'a [u8],
+    targets: [f64; 2],
+    class_weights: [f64; 2],
+}
+
+impl Problem<'_> {
+    /// The scales of the paths `used` at the lowest loss.
+    fn minimum(&self, used: &[usize]) -> Vec<f64> {
+        let mut scales = vec![1.0 / used.len().max(1) as f64; used.len()];
+        let mut loss = self.loss(used, &scales);
+        for _ in 0..MAX_STEPS {
+            let (gradient, hessian) = self.derivatives(used, &scales);
+            let step = solve(hessian, gradient.clone());
+            let expected: f64 = gradient.iter().zip(&step).map(|(g, s)| g * s).sum();
+            // Also where a column says nothing, or a number is not finite.
+            if expected.is_nan() || expected <= TOLERANCE {
+                break;
+            }
+            let mut factor = 1.0;
+            let next = (0..MAX_HALVINGS).find_map(|_| {
+                let moved: Vec<f64> =
+                    scales.iter().zip(&step).map(|(scale, step)| scale - factor * step).collect();
+                let moved_loss = self.loss(used, &moved);
+                factor /= 2.0;
+                (moved_loss < loss).then_some((moved, moved_loss))
+            });
+            let Some(next) = next else { break };
+            (scales, loss) = next;
+        }
+        scales
     }
-    let ln_temperature = (low + high) / 2.0;
-    (ln_temperature.exp(), loss(ln_temperature))
+
+    /// Each text's features, target and weight.
+    fn rows(&self, used: &[usize]) -> impl Iterator<Item = (Vec<f64>, f64, f64)> {
+        self.labels.iter().enumerate().map(move |(row, &label)| {
+            let class = usize::from(label == 1);
+            let features = used.iter().map(|&path| f64::from(self.paths[path][row])).collect();
+            (features, self.targets[class], self.class_weights[class] / self.labels.len() as f64)
+        })
+    }
+
+    fn loss(&self, used: &[usize], scales: &[f64]) -> f64 {
+        self.rows(used)
+            .map(|(features, target, weight)| {
+                let x = dot(&features, scales);
+                // ln(1 + eˣ) - t x, finite for every x.
+                weight * (x.max(0.0) + (-x.abs()).exp().ln_1p() - target * x)
+            })
+            .sum()
+    }
+
+    /// Gradient and Hessian of the loss.
+    fn derivatives(&self, used: &[usize], scales: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+        let n = used.len();
+        let (mut gradient, mut hessian) = (vec![0.0; n], vec![vec![0.0; n]; n]);
+        for (features, target, weight) in self.rows(used) {
+            let p = 1.0 / (1.0 + (-dot(&features, scales)).exp());
+            for i in 0..n {
+                gradient[i] += weight * (p - target) * features[i];
+                for j in 0..n {
+                    hessian[i][j] += weight * p * (1.0 - p) * features[i] * features[j];
+                }
+            }
+        }
+        (gradient, hessian)
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Solves `a x = b` for a symmetric positive semidefinite `a` by elimination; 0 where a column depends
+/// on those before it.
+fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    let n = b.len();
+    let smallest = 1e-12 * (0..n).map(|i| a[i][i]).fold(f64::MIN_POSITIVE, f64::max);
+    for k in 0..n {
+        if a[k][k] <= smallest {
+            continue;
+        }
+        let pivot = a[k].clone();
+        for i in k + 1..n {
+            let factor = a[i][k] / pivot[k];
+            (k..n).for_each(|j| a[i][j] -= factor * pivot[j]);
+            b[i] -= factor * b[k];
+        }
+    }
+    let mut x = vec![0.0; n];
+    for k in (0..n).rev() {
+        if a[k][k] > smallest {
+            let rest = dot(&a[k][k + 1..], &x[k + 1..]);
+            x[k] = (b[k] - rest) / a[k][k];
+        }
+    }
+    x
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn logits_that_were_stretched_are_found_out() {
-        // Of 1,000 texts with logit x, σ(x) are positive.
+    /// Of 1,000 texts with logit x, a fraction σ(x) is positive.
+    fn honest() -> (Vec<f32>, Vec<u8>) {
         let (mut logits, mut labels) = (Vec::new(), Vec::new());
         for x in [-3.0f32, -1.0, 0.5, 2.0] {
             let n_positive = (1_000.0 / (1.0 + (-f64::from(x)).exp())).round() as usize;
-            logits.extend([x * 2.5; 1_000]);
+            logits.extend([x; 1_000]);
             labels.extend((0..1_000).map(|i| u8::from(i < n_positive)));
         }
-        let temperature = fit_temperature(&logits, &labels);
+        (logits, labels)
+    }
+
+    #[test]
+    fn logits_that_were_stretched_are_found_out() {
+        let (logits, labels) = honest();
+        let stretched: Vec<f32> = logits.iter().map(|x| x * 2.5).collect();
+        let temperature = fit_temperature(&stretched, &labels);
         assert!((temperature - 2.5).abs() < 0.01, "{temperature}");
     }
 
@@ -64,8 +197,61 @@ mod tests {
     fn what_cannot_be_fitted_stays_as_it_is_or_in_bounds() {
         assert_eq!(fit_temperature(&[], &[]), 1.0);
         assert_eq!(fit_temperature(&[f32::NAN], &[1]), 1.0);
-        // Two texts told right: sure to 2 in 3, whose logit is ln 2.
-        assert!((fit_temperature(&[1.0, -1.0], &[1, 0]) - 1.0 / 2f64.ln()).abs() < 1e-3);
-        assert!((fit_temperature(&[1.0, -1.0], &[0, 1]) - 20.0).abs() < 0.1);
+        assert_eq!(fit_temperature(&[0.0, 0.0], &[1, 0]), 1.0);
+        // Two correct predictions: a probability of 2/3, whose logit is ln 2.
+        assert!((fit_temperature(&[1.0, -1.0], &[1, 0]) - 1.0 / 2f64.ln()).abs() < 1e-6);
+        assert_eq!(fit_temperature(&[1.0, -1.0], &[0, 1]), 20.0);
+        assert_eq!(fit_temperature(&[1e-9, -1e-9], &[1, 0]), 1.0 / 20.0);
+        assert!(fit_temperature(&[1e30, -1e30, 1e30], &[1, 0, 0]).is_finite());
+    }
+
+    #[test]
+    fn the_scale_goes_to_the_path_that_knows() {
+        let labels: Vec<u8> = (0..200).map(|i| (i % 2) as u8).collect();
+        let knowing: Vec<f32> = labels.iter().map(|&label| f32::from(label) * 4.0 - 2.0).collect();
+        let guessing: Vec<f32> = (0..200).map(|i| (i as f32 * 0.7).sin()).collect();
+        let against: Vec<f32> = knowing.iter().map(|x| -x + 0.1).collect();
+        let fit = |paths: &[&[f32]]| fit_scales(paths, &labels, [1.0; 2]).unwrap_or_default();
+        let scales = fit(&[&guessing, &knowing]);
+        assert!(scales[1] > 20.0 * scales[0], "{scales:?}");
+        // One that is wrong, one that is constant, one that is redundant.
+        let alone = fit(&[&knowing]);
+        let dead = vec![0.0; 200];
+        for (other, scale) in [(&against, 0.0), (&dead, alone[0])] {
+            let scales = fit(&[&knowing, other]);
+            assert!((scales[0] - alone[0]).abs() < 1e-6 || scale == 0.0, "{scales:?}");
+            assert!(scales.iter().all(|scale| *scale >= 0.0 && scale.is_finite()), "{scales:?}");
+        }
+        let twice = fit(&[&knowing, &knowing]);
+        assert!((twice[0] + twice[1] - alone[0]).abs() < 1e-6, "{twice:?} {alone:?}");
+    }
+
+    /// At the minimum no small change of any scale lowers the loss.
+    #[test]
+    fn the_fit_is_the_minimum_with_weights_and_three_paths() {
+        let (logits, labels) = honest();
+        let wave = |speed: f32| -> Vec<f32> {
+            logits.iter().enumerate().map(|(i, x)| x * 0.5 + (i as f32 * speed).sin()).collect()
+        };
+        let paths = [&logits[..], &wave(0.3), &wave(1.7)];
+        for weights in [[1.0, 1.0], [1.0, 9.0]] {
+            let scales = fit_scales(&paths, &labels, weights).unwrap_or_default();
+            let problem = Problem {
+                paths: &paths,
+                labels: &labels,
+                targets: targets(&labels),
+                class_weights: weights,
+            };
+            let used = [0, 1, 2];
+            let lowest = problem.loss(&used, &scales);
+            for k in 0..3 {
+                for change in [-1e-3, 1e-3] {
+                    let mut moved = scales.clone();
+                    moved[k] += change;
+                    let is_allowed = moved[k] >= 0.0;
+                    assert!(!is_allowed || problem.loss(&used, &moved) >= lowest, "{scales:?}");
+                }
+            }
+        }
     }
 }

@@ -18,9 +18,9 @@ pub fn global_norm<'a>(gradients: impl IntoIterator<Item = &'a Tensor>) -> Resul
     Ok(sum.sqrt())
 }
 
-/// What to multiply gradients of this norm by so that it is at most `max_norm`
+/// The factor that scales gradients of this norm to at most `max_norm`
 /// ([torch.nn.utils.clip_grad_norm_](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html));
-/// 1 when `max_norm` is 0, which switches clipping off.
+/// 1 when `max_norm` is 0, which turns clipping off.
 pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
     if max_norm == 0.0 { 1.0 } else { (max_norm / (norm + 1e-6)).min(1.0) }
 }

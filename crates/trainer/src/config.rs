@@ -2,33 +2,31 @@
 
 use std::path::PathBuf;
 
-use model::ModelConfig;
+use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::optimizer::{OptimizerConfig, OptimizerKind};
-use crate::schedule::Schedule;
+use crate::positive_weight::PositiveWeight;
 
-/// Settings of a training. The default is the notebook's.
+/// Training settings. The default is the notebook's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// A text file (from where the program runs) of word vectors (GloVe, word2vec, fastText) as wide as the embedding, whose words'
-    /// rows start from them; absent for none.
+    /// A text file of word vectors (GloVe, word2vec, fastText) of the embedding's dimension, from which
+    /// its rows start; relative to the working directory; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub word_vectors: Option<PathBuf>,
     /// Passes over the training texts.
     pub epochs: usize,
     /// Texts in a batch.
     pub batch_size: usize,
-    /// The optimiser's step size; the highest of the schedule.
+    /// The optimiser's step size; the maximum of the schedule.
     pub learning_rate: f64,
-    /// When the network's linear path learns, if it has one.
-    pub ngram_training: NgramTraining,
-    /// The step size of the linear path, which moves by plain gradient descent: how far a text moves
-    /// its own logit there, divided by how wrong the logit is (label minus probability).
+    /// The step size of the linear model, which is fitted by stochastic gradient descent: how far a text moves
+    /// its own logit at first, divided by its error (label minus probability).
     pub ngram_learning_rate: f64,
-    /// Which optimiser moves the weights.
+    /// Which optimiser updates the weights.
     pub optimizer: OptimizerKind,
     /// Adam's decoupled weight decay (AdamW); 0 for none.
     pub weight_decay: f64,
@@ -36,44 +34,42 @@ pub struct TrainingConfig {
     pub momentum: f64,
     /// Batches whose gradients are averaged into one optimiser step, as if they were one batch.
     pub accumulation: usize,
-    /// Decay of an exponential moving average of the weights, such as 0.999, which is then what is
-    /// validated and kept; 0 for none. It costs a pass over all weights in every step.
+    /// Decay of an exponential moving average of the weights, such as 0.999; the average is then
+    /// validated and kept. 0 for none. It costs a pass over all weights in every step.
     pub average_decay: f64,
     /// How the learning rate changes.
     pub schedule: Schedule,
-    /// Share of all steps in which the learning rate rises linearly to the schedule's.
+    /// Fraction of all steps in which the learning rate rises linearly to the schedule's.
     pub warmup: f64,
-    /// Schedules `step` and `plateau`: what the learning rate is multiplied by.
+    /// Schedules `step` and `plateau`: factor of each reduction of the learning rate.
     pub decay_factor: f64,
-    /// Schedule `step`: epochs between two falls.
+    /// Schedule `step`: epochs between two reductions.
     pub decay_epochs: usize,
-    /// Schedule `plateau`: validations without a lower loss that are borne before a fall.
+    /// Schedule `plateau`: validations without a lower loss to tolerate before a reduction.
     pub decay_patience: usize,
-    /// How far labels are drawn from 0 and 1 to the middle in training: 0.1 makes them 0.05 and
-    /// 0.95.
+    /// Label smoothing in training: 0.1 turns the labels 0 and 1 into 0.05 and 0.95.
     pub label_smoothing: f64,
-    /// Weight of the positive texts' loss in training, against 1 for the negative ones.
-    pub positive_weight: f64,
-    /// Adversarial training: how far each embedded text is moved, as a share of its own length, in the
-    /// direction that raises its loss most; the loss is then the mean of that of the text and that of
-    /// the moved text, at twice the cost. 0 for none.
+    /// Weight of positive texts in every fitted loss, relative to 1 for negative ones; or `balanced`.
+    pub positive_weight: PositiveWeight,
+    /// Adversarial training: how far each embedded text is moved, as a fraction of its own norm, in the
+    /// direction that raises its loss most; the loss is then the mean over the text and the moved text,
+    /// at twice the cost. 0 for none.
     pub adversarial_norm: f64,
-    /// Which texts come together in a batch.
+    /// How texts are grouped into batches.
     pub batches: BatchOrder,
-    /// Largest global norm of the gradient; 0 switches clipping off.
+    /// Largest global norm of the gradient; 0 turns clipping off.
     pub clip_norm: f64,
-    /// Whether a batch starts from the state that the batch before left, as the notebook does.
+    /// Whether a batch starts from the previous batch's final state, as in the notebook.
     pub state: StateCarry,
     /// Which model is kept.
     pub keep: Keep,
-    /// Whether a kept model's output weights are scaled so that its probabilities fit the validation
-    /// split (temperature scaling); no text changes its class.
+    /// Whether a kept model's output weights are scaled to calibrate its probabilities on the
+    /// validation split (temperature scaling); no predicted class changes.
     pub calibrate: bool,
-    /// Whether, once the validation texts have chosen a model, the network is trained anew on them and
-    /// the training texts together, as long as the chosen one was; that is then what is kept. What is
-    /// told of the validation split stays that of the chosen one.
+    /// Whether to retrain on the training and validation texts together, for as long as the selected
+    /// model was trained, and keep the result. Validation metrics remain those of the selected model.
     pub refit: bool,
-    /// Validations without a lower loss after which the training ends; 0 never ends it early.
+    /// Validations without a lower loss after which training stops early; 0 never stops it early.
     pub patience: usize,
     /// Optimiser steps between validations; 0 validates at the end of each epoch only.
     pub validate_every: usize,
@@ -81,23 +77,38 @@ pub struct TrainingConfig {
     pub seed: u64,
 }
 
-/// When a linear path learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The curve that the learning rate follows; `learning_rate` is its maximum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum NgramTraining {
-    /// Before the rest, and by itself; at each validation, how much of the logits is whose is fitted.
-    First,
-    /// Together with the rest, its step size rising and falling with the schedule.
-    Jointly,
+pub enum Schedule {
+    /// A constant rate.
+    #[default]
+    Constant,
+    /// Multiplied by `decay_factor` after every `decay_epochs` epochs
+    /// ([StepLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html)).
+    Step,
+    /// Half a cosine wave down to 0
+    /// ([CosineAnnealingLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html)).
+    Cosine,
+    /// Up from a 25th of the rate over the first 30 % of the steps, then down to nearly 0, both as
+    /// half cosine waves
+    /// ([OneCycleLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html),
+    /// after Smith and Topin 2018).
+    OneCycle,
+    /// Multiplied by `decay_factor` when more than `decay_patience` validations in a row gave no lower
+    /// loss
+    /// ([ReduceLROnPlateau](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html),
+    /// threshold 0).
+    Plateau,
 }
 
-/// Which texts come together in a batch. Every text comes once an epoch in any case.
+/// How texts are grouped into batches. Every text occurs once per epoch either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchOrder {
-    /// Any.
+    /// Shuffled texts.
     Shuffled,
-    /// Texts of like length, drawn from shuffled buckets: less padding, and equal work for all
+    /// Texts of similar length, drawn from shuffled buckets: less padding, and even work for all
     /// threads.
     LengthBuckets,
 }
@@ -106,12 +117,11 @@ pub enum BatchOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
-    /// The last, whatever it measured, as the notebook does.
+    /// The last, whatever its metrics, as in the notebook.
     Last,
-    /// The one with the lowest validation loss: its probabilities are the most honest.
+    /// The one with the lowest validation loss: its probabilities are the most reliable.
     LowestLoss,
-    /// The one with the highest validation accuracy, often a later one, which is surer of itself than
-    /// it should be.
+    /// The one with the highest validation accuracy, often a later, overconfident one.
     HighestAccuracy,
 }
 
@@ -121,9 +131,9 @@ pub enum Keep {
 pub enum StateCarry {
     /// Each batch starts from zeros.
     Zero,
-    /// From what the batch before left, without its gradient; zeros at the start of an epoch and
-    /// for a batch of another size. The texts of two batches have nothing to do with each other,
-    /// so this is of use only to repeat the notebook.
+    /// Each batch starts from the previous batch's final state, without its gradient; zeros at the
+    /// start of an epoch and for a batch of another size. Texts of different batches are unrelated, so
+    /// this is only useful to reproduce the notebook.
     Carry,
 }
 
@@ -134,7 +144,6 @@ impl Default for TrainingConfig {
             epochs: 4,
             batch_size: 50,
             learning_rate: 0.001,
-            ngram_training: NgramTraining::First,
             ngram_learning_rate: 8.0,
             optimizer: OptimizerKind::Adam,
             weight_decay: 0.0,
@@ -147,7 +156,7 @@ impl Default for TrainingConfig {
             decay_epochs: 1,
             decay_patience: 0,
             label_smoothing: 0.0,
-            positive_weight: 1.0,
+            positive_weight: PositiveWeight::NONE,
             adversarial_norm: 0.0,
             batches: BatchOrder::Shuffled,
             clip_norm: 5.0,
@@ -163,25 +172,10 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
-    /// The optimiser's part of these settings.
+    /// The optimiser's settings.
     pub fn optimizer(&self) -> OptimizerConfig {
         let &Self { optimizer: kind, weight_decay, momentum, .. } = self;
         OptimizerConfig { kind, weight_decay, momentum }
-    }
-
-    /// Checks that no setting of the network is without effect in this training.
-    ///
-    /// # Errors
-    /// [`Error::Config`] with the first field that is.
-    pub fn check_with(&self, model: &ModelConfig) -> Result<()> {
-        let joint = [("ngram_start", model.ngram_start), ("ngram_dropout", model.ngram_dropout)];
-        for (field, value) in joint {
-            if value != 0.0 && self.ngram_training == NgramTraining::First {
-                let expected = "0 unless training.ngram_training is jointly";
-                return Err(Error::Config { field, expected, got: value.to_string() });
-            }
-        }
-        Ok(())
     }
 
     /// Checks every value's range.
@@ -189,66 +183,35 @@ impl TrainingConfig {
     /// # Errors
     /// [`Error::Config`] with the first field that is out of range.
     pub fn check(&self) -> Result<()> {
-        let counts = [
+        for (field, value) in [
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
             ("accumulation", self.accumulation),
             ("decay_epochs", self.decay_epochs),
-        ];
-        for (field, value) in counts {
-            if value == 0 {
-                return Err(Error::Config { field, expected: "at least 1", got: "0".to_string() });
-            }
+        ] {
+            settings::at_least_1(field, value)?;
         }
-        let above_0 = [
-            ("learning_rate", self.learning_rate),
-            ("ngram_learning_rate", self.ngram_learning_rate),
-            ("positive_weight", self.positive_weight),
-        ];
-        for (field, value) in above_0 {
-            if !(value > 0.0 && value.is_finite()) {
-                let (expected, got) = ("a number above 0", value.to_string());
-                return Err(Error::Config { field, expected, got });
-            }
-        }
-        if !(0.0..=1.0).contains(&self.warmup) {
-            let (expected, got) = ("a share from 0 to 1", self.warmup.to_string());
-            return Err(Error::Config { field: "warmup", expected, got });
-        }
-        if !(self.decay_factor > 0.0 && self.decay_factor <= 1.0) {
-            let (expected, got) = ("above 0 and at most 1", self.decay_factor.to_string());
-            return Err(Error::Config { field: "decay_factor", expected, got });
-        }
-        let below_1 =
-            [("label_smoothing", self.label_smoothing), ("average_decay", self.average_decay)];
-        for (field, value) in below_1 {
-            if !(0.0..1.0).contains(&value) {
-                let (expected, got) = ("at least 0 and below 1", value.to_string());
-                return Err(Error::Config { field, expected, got });
-            }
-        }
-        if !(self.adversarial_norm >= 0.0 && self.adversarial_norm.is_finite()) {
-            let (expected, got) = ("a number of at least 0", self.adversarial_norm.to_string());
-            return Err(Error::Config { field: "adversarial_norm", expected, got });
-        }
+        settings::above_0("learning_rate", self.learning_rate)?;
+        settings::above_0("ngram_learning_rate", self.ngram_learning_rate)?;
+        self.positive_weight.check()?;
+        let is_fraction = (0.0..=1.0).contains(&self.warmup);
+        settings::check("warmup", is_fraction, "a fraction from 0 to 1", self.warmup)?;
+        let (factor, expected) = (self.decay_factor, "above 0 and at most 1");
+        settings::check("decay_factor", factor > 0.0 && factor <= 1.0, expected, factor)?;
+        settings::rate("label_smoothing", self.label_smoothing)?;
+        settings::rate("average_decay", self.average_decay)?;
+        settings::not_negative("adversarial_norm", self.adversarial_norm)?;
         self.optimizer().check()?;
-        if self.weight_decay * self.learning_rate >= 1.0 {
-            let (expected, got) = ("less than 1 / learning_rate", self.weight_decay.to_string());
-            return Err(Error::Config { field: "weight_decay", expected, got });
-        }
-        if self.refit && self.schedule == Schedule::Plateau {
-            let expected = "false with schedule plateau, which goes by validations";
-            return Err(Error::Config { field: "refit", expected, got: "true".to_string() });
-        }
-        if self.patience > 0 && self.keep == Keep::Last {
-            let expected = "lowest-loss or highest-accuracy where patience ends the training";
-            return Err(Error::Config { field: "keep", expected, got: "last".to_string() });
-        }
-        if !self.clip_norm.is_finite() || self.clip_norm < 0.0 {
-            let (expected, got) =
-                ("0 (off) or a finite number above it", self.clip_norm.to_string());
-            return Err(Error::Config { field: "clip_norm", expected, got });
-        }
+        let is_stable = self.weight_decay * self.learning_rate < 1.0;
+        let expected = "less than 1 / learning_rate";
+        settings::check("weight_decay", is_stable, expected, self.weight_decay)?;
+        let is_planned = !(self.refit && self.schedule == Schedule::Plateau);
+        let expected = "false with schedule plateau, which depends on validations";
+        settings::check("refit", is_planned, expected, self.refit)?;
+        let is_chosen = !(self.patience > 0 && self.keep == Keep::Last);
+        let expected = "lowest-loss or highest-accuracy if patience is above 0";
+        settings::check("keep", is_chosen, expected, "last")?;
+        settings::clip_norm("clip_norm", self.clip_norm)?;
         Ok(())
     }
 }

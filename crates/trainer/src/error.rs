@@ -1,33 +1,26 @@
-//! What can stop a training or an evaluation.
+//! Errors of training and evaluation.
 
 use std::path::PathBuf;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a training or an evaluation stopped.
+/// Why training or evaluation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A configuration value is outside its range.
-    #[error("{field} is {got}; expected {expected}")]
-    Config {
-        /// The configuration field.
-        field: &'static str,
-        /// What the field may hold.
-        expected: &'static str,
-        /// What it held.
-        got: String,
-    },
+    /// A setting is outside its range.
+    #[error(transparent)]
+    Config(#[from] recurrent::OutOfRange),
     /// The loss, the gradient or the weights became infinite or not a number.
     #[error(
         "the {quantity} became {value} in epoch {epoch} at step {step} (learning rate {learning_rate}{batch}); \
          {kept}"
     )]
     NonFinite {
-        /// What became so.
+        /// The quantity.
         quantity: String,
-        /// What it became.
+        /// Its value.
         value: f64,
         /// Epoch, from 1.
         epoch: usize,
@@ -35,60 +28,60 @@ pub enum Error {
         step: usize,
         /// Learning rate of the step.
         learning_rate: f64,
-        /// The batch and the first few of its rows of the training split, in words; empty if it was
-        /// a validation that found out.
+        /// The batch and the first few of its rows of the training split, in words; empty if a
+        /// validation found it.
         batch: String,
-        /// Which model is kept, in words.
+        /// Which model was kept, in words.
         kept: String,
     },
-    /// The loss, the gradient or the weights of the second training became infinite or not a number.
+    /// The loss, the gradient or the weights became infinite or not a number in retraining.
     #[error(
-        "the {quantity} became {value} at step {step} of the training on all texts (learning rate \
-         {learning_rate}); the model of the first training was kept; try refit = false"
+        "the {quantity} became {value} at step {step} of retraining (learning rate {learning_rate}); \
+         the model of the first training run was kept; set refit = false"
     )]
     Refit {
-        /// What became so.
+        /// The quantity.
         quantity: String,
-        /// What it became.
+        /// Its value.
         value: f64,
         /// Optimiser step, from 1.
         step: usize,
         /// Learning rate of the step.
         learning_rate: f64,
     },
-    /// The linear path, which learns first, left the finite numbers.
+    /// Fitting the linear path gave a value that is not finite.
     #[error(
         "the linear path's {quantity} became {value} (ngram_learning_rate {rate}); try a lower \
          ngram_learning_rate"
     )]
     LinearPath {
-        /// What became so.
+        /// The quantity.
         quantity: &'static str,
-        /// What it became.
+        /// Its value.
         value: f32,
         /// Its learning rate.
         rate: f64,
     },
-    /// A network's answers are not finite numbers.
+    /// A network's outputs are not finite.
     #[error(
-        "the network answers {n_rows} of {n_all} texts with {value}: its weights are not finite numbers, \
-         and no probability can be told"
+        "the network's output is {value} for {n_rows} of {n_all} texts: its weights are not finite; \
+         retrain the model"
     )]
     NonFiniteLogits {
-        /// The first such answer.
+        /// The first such output.
         value: f32,
-        /// Texts with such an answer.
+        /// Texts with such an output.
         n_rows: usize,
         /// All texts.
         n_all: usize,
     },
-    /// The loss of the pre-training became infinite or not a number.
+    /// The loss or the gradient of pre-training became infinite or not a number.
     #[error(
-        "the loss or the gradient became {value} in epoch {epoch} of the pre-training at step {step} \
-         (learning rate {learning_rate}); try a lower pretraining.learning_rate or clip_norm"
+        "the loss or the gradient became {value} in epoch {epoch} of pre-training at step {step} \
+         (learning rate {learning_rate}); try a lower pretraining.learning_rate or pretraining.clip_norm"
     )]
     Pretraining {
-        /// What it became.
+        /// Its value.
         value: f64,
         /// Epoch, from 1.
         epoch: usize,
@@ -97,17 +90,17 @@ pub enum Error {
         /// Learning rate of the step.
         learning_rate: f64,
     },
-    /// Word vectors do not have the embedding's width.
+    /// Word vectors do not have the embedding's dimension.
     #[error(
-        "{path} has vectors of {dim} numbers, but the embedding's have {embedding_dim}; set \
+        "{path} has {dim}-dimensional vectors, but model.embedding_dim is {embedding_dim}; set \
          model.embedding_dim={dim}"
     )]
     VectorWidth {
         /// The file.
         path: PathBuf,
-        /// Numbers in its vectors.
+        /// Dimension of its vectors.
         dim: usize,
-        /// Those of the embedding.
+        /// Dimension of the embedding.
         embedding_dim: usize,
     },
     /// There are fewer training texts than one batch needs.
@@ -120,13 +113,13 @@ pub enum Error {
         /// Configured batch size.
         batch_size: usize,
     },
-    /// The network puts out more than one number; the two classes here need one.
-    #[error("output_size is {got}; two classes are trained and scored with 1")]
+    /// The network has more than one output; two classes need one.
+    #[error("output_size is {got}; set it to 1 for two classes")]
     OutputSize {
         /// The network's `output_size`.
         got: usize,
     },
-    /// A split to be scored has no labels.
+    /// A split to score has no labels.
     #[error("the texts have no labels to compare predictions with")]
     NoLabels,
     /// `metrics.json` of a model folder could not be read.
@@ -137,8 +130,8 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A gradient does not fit the optimiser's parameters.
-    #[error("a gradient does not fit: {reason}")]
+    /// A gradient does not match the optimiser's parameters.
+    #[error("a gradient does not match the optimiser's parameters: {reason}")]
     Gradient {
         /// What is wrong with it.
         reason: String,
@@ -150,12 +143,6 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
-    },
-    /// A data file was changed since it was read.
-    #[error("{path} does not have the texts any more that were read from it before")]
-    OtherData {
-        /// The file.
-        path: PathBuf,
     },
     /// The data could not be read or split.
     #[error(transparent)]
@@ -175,8 +162,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether numbers left the finite ones, which a lower learning rate may prevent: the model kept
-    /// before, if there is one, is as good as it was.
+    /// Whether values became infinite or not a number, which a lower learning rate may prevent. A model
+    /// kept before is unaffected.
     pub fn is_divergence(&self) -> bool {
         matches!(
             self,
@@ -187,8 +174,8 @@ impl Error {
         )
     }
 
-    /// A gradient whose numbers are not those of its parameter's kind.
+    /// A gradient whose dtype differs from its parameter's.
     pub(crate) fn other_dtype() -> Self {
-        Self::Gradient { reason: "it has another dtype than its parameter".to_string() }
+        Self::Gradient { reason: "its dtype differs from its parameter's".to_string() }
     }
 }

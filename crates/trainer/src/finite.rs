@@ -1,4 +1,4 @@
-//! Numbers that have left the finite ones: what they are called, and weights that hold some.
+//! Values that are not finite: how to name them, and how to find them in weights.
 
 use candle_core::{DType, Tensor};
 use candle_nn::VarMap;
@@ -10,7 +10,7 @@ use crate::numbers::{TASK_LEN, with_f32};
 /// A value that is not finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NonFinite {
-    /// What it is the value of, such as `loss`.
+    /// The quantity that has the value, such as `loss`.
     pub quantity: String,
     /// The value.
     pub value: f64,
@@ -22,9 +22,10 @@ impl NonFinite {
     }
 }
 
-/// The first of some weights, by name, that is not finite.
+/// The first weight, by name, that is not finite.
 ///
-/// A model's validation can look sound while the row of a word that none of its texts has is not.
+/// A validation can look sound even if the row of a word that occurs in none of its texts is not
+/// finite.
 ///
 /// # Errors
 /// If a device fails.
@@ -39,7 +40,7 @@ pub(crate) fn first_in(variables: &VarMap) -> Result<Option<NonFinite>> {
 
 fn first_of(tensor: Tensor) -> Result<Option<f64>> {
     let on_cpu = with_f32(&tensor, |numbers| {
-        // All of a task's numbers are looked at, since the compiler vectorises a loop without a way out.
+        // Without an early exit, the compiler vectorises the loop.
         let is_finite = |chunk: &&[f32]| chunk.iter().fold(true, |all, x| all & x.is_finite());
         numbers
             .par_chunks(TASK_LEN)

@@ -1,32 +1,33 @@
-//! What a training is given, and what follows from that alone.
+//! The inputs of a training run, and what follows from them alone.
 
 use candle_core::Device;
 use dataset::{EncodedSplit, LoaderConfig, Order};
 use model::folder::{OutputFolder, SeenTexts};
-use model::{ModelConfig, Vocabularies};
-use text_preprocessing::TextEncoder;
+use model::{ModelConfig, PathScales, Vocabularies};
+use text_preprocessing::{PAD_ID, TextEncoder};
 
 use crate::config::{BatchOrder, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::evaluate::batch_padding;
 use crate::finite::{self, NonFinite};
+use crate::positive_weight::PositiveWeight;
 use crate::prepare::Prepared;
 use crate::pretraining::PretrainingConfig;
 use crate::profile::Part;
-use crate::report::{DataOrigin, EpochRecord, TrainingReport};
+use crate::record::EpochRecord;
+use crate::report::{DataOrigin, TrainingReport};
 use crate::step::TrainingStep;
-use crate::validation::path_scales;
 
-/// Everything that a training needs.
+/// Everything that a training run needs.
 #[derive(Debug)]
 pub struct TrainingJob<'a> {
     /// Name of the recipe, for the report.
     pub recipe: &'a str,
     /// The network.
     pub model: &'a ModelConfig,
-    /// The settings.
+    /// The training settings.
     pub training: &'a TrainingConfig,
-    /// Those of the pre-training.
+    /// The pre-training settings.
     pub pretraining: &'a PretrainingConfig,
     /// The encoded splits.
     pub data: &'a Prepared,
@@ -38,8 +39,8 @@ pub struct TrainingJob<'a> {
     pub folder: &'a OutputFolder,
 }
 
-/// Puts a model into the job's folder, each path's logits multiplied by its scale in `kept`, unless it has
-/// a weight that is not finite.
+/// Saves a model to the job's folder, with each path's logits multiplied by its scale in `kept`, unless
+/// a weight is not finite.
 pub(crate) fn save(
     job: &TrainingJob<'_>,
     step: &mut TrainingStep,
@@ -62,13 +63,34 @@ pub(crate) fn save(
     })
 }
 
-/// What a network learns to tell apart in some texts.
+/// Scales applied to the logits of a saved network.
+fn path_scales(record: &EpochRecord) -> PathScales {
+    let scale = 1.0 / record.temperature.unwrap_or(1.0);
+    match record.linear_share {
+        Some(share) => PathScales { recurrent: (1.0 - share) * scale, linear: share * scale },
+        None => PathScales { recurrent: scale, linear: scale },
+    }
+}
+
+/// The vocabularies of a network trained on some texts.
 pub(crate) fn vocabularies(
     model: &ModelConfig,
     encoder: &TextEncoder,
     texts: &EncodedSplit,
 ) -> Result<Vocabularies> {
     Ok(Vocabularies::learn(model, encoder.vocab_size(), &rows_of(texts), labels_of(texts)?)?)
+}
+
+/// A new network with these vocabularies, ready for training; `class_weights`: of negative and positive
+/// texts.
+pub(crate) fn new_step(
+    job: &TrainingJob<'_>,
+    vocabularies: Vocabularies,
+    class_weights: [f64; 2],
+) -> Result<TrainingStep> {
+    let positive_weight = PositiveWeight::Number(class_weights[1] / class_weights[0]);
+    let training = TrainingConfig { positive_weight, ..job.training.clone() };
+    TrainingStep::new(job.model, &training, vocabularies, job.device)
 }
 
 pub(crate) fn rows_of(split: &EncodedSplit) -> Vec<&[u32]> {
@@ -79,15 +101,16 @@ pub(crate) fn labels_of(split: &EncodedSplit) -> Result<&[u8]> {
     split.labels().ok_or(Error::NoLabels)
 }
 
-/// Optimiser steps in an epoch over so many texts.
+/// Optimiser steps in an epoch over this many texts.
 pub(crate) fn steps_per_epoch(training: &TrainingConfig, n_rows: usize) -> usize {
     n_rows.div_ceil(training.batch_size).div_ceil(training.accumulation)
 }
 
-/// How an epoch's texts come.
+/// How an epoch's texts are ordered and batched.
 pub(crate) fn loader_config(job: &TrainingJob<'_>, epoch: usize) -> LoaderConfig {
     let (seed, epoch) = (job.training.seed, epoch as u64);
     LoaderConfig {
+        padding_id: PAD_ID,
         batch_size: job.training.batch_size,
         padding: batch_padding(job.model, job.data.encoder.config().seq_len),
         order: match job.training.batches {

@@ -5,12 +5,12 @@ use candle_nn::ops::sigmoid;
 
 use crate::error::Result;
 
-/// What is done to labels and classes before the loss. The default changes nothing.
+/// Label smoothing and class weighting of the loss. The default changes nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct BceOptions {
-    /// How far labels are drawn to the middle: y becomes (1 - s) y + s / 2.
+    /// Label smoothing s: y becomes (1 - s) y + s / 2.
     pub label_smoothing: f64,
-    /// Weight of the positive label's part of the loss, the `pos_weight` of PyTorch.
+    /// Weight of the positive label's term of the loss, PyTorch's `pos_weight`.
     pub positive_weight: f64,
 }
 
@@ -24,8 +24,8 @@ impl Default for BceOptions {
 ///
 /// With weight p it is `(1 - y + p y) softplus(x) - p y x`, the form of
 /// [torch.nn.BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html);
-/// softplus(x) as `max(x, 0) + ln(1 + e^-|x|)` is finite for every finite logit. Its pieces have
-/// kinks at 0 that the sum has not, so the gradient is not left to them: it is
+/// softplus(x) as `max(x, 0) + ln(1 + e^-|x|)` is finite for every finite logit. Its terms have kinks
+/// at 0 that the sum does not have, so the gradient is not derived from them: it is
 /// `((1 - y + p y) σ(x) - p y) / B`.
 ///
 /// # Errors
@@ -40,8 +40,7 @@ pub fn bce_with_logits(logits: &Tensor, labels: &Tensor, options: BceOptions) ->
     let fixed = x.detach();
     let softplus = (fixed.relu()? + (fixed.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
     let value = ((&both * softplus)? - (&fixed * &positive)?)?.mean_all()?;
-    // A line through the loss with the loss's slope: same gradient, and the constant makes its
-    // value the loss's.
+    // A line with the loss's slope: same gradient, and the constant gives it the loss's value.
     let slope = ((both * sigmoid(&fixed)?)? - positive)?;
     let line = (x * slope)?.mean_all()?;
     Ok((&line + (value - line.detach())?)?)

@@ -1,27 +1,27 @@
-//! How good probabilities are, measured against labels.
+//! Metrics of predictions against labels.
 
 use dataset::CLASS_NAMES;
 use serde::{Deserialize, Serialize};
 
 use crate::summary::share;
 
-/// Counts of predictions by class; a text is predicted positive from a probability of 0.5 on.
+/// Counts of predictions by class; a text is predicted positive at a probability of 0.5 or more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
-    /// Positive and predicted so.
+    /// Positive, predicted positive.
     pub true_positive: usize,
     /// Negative, predicted positive.
     pub false_positive: usize,
-    /// Negative and predicted so.
+    /// Negative, predicted negative.
     pub true_negative: usize,
     /// Positive, predicted negative.
     pub false_negative: usize,
 }
 
-/// How a model did on some labelled texts.
+/// Metrics of a model on labelled texts.
 ///
-/// All that follows from the counts is counted anew when a report is read, so that figures which
-/// earlier versions did not write are there, too.
+/// Everything derived from the counts is recomputed when a report is read, so metrics that earlier
+/// versions did not write are present, too.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Measured")]
 pub struct Metrics {
@@ -29,28 +29,30 @@ pub struct Metrics {
     pub n_rows: usize,
     /// Mean binary cross-entropy, in nats.
     pub loss: f64,
-    /// Share of texts whose class is predicted right.
+    /// Fraction of texts whose class is predicted correctly.
     pub accuracy: f64,
-    /// The accuracy of always predicting the larger class: its share; 0 for no texts.
+    /// The accuracy of always predicting the larger class; 0 for no texts.
     pub majority_accuracy: f64,
-    /// Share of texts predicted positive that are; 0 when none is predicted so.
+    /// Fraction of texts predicted positive that are positive; 0 when there are none.
     pub precision: f64,
-    /// Share of positive texts that are predicted so; 0 when there are none.
+    /// Fraction of positive texts predicted positive; 0 when there are none.
     pub recall: f64,
-    /// Share of negative texts that are predicted so (specificity); 0 when there are none.
+    /// Fraction of negative texts predicted negative (specificity); 0 when there are none.
     pub negative_recall: f64,
     /// Harmonic mean of precision and recall.
     pub f1: f64,
-    /// Probability that a positive text is ranked above a negative one; absent when a class is.
+    /// Mean of [`f1`](Self::f1) and the F1 score of the negative class.
+    pub macro_f1: f64,
+    /// Probability that a positive text is ranked above a negative one; absent when a class is missing.
     pub roc_auc: Option<f64>,
-    /// Expected calibration error: how far, on average, the share of positive texts is from the
-    /// probability that was told (15 bins of equal width; Naeini et al. 2015).
+    /// Expected calibration error: how far, on average, the fraction of positive texts is from the
+    /// predicted probability (15 bins of equal width; Naeini et al. 2015).
     pub calibration_error: f64,
     /// Counts of predictions by class.
     pub confusion: Confusion,
 }
 
-/// What is measured, and not counted: the rest follows.
+/// The stored metrics; the rest is derived.
 #[derive(Deserialize)]
 struct Measured {
     loss: f64,
@@ -66,6 +68,8 @@ impl From<Measured> for Metrics {
         let Confusion { true_positive, false_positive, true_negative, false_negative } = confusion;
         let [n_negative, n_positive] = confusion.class_counts();
         let n_rows = n_negative + n_positive;
+        let n_wrong = false_positive + false_negative;
+        let f1 = |n_right: usize| share(2 * n_right, 2 * n_right + n_wrong);
         Self {
             n_rows,
             loss,
@@ -74,7 +78,8 @@ impl From<Measured> for Metrics {
             precision: share(true_positive, true_positive + false_positive),
             recall: share(true_positive, n_positive),
             negative_recall: share(true_negative, n_negative),
-            f1: share(2 * true_positive, 2 * true_positive + false_positive + false_negative),
+            f1: f1(true_positive),
+            macro_f1: (f1(true_positive) + f1(true_negative)) / 2.0,
             roc_auc,
             calibration_error,
             confusion,
@@ -83,7 +88,7 @@ impl From<Measured> for Metrics {
 }
 
 impl Confusion {
-    /// Texts by their own class: `[negative, positive]`.
+    /// Texts by true class: `[negative, positive]`.
     pub fn class_counts(&self) -> [usize; 2] {
         [self.true_negative + self.false_positive, self.true_positive + self.false_negative]
     }
@@ -98,8 +103,8 @@ impl Metrics {
         let mut confusion = Confusion::default();
         let mut loss = 0.0;
         for (&logit, &label) in logits.iter().zip(labels) {
-            let (x, positive) = (f64::from(logit), label == 1);
-            loss += x.max(0.0) - if positive { x } else { 0.0 } + (-x.abs()).exp().ln_1p();
+            let positive = label == 1;
+            loss += cross_entropy(logit, positive);
             *match (logit >= 0.0, positive) {
                 (true, true) => &mut confusion.true_positive,
                 (true, false) => &mut confusion.false_positive,
@@ -116,12 +121,12 @@ impl Metrics {
         })
     }
 
-    /// Texts by their own class: `[negative, positive]`.
+    /// Texts by true class: `[negative, positive]`.
     pub fn class_counts(&self) -> [usize; 2] {
         self.confusion.class_counts()
     }
 
-    /// The name of the class that no text has, if one has none and the other has some.
+    /// The name of the missing class, if exactly one is missing.
     pub fn missing_class(&self) -> Option<&'static str> {
         match self.class_counts() {
             [0, 0] => None,
@@ -132,8 +137,25 @@ impl Metrics {
     }
 }
 
-/// Mean over all texts of the difference between the mean probability and the share of positive texts
-/// in their bin; 0 for no texts.
+/// Mean binary cross-entropy in nats, the texts weighted by class: negative, positive.
+pub(crate) fn weighted_loss(logits: &[f32], labels: &[u8], class_weights: [f64; 2]) -> f64 {
+    let (mut loss, mut sum) = (0.0, 0.0);
+    for (&logit, &label) in logits.iter().zip(labels) {
+        let weight = class_weights[usize::from(label == 1)];
+        loss += weight * cross_entropy(logit, label == 1);
+        sum += weight;
+    }
+    if sum > 0.0 { loss / sum } else { 0.0 }
+}
+
+/// `ln(1 + eˣ)`, less x for a positive text; finite for every finite logit.
+fn cross_entropy(logit: f32, positive: bool) -> f64 {
+    let x = f64::from(logit);
+    x.max(0.0) - if positive { x } else { 0.0 } + (-x.abs()).exp().ln_1p()
+}
+
+/// Mean over all texts of the difference between the mean probability and the fraction of positive
+/// texts in their bin; 0 for no texts.
 fn calibration_error(logits: &[f32], labels: &[u8]) -> f64 {
     let mut excess = [0.0; N_BINS];
     for (&logit, &label) in logits.iter().zip(labels) {
@@ -177,6 +199,7 @@ mod tests {
         assert_eq!(metrics.precision, 2.0 / 3.0);
         assert_eq!(metrics.recall, 2.0 / 3.0);
         assert!((metrics.f1 - 2.0 / 3.0).abs() < 1e-12);
+        assert!((metrics.macro_f1 - (2.0 / 3.0 + 0.5) / 2.0).abs() < 1e-12);
         assert_eq!(metrics.negative_recall, 0.5);
         assert_eq!(metrics.majority_accuracy, 0.6);
         assert_eq!((metrics.class_counts(), metrics.missing_class()), ([2, 3], None));
@@ -235,6 +258,14 @@ mod tests {
         let wrong = [x; 10];
         assert!((calibration_error(&wrong, &labels) - 0.3).abs() < 1e-6);
         assert_eq!(calibration_error(&[], &[]), 0.0);
+    }
+
+    #[test]
+    fn weights_count_texts_several_times() {
+        let weighted = weighted_loss(&[1.0, -0.5], &[0, 1], [1.0, 3.0]);
+        let repeated = Metrics::of_logits(&[1.0, -0.5, -0.5, -0.5], &[0, 1, 1, 1]).loss;
+        assert!((weighted - repeated).abs() < 1e-12);
+        assert_eq!(weighted_loss(&[], &[], [1.0, 1.0]), 0.0);
     }
 
     #[test]

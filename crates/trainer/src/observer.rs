@@ -1,23 +1,21 @@
-//! What a training tells while it runs, and how it is asked to stop.
+//! Events of a running training, and how to stop it.
 
 use crate::metrics::Metrics;
-use crate::pretraining::PretrainingRecord;
-use crate::refit::RefitRecord;
-use crate::report::EpochRecord;
+use crate::record::{EpochRecord, PretrainingRecord, RefitRecord};
 use crate::word_vectors::VectorsUse;
 
-/// One thing that happened.
+/// An event of a training run.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// The linear path is being fitted.
     LinearPathStart {
-        /// Its weights.
+        /// Number of its weights.
         n_ngrams: usize,
     },
     /// The linear path has been fitted.
     LinearPathFitted {
-        /// What it alone measured on the validation split.
+        /// Its metrics alone on the validation split.
         metrics: &'a Metrics,
     },
     /// A file of word vectors was read.
@@ -29,22 +27,22 @@ pub enum Event<'a> {
     PretrainingStart {
         /// From 1.
         epoch: usize,
-        /// Texts it goes over.
+        /// Number of its texts.
         n_rows: usize,
     },
     /// An epoch of pre-training ended.
     Pretrained {
-        /// What it measured.
+        /// Its measurements.
         record: &'a PretrainingRecord,
     },
     /// An epoch begins.
     EpochStart {
         /// From 1.
         epoch: usize,
-        /// Texts it goes over.
+        /// Number of its texts.
         n_rows: usize,
     },
-    /// A batch was learned from.
+    /// A batch was trained on.
     Step {
         /// Texts in the batch.
         n_rows: usize,
@@ -53,7 +51,7 @@ pub enum Event<'a> {
     },
     /// A validation begins.
     ValidationStart {
-        /// Texts it goes over.
+        /// Number of its texts.
         n_rows: usize,
     },
     /// A batch was scored.
@@ -63,47 +61,46 @@ pub enum Event<'a> {
     },
     /// A validation ended; the model kept so far is on disk.
     Validated {
-        /// What it measured.
+        /// Its measurements.
         record: &'a EpochRecord,
     },
-    /// An epoch of the second training, on all texts but the test's, begins.
+    /// An epoch of retraining, on all texts except the test split, begins.
     RefitStart {
         /// From 1.
         epoch: usize,
-        /// Texts it goes over.
+        /// Number of its texts.
         n_rows: usize,
-        /// Epochs that there will be, the last one perhaps in part.
+        /// Total number of epochs; the last may be partial.
         n_epochs: f64,
     },
-    /// The second training ended; its model has taken the place of the one kept before.
+    /// Retraining ended; its model has replaced the one kept before.
     Refitted {
-        /// What it did.
+        /// Its record.
         record: &'a RefitRecord,
     },
-    /// The loss, the gradient or the weights were no longer finite: the training ends with the model kept
+    /// The loss, the gradient or the weights were no longer finite: training ends with the model kept
     /// before.
     Diverged {
         /// What happened.
         reason: &'a str,
     },
-    /// The training was asked to stop and validates what it has.
+    /// Training was asked to stop and validates its current model.
     Interrupted,
 }
 
-/// Hears of a training's events and may stop it.
+/// Receives the events of a training run and may stop it.
 pub trait Observer {
     /// Called for every event, on the training's thread.
     fn on_event(&mut self, event: Event<'_>);
 
-    /// Asked before every step; `true` validates what has been learned of the classes so far and stops. In
-    /// pre-training that is the linear path, if there is one; in a second training the model of the first
-    /// stays.
+    /// Called before every step; `true` validates the current model and stops. In pre-training that is
+    /// the linear path, if there is one; retraining keeps the earlier model.
     fn should_stop(&self) -> bool {
         false
     }
 }
 
-/// Hears and stops nothing.
+/// Ignores every event and never stops.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -12,63 +12,62 @@ use model::folder::SeenTexts;
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest, text_digests};
 
-use crate::cache::Cache;
 use crate::error::Result;
 use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
 
-/// Encoded splits and the encoder that was learned from the training split alone.
+/// Encoded splits, and the encoder learned from the training split alone.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// The encoder.
     pub encoder: TextEncoder,
-    /// What is trained on.
+    /// The training split.
     pub train: Arc<EncodedSplit>,
-    /// What decisions during training are made on.
+    /// The validation split, for decisions during training.
     pub validation: Arc<EncodedSplit>,
-    /// What is looked at once, at the end.
+    /// The test split, scored once, at the end.
     pub test: Arc<EncodedSplit>,
-    /// Digests of the texts to train and to validate on.
+    /// Digests of the training and validation texts.
     pub seen: SeenTexts,
-    /// Counts for people to see.
+    /// Counts for the user.
     pub summary: DataSummary,
 }
 
 /// Which rows of a table are used, and how they are divided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct SplitPlan {
-    /// Use only about so many texts, drawn by class and seed; all if absent.
+    /// Approximate number of texts to use, sampled by class and seed; all if absent.
     pub sample: Option<usize>,
-    /// Shares and seed.
+    /// Split fractions and seed.
     pub shares: SplitConfig,
-    /// What becomes of texts that come with both labels.
+    /// What to do with texts that occur with both labels.
     #[serde(default)]
     pub conflicts: Conflicts,
-    /// Which texts count as the same.
+    /// Which texts count as duplicates.
     #[serde(default = "Duplicates::of_earlier_versions")]
     pub duplicates: Duplicates,
 }
 
-/// Which texts count as the same, of which only the first is used.
+/// Which texts count as duplicates; only the first of them is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
-    /// Those with the same [`text_digest`](text_preprocessing::text_digest): case, space and punctuation
-    /// do not make a new text.
+    /// Those with the same [`text_digest`](text_preprocessing::text_digest): differences in case, space
+    /// and punctuation do not count.
     #[default]
     SameWords,
-    /// Those that are the same byte for byte. So version 0.1 did it, and the test split of a model that it
-    /// trained is found again only in this way.
+    /// Those that are the same byte for byte, as in version 0.1: needed to reproduce the test split of
+    /// a model that it trained.
     SameBytes,
 }
 
 impl Duplicates {
-    /// What a plan means that does not say.
+    /// The rule for plans that do not name one.
     fn of_earlier_versions() -> Self {
         Self::SameBytes
     }
 }
 
-/// Labelled texts in a file, and what is to become of them.
+/// Labelled texts in a file, and how to prepare them.
 #[derive(Debug, Clone, Copy)]
 pub struct DataRequest<'a> {
     /// The file.
@@ -83,64 +82,34 @@ pub struct DataRequest<'a> {
     pub preprocessing: &'a PreprocessingConfig,
 }
 
-/// What became of a [`DataRequest`].
+/// The result of a [`DataRequest`].
 #[derive(Debug, Clone)]
 pub struct LoadedData {
     /// The encoded splits.
     pub data: Prepared,
     /// The columns that were read.
     pub columns: ColumnNames,
-    /// What the reader did that a user should hear of.
+    /// The reader's notes for the user.
     pub notes: ReadNotes,
     /// [`LabelledTexts::fingerprint`] of the file's contents.
     pub fingerprint: String,
-    /// Whether it came out of the cache.
+    /// Whether it came from the cache.
     pub is_cached: bool,
 }
 
-/// Reads a file and [`prepare`]s it, or takes what an earlier call made of the same bytes with the
-/// same settings out of the cache. The file is read once: what is kept under the digest of some bytes
-/// was made of these bytes, whatever becomes of the file meanwhile.
-///
-/// # Errors
-/// As [`LabelledTexts::read`] and [`prepare`]. A cache that cannot be read or written is no error.
-pub fn load(request: &DataRequest<'_>, cache: Option<&Cache>) -> Result<LoadedData> {
-    let Some(cache) = cache else { return read_and_prepare(request) };
-    let file = request.file.in_memory()?;
-    let request = DataRequest { file: &file, ..*request };
-    let entry = cache.entry(&request)?;
-    if let Some(loaded) = cache.load(&entry, &request) {
-        return Ok(loaded);
-    }
-    let loaded = read_and_prepare(&request)?;
-    let _ = cache.store(&entry, &loaded);
-    Ok(loaded)
-}
-
-fn read_and_prepare(request: &DataRequest<'_>) -> Result<LoadedData> {
-    let table = LabelledTexts::read(request.file, request.columns, request.options)?;
-    // The digest needs one core, the words all that are there.
-    let (fingerprint, data) = rayon::join(
-        || table.fingerprint(),
-        || prepare(&table, request.plan, request.preprocessing),
-    );
-    let (columns, notes) = (table.columns().clone(), table.notes().clone());
-    Ok(LoadedData { data: data?, columns, notes, fingerprint, is_cached: false })
-}
-
-/// A table divided, before its texts are encoded.
+/// A split table, before its texts are encoded.
 #[derive(Debug, Clone)]
 pub struct Divided {
-    /// The rows of each part.
+    /// The rows of each split.
     pub split: Split,
-    /// What became of texts that come more than once.
+    /// The result of deduplication.
     pub unique: Deduplicated,
     /// The digest of every row's text ([`text_digest`](text_preprocessing::text_digest)).
     pub digests: Vec<u64>,
 }
 
 /// Removes repeated texts, draws the sample, and splits by class and seed, or by group where the table
-/// has groups. A text never comes into two parts, and neither does a group.
+/// has groups. No text and no group is ever in two splits.
 ///
 /// # Errors
 /// If there are too few rows, texts or groups, one class only, or texts with both labels where the plan
@@ -159,7 +128,7 @@ pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
     }
     let sampled = match plan.sample {
         Some(n_rows) if n_rows < n_unique => {
-            // The training part of a split is a sample that keeps the shares of the classes.
+            // The training part of a stratified split is a sample that keeps the class fractions.
             let share = n_rows as f64 / n_unique as f64;
             let shares = SplitConfig {
                 train: share,
@@ -179,7 +148,7 @@ pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
     Ok(Divided { split, unique, digests })
 }
 
-/// Names the row of the file where an error names that of the table.
+/// Replaces a row of the table in an error by the row of the file.
 fn in_file(table: &LabelledTexts, error: dataset::Error) -> dataset::Error {
     match error {
         dataset::Error::LargeGroup { n_rows, n_all, row } => {
@@ -189,7 +158,7 @@ fn in_file(table: &LabelledTexts, error: dataset::Error) -> dataset::Error {
     }
 }
 
-/// Numbers that are equal for texts of the same bytes.
+/// Digests that are equal for texts of the same bytes.
 fn byte_digests(table: &LabelledTexts) -> Vec<u64> {
     let digest = |text: &str| {
         let mut hasher = DefaultHasher::new();
@@ -200,7 +169,7 @@ fn byte_digests(table: &LabelledTexts) -> Vec<u64> {
 }
 
 /// Splits a table ([`split`]), learns the vocabulary from the training texts and encodes all three
-/// parts.
+/// splits.
 ///
 /// # Errors
 /// As [`split`], and if there are no words.

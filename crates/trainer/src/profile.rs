@@ -1,24 +1,24 @@
-//! Where the time of a training goes.
+//! Where training time goes.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// A part of a training.
+/// A part of a training run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
-    /// Waiting for the next batch, and taking its ids apart.
+    /// Waiting for the next batch, and splitting its ids.
     Load,
-    /// From ids to vectors, with the steps that the batch's rows had missed.
+    /// From ids to vectors, including the steps that the batch's rows had missed.
     Embed,
     /// The recurrent layers' forward pass.
     RecurrentForward,
     /// Pooling, the fully connected layer and the loss.
     Head,
-    /// The backward pass down to the vectors: nearly all of it the recurrent layers'.
+    /// The backward pass down to the vectors: nearly all of it in the recurrent layers.
     RecurrentBackward,
-    /// From the vectors' gradients to those of the embedding's rows.
+    /// From the vectors' gradients to the gradients of the embedding's rows.
     EmbedBackward,
     /// The gradients' norm.
     Clip,
@@ -26,7 +26,7 @@ pub enum Part {
     Optimizer,
     /// Validations.
     Evaluation,
-    /// Writing models that are kept.
+    /// Saving models.
     Save,
 }
 
@@ -45,7 +45,7 @@ impl Part {
         Self::Save,
     ];
 
-    /// Its name, for people.
+    /// Its human-readable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Load => "load",
@@ -62,20 +62,20 @@ impl Part {
     }
 }
 
-/// Time by part, and what was computed in it. On a GPU, work that was only queued counts where
-/// somebody waits for it.
+/// Time by part, and what was computed in it. On a GPU, queued work counts in the part that waits for
+/// it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     seconds: [f64; Part::ALL.len()],
     flops: [f64; Part::ALL.len()],
     /// Steps of the optimiser.
     pub n_steps: usize,
-    /// Seconds from start to end, parts or not.
+    /// Seconds from start to end, including time outside all parts.
     pub total_s: f64,
 }
 
 impl Profile {
-    /// Runs `work` as a part of the training.
+    /// Runs `work` as a part of the training run.
     pub(crate) fn time<R>(&mut self, part: Part, work: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         let result = work();
@@ -103,7 +103,7 @@ impl Profile {
         (flops > 0.0 && seconds > 0.0).then(|| flops / seconds / 1e9)
     }
 
-    /// Seconds that belong to no part.
+    /// Seconds outside all parts.
     pub fn other_s(&self) -> f64 {
         (self.total_s - self.seconds.iter().sum::<f64>()).max(0.0)
     }

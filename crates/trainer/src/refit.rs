@@ -1,4 +1,4 @@
-//! A second training, on the validation texts, too, once they have chosen the epoch.
+//! Retraining on the training and validation texts, once validation has selected the epoch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,46 +6,32 @@ use std::time::Instant;
 
 use candle_core::Tensor;
 use dataset::{EncodedSplit, Loader};
-use model::NGRAM_TABLE;
 use model::folder::SeenTexts;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::finite::NonFinite;
 use crate::job::{
-    TrainingJob, labels_of, loader_config, rows_of, save, steps_per_epoch, vocabularies,
+    TrainingJob, labels_of, loader_config, new_step, rows_of, save, steps_per_epoch, vocabularies,
 };
-use crate::linear_path;
+use crate::linear_model::LinearModel;
 use crate::observer::{Event, Observer};
-use crate::report::{EpochRecord, TrainingReport};
+use crate::record::{EpochRecord, RefitRecord};
+use crate::report::TrainingReport;
 use crate::schedule::LearningRate;
 use crate::step::TrainingStep;
 
-/// What the second training did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RefitRecord {
-    /// Texts that it learned from.
-    pub n_rows: usize,
-    /// Optimiser steps.
-    pub n_steps: usize,
-    /// Mean loss of its batches in the last epoch, dropout on.
-    pub train_loss: f64,
-    /// Seconds.
-    pub train_s: f64,
-}
-
-/// The weights that a training of the classes started from, by name, the linear path's apart.
+/// The initial weights of a training run, by name, without the linear path's.
 pub(crate) type Start = BTreeMap<String, Tensor>;
 
-/// Trains anew on training and validation texts, for as long as the kept model was trained, and puts
-/// the outcome in its place. How much either path counts, and the temperature, are those of the kept
-/// model, since there are no texts left to measure them on.
+/// Retrains on training and validation texts, for as long as the kept model was trained, and replaces
+/// that model. The scales of the paths and the temperature are those of the kept model, since no texts
+/// are left to fit them on.
 ///
 /// `None` if it was asked to stop: the model kept before stays.
 ///
 /// # Errors
-/// [`Error::Refit`] if the loss or the gradient leaves the finite numbers; an error of the model, device
-/// or disk. The model kept before stays then, too.
+/// [`Error::Refit`] if the loss or the gradient is not finite; an error of the model, device or disk.
+/// The model kept before stays in these cases, too.
 pub(crate) fn refit(
     job: &TrainingJob<'_>,
     start: &Start,
@@ -57,20 +43,16 @@ pub(crate) fn refit(
     let &TrainingJob { model, training, data, device, .. } = job;
     let texts = Arc::new(EncodedSplit::joined(&data.train, &data.validation)?);
     let vocabularies = vocabularies(model, &data.encoder, &texts)?;
-    let mut step = TrainingStep::new(model, training, vocabularies, device)?;
-    let mut variables = model::sorted(step.network().1);
-    let table = variables.remove(NGRAM_TABLE);
-    for (name, variable) in variables {
+    let class_weights = training.positive_weight.of_classes(labels_of(&texts)?);
+    let mut step = new_step(job, vocabularies, class_weights)?;
+    for (name, variable) in model::sorted(step.network().1) {
         if let Some(weights) = start.get(&name) {
             variable.set(weights)?;
         }
     }
-    if let (Some(table), Some(ngrams), true) =
-        (table, &step.vocabularies().ngrams, kept.linear_share.is_some())
-    {
-        let (rate, labels) = (training.ngram_learning_rate, labels_of(&texts)?);
-        let weights = linear_path::fit(ngrams, (&rows_of(&texts), labels), rate, training.seed);
-        table.set(&Tensor::from_vec(weights, (ngrams.len(), 1), device)?)?;
+    if let Some(ngrams) = &step.vocabularies().ngrams {
+        let path = LinearModel::fit(ngrams, (&rows_of(&texts), labels_of(&texts)?), training)?;
+        path.set_path(step.network().1)?;
     }
 
     let per_epoch = steps_per_epoch(training, texts.len());
@@ -124,14 +106,14 @@ pub(crate) fn refit(
     Ok(Some(record))
 }
 
-/// Now the validation texts were learned from, too.
+/// The seen texts after retraining: validation texts count as training texts, too.
 fn joined(seen: &SeenTexts) -> SeenTexts {
     let mut train = [seen.train.as_slice(), &seen.validation].concat();
     train.sort_unstable();
     SeenTexts { train, validation: seen.validation.clone() }
 }
 
-/// The training was led astray at its next step.
+/// The error of a training run that diverges at its next step.
 fn diverged(step: &TrainingStep, non_finite: NonFinite, learning_rate: f64) -> Error {
     let NonFinite { quantity, value } = non_finite;
     Error::Refit { quantity, value, step: step.n_steps() + 1, learning_rate }
@@ -160,16 +142,15 @@ mod tests {
         let table = LabelledTexts::new(&texts, (0..60).map(|i| (i % 2) as u8).collect())?;
         let plan = SplitPlan::default();
         let data = prepare(&table, &plan, &PreprocessingConfig::default())?;
-        let origin = DataOrigin {
-            path: "made.csv".into(),
-            fingerprint: table.fingerprint(),
-            text_column: "text".into(),
-            label_column: "label".into(),
-            group_column: None,
-            options: dataset::ReadOptions::default(),
-            split: plan,
-            summary: data.summary.clone(),
-        };
+        let options = dataset::ReadOptions::default();
+        let origin = DataOrigin::new(
+            "made.csv",
+            table.columns().clone(),
+            options,
+            table.fingerprint(),
+            plan,
+            &data,
+        );
         let model = ModelConfig {
             embedding_dim: 4,
             hidden_dim: 4,

@@ -1,51 +1,25 @@
-//! What a training measured: the contents of `metrics.json`.
+//! The report of a training run: the contents of `metrics.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::ReadOptions;
+use dataset::{ColumnNames, ReadOptions};
 use model::ModelConfig;
-use model::folder::{METRICS_FILE, Records};
+use model::folder::{METRICS_FILE, Records, drop_retired};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::prepare::SplitPlan;
-use crate::pretraining::{PretrainingConfig, PretrainingRecord};
+use crate::paths::{PathScore, PathScores};
+use crate::prepare::{Prepared, SplitPlan};
+use crate::pretraining::PretrainingConfig;
 use crate::profile::Profile;
-use crate::refit::RefitRecord;
+use crate::record::{Ending, EpochRecord, PretrainingRecord, RefitRecord};
 use crate::summary::DataSummary;
 use crate::warning::{Scope, Warning};
 use crate::word_vectors::VectorsUse;
-
-/// One validation, with the training since the last.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// Epochs gone through, the running one counted in part.
-    pub epoch: f64,
-    /// Optimiser steps since the start.
-    pub step: usize,
-    /// Mean loss of the batches since the last validation, dropout on.
-    pub train_loss: f64,
-    /// On the validation split.
-    pub validation: Metrics,
-    /// Seconds of training since the last validation, without validations.
-    pub train_s: f64,
-    /// Texts trained on per second.
-    pub reviews_per_s: f64,
-    /// How much of the logits is the linear path's, if that was fitted before; the rest is the recurrent
-    /// layers'.
-    #[serde(default)]
-    pub linear_share: Option<f64>,
-    /// What the logits are divided by, in these measurements and in the model if it is kept; absent
-    /// without `calibrate`.
-    #[serde(default)]
-    pub temperature: Option<f64>,
-    /// Whether this model took the place of the one kept before.
-    #[serde(alias = "is_best")]
-    pub is_kept: bool,
-}
 
 /// Where the data came from and how it was divided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +30,7 @@ pub struct DataOrigin {
     pub text_column: String,
     /// Its label column.
     pub label_column: String,
-    /// Its column of groups, if the table was split by group.
+    /// Its group column, if the table was split by group.
     #[serde(default)]
     pub group_column: Option<String>,
     /// How it was read.
@@ -70,7 +44,25 @@ pub struct DataOrigin {
     pub summary: DataSummary,
 }
 
-/// Everything about one training.
+impl DataOrigin {
+    /// Where `data` came from: the columns `columns` of the file `path`, read with `options`.
+    pub fn new(
+        path: impl Into<PathBuf>,
+        columns: ColumnNames,
+        options: ReadOptions,
+        fingerprint: String,
+        split: SplitPlan,
+        data: &Prepared,
+    ) -> Self {
+        let (path, summary) = (path.into(), data.summary.clone());
+        let ColumnNames { text, label, group } = columns;
+        let (text_column, label_column) = (text.name, label.name);
+        let group_column = group.map(|column| column.name);
+        Self { path, text_column, label_column, group_column, options, fingerprint, split, summary }
+    }
+}
+
+/// Everything about one training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingReport {
     /// Name of the recipe.
@@ -79,64 +71,51 @@ pub struct TrainingReport {
     pub data: DataOrigin,
     /// The network.
     pub model: ModelConfig,
-    /// The training's settings.
+    /// The training settings.
     pub training: TrainingConfig,
     /// The linear path alone on the validation split, if it was fitted before the rest.
     #[serde(default)]
     pub linear_path: Option<Metrics>,
-    /// What became of the file of word vectors, if there was one.
+    /// What was used of the word-vector file, if there was one.
     #[serde(default)]
     pub word_vectors: Option<VectorsUse>,
-    /// The settings of the pre-training.
+    /// The pre-training settings.
     #[serde(default)]
     pub pretraining: PretrainingConfig,
-    /// Every epoch of the pre-training, in order.
+    /// Every epoch of pre-training, in order.
     #[serde(default)]
     pub pretraining_history: Vec<PretrainingRecord>,
     /// Every validation, in order.
     pub history: Vec<EpochRecord>,
-    /// The second training, on the validation texts, too, if there was one: its model is the one that
-    /// was kept and tested.
+    /// Retraining on the training and validation texts, if there was any: its model was kept and
+    /// tested.
     #[serde(default)]
     pub refit: Option<RefitRecord>,
-    /// Why the training ended.
+    /// Why training ended.
     pub ended: Ending,
-    /// What happened, if it ended because numbers were no longer finite.
+    /// What happened, if training diverged.
     #[serde(default)]
     pub diverged: Option<String>,
-    /// Seconds of the whole training: linear path, pre-training, validations and a second training
-    /// included.
+    /// Seconds of the whole training run, including linear path, pre-training, validations and
+    /// retraining.
     pub train_s: f64,
     /// The kept model on the validation split.
     pub validation: Option<Metrics>,
     /// The kept model on the test split, once it was measured.
     pub test: Option<Metrics>,
-    /// Test accuracy of a linear model over words and word pairs on the same split, once it was
-    /// measured.
+    /// Each path of the kept model alone on the test split, if it has two.
     #[serde(default)]
-    pub baseline_test_accuracy: Option<f64>,
-    /// What should be heard before these figures are believed.
+    pub test_alone: Option<PathScores>,
+    /// On the test split: a linear model over words and word pairs, for comparison with a network that has
+    /// no linear path.
+    #[serde(default)]
+    pub linear_baseline: Option<PathScore>,
+    /// Warnings about the data and the metrics.
     #[serde(default)]
     pub warnings: Vec<Warning>,
-    /// Where the time went, once the training has ended.
+    /// Where the time went, once training has ended.
     #[serde(default)]
     pub profile: Option<Profile>,
-}
-
-/// Why a training ended, or that it has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// It runs, or was cut off.
-    Running,
-    /// All epochs are done.
-    Complete,
-    /// The validation loss did not fall for as long as `patience` allows.
-    EarlyStopping,
-    /// It was asked to stop.
-    Interrupted,
-    /// The loss, the gradient or the weights were no longer finite; what was kept before is sound.
-    Diverged,
 }
 
 impl TrainingReport {
@@ -148,28 +127,27 @@ impl TrainingReport {
         let path = folder.join(METRICS_FILE);
         let text = fs::read_to_string(&path)
             .map_err(|error| Error::Report { path: path.clone(), reason: error.to_string() })?;
-        serde_json::from_str(&text)
-            .map_err(|error| Error::Report { path, reason: error.to_string() })
+        parse(&text).map_err(|error| Error::Report { path, reason: error.to_string() })
     }
 
-    /// The report among what was read with a model, which is then of that model.
+    /// The report from the records read with a model, so it belongs to that model.
     ///
     /// # Errors
     /// [`Error::Report`] if it is not a report.
     pub fn of(records: &Records, folder: &Path) -> Result<Self> {
-        serde_json::from_str(&records.metrics).map_err(|error| Error::Report {
+        parse(&records.metrics).map_err(|error| Error::Report {
             path: folder.join(METRICS_FILE),
             reason: error.to_string(),
         })
     }
 
-    /// Adds what the kept model measured on the test split.
-    pub fn add_test(&mut self, metrics: Metrics) {
-        self.test = Some(metrics);
+    /// Adds the test metrics of the kept model and of each of its paths alone.
+    pub fn add_test(&mut self, metrics: Metrics, alone: Option<PathScores>) {
+        (self.test, self.test_alone) = (Some(metrics), alone);
         self.judge();
     }
 
-    /// Finds out anew what there is to say of the data and the figures.
+    /// Recomputes the warnings.
     pub(crate) fn judge(&mut self) {
         let diverged = self.diverged.iter();
         let diverged = diverged.map(|reason| Warning::Diverged { reason: reason.clone() });
@@ -190,4 +168,16 @@ impl TrainingReport {
     pub fn kept(&self) -> Option<&EpochRecord> {
         self.history.iter().rev().find(|record| record.is_kept)
     }
+}
+
+/// Reads a report of this version or an older one, whose settings had more fields.
+fn parse(text: &str) -> serde_json::Result<TrainingReport> {
+    let mut report: Value = serde_json::from_str(text)?;
+    if let Some(model) = report.get_mut("model") {
+        drop_retired(model);
+    }
+    if let Some(training) = report.get_mut("training").and_then(Value::as_object_mut) {
+        training.remove("ngram_training");
+    }
+    serde_json::from_value(report)
 }

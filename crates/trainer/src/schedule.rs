@@ -1,60 +1,34 @@
-//! How the learning rate changes over a training.
+//! How the learning rate changes over a training run.
 
-use serde::{Deserialize, Serialize};
+use crate::config::{Schedule, TrainingConfig};
 
-use crate::config::TrainingConfig;
-
-/// The curve that the learning rate follows; `learning_rate` is its highest point.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// The same rate all along.
-    #[default]
-    Constant,
-    /// Times `decay_factor` after every `decay_epochs` epochs
-    /// ([StepLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html)).
-    Step,
-    /// Half a cosine wave down to 0
-    /// ([CosineAnnealingLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html)).
-    Cosine,
-    /// Up from a 25th of the rate over the first 30 % of the steps, then down to nearly 0, both as
-    /// half cosine waves
-    /// ([OneCycleLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html),
-    /// after Smith and Topin 2018).
-    OneCycle,
-    /// Times `decay_factor` when more than `decay_patience` validations in a row gave no lower loss
-    /// ([ReduceLROnPlateau](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html),
-    /// threshold 0).
-    Plateau,
-}
-
-/// One-cycle: share of the steps in which the rate rises.
+/// One-cycle: fraction of the steps in which the rate rises.
 const RISE: f64 = 0.3;
-/// One-cycle: the highest rate by the first.
+/// One-cycle: the highest rate divided by the first.
 const FIRST_DIVISOR: f64 = 25.0;
-/// One-cycle: the first rate by the last.
+/// One-cycle: the first rate divided by the last.
 const LAST_DIVISOR: f64 = 1e4;
 
-/// The learning rate of each step of one training.
+/// The learning rate of each step of one training run.
 #[derive(Debug, Clone)]
 pub struct LearningRate {
     schedule: Schedule,
     highest: f64,
     steps_per_epoch: usize,
-    /// Optimiser steps of the whole training, early stopping apart.
+    /// Optimiser steps of the whole training run, without early stopping.
     n_steps: usize,
     n_warmup_steps: usize,
     decay_factor: f64,
     decay_epochs: usize,
     decay_patience: usize,
-    /// Plateau: product of the falls so far.
+    /// Plateau: product of the reductions so far.
     fallen: f64,
     lowest_loss: f64,
     n_worse: usize,
 }
 
 impl LearningRate {
-    /// For a training of these settings with so many optimiser steps in each epoch.
+    /// The schedule of these settings, with this many optimiser steps in each epoch.
     pub fn new(training: &TrainingConfig, steps_per_epoch: usize) -> Self {
         let n_steps = training.epochs * steps_per_epoch;
         Self {
@@ -72,8 +46,8 @@ impl LearningRate {
         }
     }
 
-    /// The rate of a step, which are counted from 0. During the warm-up the curve is multiplied by
-    /// a factor that rises linearly to 1
+    /// The rate of a step, counted from 0. During the warm-up the curve is multiplied by a factor that
+    /// rises linearly to 1
     /// ([LinearLR](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html)).
     pub fn at(&self, step: usize) -> f64 {
         let warmth = (step + 1) as f64 / self.n_warmup_steps.max(1) as f64;
@@ -98,7 +72,7 @@ impl LearningRate {
     fn one_cycle(&self, step: f64) -> f64 {
         let first = self.highest / FIRST_DIVISOR;
         let last_step = self.n_steps as f64 - 1.0;
-        // In a training of a few steps the rate starts at its highest.
+        // In a training run of a few steps the rate starts at its highest.
         let top_step = (RISE * self.n_steps as f64 - 1.0).max(0.0);
         if step < top_step {
             half_wave(first, self.highest, step / top_step)
@@ -108,7 +82,7 @@ impl LearningRate {
         }
     }
 
-    /// Hears of a validation's loss, which [`Schedule::Plateau`] goes by.
+    /// Takes a validation loss, which [`Schedule::Plateau`] depends on.
     pub fn validated(&mut self, loss: f64) {
         if loss < self.lowest_loss {
             (self.lowest_loss, self.n_worse) = (loss, 0);

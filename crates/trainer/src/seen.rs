@@ -1,4 +1,4 @@
-//! Measuring a model apart on texts that it has seen and on those that it has not.
+//! Evaluates a model separately on texts that it has seen and on unseen texts.
 
 use std::sync::Arc;
 
@@ -8,23 +8,24 @@ use model::folder::SeenTexts;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::evaluate::logits;
+use crate::evaluate::{check_finite, path_logits};
 use crate::metrics::Metrics;
+use crate::paths::PathScores;
 use crate::warning::{Scope, Warning};
 
-/// Texts parted by whether a model has seen them; positions in the list of digests, ascending.
+/// Texts split by whether a model has seen them; positions in the list of digests, ascending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeenSplit {
-    /// Those that it learned from.
+    /// Texts that it was trained on.
     pub learned: Vec<usize>,
-    /// Those that it was chosen by and did not learn from.
+    /// Texts that it was selected with but not trained on.
     pub chosen_by: Vec<usize>,
-    /// Those that it has not seen: the only ones that test it.
+    /// Texts that it has not seen: the only fair test.
     pub unseen: Vec<usize>,
 }
 
 impl SeenSplit {
-    /// Parts texts by their digests. `seen`: sorted.
+    /// Splits texts by their digests. `seen`: sorted.
     pub fn of(digests: &[u64], seen: &SeenTexts) -> Self {
         let mut split = Self::default();
         for (position, digest) in digests.iter().enumerate() {
@@ -41,32 +42,35 @@ impl SeenSplit {
     }
 }
 
-/// How a model does on texts, all together and by whether it has seen them.
+/// Metrics of a model on all texts, and separately on seen and unseen ones.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
     /// On all texts.
     pub all: Metrics,
-    /// By whether it has seen them; absent where that is not known.
+    /// Separately on seen and unseen texts; absent if that is unknown.
     pub by_seen: Option<SeenMetrics>,
-    /// What should be heard before these figures are believed.
+    /// Each path of the network alone on all texts, if it has two.
+    pub alone: Option<PathScores>,
+    /// Warnings about these metrics.
     pub warnings: Vec<Warning>,
 }
 
 /// Metrics of seen and unseen texts; each absent where there are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct SeenMetrics {
-    /// On texts that the model learned from.
+    /// On texts that the model was trained on.
     pub learned: Option<Metrics>,
-    /// On texts that it was chosen by and did not learn from.
+    /// On texts that it was selected with but not trained on.
     pub chosen_by: Option<Metrics>,
     /// On texts that it has not seen.
     pub unseen: Option<Metrics>,
 }
 
-/// How a network does on a labelled split, with its texts parted by whether the network has seen them.
+/// Metrics of a network on a labelled split, and separately on seen and unseen texts.
 ///
-/// `digests`: of the split's texts, in its order ([`text_digest`](text_preprocessing::text_digest)); `seen`: the texts that the network
-/// has seen, if they are known. `scope`: what the texts are called in warnings.
+/// `digests`: those of the split's texts, in its order
+/// ([`text_digest`](text_preprocessing::text_digest)); `seen`: the texts that the network has seen, if
+/// they are known. `scope`: what the texts are called in warnings.
 ///
 /// # Errors
 /// [`Error::NoLabels`]; `LengthMismatch` if there are not as many digests as texts; as
@@ -83,7 +87,9 @@ pub fn evaluate_seen(
         let (what, expected, got) = ("digests", labels.len(), digests.len());
         return Err(dataset::Error::LengthMismatch { what, expected, got }.into());
     }
-    let logits = logits(network, split, seq_len, on_rows)?;
+    let of_paths = path_logits(network, split, seq_len, on_rows)?;
+    let logits = of_paths.sum();
+    check_finite(&logits)?;
     let all = Metrics::of_logits(&logits, labels);
     let mut warnings = Warning::of_sizes(scope, &all);
     warnings.extend(Warning::of_metrics(scope, &all));
@@ -103,7 +109,7 @@ pub fn evaluate_seen(
     if by_seen.is_none() {
         warnings.insert(0, Warning::SeenUnknown);
     }
-    Ok(Evaluation { all, by_seen, warnings })
+    Ok(Evaluation { all, by_seen, alone: of_paths.scores(labels), warnings })
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! Counts of what became of a table's rows, for people and for `metrics.json`.
+//! Counts of how a table's rows were used, for the user and for `metrics.json`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use text_preprocessing::Encoded;
 
-/// What became of a table's rows.
+/// How a table's rows were used.
 ///
-/// Fields that reports of earlier versions lack are 0, empty or absent when those are read.
+/// Fields missing in reports of earlier versions are read as 0, empty or absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSummary {
     /// Rows with a text.
@@ -15,19 +15,19 @@ pub struct DataSummary {
     /// Rows that had no text and were skipped.
     #[serde(default)]
     pub n_missing: usize,
-    /// Rows left out because an earlier row has the same text, those in `n_dropped` apart.
+    /// Rows dropped because an earlier row has the same text, not counting those in `n_dropped`.
     pub n_duplicates: usize,
     /// How many of them are the same byte for byte.
     #[serde(default)]
     pub n_exact_duplicates: usize,
-    /// Texts that come with both labels. (Up to version 0.1, rows left out whose label differs from that
-    /// of the row that was kept.)
+    /// Texts that occur with both labels. (Up to version 0.1: dropped rows whose label differs from the
+    /// kept row's.)
     pub n_conflicting: usize,
     /// Some of these texts: the first row of each and the first with the other label, as data rows of the
     /// file, from 1.
     #[serde(default)]
     pub conflicting_rows: Vec<[usize; 2]>,
-    /// Rows left out because their text comes with both labels.
+    /// Rows dropped because their text occurs with both labels.
     #[serde(default)]
     pub n_dropped: usize,
     /// Groups among the rows that were split, if the table was split by group.
@@ -41,11 +41,11 @@ pub struct DataSummary {
     pub n_test: usize,
     /// Ids of the vocabulary.
     pub vocab_size: usize,
-    /// A digest of the texts of the test split, by which it is known when it is found again; absent in
-    /// reports of earlier versions.
+    /// A digest of the test split's texts, by which it is recognised later; absent in reports of
+    /// earlier versions.
     #[serde(default)]
     pub test_digest: Option<String>,
-    /// Tokens that a text is cut to.
+    /// Maximum number of tokens of a text; longer texts are cut.
     #[serde(default)]
     pub seq_len: usize,
     /// Classes and tokens of the three splits; absent in reports of earlier versions.
@@ -112,22 +112,21 @@ impl SplitSummary {
         [self.n_negative, self.n_positive]
     }
 
-    /// The share of the tokens read that are not in the vocabulary; 0 for no tokens.
+    /// The fraction of the tokens read that are not in the vocabulary; 0 for no tokens.
     pub fn unknown_share(&self) -> f64 {
         share(self.n_unknown, self.n_tokens - self.n_tokens_cut)
     }
 }
 
 impl DataSummary {
-    /// How much of the training texts is not read because it is cut off; `None` if nothing is, or if the
-    /// report does not say.
+    /// How much of the training texts is cut off; `None` if nothing is, or if the report does not say.
     pub fn cut(&self) -> Option<CutTexts> {
         let train = self.splits?.train;
         (train.n_cut > 0).then_some(CutTexts { train, seq_len: self.seq_len })
     }
 }
 
-/// How much of the training texts is not read. Prints as a sentence without a full stop.
+/// How much of the training texts is cut off. Displays as a sentence without a full stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CutTexts {
     train: SplitSummary,
@@ -148,12 +147,12 @@ impl fmt::Display for CutTexts {
     }
 }
 
-/// A part of a whole; 0 if there is no whole.
+/// The fraction `part / whole`; 0 if `whole` is 0.
 pub(crate) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// `12.3 %`, and never 0.0 or 100.0 % of what is some or not all.
+/// Formats as `12.3 %`; never as 0.0 % for some or 100.0 % for not all.
 pub fn percent(share: f64) -> String {
     match share {
         0.0 => "0 %".to_string(),

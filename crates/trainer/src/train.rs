@@ -3,37 +3,36 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::Tensor;
 use dataset::{Batch, Loader};
-use model::NGRAM_TABLE;
+use model::{NGRAM_BIAS, NGRAM_TABLE};
 
-use crate::config::NgramTraining;
 use crate::error::{Error, Result};
 use crate::evaluate::check_output_size;
 use crate::finite::NonFinite;
 use crate::job::{
-    TrainingJob, labels_of, loader_config, rows_of, save, steps_per_epoch, vocabularies,
+    TrainingJob, labels_of, loader_config, new_step, rows_of, save, steps_per_epoch, vocabularies,
 };
-use crate::linear_path;
+use crate::linear_model::{LinearModel, check_finite};
 use crate::metrics::Metrics;
 use crate::observer::{Event, Observer};
 use crate::pretraining::pretrain;
 use crate::profile::Part;
+use crate::record::{Ending, EpochRecord};
 use crate::refit::{Start, refit};
-use crate::report::{Ending, EpochRecord, TrainingReport};
+use crate::report::TrainingReport;
 use crate::schedule::LearningRate;
 use crate::step::TrainingStep;
 use crate::validation::{is_kept, measure};
 use crate::word_vectors;
 
-/// Training rows that an error names at most.
+/// Maximum number of training rows that an error names.
 const ROWS_IN_ERROR: usize = 8;
 
 impl TrainingJob<'_> {
-    /// Trains, and leaves the model that `keep` names in the job's folder.
+    /// Trains, and saves the model selected by `keep` to the job's folder.
     ///
-    /// The same job gives the same numbers bit for bit on the same machine and thread count. A training
-    /// whose loss, gradient or weights leave the finite numbers ends as [`Ending::Diverged`] with the
+    /// The same job gives bit-identical results on the same machine and thread count. If the loss, the
+    /// gradient or the weights are no longer finite, training ends as [`Ending::Diverged`] with the
     /// model kept before, and the report says why.
     ///
     /// # Errors
@@ -41,7 +40,6 @@ impl TrainingJob<'_> {
     /// [`Error::FewerThanABatch`]; an error of the model, device or disk.
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         self.training.check()?;
-        self.training.check_with(self.model)?;
         self.pretraining.check(self.model)?;
         check_output_size(self.model)?;
         let n_rows = self.data.train.len();
@@ -68,7 +66,7 @@ impl TrainingJob<'_> {
     }
 }
 
-/// Records why a training ended before its time.
+/// Records why training ended early.
 fn diverged(report: &mut TrainingReport, error: &Error, observer: &mut dyn Observer) -> Ending {
     let reason = error.to_string();
     observer.on_event(Event::Diverged { reason: &reason });
@@ -76,14 +74,16 @@ fn diverged(report: &mut TrainingReport, error: &Error, observer: &mut dyn Obser
     Ending::Diverged
 }
 
-/// A training under way.
+/// A training run in progress.
 struct Run<'a> {
     job: &'a TrainingJob<'a>,
     step: TrainingStep,
     learning_rate: LearningRate,
-    /// What the linear path says of the validation texts, if it was fitted first.
+    /// Weights of negative and positive texts.
+    class_weights: [f64; 2],
+    /// The linear path's logits of the validation texts, once it is fitted.
     linear_logits: Option<Vec<f32>>,
-    /// What the training started from, if another is to start from it, too.
+    /// The initial weights, if retraining starts from them, too.
     start: Option<Start>,
     report: TrainingReport,
     started: Instant,
@@ -92,7 +92,7 @@ struct Run<'a> {
     since_validation: Progress,
 }
 
-/// Where in a training a step is, from 1.
+/// The position of a step in a training run, from 1.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     epoch: usize,
@@ -118,7 +118,8 @@ impl<'a> Run<'a> {
     fn start(job: &'a TrainingJob<'a>) -> Result<Self> {
         let started = Instant::now();
         let vocabularies = vocabularies(job.model, &job.data.encoder, &job.data.train)?;
-        let step = TrainingStep::new(job.model, job.training, vocabularies, job.device)?;
+        let class_weights = job.training.positive_weight.of_classes(labels_of(&job.data.train)?);
+        let step = new_step(job, vocabularies, class_weights)?;
         let steps_per_epoch = steps_per_epoch(job.training, job.data.train.len());
         let report = TrainingReport {
             recipe: job.recipe.to_string(),
@@ -136,7 +137,8 @@ impl<'a> Run<'a> {
             train_s: 0.0,
             validation: None,
             test: None,
-            baseline_test_accuracy: None,
+            test_alone: None,
+            linear_baseline: None,
             warnings: Vec::new(),
             profile: None,
         };
@@ -144,6 +146,7 @@ impl<'a> Run<'a> {
             job,
             step,
             learning_rate: LearningRate::new(job.training, steps_per_epoch),
+            class_weights,
             linear_logits: None,
             start: None,
             report,
@@ -164,10 +167,10 @@ impl<'a> Run<'a> {
             Err(error) if error.is_divergence() => Err(error),
             Err(error) => return Err(error),
         };
-        // The linear path is done: with its share alone there is a model.
+        // The linear path is fitted: with it alone there is a model.
         if self.linear_logits.is_some() {
             match self.validate(1, 0, observer) {
-                // What led astray first is what is told.
+                // Report the first divergence.
                 Err(error) if error.is_divergence() && prepared.is_err() => {}
                 validated => {
                     validated?;
@@ -180,9 +183,7 @@ impl<'a> Run<'a> {
     /// Everything that comes before the epochs: the linear path, word vectors, the pre-training.
     fn prepare_weights(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
         let &TrainingJob { pretraining, data, training, .. } = self.job;
-        if training.ngram_training == NgramTraining::First {
-            self.fit_linear_path(observer)?;
-        }
+        self.fit_linear_path(observer)?;
         if let Some(path) = &training.word_vectors {
             let used = word_vectors::start_from(path, &data.encoder, self.step.network().1)?;
             observer.on_event(Event::WordVectors { used: &used });
@@ -201,34 +202,25 @@ impl<'a> Run<'a> {
         let Some(vocabulary) = self.step.vocabularies().ngrams.clone() else { return Ok(()) };
         observer.on_event(Event::LinearPathStart { n_ngrams: vocabulary.len() });
         let (texts, labels) = (rows_of(&data.train), labels_of(&data.train)?);
-        let (rate, seed) = (training.ngram_learning_rate, training.seed);
-        let weights = linear_path::fit(&vocabulary, (&texts, labels), rate, seed);
-        let of_validation = rows_of(&data.validation);
-        let logits = linear_path::logits(&vocabulary, &weights, &of_validation);
-        let labels = labels_of(&data.validation)?;
-        for (quantity, numbers) in [("weights", &weights), ("logits", &logits)] {
-            if let Some(&value) = numbers.iter().find(|x| !x.is_finite()) {
-                return Err(Error::LinearPath { quantity, value, rate });
-            }
-        }
-        let metrics = Metrics::of_logits(&logits, labels);
-        if let Some(table) = model::sorted(self.step.network().1).remove(NGRAM_TABLE) {
-            table.set(&Tensor::from_vec(weights, (vocabulary.len(), 1), table.device())?)?;
-        }
+        let path = LinearModel::fit(&vocabulary, (&texts, labels), training)?;
+        let logits = path.logits(&rows_of(&data.validation));
+        check_finite("logits", &logits, training.ngram_learning_rate)?;
+        path.set_path(self.step.network().1)?;
+        let metrics = Metrics::of_logits(&logits, labels_of(&data.validation)?);
         self.linear_logits = Some(logits);
         observer.on_event(Event::LinearPathFitted { metrics: &metrics });
         self.report.linear_path = Some(metrics);
         Ok(())
     }
 
-    /// Trains anew on all texts but the test's, if that is asked for and there is a model to go by.
+    /// Retrains on all texts except the test split, if requested and a model was kept.
     fn refit(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         let Self { job, step, start, mut report, started, .. } = self;
         let has_ended = matches!(report.ended, Ending::Complete | Ending::EarlyStopping);
         let (true, Some(start), Some(kept)) = (has_ended, start, report.kept()) else {
             return Ok(report);
         };
-        // Its moments are of no more use, and as large as its weights twice over.
+        // Its moments are no longer needed, and take twice the memory of its weights.
         drop(step);
         match refit(job, &start, kept, &report, observer) {
             Ok(Some(record)) => report.refit = Some(record),
@@ -247,7 +239,7 @@ impl<'a> Run<'a> {
     fn epochs(&mut self, observer: &mut dyn Observer) -> Result<Ending> {
         if self.job.training.refit {
             let variables = model::sorted(self.step.network().1).into_iter();
-            let variables = variables.filter(|(name, _)| name != NGRAM_TABLE);
+            let variables = variables.filter(|(name, _)| name != NGRAM_TABLE && name != NGRAM_BIAS);
             let copies = variables.map(|(name, var)| Ok((name, var.as_detached_tensor().copy()?)));
             self.start = Some(copies.collect::<candle_core::Result<_>>()?);
         }
@@ -273,7 +265,7 @@ impl<'a> Run<'a> {
             if observer.should_stop() {
                 observer.on_event(Event::Interrupted);
                 self.step.finish_step(self.learning_rate.at(self.step.n_steps()))?.ok();
-                // A linear path is something learned, too.
+                // A fitted linear path makes a model, too.
                 let has_path = self.linear_logits.is_some() && self.report.kept().is_none();
                 if self.since_validation.n_batches > 0 || has_path {
                     self.validate(epoch, n_done, observer)?;
@@ -291,7 +283,7 @@ impl<'a> Run<'a> {
                 finished.map_err(|non_finite| self.non_finite(non_finite, Some(&batch), place))?;
             }
             observer.on_event(Event::Step { n_rows: batch.rows.len(), loss });
-            // No number is a multiple of 0, which stands for never.
+            // No number is a multiple of 0, which means never.
             let is_due = !self.step.has_accumulated()
                 && self.step.n_steps().is_multiple_of(training.validate_every);
             if is_due && n_done < n_rows && self.validate(epoch, n_done, observer)? {
@@ -314,7 +306,7 @@ impl<'a> Run<'a> {
         Ok(outcome.loss)
     }
 
-    /// Validates, keeps the model if its time has come, and tells whether patience has ended.
+    /// Validates, keeps the model if `keep` selects it, and returns whether patience has run out.
     fn validate(
         &mut self,
         epoch: usize,
@@ -327,17 +319,15 @@ impl<'a> Run<'a> {
         let place = Place { epoch, batch: 0 };
         observer.on_event(Event::ValidationStart { n_rows: data.validation.len() });
         let linear_logits = self.linear_logits.as_deref();
-        let measured = measure(self.job, &mut self.step, linear_logits, observer)?;
+        let measured =
+            measure(self.job, &mut self.step, linear_logits, self.class_weights, observer)?;
         let metrics = measured.metrics;
         if !metrics.loss.is_finite() {
             let non_finite = NonFinite::new("validation loss", metrics.loss);
             return Err(self.non_finite(non_finite, None, place));
         }
         let before = self.report.validation;
-        let is_kept = is_kept(self.job.training.keep, &metrics, before.as_ref());
-        let lowest = self.report.history.iter().map(|record| record.validation.loss);
-        let is_lowest = metrics.loss < lowest.fold(f64::INFINITY, f64::min);
-        let record = EpochRecord {
+        let mut record = EpochRecord {
             epoch: (epoch - 1) as f64 + n_done as f64 / data.train.len() as f64,
             step: self.step.n_steps(),
             train_loss: progress.loss_sum / progress.n_batches.max(1) as f64,
@@ -346,10 +336,16 @@ impl<'a> Run<'a> {
             reviews_per_s: if train_s > 0.0 { progress.n_rows as f64 / train_s } else { 0.0 },
             linear_share: measured.linear_share,
             temperature: measured.temperature,
-            is_kept,
+            alone: measured.alone,
+            weighted_loss: measured.weighted_loss,
+            is_kept: false,
         };
+        record.is_kept = is_kept(self.job.training.keep, &record, self.report.kept());
+        let loss = record.selection_loss();
+        let lowest = self.report.history.iter().map(EpochRecord::selection_loss);
+        let is_lowest = loss < lowest.fold(f64::INFINITY, f64::min);
         self.report.history.push(record.clone());
-        if is_kept {
+        if record.is_kept {
             self.report.validation = Some(metrics);
             self.report.train_s = self.started.elapsed().as_secs_f64();
             self.report.judge();
@@ -360,7 +356,7 @@ impl<'a> Run<'a> {
                 return Err(self.non_finite(non_finite, None, place));
             }
         }
-        self.learning_rate.validated(metrics.loss);
+        self.learning_rate.validated(loss);
         self.n_worse = if is_lowest { 0 } else { self.n_worse + 1 };
         observer.on_event(Event::Validated { record: &record });
         self.since_validation = Progress::start();
@@ -368,18 +364,20 @@ impl<'a> Run<'a> {
         Ok(patience > 0 && self.n_worse >= patience)
     }
 
-    /// What ends a training once numbers are no longer finite. `batch`: the one that it came to light in,
-    /// before it touched the weights; none in a validation.
+    /// The error that ends training once values are no longer finite. `batch`: the one that showed it,
+    /// before it changed the weights; `None` in a validation.
     fn non_finite(&self, non_finite: NonFinite, batch: Option<&Batch>, place: Place) -> Error {
         let NonFinite { quantity, value } = non_finite;
         let kept = match self.report.kept() {
             Some(kept) => format!("the model after {:.2} epochs was kept", kept.epoch),
-            None => "no model was kept, as none had been validated; try a lower learning_rate \
+            None => {
+                "no model was kept, because none had been validated; try a lower learning_rate \
                      or clip_norm"
-                .to_string(),
+                    .to_string()
+            }
         };
         let n_steps = self.step.n_steps();
-        // A validation comes after the step that it judges.
+        // A validation follows the step that it measures.
         let step = if batch.is_some() { n_steps } else { n_steps.saturating_sub(1) };
         Error::NonFinite {
             quantity,

@@ -1,4 +1,4 @@
-//! What a person should hear before believing a number: judgements in words, in one place.
+//! Warnings about data and metrics, worded in one place.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::Metrics;
 use crate::summary::{DataSummary, SplitSummary, percent};
 
-/// A split with fewer texts measures to several hundredths only.
+/// With fewer texts, accuracy is uncertain by several hundredths.
 const FEW_TEXTS: usize = 100;
-/// Where most words of a text are unknown, hardly anything is read.
+/// With this fraction of unknown words or more, hardly anything of a text is read.
 const MANY_UNKNOWN: f64 = 0.5;
 
 /// Which texts a warning is about.
@@ -23,7 +23,7 @@ pub enum Scope {
     Validation,
     /// The test split.
     Test,
-    /// Texts that were given to be measured on.
+    /// Other labelled texts to evaluate on.
     Given,
 }
 
@@ -33,12 +33,12 @@ impl fmt::Display for Scope {
             Self::Training => "the training split",
             Self::Validation => "the validation split",
             Self::Test => "the test split",
-            Self::Given => "these texts",
+            Self::Given => "the evaluation data",
         })
     }
 }
 
-/// Something that makes a number mean less than it seems to. Prints as a sentence without a full stop.
+/// A reason why a metric means less than it seems to. Displays as a sentence without a full stop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -50,36 +50,36 @@ pub enum Warning {
         /// `negative` or `positive`.
         class: String,
     },
-    /// So few texts that a figure moves by hundredths with each of them.
+    /// So few texts that each one changes accuracy by hundredths.
     FewTexts {
         /// Where.
         scope: Scope,
         /// How many.
         n_texts: usize,
     },
-    /// Always answering with the larger class is right more often.
+    /// Always predicting the larger class would be more accurate.
     BelowMajority {
         /// Where.
         scope: Scope,
         /// The model's accuracy.
         accuracy: f64,
-        /// Share of the larger class.
+        /// Fraction of texts in the larger class.
         majority_accuracy: f64,
     },
-    /// Every text gets the same answer.
+    /// Every text gets the same prediction.
     OneAnswer {
         /// Where.
         scope: Scope,
-        /// The answer: `negative` or `positive`.
+        /// The predicted class: `negative` or `positive`.
         class: String,
-        /// Share of the texts for which it is right.
+        /// Fraction of the texts for which it is correct.
         accuracy: f64,
     },
     /// Most words are not in the vocabulary.
     UnknownWords {
         /// Where.
         scope: Scope,
-        /// Their share.
+        /// Their fraction.
         share: f64,
     },
     /// No text has more than one word.
@@ -87,7 +87,7 @@ pub enum Warning {
         /// Where.
         scope: Scope,
     },
-    /// Texts without a word, which all get the same answer.
+    /// Texts without words, which all get the same prediction.
     EmptyTexts {
         /// Where.
         scope: Scope,
@@ -96,27 +96,27 @@ pub enum Warning {
         /// Of how many.
         n_all: usize,
     },
-    /// Texts come with both labels.
+    /// Texts occur with both labels.
     ConflictingLabels {
         /// How many texts.
         n_texts: usize,
         /// Some of them: two data rows of the file, from 1, with different labels.
         rows: Vec<[usize; 2]>,
-        /// Whether they were left out, and did not keep their first label.
+        /// Whether they were dropped; otherwise each keeps its first label.
         are_dropped: bool,
     },
-    /// The model has seen texts that it is measured on.
+    /// The model has seen texts that it is evaluated on.
     SeenTexts {
-        /// Texts that it learned from.
+        /// Texts that it was trained on.
         n_learned: usize,
-        /// Texts that it was chosen by.
+        /// Texts that it was selected with (validation).
         n_chosen_by: usize,
         /// Of how many.
         n_texts: usize,
     },
-    /// Whether the model has seen the texts cannot be told.
+    /// It is unknown whether the model has seen the texts.
     SeenUnknown,
-    /// The training ended because numbers were no longer finite.
+    /// Training ended because values were no longer finite.
     Diverged {
         /// What happened.
         reason: String,
@@ -127,51 +127,54 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MissingClass { scope: Scope::Training, class } => {
-                write!(f, "no {class} text in the training split: the class cannot be learned")
+                write!(f, "no {class} texts in the training split: the class cannot be learned")
             }
             Self::MissingClass { scope, class } => {
                 let silent = if class == CLASS_NAMES[1] {
-                    "precision, recall, F1 and ROC AUC say nothing"
+                    "precision, recall, F1 and ROC AUC are meaningless"
                 } else {
-                    "recall of negative texts and ROC AUC say nothing"
+                    "recall of negative texts and ROC AUC are meaningless"
                 };
-                write!(f, "no {class} text in {scope}: {silent}, and accuracy is that of one class")
+                write!(
+                    f,
+                    "no {class} texts in {scope}: {silent}, and accuracy covers one class only"
+                )
             }
             Self::FewTexts { scope, n_texts } => {
                 let each = 1.0 / (*n_texts).max(1) as f64;
                 let texts = if *n_texts == 1 { "text" } else { "texts" };
                 write!(
                     f,
-                    "only {n_texts} {texts} in {scope}: one text more or less is {each:.3} of accuracy"
+                    "only {n_texts} {texts} in {scope}: each text changes accuracy by {each:.3}"
                 )
             }
             Self::BelowMajority { scope, accuracy, majority_accuracy } => {
-                let chance = if *accuracy < 0.5 { ", and lower than that of guessing" } else { "" };
+                let chance = if *accuracy < 0.5 { ", and worse than guessing" } else { "" };
                 write!(
                     f,
-                    "accuracy {accuracy:.4} on {scope} is lower than the {majority_accuracy:.4} of always \
-                     giving the answer of the larger class{chance}"
+                    "accuracy {accuracy:.4} on {scope} is below {majority_accuracy:.4}, the accuracy of always \
+                     predicting the larger class{chance}"
                 )
             }
             Self::OneAnswer { scope, class, accuracy } => write!(
                 f,
-                "the model answers {class} for every text of {scope}: its accuracy of {accuracy:.4} is \
-                 the share of that class"
+                "the model predicts {class} for every text in {scope}: its accuracy of {accuracy:.4} is \
+                 the fraction of that class"
             ),
             Self::UnknownWords { scope, share } => write!(
                 f,
-                "{} of the words in {scope} are not in the vocabulary; use more texts, or, for a language \
-                 without spaces between words, preprocessing.scheme = bpe",
+                "{} of the words in {scope} are not in the vocabulary; train on more texts or, for a language \
+                 without spaces between words, set preprocessing.scheme = bpe",
                 percent(*share)
             ),
             Self::OneWordTexts { scope } => write!(
                 f,
-                "no text in {scope} has more than one word: is it the right column? for a language \
+                "no text in {scope} has more than one word: check the text column or, for a language \
                  without spaces between words, set preprocessing.scheme = bpe"
             ),
             Self::EmptyTexts { scope, n_texts, n_all } => write!(
                 f,
-                "{n_texts} of {n_all} texts in {scope} have no word: they all get the same answer"
+                "{n_texts} of {n_all} texts in {scope} have no words: they all get the same prediction"
             ),
             Self::ConflictingLabels { n_texts, rows, are_dropped } => {
                 let (texts, have) = if *n_texts == 1 { ("text", "has") } else { ("texts", "have") };
@@ -182,31 +185,31 @@ impl fmt::Display for Warning {
                 }
                 let end = if rows.is_empty() { "" } else { ")" };
                 let how = if *are_dropped {
-                    "all rows of such texts were left out"
+                    "all rows of these texts were dropped"
                 } else {
                     "each keeps the label of its first row"
                 };
                 write!(f, "{end}: {how}")
             }
             Self::SeenTexts { n_learned, n_chosen_by, n_texts } => {
-                write!(f, "the model learned from {n_learned} of these {n_texts} texts")?;
+                write!(f, "the model was trained on {n_learned} of these {n_texts} texts")?;
                 if *n_chosen_by > 0 {
-                    write!(f, " and was chosen by {n_chosen_by}")?;
+                    write!(f, " and selected with {n_chosen_by}")?;
                 }
-                write!(f, ": only the figures for texts that it has not seen are a test")
+                write!(f, ": only the figures for texts that it has not seen are a fair test")
             }
             Self::SeenUnknown => write!(
                 f,
-                "the model's folder has no list of the texts that it learned from: whether these are \
-                 among them cannot be told"
+                "the model folder has no list of the texts that the model was trained on, so it is \
+                 unknown whether these are among them"
             ),
-            Self::Diverged { reason } => write!(f, "the training ended early: {reason}"),
+            Self::Diverged { reason } => write!(f, "training ended early: {reason}"),
         }
     }
 }
 
 impl Warning {
-    /// What there is to say of data that is about to be learned from.
+    /// Warnings about the data of a training run.
     pub fn of_data(summary: &DataSummary) -> Vec<Self> {
         let mut warnings = Vec::new();
         if summary.n_conflicting > 0 {
@@ -236,7 +239,7 @@ impl Warning {
         warnings
     }
 
-    /// What there is to say of the words of some texts.
+    /// A warning about the words of some texts, if there is one.
     pub fn of_words(scope: Scope, split: &SplitSummary) -> Option<Self> {
         if split.n_texts() > split.n_empty && split.n_longest <= 1 {
             return Some(Self::OneWordTexts { scope });
@@ -245,8 +248,8 @@ impl Warning {
         (share >= MANY_UNKNOWN).then_some(Self::UnknownWords { scope, share })
     }
 
-    /// What there is to say of measurements. [`Warning::of_data`] has told of the sizes and classes of a
-    /// training's own splits.
+    /// Warnings about metrics. [`Warning::of_data`] covers the sizes and classes of a training run's
+    /// own splits.
     pub fn of_metrics(scope: Scope, metrics: &Metrics) -> Vec<Self> {
         let mut warnings = Vec::new();
         let &Metrics { accuracy, majority_accuracy, confusion, .. } = metrics;
@@ -263,7 +266,7 @@ impl Warning {
         warnings
     }
 
-    /// What there is to say of how many texts were measured, and of which classes.
+    /// Warnings about the number of evaluated texts, and their classes.
     pub fn of_sizes(scope: Scope, metrics: &Metrics) -> Vec<Self> {
         let missing = missing_class(scope, metrics.class_counts());
         missing.into_iter().chain(few_texts(scope, metrics.n_rows)).collect()
@@ -271,7 +274,7 @@ impl Warning {
 }
 
 fn missing_class(scope: Scope, class_counts: [usize; 2]) -> Option<Warning> {
-    // A split without a share has neither.
+    // A split with fraction 0 has neither class.
     let class = match class_counts {
         [0, 0] => return None,
         [0, _] => 0,
@@ -304,7 +307,7 @@ mod tests {
         DataSummary { splits, ..DataSummary::default() }
     }
 
-    /// Metrics of so many texts of each class, of which so many are told positive.
+    /// Metrics of texts by class: `(number of texts, how many of them are predicted positive)`.
     fn metrics(negative: (usize, usize), positive: (usize, usize)) -> Metrics {
         let (mut logits, mut labels) = (Vec::new(), Vec::new());
         for (label, (n, n_told_positive)) in [negative, positive].into_iter().enumerate() {
@@ -328,11 +331,11 @@ mod tests {
         assert_eq!(
             told(&Warning::of_data(&summary)),
             [
-                "no positive text in the validation split: precision, recall, F1 and ROC AUC say \
-                 nothing, and accuracy is that of one class",
-                "no negative text in the test split: recall of negative texts and ROC AUC say nothing, \
-                 and accuracy is that of one class",
-                "only 38 texts in the validation split: one text more or less is 0.026 of accuracy",
+                "no positive texts in the validation split: precision, recall, F1 and ROC AUC are \
+                 meaningless, and accuracy covers one class only",
+                "no negative texts in the test split: recall of negative texts and ROC AUC are \
+                 meaningless, and accuracy covers one class only",
+                "only 38 texts in the validation split: each text changes accuracy by 0.026",
             ]
         );
         let one_class = metrics((150, 1), (0, 0));
@@ -345,20 +348,18 @@ mod tests {
         let worse = metrics((99, 10), (1, 1));
         assert_eq!(
             told(&Warning::of_metrics(Scope::Validation, &worse)),
-            [
-                "accuracy 0.9000 on the validation split is lower than the 0.9900 of always giving the \
-              answer of the larger class"
-            ]
+            ["accuracy 0.9000 on the validation split is below 0.9900, the accuracy of always \
+              predicting the larger class"]
         );
         let worst = metrics((50, 30), (50, 10));
         let told_of_worst = told(&Warning::of_metrics(Scope::Test, &worst));
-        assert!(told_of_worst[0].ends_with("and lower than that of guessing"), "{told_of_worst:?}");
+        assert!(told_of_worst[0].ends_with("and worse than guessing"), "{told_of_worst:?}");
         let never = metrics((99, 0), (1, 0));
         assert_eq!(
             told(&Warning::of_metrics(Scope::Test, &never)),
             [
-                "the model answers negative for every text of the test split: its accuracy of 0.9900 is \
-              the share of that class"
+                "the model predicts negative for every text in the test split: its accuracy of 0.9900 \
+              is the fraction of that class"
             ]
         );
     }
@@ -371,11 +372,11 @@ mod tests {
         assert!(said[0].starts_with("75.0 % of the words in the validation split"), "{said:?}");
         let single = SplitSummary { n_longest: 1, ..unknown };
         let said = told(&Warning::of_data(&data(split(800, 800), single, split(100, 100))));
-        assert!(said[0].contains("more than one word: is it the right column"), "{said:?}");
+        assert!(said[0].contains("more than one word: check the text column"), "{said:?}");
         let empty = SplitSummary { n_empty: 3, ..split(800, 800) };
         let said = told(&Warning::of_data(&data(empty, split(100, 100), split(100, 100))));
         assert!(
-            said[0].starts_with("3 of 1600 texts in the training split have no word"),
+            said[0].starts_with("3 of 1600 texts in the training split have no words"),
             "{said:?}"
         );
     }
@@ -397,7 +398,7 @@ mod tests {
         let dropped = DataSummary { n_dropped: 4, n_conflicting: 1, ..DataSummary::default() };
         assert_eq!(
             told(&Warning::of_data(&dropped)),
-            ["1 text has both labels: all rows of such texts were left out"]
+            ["1 text has both labels: all rows of these texts were dropped"]
         );
     }
 

@@ -1,4 +1,4 @@
-//! Word vectors that somebody has trained, as the start of the embedding.
+//! Pre-trained word vectors as the start of the embedding.
 
 use std::path::{Path, PathBuf};
 
@@ -10,28 +10,28 @@ use text_preprocessing::{TextEncoder, WordVectors};
 
 use crate::error::{Error, Result};
 
-/// What became of a file of word vectors.
+/// What was used of a word-vector file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VectorsUse {
     /// The file.
     pub path: PathBuf,
-    /// Words of the vocabulary that it has.
+    /// Words of the vocabulary that it contains.
     pub n_found: usize,
     /// Words of the vocabulary.
     pub n_words: usize,
 }
 
-/// Puts the vectors of a file in the place of the embedding's rows of its words.
+/// Replaces the embedding's rows by the vectors of a file, for the words in it.
 ///
 /// # Errors
-/// If the file cannot be read or its vectors do not have the embedding's width.
+/// If the file cannot be read or its vectors do not have the embedding's dimension.
 pub(crate) fn start_from(
     path: &Path,
     encoder: &TextEncoder,
     variables: &VarMap,
 ) -> Result<VectorsUse> {
     let WordVectors { dim, vectors } = WordVectors::read(path, encoder)?;
-    // Padding and the unknown word have none.
+    // Padding and the unknown word have no vectors.
     let n_words = encoder.vocab_size().saturating_sub(2);
     let use_of_file = VectorsUse { path: path.to_path_buf(), n_found: vectors.len(), n_words };
     let Some(table) = model::sorted(variables).remove(TABLE) else { return Ok(use_of_file) };

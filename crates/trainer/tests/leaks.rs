@@ -1,4 +1,4 @@
-//! No text is on two sides of a split, however it is written, and no group.
+//! No text, however it is written, and no group is on two sides of a split.
 #![allow(clippy::unwrap_used)] // A table that cannot be made is a failure of the test.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use recurrent::SeededRng;
 use text_preprocessing::{PreprocessingConfig, text_digest};
 use trainer::{Divided, Duplicates, SplitPlan, prepare, split};
 
-/// One text written in another way that says the same.
+/// The same text, written in another way.
 fn rewritten(text: &str, way: usize) -> String {
     match way {
         0 => text.to_owned(),
@@ -25,7 +25,7 @@ fn plan(seed: u64) -> SplitPlan {
     SplitPlan { shares: SplitConfig { seed, ..SplitConfig::default() }, ..SplitPlan::default() }
 }
 
-/// How many random tables each property is tried on.
+/// Number of random tables to try each property on.
 const N_TABLES: u64 = 200;
 
 /// Texts by number, written in some way, with a group: 20 different ones, and up to 120 of another 40.
@@ -127,7 +127,7 @@ fn what_is_counted_is_what_was_done() {
     assert_eq!(summary.n_train + summary.n_validation + summary.n_test, 99);
     let plan = SplitPlan { conflicts: Conflicts::Error, ..plan };
     let error = prepare(&table, &plan, &config).unwrap_err().to_string();
-    assert!(error.contains("1 text has both labels, such as rows 3 and 103"), "{error}");
+    assert!(error.contains("1 text has both labels, for example rows 3 and 103"), "{error}");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn tables_of_one_or_two_texts_are_named_as_such() {
     let error = message(&[
         "good", "bad", "Good!", " bad ", "GOOD", "Bad", "good", "bad", "good", "bad", "good",
     ]);
-    assert_eq!(error, "11 rows have only 2 different texts; at least 10 are needed");
+    assert_eq!(error, "11 rows have only 2 distinct texts; at least 10 are needed");
     let error = message(&["a", "b", "c"]);
     assert_eq!(error, "3 rows are too few to split; at least 10 are needed");
 }

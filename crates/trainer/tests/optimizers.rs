@@ -1,4 +1,4 @@
-//! Optimisers are PyTorch's over 50 steps with clipping, and repeat bit for bit after a restart.
+//! Optimisers match PyTorch's over 50 steps with clipping, and resume bit for bit after a restart.
 #![allow(clippy::unwrap_used)] // A golden file that cannot be read is a failure.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use trainer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient,
 const RATE: f64 = 0.05;
 const MAX_NORM: f64 = 2.0;
 const N_STEPS: usize = 50;
-/// Of the largest number in a tensor.
+/// Relative to the largest value in a tensor.
 const TOLERANCE: f64 = 1e-6;
 
 fn golden() -> HashMap<String, Tensor> {
@@ -96,7 +96,7 @@ fn flat(tensor: &Tensor) -> Vec<f64> {
 fn fifty_clipped_steps_are_pytorchs() {
     let golden = golden();
     for (name, config) in cases() {
-        // f64 takes the way of other devices, whole tensors at a time.
+        // f64 uses the code for other devices, whole tensors at a time.
         for dtype in [DType::F32, DType::F64] {
             let mut training = Training::start(config, dtype);
             (0..N_STEPS).for_each(|t| training.step(t));
@@ -117,7 +117,7 @@ fn idle_rows_move_as_if_every_row_had_a_gradient_of_zero() {
     for (name, config) in cases() {
         let run = |catch_up_always: bool| {
             let mut training = Training::start(config, DType::F32);
-            // More idle steps than momentum is followed for.
+            // More idle steps than momentum lasts.
             for t in 0..400 {
                 if t < N_STEPS {
                     training.step(t);
@@ -169,13 +169,13 @@ fn a_state_of_another_optimiser_is_refused_and_changes_nothing() {
     sgd.optimizer.save(&path).unwrap();
     let mut adam = Training::start(config(OptimizerKind::Adam), DType::F32);
     let message = adam.optimizer.load(&path).unwrap_err().to_string();
-    assert!(message.contains("it is of Sgd, expected Adam"), "{message}");
+    assert!(message.contains("it was saved by Sgd, expected Adam"), "{message}");
     assert_eq!(adam.optimizer.n_steps(), 0);
     // The moments of these two have the same names and shapes.
     adam.optimizer.save(&path).unwrap();
     let mut sparse = Training::start(config(OptimizerKind::SparseAdam), DType::F32);
     let message = sparse.optimizer.load(&path).unwrap_err().to_string();
-    assert!(message.contains("it is of Adam, expected SparseAdam"), "{message}");
+    assert!(message.contains("it was saved by Adam, expected SparseAdam"), "{message}");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn gradients_of_two_batches_add_up_over_the_rows_of_both() {
         let gradients = training.gradients(t);
         training.optimizer.step(&gradients, 1.0, 1.0).unwrap();
     }
-    // Without momentum, two steps are one step by the sum.
+    // Without momentum, two steps equal one step by the sum.
     for (a, b) in training.numbers().concat().iter().zip(together.concat()) {
         assert!((a - b).abs() < 1e-6, "{a} {b}");
     }
@@ -209,7 +209,7 @@ fn gradients_that_do_not_fit_are_refused_and_change_nothing() {
         training.optimizer.step(&gradients, RATE, 1.0).unwrap_err().to_string()
     };
     assert!(message(vec![3, 2], 2).contains("ascending"));
-    assert!(message(vec![2, 2], 2).contains("each once"));
+    assert!(message(vec![2, 2], 2).contains("strictly ascending"));
     assert!(message(vec![12], 1).contains("below 12"));
     assert!(message(vec![1, 2], 1).contains("expected [2, 20]"));
     assert_eq!(training.numbers(), before);

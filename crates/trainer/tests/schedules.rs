@@ -1,4 +1,4 @@
-//! Learning rates are PyTorch's.
+//! Learning rates match PyTorch's.
 #![allow(clippy::panic, clippy::unwrap_used)] // A golden file that cannot be read is a failure.
 
 use serde_json::Value;

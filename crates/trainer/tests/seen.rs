@@ -1,4 +1,4 @@
-//! No copy or conversion of the training data passes for a test.
+//! Copies and conversions of the training data are recognised as seen.
 #![allow(clippy::unwrap_used)] // A training that cannot be set up is a failure of the test.
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use trainer::{
     TrainingConfig, TrainingJob, encode_rows, evaluate_seen, prepare, split,
 };
 
-/// Texts that say nothing of their label, so that whoever tells it has learned it by heart.
+/// Texts that are unrelated to their labels, so that correct predictions must be memorised.
 fn texts() -> (Vec<String>, Vec<u8>) {
     let texts = (0..200).map(|i| format!("a film called w{} by w{}", i * 7919 % 1009, i * 31 % 97));
     (texts.collect(), (0..200u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 31) as u8).collect())
@@ -25,16 +25,15 @@ fn trained(folder: &Path, epochs: usize) {
     let table = LabelledTexts::new(&texts, labels).unwrap();
     let plan = SplitPlan::default();
     let data = prepare(&table, &plan, &PreprocessingConfig::default()).unwrap();
-    let origin = DataOrigin {
-        path: "made.csv".into(),
-        fingerprint: table.fingerprint(),
-        text_column: "text".into(),
-        label_column: "label".into(),
-        group_column: None,
-        options: dataset::ReadOptions::default(),
-        split: plan,
-        summary: data.summary.clone(),
-    };
+    let options = dataset::ReadOptions::default();
+    let origin = DataOrigin::new(
+        "made.csv",
+        table.columns().clone(),
+        options,
+        table.fingerprint(),
+        plan,
+        &data,
+    );
     let model = ModelConfig {
         embedding_dim: 16,
         hidden_dim: 16,
@@ -92,14 +91,14 @@ fn seen_and_unseen_texts_are_measured_apart_on_any_copy_of_the_training_data() {
         .collect();
     for copy in [&texts, &converted] {
         let table = LabelledTexts::new(copy, labels.clone()).unwrap();
-        let Evaluation { all, by_seen, warnings } = evaluate(&folder, &table, Some(&seen));
+        let Evaluation { all, by_seen, warnings, .. } = evaluate(&folder, &table, Some(&seen));
         let by_seen = by_seen.unwrap();
         let counts = [by_seen.learned, by_seen.chosen_by, by_seen.unseen]
             .map(|metrics| metrics.unwrap().n_rows);
         assert_eq!((counts, all.n_rows), ([160, 20, 20], 200));
         let told = warnings[0].to_string();
-        assert!(told.starts_with("the model learned from 160 of these 200 texts"), "{told}");
-        // What is learned by heart is of no use for other texts.
+        assert!(told.starts_with("the model was trained on 160 of these 200 texts"), "{told}");
+        // Memorised labels are of no use for other texts.
         assert!(by_seen.learned.unwrap().accuracy > 0.9, "{by_seen:?}");
         assert!(by_seen.unseen.unwrap().accuracy < 0.8, "{by_seen:?}");
     }
@@ -125,7 +124,7 @@ fn without_a_list_of_texts_it_says_that_it_cannot_tell() {
     let table = LabelledTexts::new(&texts, labels).unwrap();
     let evaluation = evaluate(&folder, &table, None);
     assert_eq!(evaluation.by_seen, None);
-    assert!(evaluation.warnings[0].to_string().ends_with("cannot be told"));
+    assert!(evaluation.warnings[0].to_string().contains("unknown whether these are among them"));
     let json = serde_json::to_string(&evaluation).unwrap();
     assert!(json.contains(r#""by_seen":null"#) && json.contains("seen-unknown"), "{json}");
 }
@@ -143,5 +142,5 @@ fn a_network_with_weights_that_are_no_numbers_is_refused() {
     let bias = Tensor::new(&[f32::NAN], device).unwrap();
     model::sorted(&variables)["fc.bias"].set(&bias).unwrap();
     let error = trainer::evaluate(&network, &data.test, 200, &mut |_| {}).unwrap_err();
-    assert!(error.to_string().contains("20 of 20 texts with NaN"), "{error}");
+    assert!(error.to_string().contains("is NaN for 20 of 20 texts"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The training loop on small made texts: it learns, repeats bit for bit, and stops as it should.
+//! The training loop on small synthetic texts: it learns, repeats bit for bit, and stops as it should.
 #![allow(clippy::unwrap_used)] // A training that cannot be set up is a failure of the test.
 
 use std::path::Path;
@@ -9,12 +9,12 @@ use model::folder::{Existing, OutputFolder, SeenTexts};
 use model::{CellKind, ModelConfig, Padding, PoolingPart, folder};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
-    BatchOrder, DataOrigin, Ending, Error, Event, Keep, NgramTraining, Observer, OptimizerKind,
-    Part, Prepared, PretrainingConfig, Silent, SplitPlan, StateCarry, TrainingConfig, TrainingJob,
-    TrainingReport, prepare,
+    BatchOrder, DataOrigin, Ending, Error, Event, Keep, Observer, OptimizerKind, Part,
+    PositiveWeight, Prepared, PretrainingConfig, Silent, SplitPlan, StateCarry, TrainingConfig,
+    TrainingJob, TrainingReport, prepare,
 };
 
-/// 240 texts whose label is whether `good` or `bad` stands in them, among words that say nothing.
+/// 240 texts, labelled by whether they contain `good` or `bad` among uninformative words.
 fn data() -> (Prepared, DataOrigin) {
     let texts: Vec<String> = (0..240usize)
         .map(|i| {
@@ -31,17 +31,13 @@ fn data() -> (Prepared, DataOrigin) {
     let data =
         prepare(&table, &plan, &PreprocessingConfig { min_frequency: 2, ..Default::default() })
             .unwrap();
-    let origin = DataOrigin {
-        path: "made.csv".into(),
-        fingerprint: table.fingerprint(),
-        text_column: "text".into(),
-        label_column: "label".into(),
-        group_column: None,
-        options: dataset::ReadOptions::default(),
-        split: plan,
-        summary: data.summary.clone(),
-    };
+    let origin = origin(&table, plan, &data);
     (data, origin)
+}
+
+fn origin(table: &LabelledTexts, plan: SplitPlan, data: &Prepared) -> DataOrigin {
+    let (columns, fingerprint) = (table.columns().clone(), table.fingerprint());
+    DataOrigin::new("made.csv", columns, dataset::ReadOptions::default(), fingerprint, plan, data)
 }
 
 fn small_model() -> ModelConfig {
@@ -89,6 +85,20 @@ fn train_after(
     let (recipe, device, data) = ("test", &Device::Cpu, &data);
     let folder = &OutputFolder::claim(folder, Existing::Replace)?;
     TrainingJob { recipe, model, training, pretraining, data, origin, device, folder }.run(observer)
+}
+
+/// Trains on other data than [`data`].
+fn train_on(
+    data: &Prepared,
+    (model, training): (&ModelConfig, &TrainingConfig),
+    table: &LabelledTexts,
+    folder: &Path,
+) -> TrainingReport {
+    let (recipe, device, pretraining) = ("test", &Device::Cpu, &PretrainingConfig::default());
+    let origin = origin(table, SplitPlan::default(), data);
+    let folder = &OutputFolder::claim(folder, Existing::Refuse).unwrap();
+    let job = TrainingJob { recipe, model, training, pretraining, data, origin, device, folder };
+    job.run(&mut Silent).unwrap()
 }
 
 #[test]
@@ -183,29 +193,101 @@ fn every_regularisation_and_pooling_learns_and_repeats_bit_for_bit() {
 }
 
 #[test]
-fn a_linear_path_learns_first_or_jointly() {
+fn a_linear_path_is_fitted_first_and_measured_alone() {
     let parent = tempfile::tempdir().unwrap();
     let model = ModelConfig { ngram_order: 3, ..small_model() };
-    for (ngram_training, ngram_dropout) in
-        [(NgramTraining::First, 0.0), (NgramTraining::Jointly, 0.1)]
-    {
-        let model = ModelConfig { ngram_dropout, ..model.clone() };
-        let folder = parent.path().join(format!("{ngram_training:?}"));
-        // Hardly anything is learned but by the path.
-        let training =
-            TrainingConfig { ngram_training, epochs: 1, learning_rate: 1e-5, ..fast_training() };
-        let report = train(&model, &training, &folder, &mut Silent).unwrap();
-        let kept = report.kept().unwrap();
-        assert!(kept.validation.accuracy > 0.9, "{ngram_training:?}: {:?}", kept.validation);
-        let loaded = folder::load(&folder, &Device::Cpu).unwrap();
-        let again = trainer::evaluate(&loaded.network, &data().0.validation, 200, &mut |_| {});
-        // The shares were multiplied into the weights: the sums are rounded elsewhere.
-        assert!((again.unwrap().loss - kept.validation.loss).abs() < 1e-6);
-    }
+    let folder = parent.path().join("model");
+    // Hardly anything is learned except by the linear path.
+    let training = TrainingConfig { epochs: 1, learning_rate: 1e-5, ..fast_training() };
+    let report = train(&model, &training, &folder, &mut Silent).unwrap();
+    let kept = report.kept().unwrap();
+    assert!(kept.validation.accuracy > 0.9, "{:?}", kept.validation);
+    let alone = kept.alone.unwrap();
+    assert_eq!(alone.linear.accuracy, report.linear_path.unwrap().accuracy);
+    assert!(alone.linear.accuracy > 0.9 && alone.recurrent.accuracy < 0.8, "{alone:?}");
+    let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+    let validation = data().0.validation;
+    let (again, alone_again) =
+        trainer::evaluate_paths(&loaded.network, &validation, 200, &mut |_| {}).unwrap();
+    // The scales were multiplied into the weights: the sums are rounded differently.
+    assert!((again.loss - kept.validation.loss).abs() < 1e-6);
+    // A scale above 0 changes no class.
+    assert_eq!(alone_again.unwrap().linear.accuracy, alone.linear.accuracy);
+
     let model = ModelConfig { ngram_min_texts: 1000, ..model };
     let folder = parent.path().join("none");
     let error = train(&model, &fast_training(), &folder, &mut Silent).unwrap_err();
     assert!(error.to_string().contains("lower ngram_min_texts"), "{error}");
+}
+
+#[test]
+fn dead_recurrent_layers_show_in_their_own_score() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    let model = ModelConfig { ngram_order: 2, ..small_model() };
+    train(&model, &fast_training(), &folder, &mut Silent).unwrap();
+    let test = data().0.test;
+    let measure = || {
+        let network = folder::load(&folder, &Device::Cpu).unwrap().network;
+        trainer::evaluate_paths(&network, &test, 200, &mut |_| {}).unwrap().1.unwrap()
+    };
+    let alone = measure();
+    assert!(alone.linear.accuracy > 0.9 && alone.recurrent.accuracy > 0.9, "{alone:?}");
+    zero_recurrent_weights(&folder);
+    let alone = measure();
+    assert!(alone.linear.accuracy > 0.9, "{alone:?}");
+    // Every text gets the same answer.
+    assert_eq!(alone.recurrent.accuracy, 0.5, "{alone:?}");
+}
+
+/// Overwrites the LSTM's weights in a model folder with zeros.
+fn zero_recurrent_weights(folder: &Path) {
+    let path = folder.join(folder::WEIGHTS_FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // 8 bytes with the header's length, the header as JSON, the numbers.
+    let start = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..start]).unwrap();
+    for (name, tensor) in header.as_object().unwrap() {
+        if name.starts_with("lstm.") {
+            let offset =
+                |idx: usize| start + tensor["data_offsets"][idx].as_u64().unwrap() as usize;
+            bytes[offset(0)..offset(1)].fill(0);
+        }
+    }
+    std::fs::write(&path, bytes).unwrap();
+}
+
+/// 1 text in 8 is positive.
+#[test]
+fn weighted_classes_are_found_more_often() {
+    let parent = tempfile::tempdir().unwrap();
+    let texts: Vec<String> = (0..640usize)
+        .map(|i| {
+            // The word of the rare class, missing from half of its texts and in a few of the others.
+            let told = if i % 8 == 0 { i % 16 == 0 } else { i % 12 == 1 };
+            format!("{} w{} x{} number{i}", if told { "rare" } else { "common" }, i % 13, i % 7)
+        })
+        .collect();
+    let table =
+        LabelledTexts::new(&texts, (0..640).map(|i| u8::from(i % 8 == 0)).collect()).unwrap();
+    let config = PreprocessingConfig { min_frequency: 2, ..Default::default() };
+    let data = prepare(&table, &SplitPlan::default(), &config).unwrap();
+    let recall = |positive_weight, ngram_order, name: &str| {
+        let model = ModelConfig { ngram_order, ..small_model() };
+        let training = TrainingConfig { positive_weight, calibrate: true, ..fast_training() };
+        let report = train_on(&data, (&model, &training), &table, &parent.path().join(name));
+        let kept = report.kept().unwrap();
+        let is_weighted = positive_weight != PositiveWeight::NONE;
+        assert_eq!(kept.weighted_loss.is_some(), is_weighted);
+        assert_eq!(report.training.positive_weight, positive_weight);
+        assert_eq!(TrainingReport::load(&parent.path().join(name)).unwrap().training, training);
+        kept.validation.recall
+    };
+    for order in [0, 2] {
+        let plain = recall(PositiveWeight::NONE, order, &format!("plain{order}"));
+        let balanced = recall(PositiveWeight::Balanced, order, &format!("balanced{order}"));
+        assert!(balanced > plain, "order {order}: {balanced} {plain}");
+    }
 }
 
 #[test]
@@ -228,7 +310,7 @@ fn pre_training_learns_which_word_follows_and_repeats_bit_for_bit() {
     let history = &report.pretraining_history;
     assert_eq!(history.len(), 6);
     assert!(history[5].train_loss < 0.7 * history[0].train_loss, "{history:?}");
-    // The texts are the same words over and over: far fewer than the vocabulary may follow.
+    // The texts repeat the same words: far fewer than the vocabulary can follow each of them.
     let vocab_size = data().0.encoder.vocab_size() as f64;
     for perplexity in history[5].perplexity.as_ref().unwrap() {
         assert!(*perplexity > 1.0 && *perplexity < 0.3 * vocab_size, "{history:?} {vocab_size}");
@@ -305,7 +387,7 @@ fn a_second_training_learns_from_the_validation_texts_too() {
     let recurrent = loaded.network.without_linear_path();
     let test = trainer::evaluate(&recurrent, &data().0.test, 200, &mut |_| {}).unwrap();
     assert!(test.accuracy > 0.9, "{test:?}");
-    // Now it has learned from the validation texts, too.
+    // Now it has been trained on the validation texts, too.
     let (seen, of_data) = (SeenTexts::load(&folder).unwrap().unwrap(), data().0.seen);
     assert_eq!(seen.train.len(), 216);
     assert!(of_data.validation.iter().all(|digest| seen.train.binary_search(digest).is_ok()));
@@ -365,7 +447,7 @@ fn a_calibrated_model_tells_the_same_classes_with_honest_probabilities() {
         let difference = f64::from(*plain) - f64::from(*calibrated) * temperature;
         assert!(difference.abs() < 1e-4, "{plain} {calibrated} {temperature}");
     }
-    // The training itself went on as without it, and what is told of the model is true of the file.
+    // Training itself is unchanged, and the reported metrics are those of the saved file.
     assert_eq!(plain_report.history[1].train_loss, report.history[1].train_loss);
     let kept = report.kept().unwrap().validation;
     let own = trainer::Metrics::of_logits(&calibrated, data().0.validation.labels().unwrap());
@@ -402,11 +484,11 @@ fn a_non_finite_loss_stops_and_names_step_rate_and_batch() {
     assert!(!folder.exists());
 }
 
-/// Every weight, logit and figure of a kept model is a number, and its report says what happened.
+/// Every weight, logit and metric of a kept model is finite, and its report says what happened.
 fn assert_sound(folder: &Path, report: &TrainingReport) {
     let loaded = folder::load(folder, &Device::Cpu).unwrap();
     let again = trainer::evaluate(&loaded.network, &data().0.validation, 200, &mut |_| {}).unwrap();
-    // Rounding is another with the scales in the weights, and weights of 1e30 have much to round.
+    // Rounding differs with the scales in the weights, and is large for weights of 1e30.
     assert!(again.loss.is_finite() && report.kept().unwrap().validation.loss.is_finite());
     let bytes = std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap();
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
@@ -453,7 +535,7 @@ fn no_learning_rate_leaves_a_model_that_is_not_sound() {
 fn a_training_that_diverges_ends_with_the_model_kept_before_and_the_reason() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("model");
-    // The first step is survived, and validated, and the second is not.
+    // The first step succeeds and is validated; the second diverges.
     let training = TrainingConfig {
         learning_rate: 1e30,
         clip_norm: 0.0,
@@ -514,7 +596,7 @@ fn a_linear_path_that_diverges_is_named() {
     assert!(!folder.exists());
 }
 
-/// Hears of divergence.
+/// Records divergence.
 #[derive(Default)]
 struct Heard {
     reasons: Vec<String>,
@@ -532,7 +614,7 @@ impl Observer for Heard {
 fn a_report_names_what_makes_its_figures_mean_less() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("model");
-    // Nothing is learned: every text gets the same answer, or worse.
+    // Nothing is learned: every text gets the same prediction, or a worse one.
     let training = TrainingConfig { epochs: 1, learning_rate: 1e-9, ..fast_training() };
     let mut report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
     let told = |report: &TrainingReport| -> String {
@@ -545,10 +627,11 @@ fn a_report_names_what_makes_its_figures_mean_less() {
         before.lines().filter(|line| line.contains("accuracy") && !line.starts_with("only"));
     assert!(judged.clone().all(|line| line.contains("validation")), "{before}");
     assert_eq!(told(&TrainingReport::load(&folder).unwrap()), before);
-    // As if no text were answered with positive.
-    report.add_test(trainer::Metrics::of_logits(&[-1.0; 24], &[[0; 12], [1; 12]].concat()));
+    // As if no text were predicted positive.
+    let metrics = trainer::Metrics::of_logits(&[-1.0; 24], &[[0; 12], [1; 12]].concat());
+    report.add_test(metrics, None);
     let after = told(&report);
-    assert!(after.contains("answers negative for every text of the test split"), "{after}");
+    assert!(after.contains("predicts negative for every text in the test split"), "{after}");
 }
 
 /// Where a report has `null`, by path.
@@ -586,7 +669,9 @@ fn metrics_json_has_numbers_wherever_a_number_is_meant() {
             ".refit",
             ".test",
             ".word_vectors",
-            ".baseline_test_accuracy",
+            ".linear_baseline",
+            ".test_alone",
+            ".history[].weighted_loss",
         ];
         assert!(nulls.iter().all(|path| expected.contains(&path.as_str())), "{nulls:?}");
         TrainingReport::load(&folder).unwrap();

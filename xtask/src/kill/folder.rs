@@ -1,4 +1,4 @@
-//! What stands on disk after a kill, looked at without the program: a whole model, or not.
+//! Inspects a model folder after a kill, without the program: is the model complete?
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-/// A model folder whose files are all there and of one model.
+/// A complete model folder: all files exist and belong to one model.
 pub(super) struct WholeModel {
     pub(super) id: String,
 }
@@ -15,24 +15,27 @@ impl WholeModel {
     /// Reads a folder.
     ///
     /// # Errors
-    /// If a file is missing, cut short, or of another model.
+    /// If a file is missing, cut short, or from another model.
     pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
         let config = json(&folder.join("config.json"))?;
         let id = config["model_id"].as_str().context("config.json has no model_id")?.to_string();
         let same = |file: &str, other: Option<&str>| {
-            ensure!(other == Some(&id), "config.json is of model {id}, {file} of {other:?}");
+            ensure!(
+                other == Some(&id),
+                "config.json is from model {id}, but {file} is from {other:?}"
+            );
             anyhow::Ok(())
         };
         let metrics = json(&folder.join("metrics.json"))?;
         same("metrics.json", metrics["model_id"].as_str())?;
-        // The figures are those of the weights: the last model kept is the one that the report tells of.
+        // The metrics must belong to the weights: the report describes the last model kept.
         let kept = metrics["history"].as_array().and_then(|history| {
             history.iter().rev().find(|record| record["is_kept"] == Value::Bool(true))
         });
-        let kept = kept.context("metrics.json tells of no model that was kept")?;
+        let kept = kept.context("metrics.json lists no model that was kept")?;
         ensure!(
             kept["validation"] == metrics["validation"],
-            "metrics.json tells of two models: {} and {}",
+            "metrics.json mixes two models: {} and {}",
             kept["validation"],
             metrics["validation"]
         );
@@ -46,7 +49,10 @@ impl WholeModel {
         let tokenizer = json(&folder.join("tokenizer.json"))?;
         let words = tokenizer["model"]["vocab"].as_object().map_or(0, serde_json::Map::len);
         let expected = config["vocab_size"].as_u64();
-        ensure!(expected == Some(words as u64), "tokenizer.json has {words} ids, not {expected:?}");
+        ensure!(
+            expected == Some(words as u64),
+            "tokenizer.json has {words} ids; expected {expected:?}"
+        );
         Ok(Self { id })
     }
 }
@@ -56,7 +62,7 @@ fn json(path: &Path) -> anyhow::Result<Value> {
     serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", path.display()))
 }
 
-/// The header of a safetensors file whose length is what the header says.
+/// The header of a safetensors file; the file's length must match it.
 fn safetensors_header(path: &Path) -> anyhow::Result<Value> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let cut = || format!("{} is cut short", path.display());
@@ -70,7 +76,7 @@ fn safetensors_header(path: &Path) -> anyhow::Result<Value> {
     Ok(header)
 }
 
-/// Names of folders that are staged, or were left staged, beside a model.
+/// Names of staged folders, current or left over, beside a model.
 pub(super) fn staged_beside(model: &Path) -> anyhow::Result<Vec<String>> {
     let name = model.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut names = hidden_names(model.parent().unwrap_or(Path::new(".")))?;
@@ -79,7 +85,7 @@ pub(super) fn staged_beside(model: &Path) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Every hidden name in a folder.
+/// All hidden names in a folder.
 pub(super) fn hidden_names(folder: &Path) -> anyhow::Result<Vec<String>> {
     let read = || format!("cannot read {}", folder.display());
     let mut names = Vec::new();

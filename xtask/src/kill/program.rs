@@ -1,4 +1,4 @@
-//! The program under test: trainings that can be killed, and readings of their model.
+//! The program under test: starts training runs that can be killed, and loads their models.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::ci::cargo_command;
+use crate::cargo::cargo_command;
 
-/// The recipe of the trainings; unnamed models are called so.
+/// The recipe of the training runs; also the folder name of models without --output.
 pub(super) const RECIPE: &str = "quick";
 
-/// Settings with which a training takes a fraction of a second and saves a dozen times.
+/// Settings with which a training run takes a fraction of a second and saves a dozen times.
 const SETTINGS: [&str; 14] = [
     "preprocessing.seq_len=12",
     "preprocessing.min_frequency=1",
@@ -31,14 +31,14 @@ const SETTINGS: [&str; 14] = [
     "training.batches=shuffled",
 ];
 
-/// A built `sentiment`, and a folder with texts in which it runs.
+/// A built `sentiment`, and the folder with texts in which it runs.
 pub(super) struct Program {
     program: PathBuf,
     folder: PathBuf,
 }
 
 impl Program {
-    /// Builds the workspace's own.
+    /// Builds the workspace's program.
     pub(super) fn built(folder: &Path) -> anyhow::Result<Self> {
         let mut command =
             cargo_command(&["build", "--workspace", "--bins", "--locked", "--message-format=json"]);
@@ -51,10 +51,10 @@ impl Program {
                 let is_it = message["target"]["name"] == "sentiment";
                 is_it.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
             });
-        Self::at(&built.context("cargo build made no sentiment")?, folder)
+        Self::at(&built.context("cargo build did not produce sentiment")?, folder)
     }
 
-    /// Takes one that is there.
+    /// Uses an existing program.
     pub(super) fn at(program: &Path, folder: &Path) -> anyhow::Result<Self> {
         let program =
             program.canonicalize().with_context(|| format!("cannot find {}", program.display()))?;
@@ -62,12 +62,12 @@ impl Program {
         Ok(Self { program, folder: folder.to_path_buf() })
     }
 
-    /// Where it runs.
+    /// The folder in which it runs.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// A training that replaces the model in `output`.
+    /// A training run that replaces the model in `output`.
     pub(super) fn training(&self, output: &str, seed: u64) -> Start {
         let mut start = self.unnamed();
         let seed = seed.to_string();
@@ -75,7 +75,7 @@ impl Program {
         start
     }
 
-    /// A training that finds its own folder.
+    /// A training run that chooses its own folder.
     pub(super) fn unnamed(&self) -> Start {
         let mut command = self.command();
         command.args(["train", "--data", "reviews.csv", "--recipe", RECIPE]);
@@ -86,10 +86,10 @@ impl Program {
         Start(command)
     }
 
-    /// Loads a model and answers with it.
+    /// Loads a model and predicts with it.
     ///
     /// # Errors
-    /// If it cannot.
+    /// If loading or predicting fails.
     pub(super) fn loads(&self, model: &str) -> anyhow::Result<()> {
         let mut command = self.command();
         command.args(["predict", "--json", "--model", model, "a good film", "an awful plot"]);
@@ -109,12 +109,13 @@ impl Program {
     }
 }
 
-/// A training that has not been started.
+/// A training run that has not been started.
 pub(super) struct Start(Command);
 
 impl Start {
     pub(super) fn start(mut self) -> anyhow::Result<Training> {
-        // A file and not a pipe: nobody reads along, and a full pipe would hold the training up.
+        // A file rather than a pipe: nothing reads the output during the run, and a full pipe would
+        // block it.
         let said = tempfile::tempfile().context("cannot make a temporary file")?;
         let stderr = said.try_clone().context("cannot make a temporary file")?;
         let child = self.0.stdout(Stdio::null()).stderr(stderr).spawn();
@@ -122,13 +123,13 @@ impl Start {
     }
 }
 
-/// A training under way, ended with this whatever happens.
+/// A training run in progress; killed on drop.
 pub(super) struct Training {
     child: Child,
     said: File,
 }
 
-/// How a training ended.
+/// How a training run ended.
 #[derive(Debug)]
 pub(super) struct End {
     /// `None` if a signal ended it.
@@ -137,27 +138,27 @@ pub(super) struct End {
 }
 
 impl End {
-    /// Whether the training was refused because another was writing to its folder.
+    /// Whether it was refused because another training run was writing to its folder.
     pub(super) fn is_told_of_another(&self, model: &str) -> bool {
-        let told = format!("another training is writing to {model}");
+        let told = format!("another training run is writing to {model}");
         self.code == Some(1) && self.said.contains(&told)
     }
 }
 
 impl Training {
     pub(super) fn has_ended(&mut self) -> anyhow::Result<bool> {
-        Ok(self.child.try_wait().context("cannot ask for a training")?.is_some())
+        Ok(self.child.try_wait().context("cannot query a training run")?.is_some())
     }
 
-    /// Kills it (SIGKILL). Tells whether it had ended before.
+    /// Kills it (SIGKILL). Returns whether it had already ended.
     pub(super) fn kill(&mut self) -> anyhow::Result<bool> {
         let has_ended = self.has_ended()?;
-        self.child.kill().context("cannot kill a training")?;
+        self.child.kill().context("cannot kill a training run")?;
         self.child.wait().context("cannot wait for a training")?;
         Ok(has_ended)
     }
 
-    /// Waits for its end.
+    /// Waits for it to end.
     pub(super) fn ended(mut self) -> anyhow::Result<End> {
         use std::io::{Read as _, Seek as _};
         let status = self.child.wait().context("cannot wait for a training")?;
@@ -167,23 +168,23 @@ impl Training {
         Ok(End { code: status.code(), said })
     }
 
-    /// Waits for its end, which must be a good one.
+    /// Waits for it to end; it must succeed.
     pub(super) fn ended_well(self) -> anyhow::Result<()> {
         let end = self.ended()?;
-        ensure!(end.code == Some(0), "a training ended with {:?}:\n{}", end.code, end.said);
+        ensure!(end.code == Some(0), "a training run ended with {:?}:\n{}", end.code, end.said);
         Ok(())
     }
 }
 
 impl Drop for Training {
     fn drop(&mut self) {
-        // After `ended` there is nothing left to end.
+        // Does nothing if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A CSV of `n` different texts with two easily told classes.
+/// A CSV of `n` different texts in two easily distinguished classes.
 fn reviews(n: usize) -> String {
     const FILLER: [&str; 10] =
         ["film", "plot", "cast", "score", "scene", "night", "friend", "seat", "tale", "rain"];

@@ -1,9 +1,9 @@
-//! What the tests of the command share: a working folder, running `sentiment` in it, and labelled
+//! Shared by the tests of the command: a working folder, running `sentiment` in it, and labelled
 //! texts that the smallest network learns in a few epochs.
 #![allow(
     clippy::unwrap_used,
     dead_code,
-    reason = "a test that cannot make its files has failed; each test file uses its part"
+    reason = "a test that cannot make its files has failed; no test file uses everything"
 )]
 
 #[cfg(unix)]
@@ -48,7 +48,7 @@ pub fn reviews(n: usize) -> String {
     for idx in 0..n {
         let label = ["negative", "positive"][idx % 2];
         let verdict = [["bad", "awful"], ["good", "great"]][idx % 2][idx / 2 % 2];
-        // The digits of the number, as words: no two texts are equal.
+        // The digits of the number as words, so no two texts are equal.
         let mut words: Vec<&str> =
             format!("{idx:05}").bytes().map(|digit| FILLER[usize::from(digit - b'0')]).collect();
         words.insert(idx % 6, verdict);
@@ -60,25 +60,25 @@ pub fn reviews(n: usize) -> String {
 /// A temporary folder in which commands run, so that messages hold short relative paths.
 pub struct Workplace {
     folder: TempDir,
-    /// The user's own cache is not for tests.
+    /// Keeps tests away from the user's own cache.
     cache: TempDir,
 }
 
 impl Workplace {
-    /// An empty one.
+    /// An empty folder.
     pub fn new() -> Self {
         let new = || tempfile::tempdir().unwrap();
         Self { folder: new(), cache: new() }
     }
 
-    /// One that holds `reviews.csv`.
+    /// A folder with `reviews.csv`.
     pub fn with_reviews() -> Self {
         let place = Self::new();
         place.write("reviews.csv", reviews(N_REVIEWS));
         place
     }
 
-    /// One that holds `reviews.csv` and a model trained on it in `model`.
+    /// A folder with `reviews.csv`, and a model trained on it in `model`.
     pub fn with_model() -> Self {
         let place = Self::with_reviews();
         place.train(&["--output", "model"]).succeeded();
@@ -101,7 +101,7 @@ impl Workplace {
         fs::read(self.path(name)).unwrap()
     }
 
-    /// The names in a folder, hidden ones included, in order.
+    /// The names in a folder, including hidden ones, sorted.
     pub fn names(&self, folder: impl AsRef<Path>) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.path(folder))
             .unwrap()
@@ -143,7 +143,24 @@ impl Workplace {
         child.wait_with_output().unwrap().into()
     }
 
-    /// Runs a small training on `reviews.csv`; `args` come last and win.
+    /// Overwrites the tensors whose names begin with `prefix`, in a model folder, with zeros.
+    pub fn zero_tensors(&self, model: &str, prefix: &str) {
+        let file = format!("{model}/model.safetensors");
+        let mut bytes = self.bytes(&file);
+        // The length of the header in 8 bytes, the header as JSON, then the numbers.
+        let start = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: Value = serde_json::from_slice(&bytes[8..start]).unwrap();
+        for (name, tensor) in header.as_object().unwrap() {
+            if name.starts_with(prefix) {
+                let at =
+                    |idx: usize| start + tensor["data_offsets"][idx].as_u64().unwrap() as usize;
+                bytes[at(0)..at(1)].fill(0);
+            }
+        }
+        self.write(&file, bytes);
+    }
+
+    /// Runs a small training on `reviews.csv`; `args` come last and take precedence.
     pub fn train(&self, args: &[&str]) -> Outcome {
         self.run(&train_args(args))
     }
@@ -159,7 +176,7 @@ pub fn train_args<'a>(args: &[&'a str]) -> Vec<&'a str> {
 
 /// How a command ended and what it said.
 pub struct Outcome {
-    /// `None` if a signal ended it.
+    /// `None` if it was ended by a signal.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -176,15 +193,15 @@ impl From<Output> for Outcome {
 }
 
 impl Outcome {
-    /// Checks that the command ended well.
+    /// Checks that the command succeeded.
     #[track_caller]
     pub fn succeeded(self) -> Self {
         assert_eq!(self.code, Some(0), "standard error:\n{}", self.stderr);
         self
     }
 
-    /// Checks the exit code of a failure, and that standard error says each of `parts`, does not
-    /// come from a panic, and that nothing pretends to be a result.
+    /// Checks the exit code of a failure, that standard error contains each of `parts` and no panic,
+    /// and that standard output is empty.
     #[track_caller]
     pub fn failed(self, code: i32, parts: &[&str]) -> Self {
         let stderr = &self.stderr;

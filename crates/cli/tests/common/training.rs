@@ -2,7 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     dead_code,
-    reason = "a test that cannot start or reach its process has failed; each test file uses its part"
+    reason = "a test that cannot start or reach its process has failed; no test file uses everything"
 )]
 
 use std::io::{BufRead as _, BufReader, Lines, Read as _};
@@ -10,7 +10,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use super::{Outcome, Workplace, train_args};
 
-/// A training in the background, ended with the test whatever happens.
+/// A training in the background, killed when the test ends, whatever happens.
 pub struct Training {
     child: Child,
     stderr: Lines<BufReader<ChildStderr>>,
@@ -21,7 +21,7 @@ impl Training {
         Self::start_all(place, &train_args(args))
     }
 
-    /// With these arguments and no others.
+    /// Starts `sentiment` with exactly these arguments.
     pub fn start_all(place: &Workplace, args: &[&str]) -> Self {
         let mut child = place
             .command(args)
@@ -34,7 +34,7 @@ impl Training {
         Self { child, stderr }
     }
 
-    /// Reads standard error up to a line that begins so.
+    /// Reads standard error up to a line that starts with `start`.
     pub fn wait_for(&mut self, start: &str) {
         let found = self.stderr.any(|line| line.unwrap().starts_with(start));
         assert!(found, "the training ended without a line {start:?}");
@@ -49,13 +49,13 @@ impl Training {
         self.child.id()
     }
 
-    /// Ends it as nothing can be refused.
+    /// Kills it with a signal that it cannot handle.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// What came after all that was read.
+    /// Waits for the end; returns what has not been read yet.
     pub fn finish(mut self) -> Outcome {
         let rest: Vec<String> = self.stderr.by_ref().map(|line| line.unwrap()).collect();
         let mut stdout = String::new();
@@ -67,7 +67,7 @@ impl Training {
 
 impl Drop for Training {
     fn drop(&mut self) {
-        // After `finish` there is nothing left to end.
+        // After `finish` the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

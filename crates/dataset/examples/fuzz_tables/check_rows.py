@@ -1,8 +1,8 @@
-"""Parses what our readers accepted with Python's csv or json, or pyarrow, and compares all cells.
+"""Parses inputs that our readers accepted with Python's csv or json, or pyarrow, and compares all cells.
 
-Run by `cargo xtask fuzz`. Standard input: for each input its bytes and, as JSON, the columns that were
-found and how; both after their length in four bytes. Standard output: `same`, `unreadable` or what
-differs, then `ready`.
+Run by `cargo xtask fuzz`. Standard input: for each input its bytes, then the columns found and the settings
+as JSON, each preceded by its length in four bytes. Standard output: `same`, `unreadable` or the difference,
+then `ready`.
 """
 
 import csv
@@ -31,7 +31,7 @@ def is_empty(row):
 
 
 def csv_rows(text, separator, is_literal):
-    """As documented: CR CR LF ends a line, too, and CR alone only in a file without LF."""
+    """As documented: CR CR LF also ends a line; CR alone does so only in a file without LF."""
     reader = csv.reader(
         io.StringIO(text, newline=""),
         delimiter=separator,
@@ -45,9 +45,9 @@ def check_csv(data, told):
     text = decoded(data)
     names = [column["name"] for column in told["columns"]]
     ours = [[cell or "" for cell in row] for row in zip(*(c["cells"] for c in told["columns"]), strict=True)]
-    # Blank lines and rows without values are all the same to Python.
+    # Python does not distinguish blank lines from rows without values.
     ours = [row for row in ours if not is_empty(row)]
-    # What stands before the header is found by the header: our reader passes over comments there.
+    # Skip lines until the header is found, because our reader skips comments before it.
     rest = text
     failure = None
     while True:
@@ -138,7 +138,7 @@ class Different(Exception):
 
 
 def check_times(found, column):
-    """To the second, which is what survives a damaged unit, and in the years that Python has."""
+    """Compares to the second, as the unit may be damaged, and only in years that Python supports."""
     units = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[found.type.unit]
     for number, cell in zip(found.cast("int64").to_pylist(), column["cells"], strict=True):
         if (number is None) != (cell is None):
@@ -170,7 +170,7 @@ def check_parquet(data, told):
             found = file.read([column["name"]], use_threads=False)
             found.validate(full=True)
             if found.num_columns != 1 or found.num_rows != file.metadata.num_rows:
-                # It does not notice everything: the lengths of two columns only when it joins them.
+                # pyarrow compares the lengths of columns only when it joins them.
                 raise Unreadable("not one column of all rows")
             found = found.column(0)
             if pa.types.is_timestamp(found.type):

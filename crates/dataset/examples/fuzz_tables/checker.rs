@@ -1,4 +1,4 @@
-//! The Python program that parses what we accepted, in a process and a thread of its own.
+//! Runs the Python program that parses what we accepted, in its own process and thread.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -10,35 +10,35 @@ use std::thread::JoinHandle;
 
 use dataset::Format;
 
-/// An input that was read, and what was found in it, as JSON.
+/// An accepted input, and what we found in it, as JSON.
 pub(crate) struct Accepted {
     pub(crate) bytes: Vec<u8>,
     pub(crate) told: Vec<u8>,
 }
 
-/// What came of the checks.
+/// The results of the checks.
 #[derive(Default)]
 pub(crate) struct Checked {
-    /// Inputs that Python could read, too.
+    /// Inputs that Python could also read.
     pub(crate) n_compared: u64,
     pub(crate) differences: Vec<String>,
 }
 
-/// Checks while the next inputs are read.
+/// Checks inputs while the next ones are read.
 pub(crate) struct Checker {
     sender: SyncSender<Accepted>,
     thread: JoinHandle<Checked>,
     failed: Arc<AtomicBool>,
 }
 
-/// The last of its answers to an input.
+/// The last reply to an input.
 const READY: &str = "ready";
-/// The input was read there, too, and is the same.
+/// Python read the input with the same result.
 const SAME: &str = "same";
-/// The input could not be read there; said only where that is no fault of ours.
+/// Python could not read the input, and that is not our fault.
 const UNREADABLE: &str = "unreadable";
 
-/// Enough to see what is wrong.
+/// Enough differences to see what is wrong.
 const MAX_DIFFERENCES: usize = 5;
 
 impl Checker {
@@ -60,7 +60,7 @@ impl Checker {
                             }
                         }
                     }
-                    // Damaged Parquet may bring down the library that Python reads it with.
+                    // Damaged Parquet may crash Python's Parquet library.
                     None if format == Format::Parquet => process = Process::start(&python, format),
                     None => checked.differences.push("the checker ended".to_owned()),
                 }
@@ -76,7 +76,7 @@ impl Checker {
     }
 
     pub(crate) fn check(&self, accepted: Accepted) {
-        // The other side is gone only after it has failed, which is looked at next.
+        // The receiver is gone only after a failure, which the caller checks next.
         let _ = self.sender.send(accepted);
     }
 
@@ -112,7 +112,7 @@ impl Process {
         Self { child, stdin, stdout }
     }
 
-    /// Its answers to one input; `None` if it is no more.
+    /// Its replies to one input; `None` if the process has ended.
     fn check(&mut self, Accepted { bytes, told }: &Accepted) -> Option<Vec<String>> {
         let mut frame = Vec::with_capacity(bytes.len() + told.len() + 8);
         for part in [bytes, told] {

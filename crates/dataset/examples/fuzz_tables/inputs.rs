@@ -1,4 +1,4 @@
-//! Tables in one format, with damage of many kinds; each from the seed and its number.
+//! Tables in one format, damaged in many ways; each depends only on the seed and its number.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use dataset::{Format, Quoting, ReadOptions, Separator};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The column of texts.
+/// The text column.
 pub(crate) const TEXT: &str = "text";
 
 /// One input.
@@ -15,15 +15,15 @@ pub(crate) struct Input {
     pub(crate) options: ReadOptions,
 }
 
-/// Makes inputs by their numbers.
+/// Generates inputs by number.
 pub(crate) struct Inputs {
     format: Format,
     seed: u64,
-    /// Files to begin with: the smaller of the golden ones.
+    /// Files to start from: the smaller golden ones.
     files: Vec<Vec<u8>>,
 }
 
-/// What is written into tables, and what damages them.
+/// Tokens that are inserted into tables, or that damage them.
 const TOKENS: [&[u8]; 56] = [
     b"\"",
     b"\"\"",
@@ -103,7 +103,7 @@ impl Inputs {
                 !is_packed && Format::of(path).ok() == Some(format)
             })
             .collect();
-        // The system lists them in any order.
+        // The system lists them in arbitrary order.
         paths.sort();
         let files: Vec<Vec<u8>> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
         Self { format, seed, files: files.into_iter().filter(|f| f.len() < BIGGEST_FILE).collect() }
@@ -162,7 +162,7 @@ impl Random {
         (0..self.below(6)).map(|_| *self.pick(&PIECES)).collect()
     }
 
-    /// A table that is well formed, or nearly so: what needs quotation marks mostly has them.
+    /// A table that is well formed or nearly so: fields that need quotation marks mostly have them.
     fn csv(&mut self, separator: u8) -> Vec<u8> {
         let (n_columns, n_rows) = (1 + self.below(4), 1 + self.below(6));
         let text_idx = self.below(n_columns);
@@ -237,7 +237,7 @@ impl Random {
     }
 
     fn damage(&mut self, bytes: &mut Vec<u8>, format: Format) {
-        // The footer of Parquet, at the end, is what a reader trusts.
+        // Readers trust the footer at the end of a Parquet file.
         let at = if format == Format::Parquet && self.one_in(2) {
             bytes.len().saturating_sub(1 + self.below(800))
         } else {

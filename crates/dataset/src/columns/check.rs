@@ -1,4 +1,4 @@
-//! Whether a column of texts holds texts.
+//! Checks whether a text column really holds texts.
 
 use std::path::Path;
 
@@ -8,18 +8,18 @@ use super::ChosenColumn;
 use crate::error::{Error, Result};
 use crate::tables::{Note, ReadNotes, Table, Texts};
 
-/// Texts that are looked at to see whether they are texts, and the least that will do.
+/// The most texts that are checked, and the fewest that are enough for a check.
 const N_LOOKED_AT: usize = 1000;
 const MIN_LOOKED_AT: usize = 10;
 /// A longer word may be a text without spaces.
 const LONG_WORD: usize = 30;
-/// Words a cell, on average, from which on a column holds texts.
+/// Average words per cell from which a column counts as holding texts.
 const MANY_WORDS: usize = 4;
 
-/// Looks whether a text column holds texts, if another one does.
+/// Checks that the text column holds texts, if another column does.
 ///
 /// # Errors
-/// `NotTexts` if it was guessed; if the user named it, that is a note.
+/// `NotTexts` if the column was guessed; if the user named it, only a note is added.
 pub(crate) fn check_texts(
     path: &Path,
     table: &Table,

@@ -1,4 +1,4 @@
-//! The choice itself: what the user named, what a model knows, what can be guessed, in this order.
+//! Chooses columns: first by the user's names, then by a model's names, then by guessing.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::tables::{Cells, Fault, Note, Place, ReadNotes, Table, looks_like_data};
 
-/// Beginnings of the names of columns that programs answer in; they are no labels.
+/// Prefixes of the names of prediction columns, which are never labels.
 const ANSWERS: [&str; 4] = ["predictedlabel", "predictedprobability", "prediction", "probability"];
 
-/// Picks the columns of texts, labels and groups.
+/// Chooses the text, label and group columns.
 ///
 /// # Errors
-/// `UnknownColumn`, `AmbiguousColumn` or `ColumnLeftOut` if a named column is not there, `NoColumn` if none
-/// can be guessed, `OwnAnswers` if only answers can, `SameColumn` if one column is named twice,
-/// `Fault::NoHeader` if the names look like a row.
+/// `UnknownColumn`, `AmbiguousColumn` or `ColumnLeftOut` if a named column cannot be found, `NoColumn`
+/// if none can be guessed, `OwnAnswers` if only predictions can, `SameColumn` if one column is named
+/// twice, `Fault::NoHeader` if the names look like a row.
 pub(crate) fn choose_all(
     path: &Path,
     table: &Table,
@@ -28,7 +28,7 @@ pub(crate) fn choose_all(
     let named = |role, wanted: &Option<String>| {
         wanted.as_deref().map(|wanted| chooser.named(role, wanted)).transpose()
     };
-    // What the user named comes first, so that a guess cannot take it.
+    // The user's names come first, so that a guess cannot take one of these columns.
     let (text, label) = (named(&TEXT, &choice.text)?, named(&LABEL, &choice.label)?);
     let group = named(&GROUP, &choice.group)?;
     let mut taken: Vec<&str> =
@@ -59,7 +59,7 @@ pub(crate) fn choose_all(
     Ok(ColumnNames { text, label, group })
 }
 
-/// Picks the column of texts alone.
+/// Chooses only the text column.
 ///
 /// # Errors
 /// As [`choose_all`].
@@ -71,7 +71,7 @@ pub(crate) fn choose_text(
     let chooser = Chooser::new(path, table);
     match &choice.text {
         Some(wanted) => chooser.named(&TEXT, wanted),
-        // Nothing is noted about texts.
+        // There are no notes about texts.
         None => {
             chooser.unnamed(&TEXT, choice.known_text.as_deref(), &[], &mut ReadNotes::default())
         }
@@ -93,7 +93,7 @@ impl<'a> Chooser<'a> {
         Self { path, table, names, bare }
     }
 
-    /// The columns whose bare name is this.
+    /// The columns with this bare name.
     fn of_bare(&self, wanted: &str) -> impl Iterator<Item = &str> {
         let wanted = bare(wanted);
         self.names().zip(&self.bare).filter(move |(_, bare)| **bare == wanted).map(|(name, _)| name)
@@ -103,7 +103,7 @@ impl<'a> Chooser<'a> {
         self.names.iter().map(String::as_str)
     }
 
-    /// The columns that go by a name, by the strictest comparison that finds any.
+    /// The columns that match a name, by the strictest comparison that finds any.
     fn find(&self, wanted: &str) -> Vec<&str> {
         let exact: Vec<&str> = self.names().filter(|name| *name == wanted).collect();
         if !exact.is_empty() {
@@ -140,7 +140,7 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// The column that a model knows, or the best guess.
+    /// The column that the model was trained on, or the best guess.
     fn unnamed(
         &self,
         role: &'static Role,
@@ -190,7 +190,7 @@ impl<'a> Chooser<'a> {
                 nearest: role
                     .guesses
                     .iter()
-                    // One letter is near to any other.
+                    // A single letter is near any other.
                     .filter(|guess| guess.len() > 2)
                     .find_map(|guess| nearest(guess, self.names().filter(free)))
                     .map(str::to_owned),
@@ -198,13 +198,13 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// A column that would have been guessed, had it not been left out.
+    /// A left-out column that would otherwise have been guessed.
     fn left_out_guess(&self, role: &Role) -> Option<&str> {
         self.table.left_out.iter().map(String::as_str).find(|name| is_guess(role, name))
     }
 
-    /// The column of probabilities, if a `label` beside it is an answer: so an older version of this
-    /// program wrote them where the table had no label of its own.
+    /// The probability column, if a `label` column next to it is a prediction: an older version of this
+    /// program used that name if the table had no labels of its own.
     fn own_probability(&self) -> Option<&str> {
         let has_own_label = self.bare.iter().any(|name| name.starts_with("predictedlabel"));
         let mut found =
@@ -212,7 +212,7 @@ impl<'a> Chooser<'a> {
         found.next().filter(|_| !has_own_label)
     }
 
-    /// Of a text table whose names look like a row, that is the error.
+    /// Replaces the error by `NoHeader` if the column names of a text table look like a row.
     fn or_no_header(&self, error: Error) -> Error {
         let is_numbered = self.names().enumerate().all(|(idx, name)| name == (idx + 1).to_string());
         if self.table.cells == Cells::Text && !is_numbered && looks_like_data(&self.names) {
@@ -283,12 +283,12 @@ mod tests {
             |columns: &[&str], text, label| chosen(columns, text, label).unwrap_err().to_string();
         assert_eq!(
             message(&["reveiw", "label"], None, None),
-            "reviews.csv has no text column that can be guessed; its columns are \"reveiw\", \
+            "cannot guess the text column of reviews.csv; its columns are \"reveiw\", \
              \"label\" (did you mean \"reveiw\"?)"
         );
         assert_eq!(
             message(&["text", "stars"], None, None),
-            "reviews.csv has no label column that can be guessed; its columns are \"text\", \
+            "cannot guess the label column of reviews.csv; its columns are \"text\", \
              \"stars\""
         );
         assert_eq!(
@@ -315,7 +315,7 @@ mod tests {
         let message = chosen(&["Text", "TEXT ", "y"], Some("text"), None).unwrap_err().to_string();
         assert_eq!(
             message,
-            "reviews.csv has several columns that \"text\" may mean: \"Text\", \"TEXT \""
+            "reviews.csv: column name \"text\" is ambiguous; it matches \"Text\", \"TEXT \""
         );
     }
 
@@ -361,12 +361,12 @@ mod tests {
                 assert!(all(&["text", answer], &known).is_err(), "{answer}");
             }
         }
-        // An older version answered so where the table had no label.
+        // An older version wrote these columns if the table had no label.
         let columns = ["text", "label", "probability"];
         assert_eq!(
             chosen(&columns, None, None).unwrap_err().to_string(),
-            "reviews.csv: column \"label\" looks like answers of this program and not like labels, \
-             because it stands beside \"probability\""
+            "reviews.csv: column \"label\" looks like predictions of this program, not labels, because \
+             it is next to \"probability\""
         );
         let known =
             ColumnChoice { known_label: Some("label".to_owned()), ..ColumnChoice::default() };
@@ -375,7 +375,7 @@ mod tests {
         let (names, notes) =
             all(&["text", "label", "sentiment", "probability"], &ColumnChoice::default()).unwrap();
         assert_eq!((names.label.name.as_str(), notes.iter().len()), ("sentiment", 1));
-        // And so where it had one.
+        // And these if it had one.
         let columns = ["text", "label", "predicted_label", "probability"];
         assert_eq!(chosen(&columns, None, None).unwrap(), pair("text", "label"));
     }
@@ -400,7 +400,7 @@ mod tests {
     #[test]
     fn names_that_are_a_row_are_no_header() {
         let error = chosen(&["1", "what a good film this is"], None, None).unwrap_err();
-        assert!(error.to_string().contains("is there no header?"), "{error}");
+        assert!(error.to_string().contains("is the header missing?"), "{error}");
         let error = chosen(&["1", "2"], None, None).unwrap_err();
         assert!(matches!(error, Error::NoColumn { .. }), "{error}");
     }

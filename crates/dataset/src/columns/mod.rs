@@ -1,5 +1,4 @@
-//! Which column is the text, which the label and which the group: named by the user, known from a model,
-//! or guessed by name.
+//! Chooses the text, label and group columns: named by the user, known from a model, or guessed by name.
 
 mod check;
 mod choose;
@@ -10,27 +9,27 @@ pub(crate) use self::check::check_texts;
 pub(crate) use self::choose::{choose_all, choose_text};
 use crate::wording::is_invisible;
 
-/// The columns that are wanted; what is `None` is guessed, the group never.
+/// The requested columns; a text or label column that is `None` is guessed, a group column never.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnChoice {
-    /// The column of texts.
+    /// The text column.
     pub text: Option<String>,
-    /// The column of labels.
+    /// The label column.
     pub label: Option<String>,
-    /// The column of groups: rows with the same value belong together.
+    /// The group column: rows with the same value belong together.
     pub group: Option<String>,
-    /// The column of texts that a model was trained on: taken before any guess, if the file has it.
+    /// The text column that a model was trained on: used before any guess, if the file has it.
     pub known_text: Option<String>,
-    /// The column of labels that a model was trained on: taken before any guess, if the file has it.
+    /// The label column that a model was trained on: used before any guess, if the file has it.
     pub known_label: Option<String>,
 }
 
-/// A column of a file, and how it came to be chosen.
+/// A column of a file, and how it was chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChosenColumn {
     /// Its name in the file.
     pub name: String,
-    /// Whether we guessed it; worth telling the user.
+    /// Whether it was guessed, which the user should know.
     pub guessed: bool,
     /// The other columns that a guess could have taken, in file order.
     #[serde(default)]
@@ -47,16 +46,16 @@ impl ChosenColumn {
 /// The columns that were read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnNames {
-    /// The column of texts.
+    /// The text column.
     pub text: ChosenColumn,
-    /// The column of labels.
+    /// The label column.
     pub label: ChosenColumn,
-    /// The column of groups, if one was asked for.
+    /// The group column, if one was requested.
     #[serde(default)]
     pub group: Option<ChosenColumn>,
 }
 
-/// What a column is for, and the names that suggest it, most telling first.
+/// What a column is for, and the names that suggest it, strongest first.
 pub(crate) struct Role {
     pub(crate) name: &'static str,
     guesses: &'static [&'static str],
@@ -86,7 +85,7 @@ pub(crate) const LABEL: Role = Role {
 
 pub(crate) const GROUP: Role = Role { name: "group", guesses: &[] };
 
-/// Whether a name suggests a column of texts or of labels.
+/// Whether a name suggests a text or label column.
 pub(crate) fn is_usual(name: &str) -> bool {
     is_guess(&TEXT, name) || is_guess(&LABEL, name)
 }
@@ -96,7 +95,7 @@ pub(crate) fn is_guess(role: &Role, name: &str) -> bool {
     role.guesses.iter().any(|guess| bare(name) == bare(guess))
 }
 
-/// What one sees of a name, in lower case: no invisible characters, no space around it.
+/// The visible part of a name, in lower case: no invisible characters, no surrounding spaces.
 fn visible(name: &str) -> String {
     let seen: String = name
         .chars()
@@ -106,7 +105,7 @@ fn visible(name: &str) -> String {
     seen.trim().to_lowercase()
 }
 
-/// The letters and digits of a name in lower case: `Review-Text` and `reviewText` are one.
+/// The letters and digits of a name in lower case: `Review-Text` and `reviewText` are the same.
 fn bare(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -1,6 +1,6 @@
-//! Reads the reviews out of the original archive: one text file a review, in a gzipped tar.
+//! Reads the reviews from the original archive: one text file per review, in a gzipped tar.
 //!
-//! Members are read as a stream and never unpacked to disk, so their names cannot lead anywhere.
+//! Members are read as a stream and never unpacked to disk, so their names cannot cause harm.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -15,16 +15,16 @@ use super::catalogue::{Archive, Counts, Part};
 use super::error::{FetchError, io_error};
 use super::event::{Event, OnEvent};
 
-/// Largest review that is read; the longest known one has 14 kB.
+/// Size limit for a review; the longest known one has 14 kB.
 const MAX_REVIEW_BYTES: u64 = 1 << 20;
 
 /// Compressed bytes between two progress events.
 const PROGRESS_BYTES: u64 = 256 * 1024;
 
-/// One table for each of `parts`: column `text`, and `label` where the part is labelled.
+/// One table for each of `parts`: column `text`, and `label` if the part is labelled.
 ///
-/// Negative reviews come first, each label in the order of the ids, so that the rows do not depend
-/// on how the archive was packed.
+/// Negative reviews come first, and each label is sorted by id, so that the rows do not depend on how
+/// the archive was packed.
 pub(super) fn read(
     path: &Path,
     archive: &Archive,
@@ -83,7 +83,7 @@ struct Review {
     text: String,
 }
 
-/// What a member's name says.
+/// The information in a member's name.
 #[derive(Debug, PartialEq)]
 struct Place {
     part_idx: usize,
@@ -130,7 +130,7 @@ fn table(
         .map_err(|source| FetchError::Parquet { path: part.file.clone().into(), source })
 }
 
-/// Counts what is read, for progress: the decoder in between hides how far the file is.
+/// Counts the compressed bytes read, for progress; the decoder hides the position in the file.
 struct CountingReader {
     inner: File,
     n_read: Rc<Cell<u64>>,

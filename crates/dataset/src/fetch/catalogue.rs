@@ -1,7 +1,6 @@
-//! What the sources hold: names, checksums, and how many rows of which label each file gets.
+//! Describes the sources: names, checksums, and the number of rows per label in each file.
 //!
-//! Facts only; nothing here reads or downloads. Tests describe their own small sources with the
-//! same types.
+//! Nothing here reads or downloads. Tests describe their own small sources with the same types.
 
 use std::fmt;
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::thousands;
 
-/// The sources that [`fetch`](super::fetch) knows, and the files made from each.
+/// The sources that [`fetch`](super::fetch) knows, and the files created from each.
 ///
 /// [`Catalogue::default`] describes the published ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub struct Catalogue {
     pub archive: Archive,
 }
 
-/// A Python wheel with one CSV table in it, columns `text`, `label` (0 or 1) and `source`.
+/// A Python wheel that contains one CSV table with columns `text`, `label` (0 or 1) and `source`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wheel {
     /// Name of the package.
@@ -31,27 +30,27 @@ pub struct Wheel {
     pub sha256: String,
     /// Path of the table inside the wheel.
     pub member: String,
-    /// What is made of it; [`Part::from`] is a value of the column `source`.
+    /// The files created from it; [`Part::from`] is a value of the column `source`.
     pub parts: Vec<Part>,
 }
 
-/// A gzipped tar archive with one review a file, named `ID_RATING.txt`.
+/// A gzipped tar archive with one file per review, named `ID_RATING.txt`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
-    /// Name under which a download is kept.
+    /// File name under which a download is kept.
     pub file: String,
-    /// Size in bytes; a longer download is broken off.
+    /// Size in bytes; a longer download is aborted.
     pub n_bytes: u64,
     /// SHA-256 of the archive, 64 lower-case hexadecimal digits.
     pub sha256: String,
     /// Top folder inside the archive.
     pub root: String,
-    /// What is made of it; [`Part::from`] is a folder below the root, which has `neg` and `pos` in
-    /// it if the part is labelled.
+    /// The files created from it; [`Part::from`] is a folder below the root, with subfolders `neg` and
+    /// `pos` if the part is labelled.
     pub parts: Vec<Part>,
 }
 
-/// One file to make.
+/// One file to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     /// Where its rows come from; see [`Wheel::parts`] and [`Archive::parts`].
@@ -81,7 +80,7 @@ pub enum Counts {
 }
 
 impl Counts {
-    /// All rows, whatever their label.
+    /// The total number of rows.
     pub fn n_rows(&self) -> usize {
         match *self {
             Self::Labelled { n_negative, n_positive } => n_negative + n_positive,
@@ -130,7 +129,7 @@ impl Default for Wheel {
 }
 
 impl Archive {
-    /// Where the authors of the archive offer it.
+    /// The authors' download URL.
     pub const URL: &'static str = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz";
 }
 

@@ -1,4 +1,4 @@
-//! SHA-256 of files and of what is being written.
+//! SHA-256 of files and of data being written.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use crate::digest::{add_file, hex};
 
 use super::error::{FetchError, io_error};
 
-/// SHA-256 of a file as 64 lower-case hexadecimal digits; the file is never held in memory.
+/// SHA-256 of a file as 64 lower-case hexadecimal digits, without holding it in memory.
 pub(super) fn of_file(path: &Path) -> Result<String, FetchError> {
     let mut file = File::open(path).map_err(io_error("open", path))?;
     let mut hasher = Sha256::new();
@@ -18,7 +18,7 @@ pub(super) fn of_file(path: &Path) -> Result<String, FetchError> {
     Ok(hex(hasher))
 }
 
-/// Passes bytes on to `W`, and counts and hashes them on the way.
+/// Counts and hashes bytes while passing them on to `W`.
 pub(super) struct HashingWriter<W> {
     inner: W,
     hasher: Sha256,
@@ -30,7 +30,7 @@ impl<W: Write> HashingWriter<W> {
         Self { inner, hasher: Sha256::new(), n_bytes: 0 }
     }
 
-    /// The writer below, the number of bytes and their SHA-256.
+    /// The inner writer, the number of bytes and their SHA-256.
     pub(super) fn finish(self) -> (W, u64, String) {
         (self.inner, self.n_bytes, hex(self.hasher))
     }

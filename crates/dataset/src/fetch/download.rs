@@ -1,4 +1,4 @@
-//! One file over HTTP: patient, bounded, and able to go on where it stopped.
+//! Downloads one file over HTTP, with retries and time-outs, and resumes where it stopped.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -16,16 +16,16 @@ use super::figures::size;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// How long to wait for the network, and how often to try.
+/// How long to wait for the network, and how many times to try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
-    /// Longest wait for a name to resolve and for a connection.
+    /// Longest wait for name resolution and for a connection.
     pub connect_timeout: Duration,
     /// Longest wait for the next bytes.
     pub idle_timeout: Duration,
-    /// Attempts in all, the first one included; at least one is made.
+    /// Total attempts, including the first; at least one is made.
     pub n_attempts: u32,
-    /// Wait before the second attempt; doubles with each further one.
+    /// Wait before the second attempt; doubles with each further attempt.
     pub first_wait: Duration,
 }
 
@@ -40,16 +40,16 @@ impl Default for Network {
     }
 }
 
-/// Whether the bytes are all from this download, or some from an earlier one.
+/// Whether all bytes are from this download, or some are from an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
     Fresh,
     Resumed,
 }
 
-/// Downloads `url` to `part`, going on behind the bytes that are there already.
+/// Downloads `url` to `part`, resuming after the bytes that are already there.
 ///
-/// `n_bytes` is the length that the file should have; the bytes are not checked here.
+/// `n_bytes` is the expected length of the file; the bytes are not checked here.
 pub(super) fn download(
     url: &str,
     part: &Path,
@@ -71,7 +71,8 @@ pub(super) fn download(
     let mut n_tried = 1;
     loop {
         match attempt.run(on_event) {
-            // Another attempt's bytes count as our own; only an older call's may be of another file.
+            // Bytes of our earlier attempts are fine; only those of an older call may be of another
+            // file.
             Ok(Start::Resumed) if n_before == 0 => return Ok(Start::Fresh),
             Ok(start) => return Ok(start),
             Err(Failure::Lasting(error)) => return Err(error),
@@ -130,7 +131,7 @@ impl Attempt<'_> {
             Start::Fresh => 0,
         };
         if start == Start::Resumed {
-            on_event(Event::Note(format!("going on after {}", size(n_before))));
+            on_event(Event::Note(format!("resuming after {}", size(n_before))));
         }
         self.receive(response, file, n_before, on_event)?;
         Ok(start)
@@ -154,7 +155,7 @@ impl Attempt<'_> {
                     got: range.to_owned(),
                 }))
             }
-            // The file there is shorter than what lies here, so that was of another file.
+            // The remote file is shorter than the local part, so the part is of another file.
             416 if n_before > 0 => {
                 self.drop_part()?;
                 Err(Failure::Passing(wrong_status))
@@ -231,7 +232,8 @@ impl Attempt<'_> {
         if passing { Failure::Passing(error) } else { Failure::Lasting(error) }
     }
 
-    /// Bytes of an earlier attempt; more than the file has are of another file, and go.
+    /// The number of bytes from earlier attempts. A part longer than the file is of another file and is
+    /// removed.
     fn n_on_disk(&self) -> Result<u64, FetchError> {
         match fs::metadata(self.part) {
             Ok(metadata) if metadata.len() <= self.n_bytes => Ok(metadata.len()),
@@ -250,7 +252,7 @@ impl Attempt<'_> {
     }
 }
 
-/// The error and the reason below it, in one line.
+/// The error and its cause, on one line.
 fn with_cause(error: &FetchError) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),

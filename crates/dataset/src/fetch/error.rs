@@ -1,4 +1,4 @@
-//! What can go wrong while fetching, and what to do about each.
+//! Errors while fetching, and what to do about each.
 
 use std::error::Error;
 use std::io;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::catalogue::Counts;
 use super::figures::size;
 
-/// Why files could not be fetched. `Display` states the facts, [`FetchError::advice`] the cure.
+/// Why files could not be fetched. `Display` states the facts, [`FetchError::advice`] the remedy.
 ///
-/// Whatever the error, no Parquet file was replaced by anything unchecked.
+/// Whatever the error, no Parquet file has been replaced by an unchecked one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -23,7 +23,7 @@ pub enum FetchError {
         source: io::Error,
     },
 
-    /// Python is there, pip is not.
+    /// Python was found, but pip was not.
     #[error("{} has no pip", python.display())]
     NoPip {
         /// Program that was run.
@@ -31,7 +31,7 @@ pub enum FetchError {
     },
 
     /// pip ran and failed.
-    #[error("pip could not download {title}; its last words were:\n{stderr_tail}")]
+    #[error("pip could not download {title}; its last lines of output:\n{stderr_tail}")]
     PipFailed {
         /// Package and version.
         title: String,
@@ -39,8 +39,8 @@ pub enum FetchError {
         stderr_tail: String,
     },
 
-    /// pip reports success, but no wheel is where it should be.
-    #[error("pip reported no error but left no wheel of {title}")]
+    /// pip reported success, but there is no wheel.
+    #[error("pip reported success but saved no wheel of {title}")]
     NoWheel {
         /// Package and version.
         title: String,
@@ -49,73 +49,73 @@ pub enum FetchError {
     /// No connection could be made, after all attempts.
     #[error("cannot reach {url}")]
     Unreachable {
-        /// Address asked for.
+        /// Requested address.
         url: String,
-        /// What the network said.
+        /// The network's error.
         source: Box<dyn Error + Send + Sync>,
     },
 
-    /// Nothing came for too long, after all attempts.
+    /// No data arrived for too long, after all attempts.
     #[error(
         "{url} sent nothing for {:.1} s; {}", waited.as_secs_f64(), kept(*n_bytes, part)
     )]
     TimedOut {
-        /// Address asked for.
+        /// Requested address.
         url: String,
-        /// How long it was waited for.
+        /// How long we waited.
         waited: Duration,
-        /// Bytes on disk, from which the next call goes on.
+        /// Bytes on disk, from which the next call resumes.
         n_bytes: u64,
-        /// File that holds them, if there are any.
+        /// File that contains them, if there are any.
         part: PathBuf,
     },
 
-    /// The connection broke, after all attempts.
-    #[error("the download of {url} broke off; {}", kept(*n_bytes, part))]
+    /// The connection was lost, after all attempts.
+    #[error("the download of {url} was interrupted; {}", kept(*n_bytes, part))]
     Interrupted {
-        /// Address asked for.
+        /// Requested address.
         url: String,
-        /// Bytes on disk, from which the next call goes on.
+        /// Bytes on disk, from which the next call resumes.
         n_bytes: u64,
-        /// File that holds them.
+        /// File that contains them.
         part: PathBuf,
-        /// What the network said.
+        /// The network's error.
         source: Box<dyn Error + Send + Sync>,
     },
 
-    /// The server answered with something else than the file.
+    /// The server answered with something other than the file.
     #[error("{url} answered with HTTP status {status}")]
     Status {
-        /// Address asked for.
+        /// Requested address.
         url: String,
-        /// Three digits, 404 and the like.
+        /// The status code, such as 404.
         status: u16,
     },
 
-    /// A server that continues downloads sent another range than the one asked for.
-    #[error("{url} was asked to go on at byte {expected} and answered with the range \"{got}\"")]
+    /// The server sent another range than the one requested.
+    #[error("{url} sent the wrong range: expected bytes from {expected}, got \"{got}\"")]
     WrongRange {
-        /// Address asked for.
+        /// Requested address.
         url: String,
-        /// First byte asked for.
+        /// First byte requested.
         expected: u64,
         /// The answer's `Content-Range`.
         got: String,
     },
 
-    /// More came than the file is long; the download was removed.
-    #[error("{url} sent more than the {expected} bytes that the file has")]
+    /// The server sent more bytes than the file has; the download was removed.
+    #[error("{url} sent more than the expected {expected} bytes")]
     TooLong {
-        /// Address asked for.
+        /// Requested address.
         url: String,
         /// Bytes that the file has.
         expected: u64,
     },
 
-    /// A wheel or an archive is not the pinned one.
+    /// A wheel or an archive does not have the pinned checksum.
     #[error(
         "{}: SHA-256 is {got}, expected {expected}; {}",
-        path.display(), if *removed { "the download was removed" } else { "the file was left as it is" }
+        path.display(), if *removed { "the download was removed" } else { "the file was not changed" }
     )]
     WrongChecksum {
         /// File checked.
@@ -124,37 +124,37 @@ pub enum FetchError {
         expected: String,
         /// SHA-256 found.
         got: String,
-        /// Whether the file was a download of ours, which is gone now.
+        /// Whether the file was our download, which is now removed.
         removed: bool,
     },
 
-    /// The file to read from is not there, or is a folder.
+    /// The file to read from does not exist, or is a folder.
     #[error("{}: no such file", path.display())]
     NoFile {
-        /// Path asked for.
+        /// Requested path.
         path: PathBuf,
     },
 
     /// The file to read from is neither a zip nor a gzip file.
     #[error("{}: neither a wheel (zip) nor a .tar.gz archive", path.display())]
     UnknownFormat {
-        /// Path asked for.
+        /// Requested path.
         path: PathBuf,
     },
 
-    /// A wheel or an archive is damaged inside.
+    /// The contents of a wheel or an archive are damaged.
     #[error("{}: not a readable {format}", path.display())]
     Damaged {
         /// File read.
         path: PathBuf,
         /// "zip file", "gzipped tar archive", "CSV table".
         format: &'static str,
-        /// What the decoder said.
+        /// The decoder's error.
         source: Box<dyn Error + Send + Sync>,
     },
 
-    /// A wheel or an archive lacks something.
-    #[error("{}: {member} is missing in it", path.display())]
+    /// Something is missing from a wheel or an archive.
+    #[error("{}: {member} is missing", path.display())]
     MissingMember {
         /// File read.
         path: PathBuf,
@@ -162,18 +162,18 @@ pub enum FetchError {
         member: String,
     },
 
-    /// One member of an archive, or a wheel's table, is too large to be what it should be.
+    /// A member of an archive, or a wheel's table, is implausibly large.
     #[error("{}: {member} is larger than {}", path.display(), size(*limit))]
     MemberTooLarge {
         /// File read.
         path: PathBuf,
         /// The member.
         member: String,
-        /// Most bytes that are read.
+        /// The most bytes that are read.
         limit: u64,
     },
 
-    /// A row or a review has no text, no valid UTF-8 or no known label.
+    /// A row or a review has no text, invalid UTF-8 or an unknown label.
     #[error("{}, {place}: {problem}", path.display())]
     BadRow {
         /// File read.
@@ -184,12 +184,12 @@ pub enum FetchError {
         problem: String,
     },
 
-    /// A source has other rows than it should.
+    /// A source does not have the expected rows.
     #[error("{}: {file} would have {got}, expected {expected}", path.display())]
     WrongCounts {
         /// File read.
         path: PathBuf,
-        /// File that was to be made.
+        /// File to be created.
         file: String,
         /// Rows that it must have.
         expected: Counts,
@@ -197,10 +197,10 @@ pub enum FetchError {
         got: Counts,
     },
 
-    /// Another process fetches into the same folder.
+    /// Another process is fetching into the same folder.
     #[error("another process is fetching into {}", folder.display())]
     Busy {
-        /// Folder asked for.
+        /// Requested folder.
         folder: PathBuf,
     },
 
@@ -211,16 +211,16 @@ pub enum FetchError {
         action: &'static str,
         /// File or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 
     /// Parquet could not be encoded.
     #[error("cannot write {} as Parquet", path.display())]
     Parquet {
-        /// File that was to be made.
+        /// File to be created.
         path: PathBuf,
-        /// What polars said.
+        /// The error from polars.
         source: polars::error::PolarsError,
     },
 }
@@ -234,7 +234,7 @@ pub(super) fn io_error<'a>(
 }
 
 impl FetchError {
-    /// What to do next, in a sentence or two for the person at the keyboard.
+    /// What to do next, in a sentence or two for the user.
     pub fn advice(&self) -> String {
         const BY_HAND: &str = "download the wheel with another tool and pass it with \
                                `cargo xtask fetch-data --from FILE`";
@@ -254,18 +254,18 @@ impl FetchError {
                 with `cargo xtask fetch-data --from FILE`."
                 .into(),
             Self::TimedOut { .. } | Self::Interrupted { .. } => {
-                "Run this again: it goes on where it stopped.".into()
+                "Run this again: it continues where it stopped.".into()
             }
-            Self::Status { status: 400..=499, .. } => "Check the address, or take the default \
+            Self::Status { status: 400..=499, .. } => "Check the address, or use the default \
                 source: `cargo xtask fetch-data`."
                 .into(),
-            Self::Status { .. } => "The server has a fault; run this again later.".into(),
+            Self::Status { .. } => "The server has a problem; run this again later.".into(),
             Self::WrongRange { .. } => {
-                "Run this again; if it goes on, a proxy between here and the server is at fault."
+                "Run this again; if it happens again, a proxy between here and the server is at fault."
                     .into()
             }
             Self::TooLong { .. } | Self::WrongChecksum { removed: true, .. } => "Run this again; if \
-                it goes on, a proxy or a login page may have answered in place of the server."
+                it happens again, a proxy or a login page may be answering instead of the server."
                 .into(),
             Self::WrongChecksum { removed: false, .. } => "The file is damaged or is another \
                 version; download it again, or leave --from out."
@@ -278,8 +278,8 @@ impl FetchError {
             | Self::MissingMember { .. }
             | Self::MemberTooLarge { .. }
             | Self::BadRow { .. }
-            | Self::WrongCounts { .. } => "The source is not the one that this program was made \
-                for; nothing was written. Please report it."
+            | Self::WrongCounts { .. } => "The source is not the one that this program \
+                expects; nothing was written. Please report it."
                 .into(),
             Self::Busy { .. } => "Wait until it is done and run this again.".into(),
             Self::Io { source, path, .. } => io_advice(source.kind(), path),
@@ -299,15 +299,15 @@ fn io_advice(kind: io::ErrorKind, path: &Path) -> String {
     use io::ErrorKind as Kind;
     match kind {
         Kind::StorageFull | Kind::QuotaExceeded => {
-            "Free some room on that disk (about 250 MB do for every source), or choose another \
+            "Free some space on that disk (about 250 MB is enough for any source), or choose another \
              folder with --folder."
                 .into()
         }
         Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
-            "Get the right to use it, or choose another folder with --folder.".into()
+            "Get permission to use it, or choose another folder with --folder.".into()
         }
         Kind::NotADirectory | Kind::AlreadyExists => format!(
-            "Something on the way to {} is a file and not a folder: move it away, or choose \
+            "Part of the path {} is a file, not a folder: move it away, or choose \
              another folder with --folder.",
             path.display()
         ),

@@ -1,24 +1,24 @@
-//! What a caller hears while files are fetched.
+//! Progress events for the caller while files are fetched.
 //!
-//! The texts are ready to show, so that drawing them is a few lines in each program; this library
-//! itself never prints.
+//! The texts are ready to display, so that each program needs only a few lines to show them; this
+//! library itself never prints.
 
-/// One piece of news from [`fetch`](super::fetch).
+/// A progress event of [`fetch`](super::fetch).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A step begins, and the one before it is over: "writing data/imdb.parquet".
+    /// A step begins, and the previous one is done: "writing data/imdb.parquet".
     Stage(String),
-    /// How far the running step is.
+    /// Progress of the current step.
     Bytes {
         /// Bytes done so far.
         done: u64,
-        /// Bytes in all, where known.
+        /// Total bytes, if known.
         total: Option<u64>,
     },
-    /// Something to leave on the screen: "data/imdb.parquet was altered; making it anew".
+    /// A message to leave on the screen: "data/imdb.parquet was altered; recreating it".
     Note(String),
 }
 
-/// Where the news goes.
+/// The callback for events.
 pub(super) type OnEvent<'a> = &'a mut dyn FnMut(Event);

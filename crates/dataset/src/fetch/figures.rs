@@ -1,4 +1,4 @@
-//! Figures as people read them: 25,000 and 13.3 MB.
+//! Formats numbers for people: 25,000 and 13.3 MB.
 
 /// `25000` as `25,000`.
 pub(super) fn thousands(n: usize) -> String {
@@ -13,7 +13,7 @@ pub(super) fn thousands(n: usize) -> String {
     text
 }
 
-/// Decimal units, one place: `999 B`, `13.3 MB`.
+/// Decimal units with one decimal place: `999 B`, `13.3 MB`.
 pub(super) fn size(n_bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if n_bytes < 1000 {
@@ -21,7 +21,7 @@ pub(super) fn size(n_bytes: u64) -> String {
     }
     let mut value = n_bytes as f64 / 1000.0;
     let mut unit_idx = 0;
-    // 999.95 and not 1000: it would be rounded to 1000.0.
+    // 999.95, not 1000: from there on, the value would round to 1000.0.
     while value >= 999.95 && unit_idx + 1 < UNITS.len() {
         value /= 1000.0;
         unit_idx += 1;

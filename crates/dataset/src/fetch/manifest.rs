@@ -1,7 +1,7 @@
-//! `manifest.json`: what was made, from what, and the SHA-256 that each file had then.
+//! `manifest.json`: the files created, their sources, and their SHA-256 at that time.
 //!
-//! The files' checksums are recorded and not pinned in the program, because the same rows may
-//! become other bytes with another version of the Parquet writer.
+//! The checksums are recorded, not pinned in the program, because another version of the Parquet writer
+//! may write the same rows as different bytes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +25,7 @@ pub(super) struct Manifest {
     files: BTreeMap<String, Entry>,
 }
 
-/// What is known about one file since it was made.
+/// What was recorded when a file was created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) source: String,
@@ -45,8 +45,8 @@ pub(super) enum State {
 }
 
 impl Manifest {
-    /// Reads the manifest of a folder; one that is missing or unreadable as JSON is empty, and the
-    /// latter is noted.
+    /// Reads the manifest of a folder. A missing or damaged one counts as empty; a damaged one is
+    /// reported in a note.
     pub(super) fn load(folder: &Path, on_event: OnEvent<'_>) -> Result<Self, FetchError> {
         let path = folder.join(FILE);
         let text = match fs::read(&path) {
@@ -60,7 +60,7 @@ impl Manifest {
         }))
     }
 
-    /// Writes the manifest, as a whole or not at all.
+    /// Writes the manifest completely or not at all.
     pub(super) fn save(&self, folder: &Path) -> Result<(), FetchError> {
         let path = folder.join(FILE);
         let mut text = serde_json::to_vec_pretty(self)
@@ -107,7 +107,7 @@ impl Manifest {
     }
 }
 
-/// A folder that turns out to be a file is named when it is made, with a better message.
+/// Also true if the folder is a file: creating the folder gives a better message.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

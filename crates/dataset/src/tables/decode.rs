@@ -1,6 +1,6 @@
-//! From the bytes of a text file to UTF-8, with nothing replaced and nothing guessed.
+//! Decodes a text file to UTF-8, replacing nothing and guessing nothing.
 //!
-//! A byte order mark decides; else the encoding that the user named; else UTF-8.
+//! A byte order mark takes precedence, then the encoding that the user named, then UTF-8.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -12,13 +12,13 @@ use super::notes::{Note, ReadNotes};
 use super::options::Encoding;
 use crate::error::{Error, Result};
 
-/// Bytes that are decoded at a time.
+/// Bytes decoded at a time.
 const BLOCK: usize = 1 << 20;
 
 /// A text file as UTF-8, without its byte order mark.
 ///
 /// # Errors
-/// `Fault::NotEncoded`, `Fault::CutCharacter` and `Fault::Nul` with their line.
+/// `Fault::NotEncoded`, `Fault::CutCharacter` and `Fault::Nul`, each with its line.
 pub(super) fn decoded<'a>(
     path: &Path,
     bytes: Cow<'a, [u8]>,
@@ -37,7 +37,7 @@ pub(super) fn decoded<'a>(
         Cow::Owned(converted(path, &bytes[n_mark..], encoding)?)
     };
     if let Some(offset) = memchr::memchr(0, text.as_bytes()) {
-        // Latin letters in UTF-16 have a zero in every other byte.
+        // In UTF-16, every other byte of Latin text is zero.
         let is_wide = encoding == UTF_8
             && marked.is_none()
             && text.bytes().take(64).filter(|&byte| byte == 0).count() >= 16.min(text.len() / 3);
@@ -46,7 +46,7 @@ pub(super) fn decoded<'a>(
     Ok(text)
 }
 
-/// UTF-8 that stays where it is.
+/// Validates UTF-8 in place.
 fn checked<'a>(path: &Path, bytes: Cow<'a, [u8]>, n_mark: usize) -> Result<Cow<'a, str>> {
     let wrong = |bytes: &[u8], error: std::str::Utf8Error| {
         let before = &bytes[..error.valid_up_to()];
@@ -70,7 +70,7 @@ fn checked<'a>(path: &Path, bytes: Cow<'a, [u8]>, n_mark: usize) -> Result<Cow<'
     }
 }
 
-/// Other encodings, block by block, so that the first wrong byte is known by its line.
+/// Decodes another encoding block by block, so that the line of the first bad byte is known.
 fn converted(
     path: &Path,
     bytes: &[u8],
@@ -80,7 +80,7 @@ fn converted(
     let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
     let mut rest = bytes;
     loop {
-        // One unit is at most three bytes of UTF-8, and a block is never decoded in one call without room.
+        // A unit needs at most three bytes of UTF-8, and the decoder stops when the string is full.
         text.reserve(3 * rest.len().min(BLOCK) + 16);
         let block = &rest[..rest.len().min(BLOCK)];
         let is_last = block.len() == rest.len();
@@ -109,7 +109,7 @@ fn converted(
     }
 }
 
-/// A fault on the line after what comes `before` it.
+/// A fault on the line where the text `before` it ends.
 fn at_line(path: &Path, before: &[u8], fault: Fault) -> Error {
     let line = memchr::memchr_iter(b'\n', before).count() + 1;
     Error::at(path, Place::line(line), fault)

@@ -1,19 +1,19 @@
-//! What can be wrong at one place of a file, and what to do about it.
+//! What can be wrong at one place in a file, and what to do about it.
 
 use std::fmt;
 
 use super::format::Format;
-use super::options::Separator;
-use crate::labels::parse_label;
+use super::separator::Separator;
+use crate::label_words::parse_label;
 use crate::wording::{DidYouMean, QuotedList, shortened};
 
-/// More different values are no classes.
+/// A column with more distinct values does not hold classes.
 const MANY_VALUES: usize = 20;
 
 /// A place in a file, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// The data row, from 1: a header does not count, and a text of several lines is one row.
+    /// The data row, from 1: the header is not counted, and a text that spans several lines is one row.
     pub row: Option<usize>,
     /// The line of the file, from 1.
     pub line: Option<usize>,
@@ -40,16 +40,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong at one place of a file.
+/// What is wrong at one place in a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A byte is not of the encoding that the file is read in.
+    /// A byte is invalid in the encoding in which the file is read.
     #[error("not valid {encoding}: byte 0x{byte:02x}")]
     NotEncoded {
         /// The encoding.
         encoding: &'static str,
-        /// The first wrong byte.
+        /// The first invalid byte.
         byte: u8,
     },
 
@@ -57,16 +57,16 @@ pub enum Fault {
     #[error("the file ends in the middle of a character; it is not complete")]
     CutCharacter,
 
-    /// A zero byte, which no text has.
-    #[error("there is a NUL character; a table of text holds none")]
+    /// A NUL character, which text tables do not allow.
+    #[error("found a NUL character, which a text table cannot contain")]
     Nul {
-        /// Whether the zeros stand as in UTF-16.
+        /// Whether the zeros are placed as in UTF-16.
         is_wide: bool,
     },
 
     /// A row has more or fewer fields than the table has columns.
     #[error(
-        "expected {expected} {}{}, as the first line has, got {got}{}: \"{}\"",
+        "expected {expected} {}{}, as in the first line, got {got}{}: \"{}\"",
         plural(*expected),
         SeparatedBy(*separator),
         if *at_end { ", and the file ends there" } else { "" },
@@ -83,37 +83,37 @@ pub enum Fault {
         separator: Separator,
         /// Whether the file ends with this row, without a line break.
         at_end: bool,
-        /// What in the row's quotation marks is the likely reason.
+        /// The likely cause among the row's quotation marks.
         cause: QuoteCause,
     },
 
     /// A field begins with a quotation mark that nothing closes.
-    #[error("a quotation opens here and is never closed: \"{}\"", shortened(start))]
+    #[error("a quoted field starts here and is never closed: \"{}\"", shortened(start))]
     Unclosed {
         /// How the field begins.
         start: String,
-        /// What is the likely reason.
+        /// The likely cause.
         cause: QuoteCause,
     },
 
-    /// A field begins with a quotation mark, and another one is followed by more of the field.
+    /// A field begins with a quotation mark, and text follows its closing quotation mark.
     #[error(
-        "a quotation opens here and closes in the middle of a field{}: \"{}\"",
+        "a quoted field starts here, but text follows its closing quotation mark{}: \"{}\"",
         AfterLines(*n_lines),
         shortened(end)
     )]
     ClosedInside {
         /// The lines between opening and closing; 0 on one line.
         n_lines: usize,
-        /// What stands around the closing quotation mark.
+        /// The text around the closing quotation mark.
         end: String,
-        /// What is the likely reason.
+        /// The likely cause.
         cause: QuoteCause,
     },
 
-    /// A quotation is well formed, but the lines inside it look like rows.
+    /// A quoted field is well formed, but the lines inside it look like rows.
     #[error(
-        "a quotation opens here and closes{}, but these lines look like rows: \"{}\"",
+        "a quoted field starts here and ends{}, but its lines look like rows: \"{}\"",
         AfterLines(*n_lines),
         shortened(start)
     )]
@@ -124,9 +124,9 @@ pub enum Fault {
         start: String,
     },
 
-    /// A table with tabs can be read in two ways.
+    /// A tab-separated table can be read in two ways.
     #[error(
-        "a field stands in quotation marks that may belong to the text or not; both readings fit the \
+        "the quotation marks around a field may or may not be part of the text; both readings fit the \
          file: \"{}\"",
         shortened(start)
     )]
@@ -135,13 +135,13 @@ pub enum Fault {
         start: String,
     },
 
-    /// A carriage return without a line feed, in a file whose lines end with line feeds.
+    /// An unquoted field has a carriage return without a line feed, in a file with line feeds.
     #[error(
-        "a carriage return stands alone in a field without quotation marks: \"{}\"",
+        "an unquoted field contains a carriage return without a line feed: \"{}\"",
         shortened(start)
     )]
     LoneReturn {
-        /// What stands before it.
+        /// The text before it.
         start: String,
     },
 
@@ -155,7 +155,7 @@ pub enum Fault {
     },
 
     /// The first line looks like a row.
-    #[error("the first line looks like data; is there no header? it says {}", QuotedList(names))]
+    #[error("the first line looks like data; is the header missing? got {}", QuotedList(names))]
     NoHeader {
         /// Its fields.
         names: Vec<String>,
@@ -172,36 +172,36 @@ pub enum Fault {
         second: usize,
     },
 
-    /// A line is not one JSON object.
+    /// A line is not exactly one JSON object.
     #[error("not readable as {format}: {detail}")]
     Json {
         /// JSON lines.
         format: Format,
         /// What is wrong.
         detail: String,
-        /// Whether a value is no JSON; else the lines are not as they should be.
+        /// Whether a value is not JSON; otherwise the line structure is wrong.
         is_value: bool,
     },
 
-    /// A JSON object has a key twice.
-    #[error("the key \"{}\" stands there twice", shortened(key))]
+    /// A JSON object has the same key twice.
+    #[error("the key \"{}\" occurs twice", shortened(key))]
     RepeatedKey {
         /// The key.
         key: String,
     },
 
-    /// A JSON value that is no text, in the column of texts.
+    /// A JSON value in the text column is not text.
     #[error("column \"{column}\" holds {found} where a text is expected: {}", shortened(value))]
     NotText {
         /// The column.
         column: String,
-        /// What it is.
+        /// The kind of value.
         found: &'static str,
         /// The value.
         value: String,
     },
 
-    /// A cell that is needed has no value.
+    /// A required cell has no value.
     #[error("column \"{column}\" has no value")]
     MissingValue {
         /// The column.
@@ -217,43 +217,45 @@ pub enum Fault {
         Counts(values)
     )]
     UnknownLabel {
-        /// The label, shortened where it is long.
+        /// The label, shortened if it is long.
         value: String,
-        /// What would do.
+        /// The accepted values.
         expected: &'static str,
-        /// The nearest word that would do.
+        /// The nearest accepted word.
         nearest: Option<String>,
         /// All values of the column and how often they occur, most frequent first.
         values: Vec<(String, usize)>,
     },
 }
 
-/// Why quotation marks may be where they are.
+/// The likely cause of misplaced quotation marks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QuoteCause {
-    /// Nothing in particular.
+    /// Unknown.
     #[default]
     Unknown,
-    /// Quotation marks inside texts have a backslash before them.
+    /// Quotation marks inside texts are escaped with backslashes.
     Backslash,
     /// There is a space between a separator and a quotation mark.
     SpaceBefore,
 }
 
 impl Fault {
-    /// What to do about it, in whole sentences; flags are those of the command line.
+    /// What to do about it, in full sentences; flags are those of the command line.
     pub fn advice(&self) -> Option<String> {
-        let quoted = |cause: &QuoteCause, other: String| {
-            match cause {
-            QuoteCause::Backslash => "Quotation marks in this file have a backslash before them (\\\"), as \
-                 some databases write them; in CSV they are doubled (\"\"). Export the table with doubled \
-                 ones, or replace \\\" by \"\"."
-                .to_owned(),
-            QuoteCause::SpaceBefore => "A quotation mark must stand directly after the separator; remove \
-                 the space before it."
-                .to_owned(),
+        let quoted = |cause: &QuoteCause, other: String| match cause {
+            QuoteCause::Backslash => {
+                "Quotation marks in this file are escaped with a backslash (\\\"), as \
+                 some databases do; in CSV they are doubled (\"\"). Export the table with doubled \
+                 quotation marks, or replace \\\" with \"\"."
+                    .to_owned()
+            }
+            QuoteCause::SpaceBefore => {
+                "An opening quotation mark must come directly after the separator; \
+                 remove the space before it."
+                    .to_owned()
+            }
             QuoteCause::Unknown => other,
-        }
         };
         let literal = "If quotation marks are ordinary characters in this file, read it with \
                        --quoting literal."
@@ -272,7 +274,7 @@ impl Fault {
                     .into()
             }
             Self::Nul { is_wide: false } => {
-                "Remove it, or make sure that this is a file of text and complete.".into()
+                "Remove it, or check that this is a complete text file.".into()
             }
             Self::FieldCount { expected, got, separator, cause, .. } => {
                 quoted(cause, field_advice(*expected, *got, *separator))
@@ -280,46 +282,42 @@ impl Fault {
             Self::Unclosed { cause, .. } | Self::ClosedInside { cause, .. } => quoted(
                 cause,
                 format!(
-                    "Inside a quoted text every quotation mark is doubled (\"\"), and one more ends it. \
-                     {literal}"
+                    "Inside a quoted field, every quotation mark must be doubled (\"\"); a single one \
+                     ends it. {literal}"
                 ),
             ),
             Self::Swallowed { .. } => format!(
-                "If a quotation mark is missing there, double it or remove it. {literal} If the text is \
-                 meant to have these lines, use --quoting standard."
+                "If a quotation mark is unpaired, double it or remove it. {literal} If the text really \
+                 has these lines, use --quoting standard."
             ),
             Self::AmbiguousQuotes { .. } => {
                 "Use --quoting standard if the quotation marks only enclose \
-                 the fields, --quoting literal if they belong to the texts."
+                 the fields, or --quoting literal if they are part of the texts."
                     .into()
             }
             Self::LoneReturn { .. } => {
                 "Put the field in quotation marks, or remove the carriage return.".into()
             }
             Self::AmbiguousSeparator { .. } => "Name the right one with --separator.".into(),
-            Self::NoHeader { .. } => {
-                "Add a first line with the names of the columns, or use --no-header; \
+            Self::NoHeader { .. } => "Add a first line with the column names, or use --no-header; \
                  the columns are then called 1, 2 and so on (--text-column 2 --label-column 1)."
-                    .into()
-            }
+                .into(),
             Self::DuplicateColumn { name, .. } if name.is_empty() => {
                 "Give each column a name, or remove those without one.".into()
             }
             Self::DuplicateColumn { .. } => "Rename or remove one of them.".into(),
-            Self::Json { is_value: true, .. } => {
-                "Write such values as JSON knows them: null for a \
-                 missing number, whole characters in strings, no comma after the last member."
-                    .into()
-            }
+            Self::Json { is_value: true, .. } => "Write valid JSON: null for a missing number, \
+                 complete characters in strings, no comma after the last member."
+                .into(),
             Self::Json { is_value: false, .. } => "Each line must hold one whole object, such as \
-                 {\"text\": \"...\", \"label\": 1}; `jq -c .` makes such lines of other JSON."
+                 {\"text\": \"...\", \"label\": 1}; `jq -c .` converts other JSON to this form."
                 .into(),
             Self::RepeatedKey { .. } => "Rename or remove one of the two.".into(),
             Self::NotText { .. } => {
-                "Choose another column with --text-column, or make strings of its values.".into()
+                "Choose another column with --text-column, or convert its values to strings.".into()
             }
             Self::MissingValue { role: "text", .. } => {
-                "Leave such rows out with --missing skip, or count \
+                "Leave out such rows with --missing skip, or treat \
                  them as empty texts with --missing empty."
                     .into()
             }
@@ -336,15 +334,14 @@ fn field_advice(expected: usize, got: usize, separator: Separator) -> String {
             other => format!("\"{}\"", char::from(other.byte())),
         };
         return format!(
-            "A text that has {mark} in it must stand in quotation marks; write the table with a program \
-             that does so."
+            "A text that contains {mark} must be in quotation marks; export the table with a program \
+             that adds them."
         );
     }
-    "Either fields are missing, or a text with a line break in it does not stand in quotation marks."
-        .to_owned()
+    "Either fields are missing, or a text with a line break is not in quotation marks.".to_owned()
 }
 
-/// What to do about labels, from all values that occur.
+/// What to do about the labels, given all values that occur.
 fn label_advice(values: &[(String, usize)]) -> String {
     let is = |expected: &[&str]| {
         values.len() == expected.len()
@@ -368,7 +365,7 @@ fn label_advice(values: &[(String, usize)]) -> String {
     if values.len() == 2 {
         return "Write 0 (negative) and 1 (positive) instead of these two values.".into();
     }
-    "There are two classes only: write 0 for what is negative and 1 for what is positive, and remove rows \
+    "There are only two classes: write 0 for negative and 1 for positive, and remove rows \
      that are neither; or choose another column with --label-column."
         .into()
 }
@@ -377,7 +374,7 @@ fn plural(n_fields: usize) -> &'static str {
     if n_fields == 1 { "field" } else { "fields" }
 }
 
-/// ` separated by semicolons`, or nothing where that goes without saying.
+/// ` separated by semicolons`, or nothing for commas.
 struct SeparatedBy(Separator);
 
 impl fmt::Display for SeparatedBy {

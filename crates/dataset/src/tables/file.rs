@@ -1,6 +1,6 @@
-//! A file or pipe with a table in it, opened once.
+//! A file or pipe that contains a table, opened once.
 //!
-//! Knows nothing of what is in it: it gives bytes as they are stored.
+//! Returns the bytes as stored and knows nothing about their content.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -13,14 +13,14 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::{add_file, hex};
 use crate::error::{Error, Result};
 
-/// A file or pipe with a table in it; `-` is standard input.
+/// A file or pipe that contains a table; `-` is standard input.
 ///
-/// A pipe gives its bytes only once: it is read when it is opened, and kept in memory. A regular file
-/// is read when it is asked for.
+/// A pipe can be read only once, so it is read when opened and kept in memory. A regular file is read
+/// on demand.
 #[derive(Clone, Debug)]
 pub struct DataFile {
     path: PathBuf,
-    /// What a pipe gave.
+    /// The bytes of a pipe.
     kept: Option<Arc<Vec<u8>>>,
 }
 
@@ -43,7 +43,7 @@ impl DataFile {
             return Err(Error::IsFolder { path: file.path });
         }
         if metadata.is_file() {
-            // Better told now than after minutes of other work.
+            // Better to fail now than after minutes of other work.
             File::open(&file.path).map_err(|source| file.refused(source))?;
             return Ok(file);
         }
@@ -51,7 +51,7 @@ impl DataFile {
         Ok(Self { kept: Some(bytes.into()), ..file })
     }
 
-    /// A file that is in memory already; the name tells the format, and is what messages call it.
+    /// A file that is already in memory; its name gives the format and appears in messages.
     pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) -> Self {
         Self { path: name.into(), kept: Some(Arc::new(bytes.into())) }
     }
@@ -61,12 +61,12 @@ impl DataFile {
         &self.path
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub fn name(&self) -> PathBuf {
         if self.path.as_os_str() == "-" { "standard input".into() } else { self.path.clone() }
     }
 
-    /// The bytes as they are stored, compressed ones too.
+    /// The bytes as stored, still compressed if they are.
     ///
     /// # Errors
     /// `Missing`, `Read`.
@@ -77,8 +77,8 @@ impl DataFile {
         }
     }
 
-    /// The file with its bytes in memory, so that all that is asked of it is told of the same bytes, even if
-    /// the file is changed meanwhile.
+    /// The file with its bytes in memory, so that later reads see the same bytes even if the file
+    /// changes.
     ///
     /// # Errors
     /// `Missing`, `Read`.
@@ -90,14 +90,14 @@ impl DataFile {
         Ok(Self { path: self.path.clone(), kept: Some(kept) })
     }
 
-    /// SHA-256 over `settings` and the bytes as they are stored, in hexadecimal: one name for a
-    /// file's contents together with what is made of them.
+    /// SHA-256 over `settings` and the bytes as stored, in hexadecimal: identifies a file's contents
+    /// together with how they are processed.
     ///
     /// # Errors
     /// `Missing`, `Read`.
     pub fn digest(&self, settings: &[u8]) -> Result<String> {
         let mut hasher = Sha256::new();
-        // The length keeps the end of the settings from passing as the start of the file.
+        // With the length, the end of the settings cannot be mistaken for the start of the file.
         hasher.update((settings.len() as u64).to_le_bytes());
         hasher.update(settings);
         match &self.kept {

@@ -1,19 +1,16 @@
-//! File formats: which one a name promises, and whether the first bytes keep the promise.
+//! File formats: which one a file name implies, and whether the first bytes agree.
 
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::unpack;
-use crate::error::{Error, Result};
+/// The supported input, for advice on unsupported files.
+pub(crate) const READ: &str = "Supported formats: CSV and TSV with a header line, JSON lines (one \
+     object per line) or one JSON array of objects, and Parquet; text formats may be compressed with \
+     gzip or zstd.";
 
-/// What is read, for those who bring something else.
-pub(crate) const READ: &str = "What can be read: CSV and TSV with a header line, JSON lines (one object a \
-     line) or one JSON array of objects, and Parquet; text formats also packed with gzip or zstd.";
-
-/// A format that tables are read from and written to, told by the extension.
+/// A format in which tables are read and written, given by the file extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -21,62 +18,16 @@ pub enum Format {
     Csv,
     /// `.tsv`: tab-separated, with a header.
     Tsv,
-    /// `.jsonl`, `.ndjson`, `.json-lines`: one JSON object a line.
+    /// `.jsonl`, `.ndjson`, `.json-lines`: one JSON object per line.
     JsonLines,
     /// `.parquet`.
     Parquet,
 }
 
 impl Format {
-    /// Every extension that we know, in any case.
+    /// Every known extension; case is ignored.
     pub const EXTENSIONS: [&'static str; 6] =
         [".csv", ".tsv", ".jsonl", ".ndjson", ".json-lines", ".parquet"];
-
-    /// The format that a file to be read promises: as [`Format::of`], and `.json` for JSON lines or an
-    /// array, `.tab` for TSV, each also before `.gz` or `.zst`.
-    ///
-    /// # Errors
-    /// `UnknownExtension`.
-    pub fn of_input(path: &Path) -> Result<Self> {
-        let unknown = || Error::UnknownExtension { path: path.to_owned() };
-        let mut inner = path.to_owned();
-        if extension(path).is_some_and(|ending| unpack::ENDINGS.contains(&ending.as_str())) {
-            inner.set_extension("");
-        }
-        match extension(&inner).as_deref() {
-            Some("json") => Ok(Self::JsonLines),
-            Some("tab") => Ok(Self::Tsv),
-            _ => Self::of(&inner).map_err(|_| unknown()),
-        }
-    }
-
-    /// The format that a name promises.
-    ///
-    /// # Errors
-    /// `UnknownExtension`, whose message lists the known ones.
-    pub fn of(path: &Path) -> Result<Self> {
-        match extension(path).as_deref() {
-            Some("csv") => Ok(Self::Csv),
-            Some("tsv") => Ok(Self::Tsv),
-            Some("jsonl" | "ndjson" | "json-lines") => Ok(Self::JsonLines),
-            Some("parquet") => Ok(Self::Parquet),
-            _ => Err(Error::UnknownExtension { path: path.to_owned() }),
-        }
-    }
-
-    /// A format by its name: `csv`, `tsv`, `jsonl` (or `json`, `ndjson`), `parquet`.
-    ///
-    /// # Errors
-    /// `UnknownFormat`.
-    pub fn named(name: &str) -> Result<Self> {
-        match name {
-            "csv" => Ok(Self::Csv),
-            "tsv" => Ok(Self::Tsv),
-            "jsonl" | "json" | "ndjson" => Ok(Self::JsonLines),
-            "parquet" => Ok(Self::Parquet),
-            _ => Err(Error::UnknownFormat { name: name.to_owned() }),
-        }
-    }
 
     /// The byte between columns, for the formats that have one.
     pub(crate) fn separator(self) -> Option<u8> {
@@ -87,9 +38,9 @@ impl Format {
         }
     }
 
-    /// What is wrong with the first bytes of a file of this format, if anything is.
+    /// What is wrong with the first bytes of a file of this format, if anything.
     ///
-    /// Parsers accept or misreport many such files: a spreadsheet in a `.csv` is one strange column.
+    /// Parsers accept or misreport many such files: a spreadsheet named `.csv` reads as one odd column.
     pub(super) fn complaint(self, head: &[u8]) -> Option<&'static str> {
         const PARQUET: &[u8] = b"PAR1";
         let known = KINDS.iter().find(|(signature, _)| head.starts_with(signature));
@@ -97,7 +48,7 @@ impl Format {
             return Some(found);
         }
         if head.starts_with(b"BZh") && head.get(4..7) == Some(b"1AY") {
-            return Some("it is packed with bzip2; unpack it first, or pack it with gzip or zstd");
+            return Some("it is compressed with bzip2; unpack it first, or use gzip or zstd");
         }
         match (self, head.starts_with(PARQUET)) {
             (Self::Parquet, true) => return None,
@@ -111,65 +62,57 @@ impl Format {
         };
         if begins("__label__") {
             return Some(
-                "it looks like fastText's format; make a table of it with a column of labels and one of \
-                 texts",
+                "it looks like fastText format; convert it to a table with a label column and a text \
+                 column",
             );
         }
         if begins("<!doctype") || begins("<html") || begins("<?xml") {
             return Some("it looks like a web page or XML; download the file itself");
         }
         if begins("version https://git-lfs") {
-            return Some("it is a pointer of Git LFS; fetch the file itself with `git lfs pull`");
+            return Some("it is a Git LFS pointer; fetch the file itself with `git lfs pull`");
         }
         if self != Self::JsonLines && (begins("{\"") || begins("[{")) {
-            return Some("it looks like JSON; name it so with --format jsonl");
+            return Some("it looks like JSON; read it with --format jsonl");
         }
         None
     }
 }
 
-/// First bytes of files that are no tables, and what they mean.
+/// First bytes of files that are not tables, and what they mean.
 const KINDS: [(&[u8], &str); 5] = [
     (
         b"PK\x03\x04",
         "it looks like a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
     ),
     (b"\xd0\xcf\x11\xe0", "it looks like an old Excel or Word file; save it as CSV"),
-    (b"\x1f\x8b", "it is packed twice; unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "it is packed twice; unpack it first"),
-    (b"\xfd7zXZ", "it is packed with xz; unpack it first, or pack it with gzip or zstd"),
+    (b"\x1f\x8b", "it is compressed twice; unpack it once first"),
+    (b"\x28\xb5\x2f\xfd", "it is compressed twice; unpack it once first"),
+    (b"\xfd7zXZ", "it is compressed with xz; unpack it first, or use gzip or zstd"),
 ];
 
-/// What to do about a name that promises no known format.
+/// What to do about a file name that implies no known format.
 pub(crate) fn advice(path: &Path) -> String {
     let first = match extension(path).as_deref() {
         Some("xlsx" | "xls" | "xlsm" | "ods") => "Save the sheet as CSV (UTF-8).",
         Some("zip" | "7z" | "rar" | "tar" | "tgz" | "bz2" | "xz") => "Unpack the archive first.",
         Some("txt" | "train" | "valid" | "test") => {
             "If it is a table, name its format with --format csv or --format tsv. Lines such as \
-             \"__label__pos some text\" are fastText's: make a table of them with a column of labels and \
-             one of texts."
+             \"__label__pos some text\" are in fastText format: convert them to a table with a label \
+             column and a text column."
         }
         Some("gz" | "zst") => {
-            "A packed table is read by a name such as reviews.csv.gz, or with --format; answers are written \
-             as .csv, .tsv, .jsonl or .parquet, and not packed."
+            "Give a compressed table a name such as reviews.csv.gz, or use --format; predictions are \
+             written as .csv, .tsv, .jsonl or .parquet, uncompressed."
         }
         _ => "Name the format with --format csv, tsv, jsonl or parquet.",
     };
     format!("{first} {READ}")
 }
 
-/// The ending of a file name in lower case.
-fn extension(path: &Path) -> Option<String> {
+/// The extension of a file name in lower case.
+pub(super) fn extension(path: &Path) -> Option<String> {
     path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase)
-}
-
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::named(name)
-    }
 }
 
 impl fmt::Display for Format {

@@ -1,7 +1,7 @@
-//! From a file to a table in memory: one way in for every format.
+//! Reads a file of any format into a table in memory.
 //!
-//! bytes → unpacked → decoded → table. All columns are read and checked, whichever of them are wanted, so that
-//! the result depends on the file alone. What texts and labels are is said elsewhere (`columns`, `labels`).
+//! bytes → unpacked → decoded → table. All columns are read and checked, wanted or not, so that the
+//! result depends only on the file. `columns` and `labels` decide what the texts and labels are.
 
 mod decode;
 mod delimited;
@@ -9,11 +9,14 @@ mod fault;
 mod file;
 pub(crate) mod format;
 mod json_lines;
+mod naming;
 mod notes;
 mod options;
 mod parquet;
+mod separator;
 mod table;
 mod text_table;
+mod texts;
 mod unpack;
 pub(crate) mod write;
 
@@ -21,24 +24,26 @@ pub use self::fault::{Fault, Place, QuoteCause};
 pub use self::file::DataFile;
 pub use self::format::Format;
 pub use self::notes::{Note, ReadNotes};
-pub use self::options::{Encoding, Header, Missing, Quoting, ReadOptions, Separator};
+pub use self::options::{Encoding, Header, Missing, Quoting, ReadOptions};
+pub use self::separator::Separator;
 pub use self::text_table::TextTable;
 pub use self::write::Change;
 
 pub(crate) use self::delimited::looks_like_data;
 pub(crate) use self::parquet::one_line;
 pub(crate) use self::table::{Cells, JsonValue, Table};
-pub(crate) use self::text_table::{TextColumn, Texts};
+pub(crate) use self::text_table::TextColumn;
+pub(crate) use self::texts::Texts;
 
 use crate::error::{Error, Result};
 
-/// Enough of a file to see what it is.
+/// Bytes at the start of a file that are enough to recognise its type.
 const HEAD_BYTES: usize = 8192;
 
 /// Reads a file as a table.
 ///
 /// # Errors
-/// Says what is wrong with the file, and where.
+/// An error that says what is wrong with the file, and where.
 pub(crate) fn read(file: &DataFile, options: &ReadOptions, notes: &mut ReadNotes) -> Result<Table> {
     let path = &file.name();
     let format = match options.format {
@@ -68,7 +73,7 @@ pub(crate) fn read(file: &DataFile, options: &ReadOptions, notes: &mut ReadNotes
     }
 }
 
-/// Whether the first bytes are no text in any of the encodings that are told by themselves.
+/// Whether the first bytes are not text in any encoding that can be detected.
 fn is_binary(head: &[u8]) -> bool {
     let is_utf_8 =
         std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);

@@ -1,14 +1,14 @@
-//! What a reader did that a user should hear of.
+//! Notes on what a reader did that the user should know.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::format::Format;
-use super::options::Separator;
+use super::separator::Separator;
 use crate::wording::QuotedList;
 
-/// What a reader did that a user should hear of, in the order in which it did it.
+/// What a reader did that the user should know, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadNotes(Vec<Note>);
 
@@ -18,12 +18,12 @@ impl ReadNotes {
         self.0.iter()
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether there are no notes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many rows had no text and were left out.
+    /// The number of rows left out because they had no text.
     pub fn n_skipped(&self) -> usize {
         self.0
             .iter()
@@ -31,7 +31,7 @@ impl ReadNotes {
             .sum()
     }
 
-    /// How many rows had no text and count as empty ones.
+    /// The number of rows without text that count as empty texts.
     pub fn n_empty(&self) -> usize {
         self.0.iter().map(|note| if let Note::Empty { n_rows } = note { *n_rows } else { 0 }).sum()
     }
@@ -50,64 +50,64 @@ pub enum Note {
         /// `gzip` or `zstd`.
         compression: String,
     },
-    /// A mark at the beginning says another encoding than UTF-8, or than the one named.
+    /// A byte order mark says another encoding than UTF-8, or than the one named.
     Mark {
-        /// The encoding of the mark.
+        /// The encoding that the mark says.
         encoding: String,
     },
-    /// The columns are separated by something else than the format promises.
+    /// The separator is not the usual one for the format.
     Separated {
-        /// By what.
+        /// The separator found.
         by: Separator,
         /// The format.
         format: Format,
     },
-    /// A first line `sep=;`, as Excel writes it, says what separates the columns.
+    /// A first line `sep=;`, as Excel writes it, names the separator.
     SeparatorLine {
-        /// What it says.
+        /// The separator that it names.
         by: Separator,
     },
-    /// Lines before the header that begin with `#` were passed over.
+    /// Lines before the header that begin with `#` were skipped.
     Comments {
-        /// How many.
+        /// The number of lines.
         n_lines: usize,
     },
-    /// Blank lines before the header were passed over.
+    /// Blank lines before the header were skipped.
     BlankBefore {
-        /// How many.
+        /// The number of lines.
         n_lines: usize,
     },
-    /// Fields of a table with tabs begin with a quotation mark, and are taken as they stand.
+    /// Fields of a tab-separated table begin with a quotation mark, which is taken literally.
     LiteralQuotes {
-        /// How many fields.
+        /// The number of such fields.
         n_fields: usize,
         /// The line of the first.
         line: usize,
     },
-    /// A quoted field has so many lines that its quotation may be a mistake.
+    /// A quoted field has so many lines that a quotation mark may be missing.
     LongQuotation {
         /// The data row, from 1.
         row: usize,
-        /// The line where the row begins.
+        /// The line on which the row begins.
         line: usize,
-        /// How many lines it has.
+        /// The number of lines of the field.
         n_lines: usize,
     },
     /// The file is one JSON array of objects.
     Array,
-    /// Columns that no text table can hold were left out.
+    /// Columns that a text table cannot hold were left out.
     LeftOut {
         /// Their names.
         columns: Vec<String>,
     },
-    /// A column of answers was not taken as labels.
+    /// A column of predictions was not used as labels.
     OwnAnswers {
-        /// The column that was passed over.
+        /// The column that was not used.
         column: String,
-        /// The column that was taken.
+        /// The column that was used.
         taken: String,
     },
-    /// The text column, which the user named, does not look like one.
+    /// The text column that the user named does not look like one.
     NotTexts {
         /// The column.
         column: String,
@@ -118,12 +118,12 @@ pub enum Note {
     },
     /// Rows without text were left out.
     Skipped {
-        /// How many.
+        /// The number of rows.
         n_rows: usize,
     },
     /// Rows without text count as empty texts.
     Empty {
-        /// How many.
+        /// The number of rows.
         n_rows: usize,
     },
 }
@@ -133,7 +133,7 @@ impl fmt::Display for Note {
         match self {
             Self::Unpacked { compression } => write!(f, "unpacked it with {compression}"),
             Self::Mark { encoding } => {
-                write!(f, "read it as {encoding}, as the mark at its beginning says")
+                write!(f, "read it as {encoding}, as its byte order mark says")
             }
             Self::Separated { by, format } => {
                 write!(f, "its columns are separated by {by}, which is unusual for {format}")
@@ -142,10 +142,10 @@ impl fmt::Display for Note {
                 write!(f, "its columns are separated by {by}, as its first line says")
             }
             Self::Comments { n_lines } => {
-                write!(f, "passed over {} beginning with # before the header", Lines(*n_lines))
+                write!(f, "skipped {} beginning with # before the header", Lines(*n_lines))
             }
             Self::BlankBefore { n_lines } => {
-                write!(f, "passed over {} before the header", Blank(*n_lines))
+                write!(f, "skipped {} before the header", Blank(*n_lines))
             }
             Self::LiteralQuotes { n_fields, line } => write!(
                 f,
@@ -155,19 +155,19 @@ impl fmt::Display for Note {
             ),
             Self::LongQuotation { row, line, n_lines } => write!(
                 f,
-                "row {row} (line {line}) has a quoted text of {n_lines} lines; if these are several \
-                 rows, a quotation mark is missing there"
+                "row {row} (line {line}) has a quoted text of {n_lines} lines; if these are separate \
+                 rows, a quotation mark is missing"
             ),
             Self::Array => f.write_str("read it as one JSON array of objects"),
             Self::LeftOut { columns } => write!(
                 f,
-                "left out columns of types that a table of text cannot hold: {}",
+                "left out columns whose types a text table cannot hold: {}",
                 QuotedList(columns)
             ),
             Self::OwnAnswers { column, taken } => write!(
                 f,
-                "column \"{column}\" stands beside a probability, as answers of this program do, \
-                 and was not taken as the label; took \"{taken}\""
+                "column \"{column}\" is next to a probability column, like predictions of this program, \
+                 so it was not used as the label; used \"{taken}\" instead"
             ),
             Self::NotTexts { column, found, better } => write!(
                 f,
@@ -175,7 +175,7 @@ impl fmt::Display for Note {
             ),
             Self::Skipped { n_rows } => write!(f, "left out {} without text", Rows(*n_rows)),
             Self::Empty { n_rows } => {
-                write!(f, "took {} without text as empty texts", Rows(*n_rows))
+                write!(f, "treated {} without text as empty texts", Rows(*n_rows))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How a file is to be read, where its name and contents do not tell.
+//! Options for reading a file, where its name and contents do not decide.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,24 +7,25 @@ use encoding_rs::{REPLACEMENT, UTF_8, X_USER_DEFINED};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::format::Format;
+use super::separator::Separator;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 
-/// How a file is to be read; the default tells everything from its name and contents.
+/// How to read a file; by default, everything is inferred from its name and contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReadOptions {
-    /// The format; told by the extension if absent.
+    /// The format; inferred from the extension if absent.
     pub format: Option<Format>,
     /// The encoding of a text file that has no byte order mark; UTF-8 if absent.
     pub encoding: Option<Encoding>,
-    /// What stands between the columns of a text table; found in its first rows if absent.
+    /// The column separator of a text table; inferred from its first rows if absent.
     pub separator: Option<Separator>,
     /// Whether the first line of a text table names its columns.
     pub header: Header,
     /// What quotation marks mean in a text table.
     pub quoting: Quoting,
-    /// What becomes of rows without text.
+    /// What to do with rows without text.
     pub missing: Missing,
 }
 
@@ -39,7 +40,7 @@ pub enum Header {
     Absent,
 }
 
-/// What becomes of rows without text: an empty cell, `null`, no such key, a blank line.
+/// What to do with rows without text: an empty cell, `null`, a missing key, a blank line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {
@@ -56,20 +57,20 @@ pub enum Missing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quoting {
-    /// As in RFC 4180; in a table with tabs as found from the whole file (see the crate's README).
+    /// As in RFC 4180; in a tab-separated table, inferred from the whole file (see the crate's README).
     #[default]
     Auto,
-    /// As in RFC 4180: a field may stand in quotation marks, and those inside it are doubled.
+    /// As in RFC 4180: a field may be in quotation marks, and those inside it are doubled.
     Standard,
-    /// Nothing: they are characters like others, and a line is a row.
+    /// Nothing: they are ordinary characters, and every line is a row.
     Literal,
 }
 
-/// The name of a character encoding, as the web knows them.
+/// A character encoding of the WHATWG Encoding Standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encoding(&'static encoding_rs::Encoding);
 
-/// Names that a misspelt one is compared with; `encoding_rs` knows 228 and lists none.
+/// Names to suggest for a misspelt one; `encoding_rs` knows 228 but lists none.
 const ENCODING_NAMES: [&str; 14] = [
     "utf-8",
     "utf-16le",
@@ -88,7 +89,7 @@ const ENCODING_NAMES: [&str; 14] = [
 ];
 
 impl Encoding {
-    /// UTF-8, which is tried where no encoding is named.
+    /// UTF-8, which is used if no encoding is named.
     pub const UTF_8: Self = Self(UTF_8);
 
     /// An encoding by one of its names in any case: `windows-1252`, `latin1`, `utf-16le`, `shift_jis`.
@@ -97,7 +98,7 @@ impl Encoding {
     /// `UnknownEncoding`.
     pub fn named(name: &str) -> Result<Self> {
         encoding_rs::Encoding::for_label(name.trim().as_bytes())
-            // Not encodings: the one decodes nothing, the other anything.
+            // Not real encodings: one decodes nothing, the other anything.
             .filter(|&encoding| encoding != REPLACEMENT && encoding != X_USER_DEFINED)
             .map(Self)
             .ok_or_else(|| Error::UnknownEncoding {
@@ -106,7 +107,7 @@ impl Encoding {
             })
     }
 
-    /// Its usual name; [`Encoding::named`] finds it again.
+    /// Its usual name, which [`Encoding::named`] accepts.
     pub fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -143,27 +144,11 @@ impl<'de> Deserialize<'de> for Encoding {
     }
 }
 
-/// What stands between the columns of a text table: one character of ASCII.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Separator(u8);
-
 impl Separator {
-    /// `,`
-    pub const COMMA: Self = Self(b',');
-    /// `;`
-    pub const SEMICOLON: Self = Self(b';');
-    /// A tab.
-    pub const TAB: Self = Self(b'\t');
-    /// `|`
-    pub const PIPE: Self = Self(b'|');
-
-    /// Those that are looked for.
-    pub(super) const USUAL: [Self; 4] = [Self::COMMA, Self::TAB, Self::SEMICOLON, Self::PIPE];
-
     /// A separator by its name (`comma`, `semicolon`, `tab`, `pipe`) or as the character itself.
     ///
     /// # Errors
-    /// `BadSeparator` for letters, digits, quotation marks, line breaks, and what is not ASCII.
+    /// `BadSeparator` for letters, digits, quotation marks, line breaks and non-ASCII characters.
     pub fn named(name: &str) -> Result<Self> {
         let byte = match name {
             "comma" => b',',
@@ -177,33 +162,6 @@ impl Separator {
         };
         Self::of_byte(byte).ok_or_else(|| Error::BadSeparator { name: name.to_owned() })
     }
-
-    pub(super) fn of_byte(byte: u8) -> Option<Self> {
-        let fits = matches!(byte, b'\t' | b' '..=b'~')
-            && !byte.is_ascii_alphanumeric()
-            && byte != b'"'
-            && byte != b'\\';
-        fits.then_some(Self(byte))
-    }
-
-    /// The character.
-    pub fn byte(self) -> u8 {
-        self.0
-    }
-}
-
-impl fmt::Display for Separator {
-    /// As a noun in the plural: `commas`, or `":"`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            b',' => f.write_str("commas"),
-            b';' => f.write_str("semicolons"),
-            b'\t' => f.write_str("tabs"),
-            b'|' => f.write_str("vertical bars"),
-            b' ' => f.write_str("spaces"),
-            other => write!(f, "\"{}\"", char::from(other)),
-        }
-    }
 }
 
 impl FromStr for Separator {
@@ -216,7 +174,7 @@ impl FromStr for Separator {
 
 impl Serialize for Separator {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_char(char::from(self.0))
+        serializer.serialize_char(char::from(self.byte()))
     }
 }
 

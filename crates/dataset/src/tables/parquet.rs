@@ -1,4 +1,4 @@
-//! Parquet, read by polars, with errors that say what is wrong with the file.
+//! Reads Parquet with polars, with errors that say what is wrong with the file.
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -23,8 +23,9 @@ use crate::error::{Error, Result};
 
 /// Reads a Parquet file.
 ///
-/// Columns of types that we cannot read and write in every format (lists, decimals, times with a zone) are
-/// left out and told. Columns of bytes are texts if all of them are UTF-8, as older programs wrote texts.
+/// Columns of types that we cannot read and write in every format (lists, decimals, times with a zone)
+/// are left out, with a note. Columns of bytes are texts if all are UTF-8, because older programs wrote
+/// texts so.
 ///
 /// # Errors
 /// `NoRows`, `Malformed`.
@@ -43,7 +44,7 @@ pub(super) fn read(path: &Path, bytes: Cow<'_, [u8]>, notes: &mut ReadNotes) -> 
     }
     let mut frame = guarded(path, || {
         let mut frame = reader().with_columns(Some(kept)).finish()?;
-        // One chunk a column makes "row i" a look-up and not a search; strings are not moved.
+        // With one chunk per column, "row i" is a look-up, not a search; strings are not moved.
         frame.rechunk_mut();
         Ok(frame)
     })?;
@@ -69,11 +70,11 @@ pub(super) fn read(path: &Path, bytes: Cow<'_, [u8]>, notes: &mut ReadNotes) -> 
     Ok(Table { frame, cells: Cells::Typed, left_out, lines: Vec::new() })
 }
 
-/// Compares what a file says of itself at several places, where polars believes one of them.
+/// Checks metadata that a file stores in several places and that polars trusts in one.
 ///
-/// It takes a negative number of values in a page for an enormous one, and asks for so much memory that
-/// the process is ended. It takes types from the Arrow schema, which many files have beside Parquet's
-/// own, even if that calls a column of numbers nulls, or turns their signs.
+/// Polars takes a negative number of values in a page for an enormous one, and requests so much memory
+/// that the process is killed. It takes types from the Arrow schema, which many files have in addition
+/// to Parquet's own, even if that schema says a column of numbers is null or changes their signs.
 fn check(bytes: &Buffer<u8>, schema: &ArrowSchema) -> PolarsResult<()> {
     let mut metadata = read_metadata(&mut Cursor::new(bytes))?;
     let damaged = |what: &'static str| PolarsError::ComputeError(what.into());
@@ -96,11 +97,11 @@ fn check(bytes: &Buffer<u8>, schema: &ArrowSchema) -> PolarsResult<()> {
             {
                 return Err(damaged(TWO_SCHEMAS));
             }
-            // A list has any number of values.
+            // A list column may have any number of values.
             let n_values = usize::try_from(chunk.num_values()).ok();
             let n_values = n_values.filter(|&n| column.max_rep_level > 0 || n == group.num_rows());
             let Some(mut n_left) = n_values else {
-                return Err(damaged("a column has another number of values than there are rows"));
+                return Err(damaged("a column has more or fewer values than there are rows"));
             };
             let range = chunk.byte_range();
             let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
@@ -123,11 +124,11 @@ fn check(bytes: &Buffer<u8>, schema: &ArrowSchema) -> PolarsResult<()> {
     Ok(())
 }
 
-const TWO_SCHEMAS: &str = "it has two schemas that say different things of a column";
+const TWO_SCHEMAS: &str = "its two schemas disagree about a column";
 
-/// Whether the type of an Arrow schema cannot be that of the values which are stored.
+/// Whether a type in the Arrow schema contradicts the type of the stored values.
 ///
-/// Only what is plain on both sides is compared: strings and times are stored in more ways than one.
+/// Only simple types are compared: strings and times can be stored in several ways.
 fn contradicts(said: &ArrowDataType, stored: &ArrowDataType) -> bool {
     use ArrowDataType as A;
     let is_number = |dtype: &A| {
@@ -143,7 +144,7 @@ fn contradicts(said: &ArrowDataType, stored: &ArrowDataType) -> bool {
     }
 }
 
-/// Whether polars, as we build it, reads an Arrow type and writes it to every format of ours.
+/// Whether polars, as we build it, reads an Arrow type and writes it to each of our formats.
 fn is_plain(dtype: &ArrowDataType) -> bool {
     use ArrowDataType as A;
     match dtype {
@@ -159,7 +160,7 @@ fn is_plain(dtype: &ArrowDataType) -> bool {
     }
 }
 
-/// A column of bytes as strings, if all of them are.
+/// A column of bytes as strings, if all are UTF-8.
 fn as_texts(column: &Column) -> Option<Column> {
     let bytes = column.binary().ok()?;
     let mut texts = StringChunkedBuilder::new(column.name().clone(), bytes.len());
@@ -174,7 +175,7 @@ fn as_texts(column: &Column) -> Option<Column> {
 
 /// Runs a polars reader and explains its failures.
 ///
-/// Readers have been seen to panic on damaged files, and a file must not end the process.
+/// Readers sometimes panic on damaged files, and a file must not end the process.
 fn guarded<T>(path: &Path, read: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(value)) => Ok(value),
@@ -182,14 +183,14 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> PolarsResult<T>) -> Result<T> 
         Err(_) => Err(Error::Malformed {
             path: path.to_owned(),
             format: Format::Parquet,
-            detail: "the reader gave up on it".to_owned(),
+            detail: "the reader crashed on it".to_owned(),
         }),
     }
 }
 
 fn explained(path: &Path, error: PolarsError) -> Error {
     match error {
-        // Parsers report damage as an I/O error too; the system's have a number.
+        // Parsers also report damage as an I/O error; only the system's errors have a number.
         PolarsError::IO { error, .. } if error.raw_os_error().is_some() => {
             let source = Arc::try_unwrap(error)
                 .unwrap_or_else(|error| std::io::Error::new(error.kind(), error.to_string()));
@@ -204,7 +205,7 @@ fn explained(path: &Path, error: PolarsError) -> Error {
     }
 }
 
-/// What polars says about a file.
+/// The error for polars' message about a file.
 pub(super) fn malformed(path: &Path, format: Format, error: &PolarsError) -> Error {
     Error::Malformed { path: path.to_owned(), format, detail: one_line(&error.to_string()) }
 }

@@ -1,4 +1,4 @@
-//! A table in memory, whatever file it came from.
+//! A table in memory, independent of the file format.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -8,12 +8,12 @@ use polars::prelude::{Column, DataFrame, DataType, StringChunked, StringChunkedB
 use super::fault::Place;
 use crate::error::{Error, Result};
 
-/// A table in memory, rows in file order, whatever file it came from.
+/// A table in memory, with rows in file order, independent of the file format.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     /// The columns, each in one chunk.
     pub(crate) frame: DataFrame,
-    /// What the cells are.
+    /// How the cells are represented.
     pub(crate) cells: Cells,
     /// Columns of the file that are not in the frame.
     pub(crate) left_out: Vec<String>,
@@ -21,13 +21,12 @@ pub(crate) struct Table {
     pub(crate) lines: Vec<usize>,
 }
 
-/// What the cells of a table's frame are.
+/// How the cells of a table's frame are represented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cells {
-    /// CSV, TSV: every column is strings. A cell with nothing in it is null; a quoted `""` is an empty
-    /// string.
+    /// CSV, TSV: every column holds strings. An empty cell is null; a quoted `""` is an empty string.
     Text,
-    /// JSON lines: every column is strings that hold the value's own JSON text, digits and all
+    /// JSON lines: every column holds strings with the JSON text of each value, unchanged
     /// (`"a\u0301"`, `1.50`, `[1, 2]`, `null`); null where the object lacks the key.
     Json,
     /// Parquet: polars' own types.
@@ -58,15 +57,17 @@ impl Table {
         })
     }
 
-    /// Where a row stands in the file.
+    /// Where a row is in the file.
     pub(crate) fn place(&self, row_idx: usize) -> Place {
         Place::row(row_idx + 1, self.lines.get(row_idx).copied())
     }
 
-    /// A column as strings without quotation marks and escapes; `None` if it holds something else.
+    /// A column as strings without quotation marks and escapes.
     ///
-    /// Of JSON only strings, numbers, booleans and null count: the row of the first other value is the
-    /// error.
+    /// In JSON, only strings, numbers and null are allowed.
+    ///
+    /// # Errors
+    /// The type if it does not fit, or the row of the first JSON value that does not.
     pub(crate) fn strings(&self, column: &Column) -> Result<StringChunked, NoStrings> {
         match self.cells {
             Cells::Text | Cells::Typed => as_strings(column).ok_or(NoStrings::Type),
@@ -89,16 +90,16 @@ impl Table {
     }
 }
 
-/// Why a column cannot be taken as strings.
+/// Why a column cannot be read as strings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NoStrings {
-    /// Its type is another.
+    /// It has another type.
     Type,
-    /// A JSON value is neither a string nor a number.
+    /// A JSON value is not a string, a number or null.
     Value { row_idx: usize },
 }
 
-/// A JSON value by its own text, which is known to be well formed.
+/// A JSON value, classified by its text, which is known to be well formed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JsonValue<'a> {
     Null,
@@ -121,7 +122,7 @@ impl<'a> JsonValue<'a> {
         }
     }
 
-    /// What it is, with its article.
+    /// The kind of value, with its article.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -134,7 +135,7 @@ impl<'a> JsonValue<'a> {
     }
 }
 
-/// What a JSON string says; escapes were checked when it was read.
+/// The content of a JSON string; escapes were checked when it was read.
 fn unescaped(json: &str) -> Cow<'_, str> {
     let inner = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {

@@ -1,18 +1,19 @@
-//! A table with a column of texts, kept whole: what `predict` reads and writes back with answers.
+//! A table with a text column, kept whole: `predict` reads it and writes it back with predictions.
 
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{DataFrame, NewChunkedArray, StringChunked};
+use polars::prelude::DataFrame;
 
 use super::fault::Fault;
 use super::file::DataFile;
 use super::notes::{Note, ReadNotes};
 use super::options::{Missing, ReadOptions};
 use super::table::{JsonValue, NoStrings, Table};
+use super::texts::Texts;
 use crate::columns::{ChosenColumn, ColumnChoice, TEXT, check_texts, choose_text};
 use crate::error::{Error, Result};
 
-/// A table of texts: no labels needed, other columns kept.
+/// A table with a text column; it needs no labels, and keeps its other columns.
 #[derive(Clone, Debug)]
 pub struct TextTable {
     path: PathBuf,
@@ -24,11 +25,11 @@ pub struct TextTable {
 }
 
 impl TextTable {
-    /// Reads a table of texts; of the `choice`, only the text column matters.
+    /// Reads a table of texts; only the text column of `choice` matters.
     ///
     /// # Errors
-    /// An [`Error`] that names the file, and the row, line or column if one is wrong: a missing, empty
-    /// or damaged file, a row that does not fit, no column of texts, a row without text.
+    /// An [`Error`] that names the file, and the row, line or column at fault: a missing, empty or
+    /// damaged file, a row with the wrong number of fields, no text column, or a row without text.
     pub fn read(file: &DataFile, choice: &ColumnChoice, options: &ReadOptions) -> Result<Self> {
         let mut notes = ReadNotes::default();
         let table = super::read(file, options, &mut notes)?;
@@ -45,7 +46,7 @@ impl TextTable {
         &self.path
     }
 
-    /// The number of texts: rows, less those left out because they have none.
+    /// The number of texts: all rows except those left out because they have no text.
     pub fn len(&self) -> usize {
         self.texts.len()
     }
@@ -55,7 +56,7 @@ impl TextTable {
         self.texts.len() == 0
     }
 
-    /// The number of rows of the file, those without text among them.
+    /// The number of rows of the file, including those without text.
     pub fn n_rows(&self) -> usize {
         self.table.frame.height()
     }
@@ -65,29 +66,29 @@ impl TextTable {
         self.texts.iter()
     }
 
-    /// The rows of [`TextTable::frame`] that the texts stand in, ascending; `None` if each row has one.
+    /// The rows of [`TextTable::frame`] that have a text, ascending; `None` if every row has one.
     pub fn text_rows(&self) -> Option<&[u32]> {
         self.rows.as_deref()
     }
 
-    /// The column of texts, and how it was chosen.
+    /// The text column, and how it was chosen.
     pub fn text_column(&self) -> &ChosenColumn {
         &self.text_column
     }
 
-    /// Columns that were not read, because not every output format can hold them: lists, structs,
+    /// Columns that were left out because not every output format can hold them: lists, structs,
     /// decimals, times with a zone.
     pub fn left_out_columns(&self) -> &[String] {
         &self.table.left_out
     }
 
-    /// What a user should hear about how the file was read.
+    /// What the user should know about how the file was read.
     pub fn notes(&self) -> &ReadNotes {
         &self.notes
     }
 
-    /// The table: the columns of the file, less those left out. Cells of text formats are strings, those
-    /// of JSON the text of their values.
+    /// The columns of the file, except those left out. Cells of CSV and TSV are strings; cells of JSON
+    /// are the JSON text of their values.
     pub fn frame(&self) -> &DataFrame {
         &self.table.frame
     }
@@ -97,18 +98,18 @@ impl TextTable {
     }
 }
 
-/// The texts of a table and the rows that they stand in.
+/// The texts of a table and the rows they are in.
 pub(crate) struct TextColumn {
     pub(crate) texts: Texts,
-    /// `None` if each row has one.
+    /// `None` if every row has one.
     pub(crate) rows: Option<Vec<u32>>,
 }
 
 impl TextColumn {
-    /// Takes the texts of a table; where nothing is missing, the bytes are shared, not copied.
+    /// Takes the texts of a table; if none is missing, the bytes are shared, not copied.
     ///
     /// # Errors
-    /// `ColumnType`; `Fault::NotText` and, as `missing` says, `Fault::MissingValue`.
+    /// `ColumnType`; `Fault::NotText`; `Fault::MissingValue` with [`Missing::Error`].
     pub(crate) fn of(
         path: &Path,
         table: &Table,
@@ -161,29 +162,5 @@ impl TextColumn {
                 Ok(Self { texts, rows: Some(rows) })
             }
         }
-    }
-}
-
-/// A column of strings without nulls, in one chunk, shared with the frame it came from.
-#[derive(Clone, Debug)]
-pub(crate) struct Texts(StringChunked);
-
-impl Texts {
-    pub(crate) fn from_strings<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Self {
-        Self(StringChunked::from_iter_values("text".into(), texts.into_iter()))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// One text. Panics past the end, as a slice does.
-    pub(crate) fn get(&self, row: usize) -> &str {
-        // Nulls were dealt with when the column was taken.
-        self.0.get(row).unwrap_or_default()
-    }
-
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
-        (0..self.len()).map(|row| self.get(row))
     }
 }

@@ -1,4 +1,4 @@
-//! Compressed files: told by their first bytes, unpacked in memory.
+//! Compressed files: recognised by their first bytes and unpacked in memory.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Frames of zstd that hold no data have one of sixteen numbers; parallel writers begin with one.
+/// zstd frames without data have one of sixteen magic numbers; parallel writers begin with such a frame.
 const ZSTD_SKIPPABLE: &[u8] = &[0x2a, 0x4d, 0x18];
 
-/// Endings that say how a file is compressed, and are not part of what its name says otherwise.
+/// Extensions of compressed files; the format is in the extension before them.
 pub(super) const ENDINGS: [&str; 3] = ["gz", "zst", "zstd"];
 
-/// The bytes inside a compressed file; others as they are.
+/// The bytes inside a compressed file; other bytes are returned unchanged.
 ///
 /// # Errors
 /// `Unpack` if the compressed bytes are damaged or end too early.

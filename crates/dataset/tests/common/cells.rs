@@ -1,4 +1,4 @@
-//! The cells of a table that was read, in the words of `golden/expected.json`.
+//! The cells of a table, in the notation of `golden/expected.json`.
 //!
 //! Shared by tests and by the example programs that `xtask` runs.
 
@@ -15,7 +15,7 @@ pub(crate) enum Cell {
     Nothing,
     /// A string.
     Text(String),
-    /// Something else, by its JSON text; of Parquet a flag, digits, `f` and the bits of a double, or a
+    /// Any other value: its JSON text; in Parquet a boolean, digits, `f` and the bits of an f64, or a
     /// time in ISO 8601.
     Raw(String),
 }
@@ -41,14 +41,14 @@ pub(crate) fn cells(table: &TextTable) -> Vec<Cells> {
             let cells = doubles.f64().unwrap().iter();
             cells.map(|cell| cell.map_or(Cell::Nothing, |x| Cell::Raw(double(x)))).collect()
         }
-        // Polars writes times with a space in the middle.
+        // Polars writes a space between date and time.
         _ => texts(&cast(column, &DataType::String), |text| Cell::Raw(text.replace(' ', "T"))),
     };
     let columns = table.frame().columns().iter();
     columns.map(|column| Cells { name: column.name().to_string(), cells: cells(column) }).collect()
 }
 
-/// A double as it stands in `expected.json`.
+/// An f64 as written in `expected.json`.
 pub(crate) fn double(number: f64) -> String {
     if number.is_nan() { "nan".to_owned() } else { format!("f{:016x}", number.to_bits()) }
 }
@@ -88,7 +88,7 @@ pub(crate) struct Expected {
     pub(crate) digest: Option<String>,
 }
 
-/// What must be found in the files of a folder.
+/// The expected contents of the files in a folder.
 pub(crate) fn expected(folder: &Path) -> Vec<Expected> {
     let json = std::fs::read(folder.join("expected.json")).unwrap();
     let files: serde_json::Value = serde_json::from_slice(&json).unwrap();

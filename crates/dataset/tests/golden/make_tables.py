@@ -1,14 +1,14 @@
-"""Writes random tables with the programs that people use, and what must be found in them.
+"""Writes random tables with commonly used programs, and their expected contents.
 
     python make_tables.py                                  the committed files beside this script
     python make_tables.py --rows 1000000 --output FOLDER   large ones; see `cargo xtask tables`
 
 Needs pandas, polars and pyarrow (the files here: Python 3.11, pandas 3.1, polars 2.1, pyarrow 26).
-All tables follow from one seed. `expected.json` says of each file its columns and their cells: null,
-a string, or a list of one string for what is not a string, such as ["1.50"]. In CSV everything is a
-string or null. In JSON lines null is a key that is absent; of numbers the digits count. In Parquet a
-float is "f" and the bits of the double in hexadecimal, a date or time ISO 8601. Of large tables there
-is a digest in place of the cells.
+All tables depend on one seed. `expected.json` lists the columns and cells of each file. A cell is null,
+a string, or a list of one string for any other value, such as ["1.50"]. In CSV everything is a string
+or null. In JSON lines null is an absent key, and numbers keep their digits. In Parquet a float is "f"
+and the bits of the f64 in hexadecimal, and a date or time is in ISO 8601. Large tables have a digest
+instead of cells.
 """
 
 import argparse
@@ -49,7 +49,7 @@ CURIOUS_NAMES = ['say "hi"', "two\nlines", "comma, name", "semi;colon", "tab\tna
 
 
 class Source:
-    """Random values; `banned` are substrings that the writer at hand does not write rightly."""
+    """Random values; `banned` are substrings that this writer does not write correctly."""
 
     def __init__(self, seed, banned=()):
         self.random = random.Random(seed)
@@ -62,7 +62,7 @@ class Source:
                 value = r.choice(WHOLE)
             else:
                 parts = [r.choice(WORDS if r.random() < 0.5 else MARKS) for _ in range(r.randint(1, 9))]
-                # A text has a letter; whether a row without letters has a text is not asked here.
+                # A text has a letter: texts without letters are not tested here.
                 value = r.choice(["", " "]).join(parts + (["x"] if is_text else []))
             if not any(part in value for part in self.banned):
                 return value
@@ -86,11 +86,11 @@ class Source:
         }[kind]
         nulls = 0 if kind == "text" else r.choice([0, 0.2])
         values = [None if r.random() < nulls else make() for _ in range(min(n_rows, MOST_VALUES))]
-        # Of a large table the rows are many, not the values: Python is slow.
+        # Large tables repeat few values, because Python is slow.
         return values if n_rows <= MOST_VALUES else r.choices(values, k=n_rows)
 
     def table(self, kinds, n_rows, names=NAMES):
-        """Columns by name, of random kinds, among them one called text."""
+        """Columns of random kinds by name; one is called text."""
         r = self.random
         n_more = r.randint(0, 5)
         columns = [("text", "text")]
@@ -128,15 +128,15 @@ class Collection:
     def finish(self):
         text = ",\n".join(json.dumps(table, separators=(",", ":")) for table in self.tables)
         (self.folder / "expected.json").write_text(f"[\n{text}\n]\n")
-        # A file of an earlier run that is no longer made would be committed for nothing.
+        # Do not commit files of an earlier run that are no longer created.
         kept = {table["file"] for table in self.tables} | {"expected.json", "read_back.py", Path(__file__).name}
         for path in self.folder.iterdir():
             if path.is_file() and path.name not in kept:
-                print(f"not made any more: {path}")
+                print(f"no longer created: {path}")
 
 
 def digest(columns):
-    """SHA-256 over all cells, row by row: 0; or 1 for a string, 2 for another, length, bytes."""
+    """SHA-256 over all cells, row by row: 0 for null; otherwise 1 for a string or 2, length, bytes."""
     hasher = hashlib.sha256()
     for row in zip(*columns.values(), strict=True):
         parts = []
@@ -157,7 +157,7 @@ TEXT_KINDS = ["string", "string", "string", "word", "int", "uint", "float", "boo
 
 
 def csv_cells(columns, data, separator, empty_is_quoted):
-    """What a reader must find: the strings that went in, and of the rest what Python reads."""
+    """The expected cells: the strings written, and for other values what Python reads."""
     text = data.decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     assert rows[0] == list(columns), rows[0]
@@ -209,14 +209,14 @@ def add_csv(collection):
     ]
     for suffix, separator, quoting, end in dialects:
         name = f"python-{suffix}"
-        # Before 3.13 it leaves a CR bare unless it is part of the line ends.
+        # Before 3.13 it leaves a CR unquoted unless it is part of the line end.
         banned = ("\r",) if end == "\n" and quoting == csv.QUOTE_MINIMAL else ()
         source = collection.source(name, banned)
         is_simple = quoting == csv.QUOTE_MINIMAL and separator != ","
         names = NAMES if is_simple else NAMES[:3] + CURIOUS_NAMES
         columns = source.table(TEXT_KINDS, collection.n_rows(), names)
         if is_simple and len(columns) < 3:
-            # Few columns and all kinds of separators in the texts: nobody could tell.
+            # With few columns and all kinds of separators in the texts, the separator is ambiguous.
             columns = {"id": source.column("int", len(columns["text"])), **columns}
             columns["label 2"] = source.column("bool", len(columns["text"]))
         data = python_csv(columns, delimiter=separator, quoting=quoting, lineterminator=end)
@@ -281,7 +281,7 @@ def polars_frame(columns):
 
 
 def json_cell(value):
-    """The cell of a value that was parsed with `digits`."""
+    """The cell of a value parsed with `digits`."""
     if isinstance(value, str):
         return value
     if isinstance(value, Digits):
@@ -305,7 +305,7 @@ def json_cells(columns, data, dumped=json.dumps):
     found = {}
     for name in names:
         if name == "nested":
-            # Its own text, as it stands in the file.
+            # Its JSON text, as in the file.
             found[name] = [
                 None if name not in row else value if isinstance(value, str) else [dumped(value)]
                 for row, value in zip(rows, columns[name], strict=True)
@@ -399,7 +399,7 @@ def parquet_bytes(table, **options):
 
 
 def single(value):
-    """The nearest value of 32 bits."""
+    """The nearest 32-bit value."""
     return struct.unpack("<f", struct.pack("<f", value))[0]
 
 

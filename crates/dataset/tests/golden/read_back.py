@@ -1,11 +1,11 @@
-"""Reads the tables that `cargo xtask tables` wrote with the programs that people use.
+"""Reads the tables written by `cargo xtask tables` with commonly used programs.
 
     python read_back.py GOLDEN WRITTEN                   with csv, json, pandas, polars, pyarrow, duckdb
-    python read_back.py --parquet-only GOLDEN WRITTEN    opens and filters Parquet by pyarrow and pandas
+    python read_back.py --parquet-only GOLDEN WRITTEN    opens and filters Parquet with pyarrow and pandas
 
-GOLDEN is this folder. Each of its tables was read and written in four formats, with answers: label
-number `row % 3 == 1` and probability `1 / (row + 1)`, in 32 bits. Texts must come back equal, numbers
-as the same numbers, nulls as nulls where the format has them.
+GOLDEN is this folder. Each of its tables was read and written in four formats, with predictions: label
+`row % 3 == 1` and probability `1 / (row + 1)`, in 32 bits. Texts must be equal, numbers must have the
+same values, and nulls must stay null where the format has nulls.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def single(value):
 
 
 def text_of(cell):
-    """A cell of expected.json as a text table has it; floats as numbers."""
+    """A cell of expected.json as in a text table; floats as numbers."""
     if cell is None or isinstance(cell, str):
         return cell
     raw = cell[0]
@@ -33,7 +33,7 @@ def text_of(cell):
 
 
 def same(expected, found):
-    """`found` is what a program gives, None where nothing stands between two separators."""
+    """`found` is the value that a program reads; None if there is nothing between two separators."""
     if isinstance(expected, float):
         if found is None:
             return False
@@ -81,10 +81,10 @@ def check_delimited(failures, path, separator, expected):
     for idx, (name, cells) in enumerate(expected.items()):
         failures.check(f"{path.name}, csv, {name!r}", cells, [row[name] for row in rows])
         failures.check(f"{path.name}, pandas, {name!r}", cells, frame[name].tolist())
-        # Its header keeps quotation marks doubled, so columns go by their place.
+        # Its header keeps quotation marks doubled, so columns are matched by position.
         found = read.to_series(idx).to_list()
         failures.check(f"{path.name}, polars, {name!r}", cells, found)
-        # Polars alone of them tells nothing from an empty string.
+        # Of these, only polars distinguishes null from an empty string.
         nulls = [cell is None for cell in cells]
         if [cell is None for cell in found] != nulls:
             failures.fail(f"{path.name}, polars, {name!r}: other nulls")
@@ -94,7 +94,7 @@ DIGITS = {"parse_int": str, "parse_float": str}
 
 
 def json_text(value):
-    """A value that was parsed with DIGITS, as text where it is none."""
+    """A value parsed with DIGITS, as text if it is not a string."""
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
@@ -117,7 +117,7 @@ def check_json(failures, path, expected, raw):
         frame = pd.read_json(path, lines=True, dtype=False)
         failures.check(f"{path.name}, pandas, text", expected["text"], frame["text"].tolist())
     except ValueError as error:
-        # Integers beyond 64 bits, which some tables have on purpose.
+        # Integers beyond 64 bits, which some tables contain on purpose.
         if "too big" not in str(error):
             failures.fail(f"{path.name}, pandas: {error}")
     read = pl.read_ndjson(path, schema={"text": pl.String})

@@ -1,4 +1,4 @@
-//! Columns, labels, groups, and rows without something in them.
+//! Columns, labels, groups, and rows with missing values.
 
 use dataset::{
     ColumnChoice, DataFile, Error, LabelledTexts, Missing, ReadOptions, Result, TextTable,
@@ -29,12 +29,12 @@ fn columns_can_be_named_and_guesses_are_told_with_all_candidates() {
 fn columns_that_cannot_be_guessed_are_listed() {
     assert_eq!(
         message("reviews.csv", "reveiw,label\na,1\n"),
-        "reviews.csv has no text column that can be guessed; its columns are \"reveiw\", \
+        "cannot guess the text column of reviews.csv; its columns are \"reveiw\", \
          \"label\" (did you mean \"reveiw\"?)"
     );
     assert_eq!(
         message("reviews.jsonl", "{\"text\": \"a\", \"stars\": 5}\n"),
-        "reviews.jsonl has no label column that can be guessed; its columns are \"text\", \
+        "cannot guess the label column of reviews.jsonl; its columns are \"text\", \
          \"stars\""
     );
     all_refused(&[(
@@ -79,10 +79,18 @@ fn answers_of_this_program_are_never_labels() {
         (
             "a.csv",
             "text,label,probability\na,positive,0.9\n",
-            &["looks like answers", "--label-column"],
+            &["looks like predictions", "--label-column"],
         ),
-        ("a.csv", "text,predicted_label,probability\na,positive,0.9\n", &["no label column"]),
-        ("a.csv", "text,predicted_label_2,probability_2\na,positive,0.9\n", &["no label column"]),
+        (
+            "a.csv",
+            "text,predicted_label,probability\na,positive,0.9\n",
+            &["cannot guess the label column"],
+        ),
+        (
+            "a.csv",
+            "text,predicted_label_2,probability_2\na,positive,0.9\n",
+            &["cannot guess the label column"],
+        ),
     ]);
     let own = "text,label,predicted_label,probability\na,1,negative,0.1\n";
     check("a.csv", own, &["a"], &[1]);
@@ -100,7 +108,9 @@ fn a_column_of_numbers_or_words_is_no_text_beside_one() {
     let guessed = csv.replacen("text", "prose", 1);
     let message = refusal("a.csv", guessed, &ReadOptions::default());
     assert!(
-        message.contains("column \"comment\" holds only single words and column \"prose\" longer"),
+        message.contains(
+            "column \"comment\" holds only single words, but column \"prose\" holds longer"
+        ),
         "{message}"
     );
     assert!(read_choice(&csv, &ColumnChoice::default()).unwrap().notes().is_empty());
@@ -142,7 +152,7 @@ fn a_wrong_label_is_named_with_its_row_and_line_and_all_values() {
         (
             "a.csv",
             "text,label\na,pos\nb,neutral\nc,neg\n",
-            &["row 2 (line 3)", "\"neutral\"", "two classes only"],
+            &["row 2 (line 3)", "\"neutral\"", "only two classes"],
         ),
         ("a.csv", "text,label\na,spam\nb,ham\n", &["\"spam\"", "\"ham\"", "Write 0 (negative)"]),
         ("a.csv", "text,label\na,1\nb,-1\nc,0\n", &["row 2 (line 3)", "unknown label \"-1\""]),

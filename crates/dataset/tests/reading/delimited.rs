@@ -1,4 +1,4 @@
-//! CSV and its relatives: what is read, and what is refused with row and line.
+//! CSV and similar formats: what is read, and what is rejected with its row and line.
 
 use std::fmt::Write as _;
 
@@ -38,7 +38,7 @@ fn blank_lines_at_the_end_are_no_rows_and_others_are_incomplete_ones() {
         message("a.csv", "text,label\ngood,1\n\nbad,0\n"),
         "a.csv, row 2 (line 3): column \"text\" has no value"
     );
-    // In a table of one column, spaces are a text, and a row is a text.
+    // In a table with one column, spaces are a text, and every row is a text.
     let (_folder, path) = file("a.csv", "text\ngood\n  \n\n\n");
     assert_eq!(super::text_table(&path).unwrap().texts().collect::<Vec<_>>(), ["good", "  "]);
 }
@@ -55,7 +55,7 @@ fn rows_with_too_many_or_too_few_fields_are_refused_whichever_columns_are_wanted
             "a.csv",
             "label,text\n1,fine\n0,seen on Monday, and bad\n",
             &[
-                "row 2 (line 3): expected 2 fields, as the first line has, got 3: \"0,seen on Monday, and bad\"",
+                "row 2 (line 3): expected 2 fields, as in the first line, got 3: \"0,seen on Monday, and bad\"",
                 "quotation marks",
             ],
         ),
@@ -92,30 +92,32 @@ fn quotations_that_are_no_quotations_are_refused_where_they_open() {
             "a.csv",
             "text,label\na,1\n\"b,0\nc,1\n",
             &[
-                "row 2 (line 3): a quotation opens here and is never closed: \"\"b,0",
+                "row 2 (line 3): a quoted field starts here and is never closed: \"\"b,0",
                 "--quoting literal",
             ],
         ),
         (
             "a.csv",
             "text,label\n\"a\"b,1\n",
-            &["row 1 (line 2): a quotation opens here and closes in the middle of a field: "],
+            &[
+                "row 1 (line 2): a quoted field starts here, but text follows its closing quotation mark: ",
+            ],
         ),
         (
             "a.csv",
             "text,label\n\"a,1\nb,0\n\"c\",1\n",
-            &["row 1 (line 2)", "closes in the middle of a field 2 lines below"],
+            &["row 1 (line 2)", "text follows its closing quotation mark 2 lines below"],
         ),
-        ("a.csv", "text,label\n\"a\" ,1\n", &["row 1 (line 2)", "in the middle of a field"]),
+        ("a.csv", "text,label\n\"a\" ,1\n", &["row 1 (line 2)", "text follows its closing"]),
         (
             "a.csv",
             "\"text,label\na,1\n",
-            &["a.csv, line 1: a quotation opens here and is never closed"],
+            &["a.csv, line 1: a quoted field starts here and is never closed"],
         ),
         (
             "a.csv",
             "text,label\na\rb,1\n",
-            &["row 1 (line 2): a carriage return stands alone", "in quotation marks"],
+            &["row 1 (line 2): an unquoted field contains a carriage return", "in quotation marks"],
         ),
     ]);
 }
@@ -154,7 +156,7 @@ fn a_quotation_that_swallows_rows_is_refused_and_a_text_of_lines_is_not() {
         );
         let refusal = refusal("a.csv", &csv, &ReadOptions::default());
         assert!(
-            refusal.contains("row 41 (line 42): a quotation opens here"),
+            refusal.contains("row 41 (line 42): a quoted field starts here"),
             "{n_between}: {refusal}"
         );
         assert!(refusal.contains("look like rows") && refusal.contains("--quoting"), "{refusal}");
@@ -165,14 +167,14 @@ fn a_quotation_that_swallows_rows_is_refused_and_a_text_of_lines_is_not() {
         assert_eq!(with(Quoting::Standard), 81);
         assert_eq!(with(Quoting::Literal), 82 + n_between);
     }
-    // The text last, and the columns around it narrow.
+    // The text column is last, and the others are narrow.
     let csv = "label,id,text\n".to_owned()
         + &(0..30).map(|row| format!("1,{row},words {row}\n")).collect::<String>()
         + "0,30,\"it began\n1,31,between\n1,32,it ended\"\n"
         + &(33..60).map(|row| format!("0,{row},words {row}\n")).collect::<String>();
-    assert!(message("a.csv", csv).contains("row 31 (line 32): a quotation opens here"));
+    assert!(message("a.csv", csv).contains("row 31 (line 32): a quoted field starts here"));
 
-    // Poems, lists and code are texts, with as many commas a line as a row has.
+    // Poems, lists and code are texts, even with as many commas per line as a row.
     let poem = "roses are red, dear\nviolets are blue, dear\nand so, so on\n".repeat(20);
     let list = "1,apples\n2,pears\n3,plums";
     let mut csv = rows(0, 30);
@@ -243,14 +245,11 @@ fn separators_are_found_and_told() {
 #[test]
 fn lines_before_the_header_are_passed_over_and_told() {
     for (content, told) in [
-        ("\n\r\ntext,label\ngood,1\n", "passed over 2 blank lines before the header"),
-        (
-            "# exported\ntext,label\ngood,1\n",
-            "passed over 1 line beginning with # before the header",
-        ),
+        ("\n\r\ntext,label\ngood,1\n", "skipped 2 blank lines before the header"),
+        ("# exported\ntext,label\ngood,1\n", "skipped 1 line beginning with # before the header"),
         (
             "# a\n# b, c\n# d\ntext,label\ngood,1\n",
-            "passed over 3 lines beginning with # before the header",
+            "skipped 3 lines beginning with # before the header",
         ),
     ] {
         check("a.csv", content, &["good"], &[1]);
@@ -262,7 +261,7 @@ fn lines_before_the_header_are_passed_over_and_told() {
         (
             "a.csv",
             "Reviews of Monday\n\ntext,label\ngood,1\n",
-            &["expected 1 field, as the first line has"],
+            &["expected 1 field, as in the first line"],
         ),
     ]);
 }
@@ -274,14 +273,14 @@ fn a_missing_header_is_recognised_and_can_be_said() {
         (
             "a.csv",
             &format!("1,\"{long}\"\n0,bad\n"),
-            &["is there no header?", "--no-header", "--text-column 2"],
+            &["is the header missing?", "--no-header", "--text-column 2"],
         ),
         (
             "a.csv",
             &format!("\"4\",\"1\",\"x\",\"x\",\"{long}\"\n"),
             &["line 1: the first line looks like data"],
         ),
-        ("a.tsv", &format!("positive\t{long}\nnegative\tbad\n"), &["is there no header?"]),
+        ("a.tsv", &format!("positive\t{long}\nnegative\tbad\n"), &["is the header missing?"]),
     ]);
     let (_folder, path) = file("a.csv", format!("1,\"{long}\"\n0,bad\n"));
     let choice = ColumnChoice {

@@ -1,4 +1,4 @@
-//! Bytes that are not UTF-8, and marks before those that are.
+//! Encodings other than UTF-8, and byte order marks.
 
 use dataset::{Encoding, ReadOptions};
 
@@ -65,7 +65,7 @@ fn a_named_encoding_is_read_and_nothing_is_replaced() {
         let table = read_as(&path, &in_encoding(name)).unwrap();
         assert_eq!(table.texts().collect::<Vec<_>>(), [expected], "{name}");
     }
-    // A mark says more than a name, and that is told.
+    // A mark takes precedence over a named encoding, and a note says so.
     let (_folder, path) = file("a.csv", "\u{feff}text,label\né,1\n");
     let table = read_as(&path, &in_encoding("windows-1252")).unwrap();
     assert_eq!(table.texts().collect::<Vec<_>>(), ["é"]);
@@ -94,7 +94,7 @@ fn long_files_in_other_encodings_come_in_whole() {
     let table = read_as(&path, &in_encoding("latin1")).unwrap();
     assert_eq!(table.len(), 200_000);
     assert!(table.texts().all(|text| text.contains('é')));
-    // And where a wrong byte stands is known however far it is.
+    // The line of an invalid byte is known, however far into the file it is.
     let bad_line = content.iter().filter(|&&byte| byte == b'\n').count() + 1;
     content.extend_from_slice(b"\x8d\xff,1\n");
     let (_folder, path) = file("a.csv", &content);
@@ -113,7 +113,7 @@ fn zeros_are_refused_wherever_they_stand_and_other_controls_kept() {
     let message_of = |content: String| message("a.csv", content);
     assert_eq!(
         message_of(format!("{long}a\0b,0\n")),
-        "a.csv, line 5002: there is a NUL character; a table of text holds none"
+        "a.csv, line 5002: found a NUL character, which a text table cannot contain"
     );
     check(
         "a.csv",

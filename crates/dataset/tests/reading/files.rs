@@ -47,7 +47,7 @@ fn a_file_of_an_unknown_format() {
     for (name, advice) in [
         ("reviews.xlsx", "Save the sheet as CSV"),
         ("reviews.zip", "Unpack the archive first"),
-        ("reviews.txt", "fastText's"),
+        ("reviews.txt", "fastText format"),
         ("reviews", "--format csv, tsv, jsonl or parquet"),
         ("reviews.tsv.bak", "--format"),
         ("reviews.gz", "--format"),
@@ -55,7 +55,7 @@ fn a_file_of_an_unknown_format() {
         let refusal = refusal(name, "PK", &ReadOptions::default());
         let expected = format!("cannot tell the format of {name} from its name; {known}\n");
         assert!(refusal.starts_with(&expected), "{refusal}");
-        assert!(refusal.contains(advice) && refusal.contains("What can be read: "), "{refusal}");
+        assert!(refusal.contains(advice) && refusal.contains("Supported formats: "), "{refusal}");
     }
 }
 
@@ -94,7 +94,7 @@ fn a_file_that_is_not_what_its_name_says() {
     ] {
         let refusal = refusal(name, content, &ReadOptions::default());
         assert!(refusal.contains(expected), "{refusal}");
-        assert!(refusal.contains("What can be read: "), "{refusal}");
+        assert!(refusal.contains("Supported formats: "), "{refusal}");
     }
 }
 
@@ -109,7 +109,7 @@ fn compressed_files_are_read_as_they_are() {
     let csv = b"text,label\ngood,1\nbad,0\n";
     let zst = zstd::encode_all(&csv[..], 1).unwrap();
     let json = b"{\"text\": \"good\", \"label\": 1}\n{\"text\": \"bad\", \"label\": 0}\n";
-    // Two members after each other are one file, as `cat a.gz b.gz` makes it.
+    // Two consecutive members are one file, as made by `cat a.gz b.gz`.
     let members = [gzip(b"text,label\ngood,"), gzip(b"1\nbad,0\n")].concat();
     let frames = [
         zstd::encode_all(&b"text,label\ngood,"[..], 1).unwrap(),
@@ -134,7 +134,7 @@ fn compressed_files_are_read_as_they_are() {
     }
     assert_eq!(notes("a.csv.gz", gzip(csv)), Vec::<String>::new());
     assert_eq!(notes("a.csv", &zst), ["unpacked it with zstd"]);
-    assert!(message("a.csv.gz", gzip(&gzip(csv))).contains("packed twice"));
+    assert!(message("a.csv.gz", gzip(&gzip(csv))).contains("compressed twice"));
 }
 
 #[test]

@@ -79,16 +79,16 @@ fn other_json_is_named_and_never_read_in_part() {
     let cases = [
         (
             format!("{good}\n{{\"text\": \"b\", \"label\": 0, \"label\": 1}}\n"),
-            vec!["row 2 (line 2)", "\"label\" stands there twice"],
+            vec!["row 2 (line 2)", "\"label\" occurs twice"],
         ),
         (
             format!("{good}\n\n{good}{good}\n"),
-            vec!["row 2 (line 3)", "several objects stand on one line", "one whole object"],
+            vec!["row 2 (line 3)", "several objects are on one line", "one whole object"],
         ),
         (format!("{good},\n{good},\n"), vec!["row 1 (line 1)", "a comma follows the object"]),
         (
             "{\n  \"text\": \"a\",\n  \"label\": 1\n}\n".to_owned(),
-            vec!["row 1 (line 1)", "the object goes on below", "jq"],
+            vec!["row 1 (line 1)", "the object continues on the next line", "jq"],
         ),
         (format!("{good}\n{{\"text\": \"b\", \"label\": NaN}}\n"), vec!["row 2 (line 2)", "NaN"]),
         (

@@ -1,4 +1,4 @@
-//! Files as users have them, good and bad, and what the crate says about each.
+//! Good and bad files as users have them, and the crate's messages about each.
 #![allow(clippy::unwrap_used, reason = "a test that cannot make its file has failed")]
 #![allow(clippy::panic, reason = "a test says why it fails")]
 
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use dataset::{ColumnChoice, DataFile, Error, LabelledTexts, ReadOptions, Result, TextTable};
 use tempfile::TempDir;
 
-/// A folder with one file in it.
+/// A folder that contains one file.
 fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -41,7 +41,7 @@ fn without(folder: &Path, error: &Error) -> String {
     error.to_string().replace(&format!("{}/", folder.display()), "")
 }
 
-/// What is said about a file, with the folder taken out: the message, or the advice after a line break.
+/// The message about a file, without the folder; any advice follows after a line break.
 fn refusal(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> String {
     let (folder, path) = file(name, content);
     match read_as(&path, options) {
@@ -53,13 +53,13 @@ fn refusal(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> Stri
     }
 }
 
-/// The message about a file, with the folder taken out.
+/// The message about a file, without the folder.
 fn message(name: &str, content: impl AsRef<[u8]>) -> String {
     let refusal = refusal(name, content, &ReadOptions::default());
     refusal.split('\n').next().unwrap_or_default().to_owned()
 }
 
-/// Files that are refused: name, content, and what the message or the advice must say.
+/// Checks rejected files: name, content, and what the message or the advice must contain.
 fn all_refused(cases: &[(&str, &str, &[&str])]) {
     let mut failures = Vec::new();
     for (name, content, expected) in cases {
@@ -72,7 +72,7 @@ fn all_refused(cases: &[(&str, &str, &[&str])]) {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// A file that is read: its texts and labels.
+/// Checks the texts and labels of a file.
 fn check(name: &str, content: impl AsRef<[u8]>, texts: &[&str], labels: &[u8]) {
     let (_folder, path) = file(name, content);
     let table = read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -80,7 +80,7 @@ fn check(name: &str, content: impl AsRef<[u8]>, texts: &[&str], labels: &[u8]) {
     assert_eq!(table.labels(), labels, "{name}");
 }
 
-/// What is told about a file that is read.
+/// The notes about a file.
 fn notes(name: &str, content: impl AsRef<[u8]>) -> Vec<String> {
     let (_folder, path) = file(name, content);
     let table = read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -57,7 +57,7 @@ fn texts_may_be_categories_or_bytes_but_not_numbers() {
     check("a.parquet", frame(vec![bytes, labels()]), &["good", "bäd"], &[1, 0]);
     assert_eq!(
         message("a.parquet", frame(vec![Column::new("text".into(), [1i64, 2]), labels()])),
-        "a.parquet: column \"text\" holds i64; a text column holds strings"
+        "a.parquet: column \"text\" has type i64; a text column must hold strings"
     );
     let nothing = Column::full_null("text".into(), 2, &DataType::Null);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Random tables: whatever a correct writer writes comes in equal, whichever columns are wanted.
+//! Random tables: the output of a correct writer is read unchanged, whichever columns are wanted.
 
 use csv::{QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
 use dataset::{ColumnChoice, DataFile, Quoting, ReadOptions, Separator, TextTable};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{file, text_table};
 
-/// Cells of what makes quoting hard, and of ordinary words.
+/// Cells of characters that make quoting hard, and of ordinary words.
 fn cell() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "word", " ", "\"", "\"\"", ",", ";", "\t", "|", "\n", "\r\n", "\r", "'", "\\", "\\\"", "é",
@@ -15,7 +15,7 @@ fn cell() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
-/// A table of at least two columns, each of them named.
+/// A table with at least two columns, all named.
 fn table() -> impl Strategy<Value = Vec<Vec<String>>> {
     (2..5usize).prop_flat_map(|n_columns| {
         prop::collection::vec(prop::collection::vec(cell(), n_columns), 1..8)
@@ -41,7 +41,7 @@ fn written(rows: &[Vec<String>], separator: u8, quotes: QuoteStyle, end: Termina
     writer.into_inner().unwrap()
 }
 
-/// Every cell of a table; null is an empty one.
+/// Every cell of a table; null becomes an empty string.
 fn cells(table: &TextTable) -> Vec<Vec<String>> {
     let columns: Vec<_> =
         table.frame().columns().iter().map(|column| column.str().unwrap().clone()).collect();
@@ -89,7 +89,7 @@ proptest! {
         }
     }
 
-    /// Without being told how; where that cannot be known, it may be refused, but not read otherwise.
+    /// Without options; an ambiguous table may be rejected, but never misread.
     #[test]
     fn what_is_written_is_never_read_otherwise(
         rows in table(),
@@ -106,7 +106,7 @@ proptest! {
         }
     }
 
-    /// Bytes at random: what we accept, the `csv` crate reads so, too.
+    /// Random bytes: if we accept them, the `csv` crate reads the same.
     #[test]
     fn what_is_accepted_is_what_others_read(
         rows in prop::collection::vec(prop::collection::vec("[ab\", \n\r]{0,5}", 2), 1..6),
@@ -128,7 +128,7 @@ proptest! {
             .records()
             .map(|record| record.unwrap().iter().map(str::to_owned).collect())
             .collect();
-        // Blank lines are rows without values to us, and nothing to others.
+        // We read blank lines as rows without values; others ignore them.
         let ours: Vec<Vec<String>> =
             cells(&table).into_iter().filter(|row| row.iter().any(|cell| !cell.is_empty())).collect();
         let others: Vec<Vec<String>> = others

@@ -1,4 +1,4 @@
-//! Tables with tabs, where a quotation mark may mean something or nothing.
+//! Tab-separated tables, where quotation marks may quote or be literal.
 
 use dataset::{Quoting, ReadOptions};
 
@@ -74,7 +74,7 @@ fn what_can_be_meant_in_two_ways_is_refused_until_it_is_said() {
     };
     assert_eq!(with(Quoting::Standard).as_deref(), Some("all of it"));
     assert_eq!(with(Quoting::Literal).as_deref(), Some("\"all of it\""));
-    // Each line of one column is a row in any case.
+    // With one column, every line looks like a row.
     let (_folder, path) = file("a.tsv", "text\n\"one\ntwo\"\n");
     assert!(super::text_table(&path).is_err());
 }
@@ -90,10 +90,10 @@ fn rows_that_do_not_fit_are_refused() {
             &["row 1 (line 2)", "backslash"],
         ),
     ]);
-    // A broken row among those that a quotation mark would join does not make it a quotation.
+    // A broken row among those that a quotation mark would join does not make it a quoted field.
     let plain = "words\t1\nmore\t0\n".repeat(10);
     let tsv = format!("text\tlabel\n{plain}\" a\t1\nb\nd\t1\nc \"\t0\n");
     let message_of = message("a.tsv", tsv);
-    assert!(message_of.contains("row 21 (line 22): a quotation opens here"), "{message_of}");
+    assert!(message_of.contains("row 21 (line 22): a quoted field starts here"), "{message_of}");
     assert!(message("a.tsv", "text\tlabel\na\rb\t1\n").contains("carriage return"));
 }

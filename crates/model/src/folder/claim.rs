@@ -1,43 +1,44 @@
-//! Who may write to a folder: the place is found, locked, and cleared of what killed programs left.
+//! Claims a folder for writing: resolves and locks it, and removes leftovers of killed programs.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use whole_file::{folder_of, sync_folder};
 
-use super::files::{Purpose, hidden, looks_like_a_model, parent_of, standing, sync_folder};
+use super::files::{Purpose, hidden, looks_like_a_model, standing};
 use super::lock::{Asked, Lock};
 use super::replace::move_in;
 use crate::error::{Error, Result};
 
-/// How often a parent folder is made anew that others, who had made it, have removed.
+/// How often to re-create a parent folder that another process created and removed.
 const PARENT_TRIES: usize = 100;
 
-/// A folder's place, held until this is dropped.
+/// An exclusive claim to a folder, held until this is dropped.
 #[derive(Debug)]
 pub(super) struct Claim {
     /// The folder as the user named it, for messages.
     pub(super) given: PathBuf,
-    /// The folder itself: absolute, links followed, so that it has one spelling and one lock.
+    /// The folder itself: absolute and with links resolved, so that it has one spelling and one lock.
     pub(super) target: PathBuf,
     lock: Option<Lock>,
-    /// Parents that were made for it, the deepest first.
+    /// Parents created for it, the deepest first.
     made: Vec<PathBuf>,
 }
 
 impl Claim {
-    /// Takes a folder, waits for nobody, and sweeps what killed programs left beside it.
+    /// Claims a folder without waiting, and removes leftovers of killed programs beside it.
     ///
     /// # Errors
-    /// [`Error::InUse`] if another process has it; [`Error::NotAModel`] if it is no place for a model;
+    /// [`Error::InUse`] if another process has it; [`Error::NotAModel`] if it cannot be a model folder;
     /// [`Error::Io`].
     pub(super) fn take(given: &Path) -> Result<Self> {
         let name = given.file_name().ok_or_else(|| Error::NotAModel {
             path: given.to_path_buf(),
-            found: "a model needs a folder with a name of its own".to_string(),
+            found: "the path must end in a folder name".to_string(),
         })?;
-        // Without the slash at the end, which would follow a link.
+        // Without the trailing slash, which would follow a link.
         let path = match given.parent() {
             Some(parent) => parent.join(name),
             None => PathBuf::from(name),
@@ -49,14 +50,14 @@ impl Claim {
             made: Vec::new(),
         };
         claim.find(&path)?;
-        // Without locks, what looks left over may be another training's, which is at work.
+        // Without locks, apparent leftovers may belong to a training run in progress.
         if claim.is_locked() {
             claim.sweep()?;
         }
         Ok(claim)
     }
 
-    /// Fills in the place, and the lock.
+    /// Resolves the path and takes the lock.
     fn find(&mut self, path: &Path) -> Result<()> {
         let mut n_tries = 0;
         loop {
@@ -70,56 +71,56 @@ impl Claim {
                 Ok(Asked::Taken(pid)) => {
                     return Err(Error::InUse { path: self.given.clone(), pid });
                 }
-                // Another process had made the parent folder, too, and has just removed it.
+                // Another process had also created the parent folder and has just removed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && n_tries < PARENT_TRIES => {
                     n_tries += 1;
                 }
                 Err(source) if source.kind() == io::ErrorKind::Other => {
                     return Err(Error::Io { action: "lock", path: lock_path, source });
                 }
-                Err(source) => return Err(self.cannot_write_to(&parent_of(path), source)),
+                Err(source) => return Err(self.cannot_write_to(folder_of(path), source)),
             }
         }
     }
 
-    /// Where a path leads, its parents made if they are missing.
+    /// Resolves a path, creating missing parents.
     fn resolved(&mut self, path: &Path) -> Result<PathBuf> {
         let io = |source| Error::Io { action: "read", path: path.to_path_buf(), source };
         let not_a_model = |found| Error::NotAModel { path: path.to_path_buf(), found };
         let is_link = standing(path).is_ok_and(|found| found.is_some_and(|it| it.is_symlink()));
         if is_link {
             let target = fs::canonicalize(path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => not_a_model("it is a link to nothing".to_string()),
+                io::ErrorKind::NotFound => not_a_model("it is a broken link".to_string()),
                 _ => io(error),
             })?;
             return match target.file_name() {
                 Some(_) => Ok(target),
-                None => Err(not_a_model("a model needs a folder with a name of its own".into())),
+                None => Err(not_a_model("the path must end in a folder name".into())),
             };
         }
-        let parent = parent_of(path);
+        let parent = folder_of(path);
         let missing = parent
             .ancestors()
             .take_while(|path| !path.as_os_str().is_empty() && matches!(standing(path), Ok(None)));
         let missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
-        fs::create_dir_all(&parent).map_err(|source| self.cannot_write_to(&parent, source))?;
+        fs::create_dir_all(parent).map_err(|source| self.cannot_write_to(parent, source))?;
         for folder in missing {
             if !self.made.contains(&folder) {
                 self.made.push(folder);
             }
         }
-        let parent = fs::canonicalize(&parent).map_err(io)?;
+        let parent = fs::canonicalize(parent).map_err(io)?;
         Ok(parent.join(path.file_name().unwrap_or_default()))
     }
 
-    /// Names the nearest folder above that is there: the others would have been made.
+    /// Names the nearest existing parent: the others would have been created.
     fn cannot_write_to(&self, parent: &Path, source: io::Error) -> Error {
         let above = parent.ancestors().find(|path| path.exists());
         let above = above.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Error::Io { action: "write to", path: above.to_path_buf(), source }
     }
 
-    /// Checks that the lock is still ours, and takes it anew if somebody has removed its file.
+    /// Checks that the lock is still ours, and takes it again if its file was removed.
     pub(super) fn renew(&mut self) -> Result<()> {
         let io = |source| Error::Io { action: "lock", path: self.given.clone(), source };
         if let Some(lock) = &self.lock
@@ -149,24 +150,24 @@ impl Claim {
     }
 
     pub(super) fn parent(&self) -> PathBuf {
-        parent_of(&self.target)
+        folder_of(&self.target).to_path_buf()
     }
 
     fn beside(&self, ending: &str) -> PathBuf {
         self.parent().join(hidden(self.name(), ending))
     }
 
-    /// Makes sure that the folder's name, and those of the parents made for it, are on disk.
+    /// Flushes the folder's name, and those of the parents created for it, to disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         sync_folder(&self.parent())?;
         self.made.iter().try_for_each(|folder| match folder.canonicalize() {
-            Ok(folder) => sync_folder(&parent_of(&folder)),
+            Ok(folder) => sync_folder(folder_of(&folder)),
             Err(error) => Err(error),
         })
     }
 
-    /// Removes what killed programs left beside the folder. A model that is the only one, because a program
-    /// was killed between the two renames of a replacement, is put back.
+    /// Removes leftovers of killed programs beside the folder. If a program was killed between the two
+    /// renames of a replacement, puts the old model back.
     fn sweep(&self) -> Result<()> {
         let io = |source| Error::Io { action: "read", path: self.parent(), source };
         let mut older: Vec<(SystemTime, OsString)> = Vec::new();
@@ -182,7 +183,7 @@ impl Claim {
                 None => {}
             }
         }
-        // The newest first.
+        // Newest first: the loop runs backwards.
         older.sort();
         for (_, name) in older.into_iter().rev() {
             let path = self.parent().join(name);
@@ -204,10 +205,10 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // The lock file stands in the first of the parents.
+        // The lock file is in the first parent.
         self.lock = None;
         for folder in &self.made {
-            // One that holds something stays, and so do those above it.
+            // A folder that is not empty stays, and so do its parents.
             if fs::remove_dir(folder).is_err() {
                 break;
             }

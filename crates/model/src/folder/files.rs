@@ -1,12 +1,13 @@
-//! The files of a model folder: their names, and writing so that what is written is whole and on disk.
-//! Knows nothing of what the files hold.
+//! The files of a model folder: their names, and atomic, durable writing. Knows nothing of their
+//! contents.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
+use whole_file::{Staged, folder_of, sync_folder};
 
 use crate::error::{Error, Result};
 
@@ -25,7 +26,7 @@ pub const SEEN_TEXTS_FILE: &str = "seen_texts.safetensors";
 /// The learning curve's file name; a picture for people, which may be missing.
 pub const CURVE_FILE: &str = "curve.svg";
 
-/// Every name that a file of a model can have.
+/// All file names that a model can have.
 const PARTS: [&str; 7] = [
     WEIGHTS_FILE,
     CONFIG_FILE,
@@ -36,10 +37,10 @@ const PARTS: [&str; 7] = [
     CURVE_FILE,
 ];
 
-/// What the names of temporary files began with that older versions left in a folder when they were killed.
+/// Prefix of the temporary files that older versions left in a folder when they were killed.
 const OLD_TEMPORARY: &str = ".model-";
 
-/// Characters that make the name of a temporary file or folder its own.
+/// Number of random characters in the name of a temporary file or folder.
 const N_RANDOM: usize = 6;
 
 /// Whether a file of this name is part of a model.
@@ -48,17 +49,17 @@ pub(super) fn is_part(name: &OsStr) -> bool {
         || name.to_str().and_then(|name| name.strip_prefix(OLD_TEMPORARY)).is_some_and(is_random)
 }
 
-/// What a temporary file or folder beside a model folder is for.
+/// Purpose of a temporary file or folder beside a model folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// It will take the folder's place, or one of its files' place.
+    /// It will replace the folder, or one of its files.
     New,
-    /// It was the folder until now.
+    /// It is the folder that was replaced.
     Old,
 }
 
 impl Purpose {
-    /// What the names begin with that stand for this beside the folder `name`.
+    /// Prefix of names with this purpose beside the folder `name`.
     fn prefix(self, name: &OsStr) -> OsString {
         let purpose = match self {
             Purpose::New => ".new-",
@@ -67,7 +68,8 @@ impl Purpose {
         hidden(name, purpose)
     }
 
-    /// The purpose that something beside the folder `name` has by its own name, if it is ours.
+    /// The purpose of a file or folder beside the folder `name`, by its own name; `None` if it is not
+    /// ours.
     pub(super) fn of(other: &OsStr, name: &OsStr) -> Option<Self> {
         [Purpose::New, Purpose::Old].into_iter().find(|purpose| {
             let prefix = purpose.prefix(name);
@@ -76,42 +78,16 @@ impl Purpose {
         })
     }
 
-    /// A builder of temporary files (`mode` 0o666) or folders (0o777) of this purpose.
-    ///
-    /// Temporary files and folders are private by default; these become the user's, so the umask decides
-    /// who reads them.
-    pub(super) fn temporary(self, name: &OsStr, mode: u32) -> Temporary {
-        Temporary { prefix: self.prefix(name), mode }
+    /// A temporary folder of this purpose in `parent`, for the folder `name`.
+    pub(super) fn folder_in(self, parent: &Path, name: &OsStr) -> io::Result<tempfile::TempDir> {
+        whole_file::builder(0o777)
+            .prefix(&self.prefix(name))
+            .rand_bytes(N_RANDOM)
+            .tempdir_in(parent)
     }
 }
 
-/// How a temporary file or folder is made.
-pub(super) struct Temporary {
-    prefix: OsString,
-    mode: u32,
-}
-
-impl Temporary {
-    pub(super) fn folder_in(&self, parent: &Path) -> io::Result<tempfile::TempDir> {
-        self.with_builder(|builder| builder.tempdir_in(parent))
-    }
-
-    fn file_in(&self, parent: &Path) -> io::Result<tempfile::NamedTempFile> {
-        self.with_builder(|builder| builder.tempfile_in(parent))
-    }
-
-    fn with_builder<T>(&self, make: impl FnOnce(&tempfile::Builder<'_, '_>) -> T) -> T {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&self.prefix).rand_bytes(N_RANDOM);
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(self.mode));
-        #[cfg(not(unix))]
-        let _ = self.mode;
-        make(&builder)
-    }
-}
-
-/// `.NAME` and an ending: hidden, and beside the folder in every listing.
+/// `.NAME` and an ending: hidden, and next to the folder in listings.
 pub(super) fn hidden(name: &OsStr, ending: &str) -> OsString {
     let mut hidden = OsString::from(".");
     hidden.push(name);
@@ -119,20 +95,12 @@ pub(super) fn hidden(name: &OsStr, ending: &str) -> OsString {
     hidden
 }
 
-/// Whether this is what makes a temporary name its own, and not the name of something else that goes on.
+/// Whether `rest` is just the random part of a temporary name, and not the end of another name.
 fn is_random(rest: &str) -> bool {
     rest.len() == N_RANDOM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The folder that holds `path`.
-pub(super) fn parent_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// What stands under a path itself, links not followed; `None` if nothing does.
+/// Metadata of a path itself, without following links; `None` if nothing is there.
 pub(super) fn standing(path: &Path) -> io::Result<Option<fs::Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
@@ -146,7 +114,7 @@ pub(super) fn looks_like_a_model(folder: &Path) -> bool {
     [CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE].iter().all(|file| folder.join(file).is_file())
 }
 
-/// Fails with [`Error::NotAModel`] if `at` is there and is anything but an empty folder or a model; the error
+/// Fails with [`Error::NotAModel`] if `at` exists and is neither an empty folder nor a model; the error
 /// names `folder`.
 pub(super) fn check_nothing_foreign(at: &Path, folder: &Path) -> Result<()> {
     let not_a_model = |found| Error::NotAModel { path: folder.to_path_buf(), found };
@@ -169,56 +137,37 @@ pub(super) fn check_nothing_foreign(at: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a folder is there and has nothing in it.
+/// Whether a folder exists and is empty.
 pub(super) fn is_empty_folder(folder: &Path) -> bool {
     folder.read_dir().is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// Puts a file into a folder, whole and sure to be on disk, in place of an older one. Until it is complete it
-/// stands beside the folder, so that a killed program leaves nothing strange in a model.
+/// Writes a file of a folder atomically and durably, replacing an older one. Until it is complete it
+/// stays beside the folder, so that a killed program leaves nothing foreign in a model.
 pub(super) fn replace_file(folder: &Path, file: &str, contents: &[u8]) -> io::Result<()> {
-    let (parent, name) = (parent_of(folder), folder.file_name().unwrap_or_default());
-    let mut staged = Purpose::New.temporary(name, 0o666).file_in(&parent)?;
-    staged.write_all(contents)?;
-    staged.as_file().sync_all()?;
-    staged.persist(folder.join(file)).map_err(|error| error.error)?;
+    let (parent, name) = (folder_of(folder), folder.file_name().unwrap_or_default());
+    let mut staged = Staged::in_folder(parent, &Purpose::New.prefix(name), N_RANDOM)?;
+    staged.file().write_all(contents)?;
+    staged.replace(&folder.join(file))?;
     sync_folder(folder)?;
-    sync_folder(&parent)
+    sync_folder(parent)
 }
 
-/// Writes a file of a folder that nobody else sees yet.
+/// Writes a file of a folder that no other process sees yet.
 pub(super) fn write_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(contents)?;
     file.sync_all()
 }
 
-/// Makes a file as public as `other`, and sure to be on disk: the library of tensors writes private files.
+/// Gives a file the permissions of `other` and flushes it to disk: the safetensors library writes
+/// private files.
 pub(super) fn publish(path: &Path, other: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::metadata(other)?.permissions())?;
     File::open(path)?.sync_all()
 }
 
-/// Makes sure that the names in a folder are on disk, where the system can do that.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Elsewhere a folder cannot be opened, and its names are as safe as the system makes them.
-    #[cfg(unix)]
-    {
-        let result = File::open(folder)?.sync_all();
-        let is_unknown = |error: &io::Error| {
-            matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
-        };
-        match result {
-            Err(error) if !is_unknown(&error) => return Err(error),
-            _ => {}
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
-}
-
-/// JSON for people: indented, and with a line's end.
+/// Human-readable JSON: indented, with a final newline.
 pub(super) fn json(contents: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(contents)?;
     text.push(b'\n');

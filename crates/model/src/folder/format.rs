@@ -3,11 +3,11 @@
 //! | format | since | differences |
 //! |---|---|---|
 //! | 1 | before the first release | not readable: it had several forms under one number |
-//! | 2 | 0.1.0 | no ids; texts are cleaned by the rules of cleaning 1, which it does not name |
-//! | 3 | now | `model_id`, `tokenizer_digest`, `program_version`; `preprocessing.cleaning`; `seen_texts.safetensors` |
+//! | 2 | 0.1.0 | no ids; texts are cleaned by the rules of cleaning 1, which is not recorded |
+//! | 3 | 0.1.0 | `model_id`, `tokenizer_digest`, `program_version`; `preprocessing.cleaning`; `seen_texts.safetensors` |
+//! | 4 | now | `ngrams.bias`, the linear path's intercept; three training-only settings are gone |
 //!
-//! An older format is changed into the present one as a JSON value, one step a version, before anything else
-//! looks at it.
+//! An older format is migrated as a JSON value, one version at a time, before anything else reads it.
 
 use std::path::Path;
 
@@ -18,20 +18,24 @@ use text_preprocessing::PreprocessingConfig;
 use super::identity::ModelId;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::parameters::NGRAM_BIAS;
 
-/// The format that is written.
-pub(super) const NEWEST: u64 = 3;
+/// The format that this version writes.
+pub(super) const NEWEST: u64 = 4;
 /// The oldest format that is read.
 const OLDEST: u64 = 2;
+
+/// Retired training settings; they never affected a trained network.
+const RETIRED_IN_4: [&str; 3] = ["ngram_start", "ngram_dropout", "smallest_window"];
 
 /// What `config.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct FolderConfig {
     pub(super) format_version: u64,
-    /// Which version of the program wrote it, so that an older one can say what is needed.
+    /// Version of the program that wrote it, so that an older one can name the version needed.
     #[serde(default)]
     pub(super) program_version: Option<String>,
-    /// In all files of the model; none in format 2.
+    /// The id in all files of the model; absent in format 2.
     #[serde(default)]
     pub(super) model_id: Option<ModelId>,
     /// `tokenizer.json` is a standard file without a place for an id.
@@ -43,7 +47,7 @@ pub(super) struct FolderConfig {
 }
 
 impl FolderConfig {
-    /// Reads the bytes of a `config.json`, of any format that is known; errors name `path` as their place.
+    /// Reads the bytes of a `config.json`, of any supported format; errors name `path`.
     pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let damaged = |reason: String| Error::Damaged {
             path: path.to_path_buf(),
@@ -52,7 +56,7 @@ impl FolderConfig {
         };
         let mut value: Value =
             serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
-        // The version first: a newer version's other fields are none of our business.
+        // Check the version first: a newer format may have other fields.
         let version = value.get("format_version").and_then(Value::as_u64);
         let version = version.ok_or_else(|| damaged("it has no format_version".to_string()))?;
         if !(OLDEST..=NEWEST).contains(&version) {
@@ -78,17 +82,41 @@ impl FolderConfig {
     }
 }
 
-/// Makes a configuration of an older format one of the newest; `format_version` stays what it was.
+/// Migrates a configuration of an older format to the newest; `format_version` is unchanged.
 fn migrate(config: &mut Value, version: u64) {
     if version <= 2 {
         from_2_to_3(config);
     }
+    if version <= 3 {
+        from_3_to_4(config);
+    }
 }
 
-/// Format 2 knows one way of cleaning texts, the first, and does not name it.
+/// Format 2 always uses the first cleaning and does not record it.
 fn from_2_to_3(config: &mut Value) {
     if let Some(preprocessing) = config.get_mut("preprocessing").and_then(Value::as_object_mut) {
         preprocessing.entry("cleaning").or_insert(json!(1));
+    }
+}
+
+/// Format 3 has training settings among those of the network.
+fn from_3_to_4(config: &mut Value) {
+    if let Some(model) = config.get_mut("model") {
+        drop_retired(model);
+    }
+}
+
+/// Removes retired settings from a network's configuration of an older format, as JSON.
+pub fn drop_retired(model: &mut Value) {
+    if let Some(model) = model.as_object_mut() {
+        model.retain(|key, _| !RETIRED_IN_4.contains(&key.as_str()));
+    }
+}
+
+impl FolderConfig {
+    /// Tensors of the newest format that this one lacks. They are 0 in its models.
+    pub(super) fn absent_tensors(&self) -> &'static [&'static str] {
+        if self.format_version <= 3 { &[NGRAM_BIAS] } else { &[] }
     }
 }
 
@@ -103,15 +131,28 @@ mod tests {
         });
         migrate(&mut config, 2);
         assert_eq!(config["preprocessing"], json!({ "seq_len": 7, "cleaning": 1 }));
-        // What is not there is not made up: reading says what is missing.
+        // Missing fields are not invented: reading reports them.
         let mut config = json!({ "format_version": 2 });
         migrate(&mut config, 2);
         assert_eq!(config, json!({ "format_version": 2 }));
     }
 
     #[test]
+    fn format_3_loses_the_settings_that_are_gone() {
+        let mut config = json!({
+            "format_version": 3,
+            "model": { "ngram_start": 0.0, "ngram_dropout": 0.5, "smallest_window": 1.0, "cell": "gru" },
+        });
+        migrate(&mut config, 3);
+        assert_eq!(config, json!({ "format_version": 3, "model": { "cell": "gru" } }));
+        let mut newest = json!({ "model": { "ngram_dropout": 0.5 } });
+        migrate(&mut newest, NEWEST);
+        assert_eq!(newest, json!({ "model": { "ngram_dropout": 0.5 } }));
+    }
+
+    #[test]
     fn the_newest_format_stays_as_it_is() {
-        let config = json!({ "format_version": 3, "preprocessing": { "cleaning": 2 } });
+        let config = json!({ "format_version": 4, "preprocessing": { "cleaning": 2 } });
         let mut migrated = config.clone();
         migrate(&mut migrated, NEWEST);
         assert_eq!(migrated, config);
@@ -126,26 +167,26 @@ mod tests {
                 .to_string()
         };
         assert_eq!(
-            refusal(json!({ "format_version": 4, "program_version": "0.9.1", "model": "other" })),
-            "m/config.json has format 4, written by sentiment-rnn 0.9.1; this program reads formats 2 to 3: \
+            refusal(json!({ "format_version": 5, "program_version": "0.9.1", "model": "other" })),
+            "m/config.json has format 5, written by sentiment-rnn 0.9.1; this program reads formats 2 to 4: \
              install version 0.9.1 or newer"
         );
         assert_eq!(
-            refusal(json!({ "format_version": 4 })),
-            "m/config.json has format 4, written by a newer version of sentiment-rnn; this program reads \
-             formats 2 to 3: install a newer version"
+            refusal(json!({ "format_version": 5 })),
+            "m/config.json has format 5, written by a newer version of sentiment-rnn; this program reads \
+             formats 2 to 4: install a newer version"
         );
         assert_eq!(
             refusal(json!({ "format_version": 1 })),
-            "m/config.json has format 1, which is too old; this program reads formats 2 to 3: train the \
-             model anew"
+            "m/config.json has format 1, which is too old; this program reads formats 2 to 4: retrain the \
+             model"
         );
         assert!(refusal(json!({ "format_version": "3" })).contains("has no format_version"));
-        assert!(refusal(json!({ "format_version": 3 })).contains("cannot be read"));
+        assert!(refusal(json!({ "format_version": 4 })).contains("cannot be read"));
     }
 
     #[test]
-    fn a_configuration_of_format_3_without_ids_is_damaged() {
+    fn a_configuration_without_ids_is_damaged() {
         let config = FolderConfig {
             format_version: NEWEST,
             program_version: None,

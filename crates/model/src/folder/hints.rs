@@ -1,24 +1,23 @@
-//! What was probably meant by a path that is no model folder.
+//! Suggestions for a path that is not a model folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use whole_file::folder_of;
 
-use super::files::{
-    CONFIG_FILE, Purpose, TOKENIZER_FILE, WEIGHTS_FILE, looks_like_a_model, parent_of,
-};
+use super::files::{CONFIG_FILE, Purpose, TOKENIZER_FILE, WEIGHTS_FILE, looks_like_a_model};
 use crate::error::Error;
 
-/// How many models are named.
+/// Maximum number of models to name.
 const MAX_NAMED: usize = 4;
 
 /// The error for a path without a model's configuration. `expected`: the files of a model folder.
 pub(super) fn not_a_model(path: &Path, expected: &'static str) -> Error {
     let no_model = |found: String, meant| Error::NoModel { path: path.to_path_buf(), found, meant };
     let holds = format!("a model is a folder with {expected}");
-    let parent = parent_of(path);
+    let parent = folder_of(path);
     if path.is_file() {
-        return if looks_like_a_model(&parent) {
-            no_model("it is a file of one".to_string(), vec![parent])
+        return if looks_like_a_model(parent) {
+            no_model("it is a file in a model folder".to_string(), vec![parent.to_path_buf()])
         } else {
             no_model(format!("it is a file; {holds}"), Vec::new())
         };
@@ -26,9 +25,12 @@ pub(super) fn not_a_model(path: &Path, expected: &'static str) -> Error {
     if !path.is_dir() {
         let aside = left_aside(path);
         if !aside.is_empty() {
-            return no_model("it does not exist, as its replacement was cut short".into(), aside);
+            return no_model(
+                "it does not exist, because its replacement was interrupted".into(),
+                aside,
+            );
         }
-        let others = models_in(&parent);
+        let others = models_in(parent);
         let found = match others.as_slice() {
             [] => "it does not exist".to_string(),
             [other] => format!("it does not exist; there is {}", other.display()),
@@ -48,19 +50,19 @@ pub(super) fn not_a_model(path: &Path, expected: &'static str) -> Error {
     }
 }
 
-/// Models that a program killed between two renames left beside this place.
+/// Models that a program killed between two renames left beside this path.
 fn left_aside(path: &Path) -> Vec<PathBuf> {
     let Some(name) = path.file_name() else { return Vec::new() };
-    let entries = fs::read_dir(parent_of(path)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(folder_of(path)).into_iter().flatten().flatten();
     let older = entries.filter(|it| Purpose::of(&it.file_name(), name) == Some(Purpose::Old));
     older.map(|entry| entry.path()).filter(|path| looks_like_a_model(path)).collect()
 }
 
-/// The model folders in a folder, by name. Hidden ones are not meant.
+/// The model folders in a folder, by name. Hidden ones are skipped.
 fn models_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let visible = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
-    // A path without a folder is one in this one: it is named as short as it was given.
+    // A bare name is in the current folder: it is shown as short as it was given.
     let in_folder = |entry: fs::DirEntry| match folder == Path::new(".") {
         true => PathBuf::from(entry.file_name()),
         false => folder.join(entry.file_name()),

@@ -1,15 +1,18 @@
-//! Which model a file is part of: an id that stands in every file of a model folder.
+//! Which model a file belongs to: an id stored in every file of a model folder.
 //!
-//! The id is a digest of what the model is: its configuration, tokenizer, n-grams and weights. So equal
-//! trainings write equal bytes, and files with the same id fit one another. It is taken when a model is
-//! saved; whoever loads one compares ids and reads no weight for that.
+//! The id is a digest of the model's configuration, tokenizer, n-grams and weights. So equal training
+//! runs write equal bytes, and files with the same id belong together. It is computed when a model is
+//! saved; loading only compares ids, without reading the weights.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 
 use safetensors::tensor::View;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+
+use crate::error::Error;
 
 /// The name of the id in `config.json`, `metrics.json` and the metadata of safetensors files.
 pub const MODEL_ID: &str = "model_id";
@@ -30,7 +33,8 @@ impl ModelId {
         is_id.then(|| u64::from_str_radix(text, 16).ok().map(Self)).flatten()
     }
 
-    /// The metadata of a safetensors file of this model. One entry, for their order is not fixed.
+    /// The metadata of a safetensors file of this model. One entry, because the order of several would
+    /// not be fixed.
     pub(crate) fn metadata(self) -> HashMap<String, String> {
         HashMap::from([(MODEL_ID.to_string(), self.to_string())])
     }
@@ -50,12 +54,13 @@ impl Serialize for ModelId {
 impl<'de> Deserialize<'de> for ModelId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not an id of 16 digits")))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("{text:?} is not an id of 16 hexadecimal digits"))
+        })
     }
 }
 
-/// Takes in the parts of a model and gives its id.
+/// Computes a model's id from its parts.
 pub(crate) struct Identifier(Xxh3Default);
 
 impl Identifier {
@@ -63,7 +68,8 @@ impl Identifier {
         Self(Xxh3Default::new())
     }
 
-    /// A part and its name. Lengths go in, too, so that nothing can move from one part to the next.
+    /// Adds a part and its name, with their lengths, so that no byte can move from one part to the
+    /// next.
     pub(crate) fn part(&mut self, name: &str, bytes: &[u8]) {
         for bytes in [name.as_bytes(), bytes] {
             self.0.update(&(bytes.len() as u64).to_le_bytes());
@@ -71,7 +77,7 @@ impl Identifier {
         }
     }
 
-    /// A tensor.
+    /// Adds a tensor.
     pub(crate) fn tensor(&mut self, name: &str, tensor: &impl View) {
         let shape: Vec<u8> =
             tensor.shape().iter().flat_map(|&size| (size as u64).to_le_bytes()).collect();
@@ -87,6 +93,32 @@ impl Identifier {
 /// The digest of a file that has no place for an id, as text.
 pub(super) fn file_digest(contents: &[u8]) -> String {
     format!("{:016x}", xxh3_64(contents))
+}
+
+/// Fails if a file belongs to a different model than the configuration beside it. Models of format 2
+/// have no ids.
+pub(super) fn check_id(
+    path: &Path,
+    got: Option<ModelId>,
+    expected: Option<ModelId>,
+) -> Result<(), Error> {
+    match expected {
+        Some(expected) if got != Some(expected) => {
+            let got = got.map_or_else(
+                || {
+                    "missing (a file that this program did not write needs it in its metadata)"
+                        .to_string()
+                },
+                |id| id.to_string(),
+            );
+            Err(mixed(path, MODEL_ID, got, expected.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn mixed(path: &Path, key: &'static str, got: String, expected: String) -> Error {
+    Error::Mixed { path: path.to_path_buf(), key, got, expected }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Reading a model folder, also while somebody replaces it.
+//! Reads a model folder, even while it is being replaced.
 //!
-//! What is read is checked to be of one model by the ids in the very bytes that were read. A folder that is
-//! replaced meanwhile shows as files of two models, or as files that are gone: it is read again. If the folder
-//! is the same as before, the fault is its own.
+//! The ids in the bytes that were read show whether they belong to one model. If the folder is replaced
+//! meanwhile, files are missing or belong to two models: it is read again. If the folder has not
+//! changed, the error is genuine.
 
 use std::fs;
 use std::io;
@@ -13,14 +13,13 @@ use std::time::{Duration, Instant};
 use candle_core::Device;
 use serde::Deserialize;
 use text_preprocessing::TextEncoder;
+use whole_file::folder_of;
 
 use super::TrainedModel;
-use super::files::{
-    CONFIG_FILE, METRICS_FILE, NGRAMS_FILE, Purpose, TOKENIZER_FILE, WEIGHTS_FILE, parent_of,
-};
+use super::files::{CONFIG_FILE, METRICS_FILE, NGRAMS_FILE, Purpose, TOKENIZER_FILE, WEIGHTS_FILE};
 use super::format::FolderConfig;
 use super::hints::not_a_model;
-use super::identity::{MODEL_ID, ModelId, file_digest};
+use super::identity::{MODEL_ID, ModelId, check_id, file_digest, mixed};
 use super::seen::SeenTexts;
 use crate::error::{Error, Result};
 use crate::ngrams::NgramVocabulary;
@@ -31,26 +30,26 @@ const ALL_FILES: &str = "model.safetensors, config.json, tokenizer.json and metr
 const FILES_WITH_NGRAMS: &str = "model.safetensors, config.json, tokenizer.json, metrics.json and, for a \
                                  linear path, ngrams.safetensors";
 
-/// How long a folder is read again that others keep replacing.
+/// How long to keep re-reading a folder that is being replaced.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long one is waited for that is not there, between two renames: should they take longer, somebody was
-/// killed.
+/// How long to wait for a folder that is missing between two renames; if they take longer, the program
+/// was killed.
 const PATIENCE_WITH_NONE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What a folder holds beside the model itself, of the very same model.
+/// What a folder holds besides the model itself, checked to be of the same model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Records {
-    /// The model's id; none in a folder of format 2.
+    /// The model's id; absent in a folder of format 2.
     pub id: Option<ModelId>,
     /// The contents of `metrics.json`.
     pub metrics: String,
-    /// What the model has seen, if the folder tells.
+    /// Digests of the texts that the model has seen, if recorded.
     pub seen: Option<SeenTexts>,
 }
 
-/// Reads a model folder. One that is replaced meanwhile is read as it was before or as it is afterwards,
-/// never as a mixture; and what was read stays good, as the mapped files live on.
+/// Reads a model folder. If it is replaced meanwhile, the result is the old model or the new one, never
+/// a mixture. It stays valid afterwards, because the mapped files stay open.
 ///
 /// # Errors
 /// [`Error::NoModel`] if there is none; [`Error::MissingFile`], [`Error::Damaged`], [`Error::Version`],
@@ -59,7 +58,7 @@ pub fn load(folder: &Path, device: &Device) -> Result<TrainedModel> {
     patiently(folder, || read(folder, device).map(|(model, ..)| model))
 }
 
-/// Reads a model folder, and what it tells of the same model's training.
+/// Reads a model folder, and the records of the same model's training.
 ///
 /// # Errors
 /// As [`load`].
@@ -71,7 +70,24 @@ pub fn load_with_records(folder: &Path, device: &Device) -> Result<(TrainedModel
     })
 }
 
-/// Reads again what fails because the folder was being replaced.
+impl SeenTexts {
+    /// Reads the digests of a model folder. `None` if the file is missing: it was deleted on purpose,
+    /// or the model predates it.
+    ///
+    /// To be sure that they belong to a model that was loaded, use
+    /// [`load_with_records`](super::load_with_records).
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the file cannot be read; [`Error::Mixed`] if it belongs to another model.
+    pub fn load(folder: &Path) -> Result<Option<Self>> {
+        patiently(folder, || {
+            let config = read_config(folder)?;
+            Self::read(folder, config.model_id)
+        })
+    }
+}
+
+/// Retries a read that fails because the folder is being replaced.
 pub(super) fn patiently<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Result<T> {
     let started = Instant::now();
     loop {
@@ -126,7 +142,8 @@ fn read(folder: &Path, device: &Device) -> Result<(TrainedModel, Option<ModelId>
         }
     };
     let vocabularies = Vocabularies { n_ids: config.vocab_size, ngrams };
-    let network = weights.network(&config.model, vocabularies, device)?;
+    let zeros = config.absent_tensors();
+    let network = weights.network(&config.model, vocabularies, zeros, device)?;
     Ok((TrainedModel { network, encoder }, config.model_id, metrics_text))
 }
 
@@ -145,7 +162,7 @@ fn read_file(path: &Path, expected: &'static str) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| missing(io(source), expected))
 }
 
-/// Says what a folder should hold if an error is that a file is not there.
+/// Turns the error for a missing file into one that says what the folder should hold.
 fn missing(error: Error, expected: &'static str) -> Error {
     match error {
         Error::Io { path, source, .. } if is_absent(&source) => {
@@ -159,25 +176,7 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Fails if a file names another model than the configuration beside it. Models of format 2 have no ids.
-pub(super) fn check_id(path: &Path, got: Option<ModelId>, expected: Option<ModelId>) -> Result<()> {
-    match expected {
-        Some(expected) if got != Some(expected) => {
-            let got = got.map_or_else(
-                || "missing (a file that you made yourself needs it in its metadata)".to_string(),
-                |id| id.to_string(),
-            );
-            Err(mixed(path, MODEL_ID, got, expected.to_string()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn mixed(path: &Path, key: &'static str, got: String, expected: String) -> Error {
-    Error::Mixed { path: path.to_path_buf(), key, got, expected }
-}
-
-/// The measurements as text, if they are of this model.
+/// The measurements as text, if they belong to this model.
 fn check_metrics(path: &Path, bytes: Vec<u8>, expected: Option<ModelId>) -> Result<String> {
     #[derive(Deserialize)]
     struct WithId {
@@ -198,7 +197,7 @@ fn check_metrics(path: &Path, bytes: Vec<u8>, expected: Option<ModelId>) -> Resu
     Ok(text)
 }
 
-/// Which folder stood under a name.
+/// The folder that a path referred to.
 struct Stamp(Option<Identity>);
 
 impl Stamp {
@@ -206,7 +205,7 @@ impl Stamp {
         Self(Identity::of(folder))
     }
 
-    /// Whether another folder stands there now, or may at any moment.
+    /// Whether another folder is there now, or may be at any moment.
     fn has_changed(&self, folder: &Path) -> bool {
         match (&self.0, Identity::of(folder)) {
             (None, None) => is_replaced_in_two_steps(folder),
@@ -216,19 +215,19 @@ impl Stamp {
     }
 }
 
-/// Whether a folder is not there because its replacement is between two renames.
+/// Whether a folder is missing because its replacement is between two renames.
 fn is_replaced_in_two_steps(folder: &Path) -> bool {
     let Some(name) = folder.file_name() else { return false };
-    let entries = fs::read_dir(parent_of(folder)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(folder_of(folder)).into_iter().flatten().flatten();
     entries.into_iter().any(|entry| Purpose::of(&entry.file_name(), name) == Some(Purpose::Old))
 }
 
-/// A folder, told from all others that may take its name.
+/// The identity of a folder, different from any other that may take its name.
 #[cfg(unix)]
 struct Identity {
     device: u64,
     node: u64,
-    /// Held open, so that its number is not given to another folder.
+    /// Held open so that its inode number is not reused.
     _open: Option<fs::File>,
 }
 
@@ -252,7 +251,7 @@ impl PartialEq for Identity {
     }
 }
 
-/// A folder, told from others by the configuration in it.
+/// The identity of a folder, by the configuration in it.
 #[cfg(not(unix))]
 #[derive(PartialEq)]
 struct Identity(Vec<u8>);

@@ -1,13 +1,13 @@
-//! A lock that goes with its process: a file beside the model folder, locked by the system.
+//! A lock that ends with its process: a file beside the model folder, locked by the system.
 //!
-//! The lock is the system's (`flock` on Unix), not the file's existence: when a process ends, however it ends,
-//! its lock is gone, and a file that stays behind means nothing. What the file holds, the process's number, is
-//! for messages only.
+//! The lock is the system's (`flock` on Unix), not the file's existence: however a process ends, its
+//! lock is released, and a leftover file means nothing. The file holds the process id, for messages
+//! only.
 //!
-//! The file is removed by whoever holds the lock. Someone may have opened it just before, and get a lock on a
-//! file that has no name any more, while a third makes a new one: so a lock counts only if the locked file is
-//! still the one under the name, and is otherwise sought anew. (Elsewhere than on Unix two files cannot be told
-//! apart, and the file is left where it is.)
+//! The holder of the lock removes the file. Another process may have opened it just before and then
+//! lock a file that no longer has a name, while a third creates a new one. So a lock counts only if the
+//! locked file is still the one at the path; otherwise the process tries again. (Only Unix can
+//! distinguish the two files; elsewhere the file is not removed.)
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// How long a process takes at most from having the lock to having written its number.
+/// How often to look for the process id, which the holder writes just after taking the lock.
 const NUMBER_TRIES: u32 = 20;
 const NUMBER_PAUSE: Duration = Duration::from_millis(5);
 
-/// The longest contents of a lock file.
+/// Maximum length of a lock file.
 const MAX_LEN: u64 = 32;
 
 /// A lock that is held until this is dropped.
@@ -30,17 +30,17 @@ pub(super) struct Lock {
     is_locked: bool,
 }
 
-/// What asking for a lock came to.
+/// Result of asking for a lock.
 #[derive(Debug)]
 pub(super) enum Asked {
     /// It is ours.
     Ours(Lock),
-    /// Another process has it; its number, if it could be read.
+    /// Another process has it; its id, if it could be read.
     Taken(Option<u32>),
 }
 
 impl Lock {
-    /// Asks for the lock whose file is `path`, and does not wait.
+    /// Asks for the lock on the file `path`, without waiting.
     ///
     /// On a file system without locks every process gets one; see [`is_locked`](Self::is_locked).
     pub(super) fn ask(path: &Path) -> io::Result<Asked> {
@@ -57,13 +57,13 @@ impl Lock {
                 continue;
             }
             check_contents(&mut file)?;
-            // For messages only: a full disk must not stand in the way of a lock.
+            // For messages only: a full disk must not prevent a lock.
             let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
             return Ok(Asked::Ours(Self { path: path.to_path_buf(), file, is_locked }));
         }
     }
 
-    /// Whether other processes are kept out; false on file systems that know no locks.
+    /// Whether other processes are kept out; false on file systems without locks.
     pub(super) fn is_locked(&self) -> bool {
         self.is_locked
     }
@@ -80,10 +80,10 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Before the lock goes, which it does when the file is closed: see above.
+        // Before closing the file releases the lock: see above.
         #[cfg(unix)]
         if self.is_in_place().unwrap_or(false) {
-            // Best effort: what stays is an empty gesture.
+            // Best effort: a leftover file is harmless.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -101,7 +101,7 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Refuses a file of somebody else's, rather than writing over it.
+/// Refuses a foreign file rather than overwriting it.
 fn check_contents(file: &mut File) -> io::Result<()> {
     let mut contents = Vec::new();
     file.rewind()?;
@@ -110,13 +110,13 @@ fn check_contents(file: &mut File) -> io::Result<()> {
     if contents.trim_ascii().iter().all(u8::is_ascii_digit) && contents.len() as u64 <= MAX_LEN {
         return Ok(());
     }
-    Err(io::Error::other("it holds something that no lock file holds"))
+    Err(io::Error::other("it is not a lock file of this program; move it away"))
 }
 
-/// The number of the process that holds a lock.
+/// The id of the process that holds a lock.
 fn number_in(path: &Path) -> Option<u32> {
     for _ in 0..NUMBER_TRIES {
-        // Where locked files cannot be read, no number is known.
+        // Where locked files cannot be read, the id is unknown.
         let number = fs::read_to_string(path).ok()?.trim().parse().ok();
         if number.is_some() {
             return number;
@@ -127,7 +127,7 @@ fn number_in(path: &Path) -> Option<u32> {
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
-    // Network file systems say that they have no locks, or no room for them (ENOLCK).
+    // Network file systems report that they have no locks, or no room for them (ENOLCK).
     #[cfg(unix)]
     let has_no_room =
         rustix::io::Errno::from_io_error(error).is_some_and(|no| no == rustix::io::Errno::NOLCK);
@@ -203,7 +203,7 @@ mod tests {
         assert!(lock.is_in_place()?);
         fs::remove_file(&path)?;
         assert!(!lock.is_in_place()?);
-        // Somebody else's is not removed with ours.
+        // Another's file is not removed with ours.
         let other = ours(&path);
         assert!(other.is_some());
         drop(lock);

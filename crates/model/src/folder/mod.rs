@@ -10,12 +10,12 @@
 //! | `seen_texts.safetensors` | digests of the texts that the model has seen; may be deleted |
 //! | `curve.svg` | the learning curve, for people; may be deleted |
 //!
-//! All but the curve carry the id of the model that they are part of ([`ModelId`]; `tokenizer.json`, a
-//! standard file, is known by its digest), so that files of two models do not pass for one.
+//! All but the curve carry the id of their model ([`ModelId`]; `tokenizer.json`, a standard file, is
+//! identified by its digest), so that files of two models are never mixed.
 //!
-//! [`OutputFolder`] writes: claimed by one process at a time, replaced whole, swept. [`load`] reads, also while
-//! a folder is replaced. Open `output.rs` and `load.rs` first; `lock.rs` and `replace.rs` have what the system
-//! gives, `format.rs` the versions.
+//! [`OutputFolder`] writes: it is claimed by one process at a time, replaced as a whole, and cleared of
+//! leftovers. [`load`] reads, even while a folder is being replaced. Start with `output.rs` and
+//! `load.rs`; `lock.rs` and `replace.rs` have the system calls, `format.rs` the versions.
 
 mod claim;
 mod files;
@@ -36,6 +36,7 @@ pub use files::{
     CONFIG_FILE, CURVE_FILE, METRICS_FILE, NGRAMS_FILE, SEEN_TEXTS_FILE, TOKENIZER_FILE,
     WEIGHTS_FILE,
 };
+pub use format::drop_retired;
 pub(crate) use identity::Identifier;
 pub use identity::{MODEL_ID, ModelId};
 pub use load::{Records, load, load_with_records};

@@ -1,4 +1,4 @@
-//! A model folder that is written: claimed when a training starts, and replaced whole whenever it saves.
+//! Writes a model folder: claims it when training starts, and replaces it as a whole at every save.
 
 use std::fs;
 use std::io;
@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use candle_nn::VarMap;
 use serde::Serialize;
 use text_preprocessing::TextEncoder;
+use whole_file::sync_folder;
 
 use super::claim::Claim;
 use super::files::{
@@ -24,32 +25,32 @@ use crate::error::{Error, Result};
 use crate::ngrams::NgramVocabulary;
 use crate::weights::Export;
 
-/// How often a place is looked at anew that changes while a model is moved in.
+/// How often to retry if the target changes while a model is moved in.
 const MOVE_TRIES: usize = 10;
 
-/// What happens to a model that is already in a folder.
+/// What to do with a model that is already in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// It stays: the folder must be new or empty.
+    /// Keep it: the folder must be new or empty.
     Refuse,
-    /// It is replaced, once a new model is complete.
+    /// Replace it, once a new model is complete.
     Replace,
 }
 
-/// A place for a model, which nobody else writes to until this is dropped.
+/// A folder for a model, claimed exclusively until this is dropped.
 ///
-/// The claim is a lock of the system on the file `.NAME.lock` beside the folder, and goes with the process.
-/// Until the first [`save`](Self::save) nothing is made but that file and missing parent folders, and
-/// nothing of them stays if there is none.
+/// The claim is a system lock on the file `.NAME.lock` beside the folder, and ends with the process.
+/// Before the first [`save`](Self::save) only that file and missing parent folders are created; without
+/// a save they are removed again.
 ///
-/// What a save replaces is replaced in one step (see below), so the folder is a whole model at every moment:
-/// the older one or the newer. Everything is written to the disk before it takes its place, and what it
-/// replaces is removed after that is on the disk, too. A program that is killed leaves at most the lock file
+/// A save replaces the folder in one step (see below), so it is a complete model at every moment: the
+/// old one or the new. The new model is flushed to disk before the replacement, and the old one is
+/// removed only after the replacement is on disk, too. A killed program leaves at most the lock file
 /// and a folder `.NAME.new-XXXXXX`, which the next claim removes.
 ///
-/// On file systems that know neither an atomic exchange of folders (`renameat2`, `renameatx_np`) nor locks, a
-/// replacement is two renames, with a moment in which the folder is not there, and nobody is kept out
-/// ([`is_locked`](Self::is_locked)) and nothing swept.
+/// On file systems without an atomic exchange of folders (`renameat2`, `renameatx_np`), a replacement
+/// takes two renames, between which the folder is missing. On file systems without locks, other
+/// processes are not kept out ([`is_locked`](Self::is_locked)) and leftovers are not removed.
 #[derive(Debug)]
 pub struct OutputFolder {
     existing: Existing,
@@ -65,12 +66,12 @@ struct State {
 }
 
 impl OutputFolder {
-    /// Takes a folder for a new model. Links are followed, so that two names of a folder are one place.
+    /// Claims a folder for a new model. Links are resolved, so that two names of a folder count as one.
     ///
     /// # Errors
-    /// [`Error::InUse`] if another training writes to it; [`Error::Exists`] if there is something and
-    /// `existing` is [`Existing::Refuse`]; [`Error::NotAModel`] if there is anything but a model;
-    /// [`Error::Io`] if nothing can be written there.
+    /// [`Error::InUse`] if another training run is writing to it; [`Error::Exists`] if something is
+    /// there and `existing` is [`Existing::Refuse`]; [`Error::NotAModel`] if anything but a model is
+    /// there; [`Error::Io`] if it is not writable.
     pub fn claim(path: &Path, existing: Existing) -> Result<Self> {
         let claim = Claim::take(path)?;
         let folder = Self {
@@ -82,11 +83,11 @@ impl OutputFolder {
         Ok(folder)
     }
 
-    /// Takes the first of `NAME`, `NAME-2`, `NAME-3` ... in `parent` that is not there and that no other
-    /// training has taken.
+    /// Claims the first of `NAME`, `NAME-2`, `NAME-3` ... in `parent` that does not exist and that no
+    /// other training run has claimed.
     ///
     /// # Errors
-    /// [`Error::NotAModel`] if `name` is no name; [`Error::Io`] if nothing can be written to `parent`.
+    /// [`Error::NotAModel`] if `name` is not a valid name; [`Error::Io`] if `parent` is not writable.
     pub fn claim_free(parent: &Path, name: &str) -> Result<Self> {
         let mut number = 1;
         loop {
@@ -100,7 +101,7 @@ impl OutputFolder {
                 continue;
             }
             match Self::claim(&path, Existing::Refuse) {
-                // Another training may have ended in between, and left its model.
+                // Another training run may have ended in between and left its model.
                 Ok(folder) if !is_there() => return Ok(folder),
                 Ok(_) | Err(Error::InUse { .. } | Error::Exists { .. }) => {}
                 Err(error) => return Err(error),
@@ -108,14 +109,14 @@ impl OutputFolder {
         }
     }
 
-    /// The folder, as it was named.
+    /// The folder, as the caller named it.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether others are kept out. False on file systems without locks, where whoever trains must take care
-    /// that no second training writes to the folder.
+    /// Whether other processes are kept out. False on file systems without locks, where the user must
+    /// make sure that no second training run writes to the folder.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.state().claim.is_locked()
@@ -127,9 +128,9 @@ impl OutputFolder {
     /// `metrics.json`; `seen`: digests of the texts, not written if there are none.
     ///
     /// # Errors
-    /// [`Error::NotAModel`] or [`Error::Exists`] if something else has been put there since the claim, which
-    /// stays; [`Error::InUse`] if the lock file was removed and another training has the lock now;
-    /// [`Error::Io`] if the model cannot be written, an older one stays then; [`Error::Stranded`].
+    /// [`Error::NotAModel`] or [`Error::Exists`] if something else has been put there since the claim,
+    /// which stays; [`Error::InUse`] if the lock file was removed and another training run has the lock
+    /// now; [`Error::Io`] if the model cannot be written (an older one stays); [`Error::Stranded`].
     pub fn save(
         &self,
         config: &ModelConfig,
@@ -147,7 +148,7 @@ impl OutputFolder {
             move |source| Error::Io { action, path, source }
         };
         let parent = state.claim.parent();
-        let staging = Purpose::New.temporary(state.claim.name(), 0o777).folder_in(&parent);
+        let staging = Purpose::New.folder_in(&parent, state.claim.name());
         let staging = staging.map_err(io("write to", &parent))?;
         self.keep_permissions(&state.claim.target, staging.path())?;
 
@@ -198,17 +199,17 @@ impl OutputFolder {
         if !seen.is_empty() {
             publish(SEEN_TEXTS_FILE, seen.write(id, &staging.path().join(SEEN_TEXTS_FILE)))?;
         }
-        files::sync_folder(staging.path()).map_err(io("write", &self.path))?;
+        sync_folder(staging.path()).map_err(io("write", &self.path))?;
         state.move_in(self.existing, staging)?;
         state.saved = Some(id);
         Ok(())
     }
 
-    /// Writes `metrics.json` of the saved model anew.
+    /// Rewrites `metrics.json` of the saved model.
     ///
     /// # Errors
-    /// [`Error::NothingSaved`] before the first save; [`Error::Mixed`] if another model has taken the saved
-    /// one's place; [`Error::Io`] if the file cannot be written.
+    /// [`Error::NothingSaved`] before the first save; [`Error::Mixed`] if another model has replaced
+    /// the saved one; [`Error::Io`] if the file cannot be written.
     pub fn save_metrics(&self, metrics: &impl Serialize) -> Result<()> {
         let id = self.saved()?;
         let path = self.path.join(METRICS_FILE);
@@ -220,7 +221,7 @@ impl OutputFolder {
         self.write_file(METRICS_FILE, &bytes)
     }
 
-    /// Writes a file of the saved model that has no part in what it says, such as the learning curve.
+    /// Writes a file that does not affect the saved model's predictions, such as the learning curve.
     ///
     /// # Errors
     /// As [`save_metrics`](Self::save_metrics).
@@ -254,7 +255,7 @@ impl OutputFolder {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A folder that takes another's place is as public as that.
+    /// A folder that replaces another gets its permissions.
     fn keep_permissions(&self, old: &Path, new: &Path) -> Result<()> {
         let copy = || match standing(old)? {
             Some(metadata) if metadata.is_dir() => fs::set_permissions(new, metadata.permissions()),
@@ -265,13 +266,13 @@ impl OutputFolder {
 }
 
 impl State {
-    /// Fails if a save would destroy anything but what it may: nothing, an empty folder, an older model if
-    /// that is to be replaced, and what was saved here before.
+    /// Fails if a save would destroy anything but an empty folder, an older model that may be replaced,
+    /// or what was saved here before.
     fn check(&self, existing: Existing) -> Result<()> {
         self.check_at(&self.claim.target, existing)
     }
 
-    /// The same of what was in the folder's place and is now at `at`.
+    /// The same check of what was in the folder's place and is now at `at`.
     fn check_at(&self, at: &Path, existing: Existing) -> Result<()> {
         let given = &self.claim.given;
         let read = |source| Error::Io { action: "read", path: given.clone(), source };
@@ -285,7 +286,7 @@ impl State {
         check_nothing_foreign(at, given)
     }
 
-    /// Puts a staged folder in its place. Its older contents, if any, are removed last.
+    /// Moves a staged folder into place. Its older contents, if any, are removed last.
     fn move_in(&self, existing: Existing, staging: tempfile::TempDir) -> Result<()> {
         let (target, given) = (&self.claim.target, &self.claim.given);
         let io = |source| Error::Io { action: "write", path: given.clone(), source };
@@ -293,7 +294,7 @@ impl State {
             if standing(target).map_err(io)?.is_none() || is_empty_folder(target) {
                 match move_in(staging.path(), target) {
                     Ok(()) => {
-                        // What was staged has gone: there is nothing left to remove.
+                        // The staged folder has moved: nothing is left to remove.
                         let _ = staging.keep();
                         return self.claim.sync().map_err(io);
                     }
@@ -317,7 +318,7 @@ impl State {
                     }
                 };
             }
-            // The older model goes with the staging folder, which has its contents now.
+            // The older model is removed with the staging folder, which now has its contents.
             return self.claim.sync().map_err(io);
         }
         Err(io(io::Error::other("the folder keeps changing")))
@@ -330,7 +331,7 @@ fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotADirectory)
 }
 
-/// Measurements, with the id of the model that they are of.
+/// Measurements, with the id of their model.
 #[derive(Serialize)]
 struct WithId<'a, M> {
     #[serde(rename = "model_id")]

@@ -1,22 +1,22 @@
-//! How a staged folder takes its place: in one step, where the system can do that.
+//! Moves a staged folder into place: in one step, where the system supports that.
 //!
-//! Linux (`renameat2`) and macOS (`renameatx_np`) exchange two folders atomically: whoever looks finds the older
-//! model or the newer one, at every moment, and a program killed between two instructions leaves one of them
-//! there. Systems and file systems without that get two renames; between them nothing stands under the name,
-//! and a program killed just then leaves the older model beside its place, as `.NAME.old-XXXXXX`, from where
-//! the next claim of the folder puts it back.
+//! Linux (`renameat2`) and macOS (`renameatx_np`) exchange two folders atomically: readers find the old
+//! model or the new one at every moment, even if the program is killed. Systems and file systems
+//! without that get two renames; between them the path is empty, and a program killed just then leaves
+//! the old model beside it, as `.NAME.old-XXXXXX`, until the next claim of the folder puts it back.
 //!
-//! A folder that is new is renamed, which no system does over a folder that holds something.
+//! A new folder is renamed; no system renames over a folder that is not empty.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::Path;
+use whole_file::folder_of;
 
-use super::files::{Purpose, parent_of};
+use super::files::Purpose;
 use crate::error::{Error, Result};
 
-/// How two folders are exchanged.
+/// How to exchange two folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exchange {
     /// In one step, or in two where that is not possible.
@@ -26,7 +26,7 @@ pub(super) enum Exchange {
     TwoRenames,
 }
 
-/// Moves a staged folder to where nothing is, or an empty folder. Nothing else is ever replaced.
+/// Moves a staged folder to a free path or over an empty folder. Never replaces anything else.
 pub(super) fn move_in(staged: &Path, target: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     {
@@ -43,7 +43,7 @@ pub(super) fn move_in(staged: &Path, target: &Path) -> io::Result<()> {
 /// Exchanges a staged folder and the one in its place. Afterwards `staged` is what was at `target`.
 ///
 /// # Errors
-/// [`Error::Stranded`] if what was there could neither be replaced nor put back; [`Error::Io`].
+/// [`Error::Stranded`] if the old folder could neither be replaced nor put back; [`Error::Io`].
 pub(super) fn exchange(how: Exchange, staged: &Path, target: &Path, name: &Path) -> Result<()> {
     let io = |source| Error::Io { action: "write", path: name.to_path_buf(), source };
     if how == Exchange::Atomic {
@@ -53,9 +53,9 @@ pub(super) fn exchange(how: Exchange, staged: &Path, target: &Path, name: &Path)
         }
     }
     let file_name = target.file_name().unwrap_or(OsStr::new("model"));
-    let parent = parent_of(target);
-    let aside = Purpose::Old.temporary(file_name, 0o777).folder_in(&parent).map_err(io)?;
-    // A free name is wanted, not the folder: not every system renames onto an empty one.
+    let parent = folder_of(target);
+    let aside = Purpose::Old.folder_in(parent, file_name).map_err(io)?;
+    // Only the name is needed, not the folder: not every system renames onto an empty one.
     let old = aside.keep();
     fs::remove_dir(&old).map_err(io)?;
     fs::rename(target, &old).map_err(io)?;
@@ -81,7 +81,8 @@ fn exchange_at_once(_staged: &Path, _target: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether the system or the file system does not know such a rename: ENOSYS, ENOTSUP, or EINVAL for the flag.
+/// Whether the system or the file system does not support such a rename: ENOSYS, ENOTSUP, or EINVAL for
+/// the flag.
 fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
 }

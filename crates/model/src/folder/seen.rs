@@ -7,7 +7,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, View, serialize_to_file};
 
 use super::files::SEEN_TEXTS_FILE;
-use super::identity::ModelId;
+use super::identity::{ModelId, check_id};
 use crate::error::{Error, Result};
 use crate::mapped::MappedFile;
 
@@ -17,40 +17,25 @@ const VALIDATION: &str = "validation";
 
 const DIGEST_BYTES: usize = size_of::<u64>();
 
-/// 64-bit digests (of `text_preprocessing`) of the texts that a model learned from and was chosen by, so that whoever
-/// measures it can tell seen texts from unseen ones.
+/// 64-bit digests (of `text_preprocessing`) of the texts that a model was trained on and selected with,
+/// so that an evaluation can separate seen texts from unseen ones.
 ///
-/// They stand in a file of their own, `seen_texts.safetensors`: the tensors `train` and `validation`, u64, each
-/// ascending. A digest does not give its text away, but whoever has a text can tell whether it was among
-/// them. If that must not be, delete the file: the model works without it, and nobody can tell any more.
+/// They are stored in a separate file, `seen_texts.safetensors`: the tensors `train` and `validation`,
+/// u64, each ascending. A digest does not reveal its text, but anyone who has a text can find out
+/// whether it was among them. If that is a problem, delete the file: the model works without it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeenTexts {
-    /// Of the texts that were learned from.
+    /// Digests of the texts that the model was trained on.
     pub train: Vec<u64>,
-    /// Of the texts that the model was chosen by.
+    /// Digests of the texts that the model was selected with.
     pub validation: Vec<u64>,
 }
 
 impl SeenTexts {
-    /// Whether nothing is known of what the model has seen. Such digests are not written.
+    /// Whether it is unknown what the model has seen. Empty digests are not written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.train.is_empty() && self.validation.is_empty()
-    }
-
-    /// Reads the digests of a model folder. `None`: the file is not there; it was deleted on purpose, or the
-    /// model is older than it.
-    ///
-    /// To be sure that they are those of a model that was loaded before, see
-    /// [`load_with_records`](super::load_with_records).
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] if the file cannot be read; [`Error::Mixed`] if it is another model's.
-    pub fn load(folder: &Path) -> Result<Option<Self>> {
-        super::load::patiently(folder, || {
-            let config = super::load::read_config(folder)?;
-            Self::read(folder, config.model_id)
-        })
     }
 
     /// Reads the digests of a folder whose model has this id.
@@ -62,7 +47,7 @@ impl SeenTexts {
             }
             file => file?,
         };
-        super::load::check_id(&path, file.id(), expected)?;
+        check_id(&path, file.id(), expected)?;
         let damaged = |reason: String| Error::Damaged {
             path: path.clone(),
             expected: "the digests of the texts that a model has seen",
@@ -73,7 +58,7 @@ impl SeenTexts {
             if tensor.dtype() != Dtype::U64 || tensor.shape().len() != 1 {
                 let (dtype, shape) = (tensor.dtype(), tensor.shape());
                 return Err(damaged(format!(
-                    "{name} is {dtype:?} {shape:?}, expected a list of U64"
+                    "{name} is {dtype:?} {shape:?}, expected a one-dimensional U64 tensor"
                 )));
             }
             let (bytes, _) = tensor.data().as_chunks::<DIGEST_BYTES>();
@@ -86,7 +71,7 @@ impl SeenTexts {
         Ok(Some(Self { train: digests(TRAIN)?, validation: digests(VALIDATION)? }))
     }
 
-    /// Writes the digests of a model, sorted. Gives the reason if it fails.
+    /// Writes the digests of a model, sorted. Returns the reason if it fails.
     pub(super) fn write(&self, id: ModelId, path: &Path) -> std::result::Result<(), String> {
         let tensors =
             [(TRAIN, Digests::of(&self.train)), (VALIDATION, Digests::of(&self.validation))];
@@ -94,7 +79,7 @@ impl SeenTexts {
     }
 }
 
-/// Sorted digests as they stand in the file.
+/// Sorted digests as stored in the file.
 struct Digests {
     bytes: Vec<u8>,
     shape: [usize; 1],

@@ -1,15 +1,15 @@
-//! In place of the passes where the crate is built without the feature `cuda`.
+//! Stands in for the passes if the crate is built without the feature `cuda`.
 
 use candle_core::{Result, Tensor};
 
 use crate::random::SeededRng;
-use crate::stack::{Run, StackOutput};
+use crate::run::{Run, StackOutput};
 
-/// Never called: [`super::obstacle`] comes first.
+/// Never called: [`super::obstacle`] is checked first.
 pub(crate) fn run(
     _: &Run<'_>,
     _: Option<&[Tensor]>,
     _: Option<&mut SeededRng>,
 ) -> Result<StackOutput> {
-    candle_core::bail!("`recurrent` was built without its feature `cuda`")
+    candle_core::bail!("`recurrent` was built without the feature `cuda`")
 }

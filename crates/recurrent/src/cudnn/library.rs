@@ -1,4 +1,4 @@
-//! cuDNN's handle and descriptors, freed when they are dropped.
+//! cuDNN's handle and descriptors, freed on drop.
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
@@ -10,24 +10,24 @@ use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 use candle_core::cuda_backend::cudarc::driver::CudaStream;
 use candle_core::{CudaDevice, DType, Error, Result};
 
-/// Turns a status into an error that names the call.
+/// Converts a status to a result whose error names the call.
 pub(super) fn check(status: sys::cudnnStatus_t, call: &'static str) -> Result<()> {
     status.result().map_err(|error| Error::Cuda(format!("{call}: {error:?}").into()))
 }
 
-/// A cuDNN handle that works on a device's stream. cuDNN wants one for each thread.
+/// A cuDNN handle for a device's stream. cuDNN requires one per thread.
 pub(super) struct Handle {
     pub(super) raw: sys::cudnnHandle_t,
     pub(super) stream: Arc<CudaStream>,
 }
 
 thread_local! {
-    /// Making a handle takes longer than many a pass.
+    /// Cached, since creating a handle takes longer than many passes.
     static HANDLES: RefCell<Vec<(DeviceId, Rc<Handle>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Handle {
-    /// This thread's handle for a device, whose context is made the thread's current one.
+    /// This thread's handle for a device; makes the device's context current.
     pub(super) fn of(device: &CudaDevice) -> Result<Rc<Self>> {
         let stream = device.cuda_stream();
         stream.context().bind_to_thread().map_err(Error::wrap)?;
@@ -49,8 +49,8 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // A failure leaves nothing to do.
-        // SAFETY: the handle was created and nobody else has it.
+        // Nothing can be done about a failure.
+        // SAFETY: the handle was created, and nothing else holds it.
         let _ = unsafe { sys::cudnnDestroy(self.raw) };
     }
 }
@@ -68,14 +68,14 @@ impl<T: Copy> Descriptor<T> {
         destroy: unsafe fn(T) -> sys::cudnnStatus_t,
     ) -> Result<Self> {
         // SAFETY: a place for one descriptor.
-        check(unsafe { create(&mut raw) }, "creating a cuDNN descriptor")?;
+        check(unsafe { create(&mut raw) }, "create a cuDNN descriptor")?;
         Ok(Self { raw, destroy })
     }
 }
 
 impl<T: Copy> Drop for Descriptor<T> {
     fn drop(&mut self) {
-        // SAFETY: `new` created it, and it goes away with this.
+        // SAFETY: `new` created it, and it is not used after this.
         let _ = unsafe { (self.destroy)(self.raw) };
     }
 }
@@ -121,7 +121,7 @@ pub(super) fn tensor_descriptor(dtype: DType, dims: [usize; 3]) -> Result<Tensor
     Ok(descriptor)
 }
 
-/// A padded batch `[B, T, width]` with a length for each row; what is written past them is zero.
+/// A padded batch `[B, T, width]` with a length for each row; cuDNN writes zeros past each length.
 pub(super) fn data_descriptor(
     dtype: DType,
     (steps, width): (usize, usize),
@@ -132,9 +132,9 @@ pub(super) fn data_descriptor(
         sys::cudnnCreateRNNDataDescriptor,
         sys::cudnnDestroyRNNDataDescriptor,
     )?;
-    // Zero is all bits zero in each dtype, none of which is wider.
+    // Zero is all bits zero in every dtype, and none is wider.
     let mut padding = 0u64;
-    // SAFETY: there are as many lengths as rows, and the padding is read during the call.
+    // SAFETY: there is one length per row, and the padding value is read during the call.
     let status = unsafe {
         sys::cudnnSetRNNDataDescriptor(
             descriptor.raw,
@@ -151,7 +151,7 @@ pub(super) fn data_descriptor(
     Ok(descriptor)
 }
 
-/// No dropout: ours is applied between calls, with the masks that every device draws.
+/// No dropout: we apply our own between calls, with the same masks as on other devices.
 pub(super) fn no_dropout(handle: &Handle) -> Result<DropoutDescriptor> {
     let descriptor = Descriptor::new(
         std::ptr::null_mut(),
@@ -172,11 +172,11 @@ pub(super) fn data_type(dtype: DType) -> Result<sys::cudnnDataType_t> {
         DType::F64 => Ok(sys::cudnnDataType_t::CUDNN_DATA_DOUBLE),
         DType::F16 => Ok(sys::cudnnDataType_t::CUDNN_DATA_HALF),
         DType::BF16 => Ok(sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16),
-        _ => candle_core::bail!("cuDNN's recurrent networks do not take {dtype:?}"),
+        _ => candle_core::bail!("cuDNN's recurrent networks do not support {dtype:?}"),
     }
 }
 
-/// A size as cuDNN counts.
+/// Converts a size to cuDNN's integer type.
 pub(super) fn int(size: usize) -> Result<c_int> {
-    c_int::try_from(size).map_err(|_| Error::msg(format!("{size} is too large a size for cuDNN")))
+    c_int::try_from(size).map_err(|_| Error::msg(format!("size {size} is too large for cuDNN")))
 }

@@ -13,26 +13,26 @@ use super::library::{
 };
 use crate::cell::Cell;
 
-/// The flag with which rows of a padded batch may end early (`CUDNN_RNN_PADDED_IO_ENABLED`).
+/// Flag that allows rows of a padded batch to end early (`CUDNN_RNN_PADDED_IO_ENABLED`).
 const PADDED_IO: u32 = 1;
 
-/// Layers that one call runs.
+/// The layers that one call runs.
 #[derive(Debug, Clone)]
 pub(super) struct Network {
     pub(super) cell: Cell,
     pub(super) dtype: DType,
     pub(super) input_size: usize,
     pub(super) hidden_size: usize,
-    /// Features of h: those of a projection, else `hidden_size`.
+    /// Features of h: the projection size if there is one, else `hidden_size`.
     pub(super) h_size: usize,
     pub(super) num_layers: usize,
     pub(super) num_directions: usize,
     pub(super) bias: bool,
-    /// How products round; decided once, since both passes must agree.
+    /// Rounding of products; decided once, since both passes must agree.
     pub(super) math: sys::cudnnMathType_t,
 }
 
-/// How products of a dtype round. Candle's own setting decides whether f32 may become TF32.
+/// Rounding of products by dtype. Candle's own setting decides whether f32 may use TF32.
 pub(super) fn math_type(dtype: DType) -> sys::cudnnMathType_t {
     match dtype {
         DType::F16 | DType::BF16 => sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
@@ -105,7 +105,7 @@ pub(super) struct Call {
     pub(super) outputs: DataDescriptor,
     pub(super) h: TensorDescriptor,
     pub(super) c: TensorDescriptor,
-    /// The network's descriptor refers to it.
+    /// Referenced by the network's descriptor.
     _dropout: DropoutDescriptor,
 }
 
@@ -132,10 +132,10 @@ impl Call {
         })
     }
 
-    /// Bytes of the weights, gradients or not, in cuDNN's arrangement.
+    /// Size in bytes of the weights, or of their gradients, in cuDNN's layout.
     pub(super) fn weight_bytes(&self) -> Result<usize> {
         let mut bytes = 0;
-        // SAFETY: the descriptors exist, and there is a place for the answer.
+        // SAFETY: the descriptors exist, and the output pointer is valid.
         let status = unsafe {
             sys::cudnnGetRNNWeightSpaceSize(self.handle.raw, self.network.raw, &mut bytes)
         };
@@ -143,10 +143,10 @@ impl Call {
         Ok(bytes)
     }
 
-    /// Bytes that a pass works in, and bytes that the backward pass needs of the forward pass.
+    /// Workspace bytes of a pass, and bytes that the forward pass reserves for the backward pass.
     pub(super) fn temporary_bytes(&self, mode: sys::cudnnForwardMode_t) -> Result<(usize, usize)> {
         let (mut work, mut reserve) = (0, 0);
-        // SAFETY: the descriptors exist, and there are places for both answers.
+        // SAFETY: the descriptors exist, and both output pointers are valid.
         let status = unsafe {
             sys::cudnnGetRNNTempSpaceSizes(
                 self.handle.raw,

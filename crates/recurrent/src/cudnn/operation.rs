@@ -1,4 +1,4 @@
-//! The passes as operations of candle's autograd.
+//! The passes as operations in candle's autograd.
 
 use candle_core::{D, Device, Result, Storage, Tensor};
 
@@ -8,10 +8,10 @@ use super::pass::{Problem, Saved};
 use super::storage::tensor;
 use crate::autograd::{Backward, record};
 use crate::random::SeededRng;
-use crate::stack::{Run, StackOutput};
+use crate::run::{Run, StackOutput};
 use crate::weights::LayerWeights;
 
-/// Runs a network whose tensors have no [`super::obstacle`].
+/// Runs a network; [`super::obstacle`] must be `None` for its tensors.
 pub(crate) fn run(
     run: &Run<'_>,
     initial: Option<&[Tensor]>,
@@ -25,7 +25,7 @@ pub(crate) fn run(
     }
 }
 
-/// One call for each layer, with our dropout in between: its masks are those of every device.
+/// One call per layer, with our own dropout in between: its masks are the same on every device.
 fn layer_by_layer(
     run: &Run<'_>,
     initial: Option<&[Tensor]>,
@@ -53,7 +53,7 @@ fn layer_by_layer(
     Ok(StackOutput { outputs: x, states })
 }
 
-/// Some layers in one call, from the input of the first.
+/// Runs some layers in one call, given the input of the first.
 fn layers(
     run: &Run<'_>,
     weights: &[Vec<LayerWeights>],
@@ -61,7 +61,7 @@ fn layers(
     initial: Option<&[Tensor]>,
 ) -> Result<StackOutput> {
     let Device::Cuda(device) = x.device() else {
-        candle_core::bail!("the cuDNN passes run on a CUDA device only");
+        candle_core::bail!("the cuDNN passes run only on a CUDA device");
     };
     let initial = initial.unwrap_or_default();
     let num_layers = weights.len();
@@ -109,7 +109,7 @@ fn layers(
 struct CudnnBackward {
     problem: Problem,
     saved: Saved,
-    /// Which inputs have somebody who takes their gradients.
+    /// Which inputs need gradients.
     wanted: Vec<bool>,
 }
 
@@ -119,11 +119,7 @@ impl Backward for CudnnBackward {
         outputs: &[Tensor],
         d_outputs: &[Option<Tensor>],
     ) -> Result<Vec<Option<Tensor>>> {
-        let d_outputs: Vec<Option<Tensor>> = d_outputs
-            .iter()
-            .map(|gradient| gradient.as_ref().map(Tensor::contiguous).transpose())
-            .collect::<Result<_>>()?;
-        let gradients = self.problem.backward(&self.saved, &outputs[0], &d_outputs)?;
+        let gradients = self.problem.backward(&self.saved, &outputs[0], d_outputs)?;
         Ok(std::iter::once(gradients.x)
             .chain(gradients.weights)
             .chain(gradients.initial)

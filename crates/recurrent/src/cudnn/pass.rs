@@ -1,4 +1,4 @@
-//! cuDNN's forward and backward pass over tensors.
+//! cuDNN's forward and backward passes over tensors.
 
 use std::ffi::{c_int, c_void};
 
@@ -12,7 +12,7 @@ use super::network::{Call, Network};
 use super::storage::{Address, Place, tensor, uninitialised, uninitialised_bytes};
 use super::weight_space::Arrangement;
 
-/// One call's tensors, contiguous and on one device; no graph behind them.
+/// The tensors of one call, contiguous, on one device and without a graph.
 pub(super) struct Problem {
     pub(super) network: Network,
     pub(super) device: CudaDevice,
@@ -33,14 +33,14 @@ pub(super) struct Forward {
     pub(super) saved: Option<Saved>,
 }
 
-/// What a forward pass keeps for the backward pass.
+/// Data that a forward pass keeps for the backward pass.
 pub(super) struct Saved {
-    /// The weights as the forward pass saw them; variables may have moved since.
+    /// The weights during the forward pass; variables may have changed since.
     weights: CudaSlice<u8>,
     reserve: CudaSlice<u8>,
 }
 
-/// Gradients, in the shapes of what they belong to.
+/// Gradients, each in the shape of its tensor.
 pub(super) struct Gradients {
     pub(super) x: Tensor,
     pub(super) weights: Vec<Tensor>,
@@ -52,7 +52,7 @@ impl Problem {
         Call::new(&self.network, &self.device, self.x.dim(1)?, &self.lengths)
     }
 
-    /// Runs forward; saves what backward needs if it may follow.
+    /// Runs forward; saves what a backward pass needs if one may follow.
     pub(super) fn forward(&self, save: bool) -> Result<Forward> {
         let (batch, steps, _) = self.x.dims3()?;
         let (call, device) = (self.call()?, &self.device);
@@ -68,7 +68,7 @@ impl Problem {
         let mut weights = uninitialised_bytes(device, weight_bytes)?;
         let mut work = uninitialised_bytes(device, work_bytes)?;
         let mut reserve = uninitialised_bytes(device, reserve_bytes)?;
-        // Lives until the stream is done with it: freeing is in the order of the stream, too.
+        // Lives until the stream is done with it: freeing is stream-ordered too.
         let lengths = device.clone_htod(&self.lengths)?;
         let output_shape = (batch, steps, self.network.output_size());
         let mut results = vec![uninitialised(device, output_shape, dtype)?];
@@ -93,12 +93,12 @@ impl Problem {
             let lengths = Place::of_slice(&lengths, stream);
             let arrangement = Arrangement::of(&call, &self.network, weights.address, weight_bytes)?;
             let own: Vec<Address> = own.iter().map(|weight| weight.address).collect();
-            // SAFETY: `Stack` made the weights in these shapes, and the space is as large as cuDNN
-            // said.
+            // SAFETY: `Stack` made the weights in these shapes, and the space has the size that
+            // cuDNN reported.
             unsafe { arrangement.gather(&call, &own, weights.address) }?;
-            // SAFETY: all addresses are those of memory on the device that is as large as the
-            // descriptors say or as cuDNN asked for; the guards keep it until after the call, and
-            // the stream's order after that.
+            // SAFETY: all addresses point to device memory as large as the descriptors say or as
+            // cuDNN asked for; the guards keep it alive until after the call, and the stream's
+            // order after that.
             let status = unsafe {
                 sys::cudnnRNNForward(
                     call.handle.raw,
@@ -128,7 +128,7 @@ impl Problem {
         Ok(Forward { results, saved: save.then_some(Saved { weights, reserve }) })
     }
 
-    /// Runs backward. `d_results`: gradients of outputs and final states, contiguous; absent ones
+    /// Runs backward. `d_results`: gradients of outputs and final states, contiguous; missing ones
     /// are zero.
     pub(super) fn backward(
         &self,
@@ -143,17 +143,17 @@ impl Problem {
         let weight_bytes = call.weight_bytes()?;
         let (work_bytes, reserve_bytes) = call.temporary_bytes(mode)?;
         let mut work = uninitialised_bytes(device, work_bytes)?;
-        // cuDNN writes to it, and a graph may run backward twice.
+        // A copy: cuDNN overwrites it, and a graph may run backward twice.
         let mut reserve = uninitialised_bytes(device, reserve_bytes)?;
         device.memcpy_dtod(&saved.reserve, &mut reserve)?;
-        // Gradients are added to it.
+        // cuDNN adds gradients to it.
         let mut d_weights = device.alloc_zeros::<u8>(weight_bytes.max(1))?;
         let lengths = device.clone_htod(&self.lengths)?;
         let d_outputs = match &d_results[0] {
             Some(gradient) => gradient.clone(),
             None => outputs.zeros_like()?,
         };
-        // cuDNN does not say what it leaves past a row's length.
+        // cuDNN does not document what it leaves past a row's length.
         let mut dx = [(device.zeros_impl(self.x.shape(), dtype)?, self.x.shape().clone())];
         let like = |like: &Tensor| uninitialised(device, like.shape(), dtype);
         let mut d_initial: Vec<_> = self.initial.iter().map(like).collect::<Result<_>>()?;
@@ -187,6 +187,7 @@ impl Problem {
             let [work, reserve, d_weights] = [&mut work, &mut reserve, &mut d_weights]
                 .map(|bytes| Place::of_slice_mut(bytes, stream));
             let lengths = Place::of_slice(&lengths, stream);
+            let [scratch, reserve] = [&work, &reserve].map(|place| pointer(Some(place)));
             let d_state = |index: usize| d_states.get(index).and_then(Option::as_ref);
             // SAFETY: as in `forward`; the reserve is a copy of what the forward pass left.
             let status = unsafe {
@@ -210,13 +211,13 @@ impl Problem {
                     weight_bytes,
                     pointer(Some(&weights)),
                     work_bytes,
-                    pointer(Some(&work)),
+                    scratch,
                     reserve_bytes,
-                    pointer(Some(&reserve)),
+                    reserve,
                 )
             };
             check(status, "cudnnRNNBackwardData_v8")?;
-            // SAFETY: as above; the call before has put the gates' gradients into the reserve.
+            // SAFETY: as above; the previous call put the gates' gradients into the reserve.
             let status = unsafe {
                 sys::cudnnRNNBackwardWeights_v8(
                     call.handle.raw,
@@ -232,17 +233,17 @@ impl Problem {
                     weight_bytes,
                     pointer(Some(&d_weights)),
                     work_bytes,
-                    pointer(Some(&work)),
+                    scratch,
                     reserve_bytes,
-                    pointer(Some(&reserve)),
+                    reserve,
                 )
             };
             check(status, "cudnnRNNBackwardWeights_v8")?;
             let arrangement =
                 Arrangement::of(&call, &self.network, d_weights.address, weight_bytes)?;
             let d_own: Vec<Address> = d_own.iter().map(|gradient| gradient.address).collect();
-            // SAFETY: the tensors are new, in the weights' shapes, and the space is as large as
-            // cuDNN said.
+            // SAFETY: the tensors are new, in the weights' shapes, and the space has the size that
+            // cuDNN reported.
             unsafe { arrangement.scatter(&call, d_weights.address, &d_own) }?;
         }
         let [dx] = dx;
@@ -254,7 +255,7 @@ impl Problem {
     }
 }
 
-/// Places of tensors that a call fills.
+/// Memory of the tensors that a call fills.
 fn places<'a>(
     tensors: &'a mut [(CudaStorage, Shape)],
     stream: &'a CudaStream,
@@ -262,7 +263,7 @@ fn places<'a>(
     tensors.iter_mut().map(|(storage, _)| Place::of_storage_mut(storage, stream)).collect()
 }
 
-/// The address as cuDNN takes it; none for what is absent.
+/// The address as a pointer for cuDNN; null if absent.
 fn pointer(place: Option<&Place<'_>>) -> *mut c_void {
     place.map_or(std::ptr::null_mut(), |place| place.address as *mut c_void)
 }

@@ -1,4 +1,4 @@
-//! Memory on the GPU: addresses of tensors' numbers, and room for new ones.
+//! GPU memory: addresses of tensor data, and allocation of new tensors.
 
 use std::ops::Deref;
 
@@ -10,30 +10,30 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor};
 
-/// A byte's address on the device.
+/// A device address.
 pub(super) type Address = u64;
 
-/// Numbers on the device that a call reads or writes: the address is good while this lives.
+/// Device memory that a call reads or writes; the address is valid while this lives.
 pub(super) struct Place<'a> {
     pub(super) address: Address,
-    /// Tells other streams when the call is done with them.
+    /// Signals other streams when the call is done with the memory.
     _guard: SyncOnDrop<'a>,
 }
 
 impl<'a> Place<'a> {
-    /// To read.
+    /// For reading.
     pub(super) fn of_slice<T>(numbers: &'a CudaSlice<T>, stream: &'a CudaStream) -> Self {
         let (address, _guard) = numbers.device_ptr(stream);
         Self { address, _guard }
     }
 
-    /// To write.
+    /// For writing.
     pub(super) fn of_slice_mut<T>(numbers: &'a mut CudaSlice<T>, stream: &'a CudaStream) -> Self {
         let (address, _guard) = numbers.device_ptr_mut(stream);
         Self { address, _guard }
     }
 
-    /// To write.
+    /// For writing.
     pub(super) fn of_storage_mut(
         storage: &'a mut CudaStorage,
         stream: &'a CudaStream,
@@ -44,17 +44,17 @@ impl<'a> Place<'a> {
             CudaStorageSlice::F64(numbers) => Ok(Self::of_slice_mut(numbers, stream)),
             CudaStorageSlice::F16(numbers) => Ok(Self::of_slice_mut(numbers, stream)),
             CudaStorageSlice::BF16(numbers) => Ok(Self::of_slice_mut(numbers, stream)),
-            _ => candle_core::bail!("no cuDNN pass gives {dtype:?}"),
+            _ => candle_core::bail!("no cuDNN pass returns {dtype:?}"),
         }
     }
 
-    /// To read: a contiguous tensor, from what [`Tensor::storage_and_layout`] gives.
+    /// For reading: a contiguous tensor, from the result of [`Tensor::storage_and_layout`].
     pub(super) fn of_tensor(
         (storage, layout): &'a (impl Deref<Target = Storage>, &Layout),
         stream: &'a CudaStream,
     ) -> Result<Self> {
         let Storage::Cuda(storage) = &**storage else {
-            candle_core::bail!("the cuDNN passes run on a CUDA device only");
+            candle_core::bail!("the cuDNN passes run only on a CUDA device");
         };
         let Some((start, _)) = layout.contiguous_offsets() else {
             candle_core::bail!("the cuDNN passes need contiguous tensors, got {layout:?}");
@@ -64,26 +64,26 @@ impl<'a> Place<'a> {
             CudaStorageSlice::F64(numbers) => Self::of_slice(numbers, stream),
             CudaStorageSlice::F16(numbers) => Self::of_slice(numbers, stream),
             CudaStorageSlice::BF16(numbers) => Self::of_slice(numbers, stream),
-            _ => candle_core::bail!("no cuDNN pass takes {:?}", storage.dtype()),
+            _ => candle_core::bail!("no cuDNN pass accepts {:?}", storage.dtype()),
         };
         place.address += (start * storage.dtype().size_in_bytes()) as Address;
         Ok(place)
     }
 }
 
-/// Room for a tensor that a call is about to fill.
+/// An uninitialised tensor for a call to fill.
 pub(super) fn uninitialised(
     device: &CudaDevice,
     shape: impl Into<Shape>,
     dtype: DType,
 ) -> Result<(CudaStorage, Shape)> {
     let shape = shape.into();
-    // SAFETY: the caller hands it to a call that writes every number, before anybody reads.
+    // SAFETY: the caller passes it to a call that writes every number before anything reads it.
     let storage = unsafe { device.alloc_uninit(&shape, dtype) }?;
     Ok((storage, shape))
 }
 
-/// Room for bytes that a call is about to fill; never empty, since cuDNN asks for an address.
+/// Uninitialised bytes for a call to fill; never empty, since cuDNN needs an address.
 pub(super) fn uninitialised_bytes(device: &CudaDevice, len: usize) -> Result<CudaSlice<u8>> {
     // SAFETY: as above.
     unsafe { device.alloc::<u8>(len.max(1)) }

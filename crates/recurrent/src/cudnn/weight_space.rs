@@ -1,4 +1,4 @@
-//! Where cuDNN wants the weights: one piece of memory, in whose order only cuDNN knows its way.
+//! cuDNN's weight space: one block of memory in a layout known only to cuDNN.
 
 use std::ffi::c_void;
 
@@ -10,10 +10,10 @@ use super::library::{check, empty_tensor_descriptor, int};
 use super::network::{Call, Network};
 use super::storage::Address;
 
-/// The number under which cuDNN asks for the LSTM's projection.
+/// cuDNN's id for the LSTM's projection.
 const PROJECTION: usize = 8;
 
-/// Some bytes of one weight tensor and their place in the weight space.
+/// A byte range of one weight tensor and its offset in the weight space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Region {
     tensor_idx: usize,
@@ -22,12 +22,12 @@ struct Region {
     bytes: usize,
 }
 
-/// Which bytes of the weight tensors stand where in the weight space.
+/// Maps byte ranges of the weight tensors to the weight space.
 pub(super) struct Arrangement(Vec<Region>);
 
 impl Arrangement {
-    /// For tensors in PyTorch's order: of each layer and direction W_ih, W_hh, where there are
-    /// biases b_ih and b_hh, and where there is one the projection.
+    /// For tensors in PyTorch's order, by layer and direction: W_ih, W_hh, then b_ih and b_hh if
+    /// there are biases, then the projection if there is one.
     pub(super) fn of(call: &Call, network: &Network, space: Address, bytes: usize) -> Result<Self> {
         let mut arrangement = Self(Vec::new());
         let mut tensor_idx = 0;
@@ -42,7 +42,7 @@ impl Arrangement {
         Ok(arrangement)
     }
 
-    /// Adds the tensors of one layer and direction and returns their number. `ask` gives the
+    /// Adds the tensors of one layer and direction and returns their number. `ask` returns the
     /// offsets of a part's matrix and bias; a part is one gate of one side.
     fn add_layer(
         &mut self,
@@ -87,7 +87,7 @@ impl Arrangement {
         Ok(n_tensors + 1)
     }
 
-    /// Gates that follow one another on both sides are copied as one.
+    /// Adds a region; merges it with its tensor's last one if they are adjacent on both sides.
     fn add(&mut self, region: Region) {
         let before = self.0.iter_mut().rev().find(|last| last.tensor_idx == region.tensor_idx);
         match before {
@@ -104,8 +104,8 @@ impl Arrangement {
     /// Copies the tensors at these addresses into the weight space.
     ///
     /// # Safety
-    /// The addresses are those of contiguous tensors of the network's shapes and of a weight space
-    /// of its size, in memory of the call's device.
+    /// The addresses must point to contiguous tensors of the network's shapes and to a weight space
+    /// of its size, in the memory of the call's device.
     pub(super) unsafe fn gather(
         &self,
         call: &Call,
@@ -123,7 +123,7 @@ impl Arrangement {
     /// The reverse of [`Arrangement::gather`].
     ///
     /// # Safety
-    /// As there; and nobody else writes to the tensors.
+    /// As there; in addition, nothing else may write to the tensors.
     pub(super) unsafe fn scatter(
         &self,
         call: &Call,
@@ -140,14 +140,14 @@ impl Arrangement {
 }
 
 /// # Safety
-/// Both addresses are good for so many bytes on the call's device.
+/// Both addresses must be valid for `bytes` bytes on the call's device.
 unsafe fn copy(call: &Call, from: Address, to: Address, bytes: usize) -> Result<()> {
     let stream = call.handle.stream.cu_stream();
-    // SAFETY: the caller vouches for it; the copy is in the order of the stream.
+    // SAFETY: the caller vouches for it; the copy is stream-ordered.
     unsafe { memcpy_dtod_async(to, from, bytes, stream) }.map_err(Error::wrap)
 }
 
-/// Offsets of a part's matrix and bias in the weight space, where it has them.
+/// Offsets of a part's matrix and bias in the weight space, if it has them.
 fn part_offsets(
     call: &Call,
     pseudo_layer: usize,
@@ -157,8 +157,8 @@ fn part_offsets(
     let (matrix_descriptor, bias_descriptor) =
         (empty_tensor_descriptor()?, empty_tensor_descriptor()?);
     let (mut matrix, mut bias) = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: cuDNN reckons with the address of the space and does not follow it; there are places
-    // for all answers.
+    // SAFETY: cuDNN computes with the address of the space but does not dereference it; all output
+    // pointers are valid.
     let status = unsafe {
         sys::cudnnGetRNNWeightParams(
             call.handle.raw,
@@ -199,7 +199,7 @@ mod tests {
             bias: true,
             math: sys::cudnnMathType_t::CUDNN_FMA_MATH,
         };
-        // Matrices of 24 bytes a gate, recurrent ones of 8, then the projection, then the biases.
+        // Matrices of 24 bytes per gate, recurrent ones of 8, then the projection, then the biases.
         let ask = |part: usize| {
             Ok(match part {
                 0..4 => (Some(part * 24), Some(136 + part * 8)),

@@ -13,11 +13,12 @@
 //!     dx     = d_gates · W_ih
 //! ```
 //!
-//! Only `dh` must be made step by step; the weight gradients of a chunk are products whose inner
-//! dimension is the chunk's tokens.
+//! Only `dh` must be computed step by step; the weight gradients of a chunk are products whose
+//! inner dimension is the chunk's tokens.
 //!
-//! Chunks behind the last gradient are skipped, since theirs is zero: a classifier that reads the
-//! outputs of the last word trains only the first step of the top layer's reverse direction.
+//! Chunks past the last gradient are skipped, since their gradients are zero: a classifier that
+//! reads the outputs of the last word trains only the first step of the top layer's reverse
+//! direction.
 
 use std::ops::Range;
 
@@ -36,7 +37,7 @@ use crate::cell::Cell;
 
 /// Packed weights of the backward pass.
 pub(crate) struct BackwardWeights<E> {
-    /// The columns of W_ih that a thread makes dx for; absent when nobody asks for it.
+    /// The columns of W_ih for a thread's columns of dx; absent if dx is not needed.
     pub(crate) input: Option<ColumnBlocks<E>>,
     /// The columns of W_hh that belong to a thread's units.
     pub(crate) recurrent: ColumnBlocks<E>,
@@ -51,7 +52,7 @@ pub(crate) struct BackwardJob<'a, E> {
     pub(crate) weights: &'a BackwardWeights<E>,
     pub(crate) saved: &'a Saved<E>,
     pub(crate) x: Input<'a, E>,
-    /// Initial state tensors, `[B, H]` each, in the cell's order; zeros where absent.
+    /// Initial state tensors, `[B, H]` each, in the cell's order; zeros if absent.
     pub(crate) initial: [Option<&'a [E]>; 2],
     pub(crate) outputs: Columns<&'a [E]>,
     pub(crate) d_outputs: Option<Columns<&'a [E]>>,
@@ -59,7 +60,7 @@ pub(crate) struct BackwardJob<'a, E> {
     pub(crate) d_final: [Option<&'a [E]>; 2],
     /// Gradient of a for one chunk, `[panel][tokens, panel width]`.
     pub(crate) d_input: Shared<'a, E>,
-    /// Gradient of b where it differs from that of a (GRU).
+    /// Gradient of b if it differs from a's (GRU).
     pub(crate) d_recurrent: Option<Shared<'a, E>>,
     pub(crate) dx: Option<InputGradient<'a, E>>,
 }
@@ -116,7 +117,7 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
             self.add_weight_gradients(isa, chunk, is_first, &work, &mut share);
             is_first = false;
             self.input_gradient(isa, chunk, &work.zeros, &mut work.dx);
-            // The next chunk's gradients will stand where this one's are.
+            // The next chunk's gradients will overwrite this one's.
             self.barrier.wait();
         }
         if is_first {
@@ -128,7 +129,7 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
 }
 
 impl<'a, E: Number> BackwardJob<'a, E> {
-    /// This thread's hidden units, filled up.
+    /// This thread's hidden units, padded.
     fn n_units(&self) -> usize {
         self.panels.len() * self.geometry.panel_units()
     }
@@ -143,7 +144,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         own
     }
 
-    /// Whether any gradient comes from the final states of this team's rows.
+    /// Whether the final states of this team's rows have any gradient.
     fn final_states_have_gradient(&self) -> bool {
         let hidden = self.geometry.hidden;
         self.d_final.iter().flatten().any(|d_state| {
@@ -151,8 +152,8 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         })
     }
 
-    /// Whether any gradient comes from the outputs of a chunk, in any unit: the threads of a team
-    /// must decide alike.
+    /// Whether the outputs of a chunk have any gradient, in any unit: all threads of a team must
+    /// make the same decision.
     fn outputs_have_gradient(&self, chunk: Chunk) -> bool {
         let Some(d_outputs) = self.d_outputs else { return false };
         let units = 0..self.geometry.hidden;
@@ -226,8 +227,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
                     let d_recurrent = self.d_recurrent.map(|d| d.write(shared_gate.clone()));
                     (self.d_input.write(shared_gate), d_recurrent)
                 };
-                // What the next step reads was written long ago; the product in between gives the
-                // lines time to come.
+                // The next step reads data that has left the cache; prefetch it during the product.
                 for vector in 0..width / V::LANES {
                     let before = gate.wrapping_sub(n_rows * width);
                     V::prefetch(gates.as_ptr().wrapping_add(before + vector * V::LANES));
@@ -263,7 +263,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         let n_rows = plan.active[step];
         let local = plan.offset[step] - chunk.first_token;
         let d_gates = self.d_recurrent.unwrap_or(self.d_input);
-        // SAFETY: the barrier is passed, and nobody writes to this step's places any more.
+        // SAFETY: the barrier is passed, and nothing writes to this step's places any more.
         let d_gates =
             unsafe { Left::segments(d_gates, local * width, width, chunk.n_tokens * width) };
         for (column, block) in self.weights.recurrent.blocks() {
@@ -280,7 +280,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
     }
 
     /// `dW_ih += xᵀ · d_gates`, `dW_hh += hᵀ · d_gates` and the bias sums, over one chunk; the first
-    /// chunk starts the sums.
+    /// chunk initialises the sums.
     #[inline(always)]
     fn add_weight_gradients<V: Vector<Elem = E>>(
         &self,
@@ -340,7 +340,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         let geometry = self.geometry;
         let width = geometry.panel_width();
         let stride = spread_stride(weights.padded_columns());
-        // SAFETY: all threads are past the barrier of the chunk's last step, and nobody writes
+        // SAFETY: all threads are past the barrier of the chunk's last step, and nothing writes
         // before the barrier at the chunk's end.
         let d_input = unsafe { Left::segments(self.d_input, 0, width, chunk.n_tokens * width) };
         for (column, block) in weights.blocks() {
@@ -373,7 +373,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
     }
 }
 
-/// Whether any number is not zero; a NaN is not.
+/// Whether any number is nonzero; NaN counts as nonzero.
 fn has_nonzero<E: Number>(numbers: &[E]) -> bool {
     numbers.iter().any(|&number| number != E::default())
 }
@@ -399,7 +399,7 @@ struct Workspace<E> {
     dx: Buffer<E>,
     /// LSTM: the initial c of this thread's rows and units; else empty.
     initial_c: Buffer<E>,
-    /// As many as a row of the widest panel has.
+    /// As long as a row of the widest panel.
     zeros: Buffer<E>,
 }
 
@@ -412,7 +412,7 @@ impl<E: Number> Workspace<E> {
         let is_lstm = geometry.cell == Cell::Lstm;
         Self {
             x: Buffer::scratch(chunk_tokens * geometry.input_stride()),
-            // Zeros, because filled-up units are read as well, and zero times a NaN is a NaN.
+            // Zeros, because padding units are read as well, and zero times NaN is NaN.
             h_before: Buffer::zeros(chunk_tokens * h_stride),
             h_stride,
             dx: Buffer::scratch(chunk_tokens * dx_stride),

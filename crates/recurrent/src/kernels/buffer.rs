@@ -1,9 +1,9 @@
-//! Memory for intermediate results: aligned to cache lines, and handed from pass to pass.
+//! Memory for intermediate results: aligned to cache lines and reused from pass to pass.
 //!
-//! A training pass needs tens of megabytes for a fraction of a second. The system gives memory
-//! page by page and takes it back when it is freed; for a large batch that costs more than the
-//! pass's own element-wise arithmetic. So large buffers are kept when they are dropped and the
-//! next pass gets them as they are.
+//! A training pass needs tens of megabytes for a fraction of a second. The system provides memory
+//! page by page and reclaims it when it is freed; for a large batch that costs more than the
+//! pass's own element-wise arithmetic. So large buffers are kept when dropped, and the next pass
+//! reuses them as they are.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
@@ -20,7 +20,7 @@ pub(crate) struct Buffer<E> {
 }
 
 impl<E: Number> Buffer<E> {
-    /// `len` numbers that were left there by someone else.
+    /// `len` numbers with arbitrary contents from earlier use.
     pub(crate) fn scratch(len: usize) -> Self {
         Self { block: lend(len * size_of::<E>()), len, elem: std::marker::PhantomData }
     }
@@ -56,10 +56,10 @@ impl<E: Number> DerefMut for Buffer<E> {
     }
 }
 
-/// `len` zeros in a vector that leaves the kernels, as a tensor's numbers do.
+/// `len` zeros in a vector that outlives the kernels, such as a tensor's data.
 pub(crate) fn zeroed_vec<E: Number>(len: usize) -> Vec<E> {
-    // The allocator takes so much from the system, which gives zeros on first touch: by large
-    // pages, if asked before.
+    // The allocator gets a block this large from the system, which zeroes it on first touch, in
+    // large pages if advised beforehand.
     let mut numbers = vec![E::default(); len];
     let bytes = len * size_of::<E>();
     if bytes >= 2 * HUGE_PAGE {
@@ -75,7 +75,7 @@ pub(crate) fn zeroed_vec<E: Number>(len: usize) -> Vec<E> {
 
 const CACHE_LINE: usize = 64;
 
-/// The system's large page on x86-64 and most 64-bit Arm.
+/// The system's large page size on x86-64 and most 64-bit Arm.
 const HUGE_PAGE: usize = 2 << 20;
 
 /// Initialised memory.
@@ -86,7 +86,7 @@ struct Block {
 
 // SAFETY: a block owns its memory.
 unsafe impl Send for Block {}
-// SAFETY: it gives no access but through the buffer that owns it.
+// SAFETY: it can only be accessed through the buffer that owns it.
 unsafe impl Sync for Block {}
 
 impl Block {
@@ -95,7 +95,7 @@ impl Block {
     /// `bytes` is a multiple of the cache line.
     fn new(bytes: usize) -> Self {
         if bytes == 0 {
-            // The address of no numbers must still be aligned.
+            // The address of an empty block must still be aligned.
             let Some(start) = NonNull::new(std::ptr::without_provenance_mut(CACHE_LINE)) else {
                 return Self::EMPTY;
             };
@@ -109,7 +109,7 @@ impl Block {
         if bytes >= HUGE_PAGE {
             advise_huge_pages(start, bytes);
         }
-        // SAFETY: the memory is ours and so long.
+        // SAFETY: the memory is ours and has this length.
         unsafe { start.write_bytes(0, bytes) };
         Self { start, bytes }
     }
@@ -118,7 +118,7 @@ impl Block {
         let align = if bytes >= HUGE_PAGE { HUGE_PAGE } else { CACHE_LINE };
         match Layout::from_size_align(bytes, align) {
             Ok(layout) => layout,
-            // More than the address space: no allocator has it.
+            // More than the address space: no allocator can provide it.
             Err(_) => handle_alloc_error(Layout::new::<u64>()),
         }
     }
@@ -127,17 +127,17 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         if self.bytes > 0 {
-            // SAFETY: `new` got it with this layout.
+            // SAFETY: `new` allocated it with this layout.
             unsafe { dealloc(self.start.as_ptr(), Self::layout(self.bytes)) };
         }
     }
 }
 
-/// Asks for large pages: fewer page faults and fewer misses of the address cache, and weights that
-/// lie together in physical memory keep out of one another's way in the second-level cache.
+/// Asks for large pages: fewer page faults and TLB misses, and weights contiguous in physical
+/// memory, which do not evict one another from the second-level cache.
 fn advise_huge_pages(start: NonNull<u8>, bytes: usize) {
     #[cfg(target_os = "linux")]
-    // SAFETY: advice on memory that is ours; it changes no content. A refusal costs only time.
+    // SAFETY: advice on memory that we own; it does not change the contents. A refusal costs only time.
     unsafe {
         libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE);
     }
@@ -148,16 +148,16 @@ fn advise_huge_pages(start: NonNull<u8>, bytes: usize) {
 /// Blocks below this size come from the allocator, which is fast enough there.
 const MIN_KEPT_BYTES: usize = 64 << 10;
 
-/// Requests that a kept block outlives without being wanted. A pass makes some ten for each
-/// thread, so this is a good number of passes: as many as an evaluation between two epochs.
+/// Number of requests after which an unused block is freed. A pass makes about ten per thread, so
+/// this covers many passes: as many as an evaluation between two epochs.
 const PATIENCE: u64 = 4096;
 
-/// Blocks that nobody holds now, oldest first, and what is known of the others.
+/// The free blocks, oldest first, and statistics on the lent ones.
 struct Kept {
     free: Vec<Free>,
-    /// Bytes of the blocks that are lent.
+    /// Bytes currently lent.
     lent_bytes: usize,
-    /// The most that lent and free blocks may have together: what was ever lent at once.
+    /// Limit on lent and free bytes together: the most ever lent at once.
     max_bytes: usize,
     /// Requests so far.
     clock: u64,
@@ -172,7 +172,7 @@ static KEPT: Mutex<Kept> =
     Mutex::new(Kept { free: Vec::new(), lent_bytes: 0, max_bytes: 0, clock: 0 });
 
 impl Kept {
-    /// A free block for `bytes` bytes that is hardly larger.
+    /// A free block of at least `bytes` bytes that is not much larger.
     fn take(&mut self, bytes: usize) -> Option<Block> {
         let fits = |free: &Free| (bytes..=bytes + bytes / 16).contains(&free.block.bytes);
         let (index, _) = self
@@ -188,7 +188,7 @@ impl Kept {
         self.free.iter().map(|free| free.block.bytes).sum()
     }
 
-    /// Takes blocks out that leave too little room, or that nobody has wanted for long.
+    /// Removes blocks that exceed the limit or have long been unused.
     fn evict(&mut self) -> Vec<Block> {
         let mut evicted = Vec::new();
         let is_stale = |free: &Free, clock: u64| clock - free.since > PATIENCE;
@@ -213,14 +213,14 @@ fn lend(bytes: usize) -> Block {
     if bytes < MIN_KEPT_BYTES {
         return Block::new(bytes);
     }
-    // Nothing inside the lock can leave the list half changed.
+    // Nothing inside the lock can leave the list inconsistent.
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.clock += 1;
     let block = kept.take(bytes);
     kept.lent_bytes += block.as_ref().map_or(bytes, |block| block.bytes);
     kept.max_bytes = kept.max_bytes.max(kept.lent_bytes);
     let evicted = kept.evict();
-    // Memory goes back and comes without the lock.
+    // Free and allocate memory outside the lock.
     drop(kept);
     drop(evicted);
     block.unwrap_or_else(|| Block::new(bytes))
@@ -247,7 +247,7 @@ mod tests {
         first.fill(7.0);
         let address = first.as_ptr();
         drop(first);
-        // Other tests may take it in between, so look at several.
+        // Other tests may take it in between, so try several.
         let again: Vec<Buffer<f32>> = (0..4).map(|_| Buffer::zeros(len - 100)).collect();
         assert!(again.iter().any(|buffer| buffer.as_ptr() == address));
         assert!(again.iter().all(|buffer| buffer.iter().all(|&x| x == 0.0)));

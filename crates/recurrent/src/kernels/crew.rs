@@ -1,8 +1,8 @@
-//! The threads that work on one pass, and what keeps them in step.
+//! The threads that work on one pass, and their synchronisation.
 //!
-//! They are those of candle's own pool, which start within a microsecond and all run at the same
-//! time, so that they may wait for one another. A pool of our own beside it would have each wait
-//! in a loop on cores that the other needs.
+//! They belong to candle's own pool; they start within a microsecond and all run at the same time,
+//! so that they may wait for one another. With a second pool, each pool's threads would spin on
+//! cores that the other needs.
 
 use std::hint::spin_loop;
 use std::ops::Range;
@@ -12,27 +12,27 @@ use std::thread;
 
 use candle_core::utils::barrier_pool;
 
-/// Rounds that a thread waits for another at a barrier before it lets other programs run.
+/// Spins at a barrier before a thread yields to other programs.
 const BARRIER_ROUNDS: usize = 2_000;
 
-/// What [`set_num_threads`] asked for; 0 for all.
+/// The value set by [`set_num_threads`]; 0 for all.
 static NUM_THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Sets how many of candle's threads the fused CPU kernels may use from now on, in the whole
-/// process; 0 for all of them (one per core, or as many as the environment variable
-/// `CANDLE_NUM_THREADS` or `RAYON_NUM_THREADS` says).
+/// process; 0 for all of them (one per core, or the value of the environment variable
+/// `CANDLE_NUM_THREADS` or `RAYON_NUM_THREADS`).
 pub fn set_num_threads(n_threads: usize) {
     NUM_THREADS.store(n_threads, Ordering::Relaxed);
 }
 
-/// The caller, who is member 0, and threads of candle's pool.
+/// The calling thread, member 0, and threads of candle's pool.
 #[derive(Clone, Copy)]
 pub(crate) struct Crew {
     n_members: usize,
 }
 
 impl Crew {
-    /// As many members as a pass may have.
+    /// A crew of as many members as [`set_num_threads`] allows.
     pub(crate) fn new() -> Self {
         let n_threads = barrier_pool().n_workers() + 1;
         let n_members = match NUM_THREADS.load(Ordering::Relaxed) {
@@ -42,7 +42,7 @@ impl Crew {
         Self { n_members }
     }
 
-    /// So many members, of those that there are.
+    /// A crew of at most this many members.
     pub(crate) fn of(n_members: usize) -> Self {
         Self { n_members: n_members.clamp(1, barrier_pool().n_workers() + 1) }
     }
@@ -51,13 +51,13 @@ impl Crew {
         self.n_members
     }
 
-    /// Calls `job` with each member's number, on all members at once.
+    /// Calls `job` with each member's number, on all members simultaneously.
     pub(crate) fn run(&self, job: impl Fn(usize) + Sync) {
         if self.n_members == 1 {
             return job(0);
         }
         let pool = barrier_pool();
-        // The caller is the pool's last.
+        // The caller is the pool's last thread.
         let n_threads = pool.n_workers() + 1;
         pool.execute(|thread| {
             let member = (thread + 1) % n_threads;
@@ -67,12 +67,12 @@ impl Crew {
         });
     }
 
-    /// Calls `job` once with each number below `n`, dealt to the members in stretches.
+    /// Calls `job` once with each number below `n`; each member gets a contiguous range.
     pub(crate) fn for_each(&self, n: usize, job: impl Fn(usize) + Sync) {
         self.run(|member| share(n, member, self.n_members).for_each(&job));
     }
 
-    /// [`Crew::run`], with one result for each member.
+    /// [`Crew::run`] with one result per member.
     pub(crate) fn map<R: Send>(&self, job: impl Fn(usize) -> R + Sync) -> Vec<R> {
         let results: Vec<Mutex<Option<R>>> =
             (0..self.n_members).map(|_| Mutex::new(None)).collect();
@@ -86,12 +86,12 @@ impl Crew {
     }
 }
 
-/// The stretch of `0..n` that a member gets of an even division.
+/// A member's range when `0..n` is divided evenly.
 pub(crate) fn share(n: usize, member: usize, n_members: usize) -> Range<usize> {
     member * n / n_members..(member + 1) * n / n_members
 }
 
-/// Where a fixed number of threads wait for one another, as often as they like.
+/// A reusable barrier for a fixed number of threads.
 pub(crate) struct Barrier {
     n_threads: usize,
     arrived: AtomicUsize,
@@ -109,7 +109,7 @@ impl Barrier {
         }
     }
 
-    /// Returns when all threads have called it; what they wrote before is visible to all then.
+    /// Returns when all threads have called it; their earlier writes are then visible to all.
     pub(crate) fn wait(&self) {
         if self.n_threads == 1 {
             return;
@@ -133,7 +133,7 @@ impl Barrier {
         }
     }
 
-    /// While the result lives, a panic of this thread frees those that wait for it.
+    /// While the result lives, a panic in this thread releases the threads that wait for it.
     pub(crate) fn attend(&self) -> Attendance<'_> {
         Attendance(self)
     }

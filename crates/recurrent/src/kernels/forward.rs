@@ -4,10 +4,10 @@
 //! for each chunk of steps
 //!     gather the chunk's inputs                    x      [tokens, I]
 //!     gates = bias + x · W_ihᵀ                     gates  [panel][tokens, panel width]
-//!                                                  (of vectors that repeat: done before, gathered)
+//!                                                  (repeated vectors: precomputed, gathered here)
 //!     for each step
 //!         for each panel
-//!             gates += h · W_hhᵀ                   (GRU: apart, in scratch)
+//!             gates += h · W_hhᵀ                   (GRU: separately, in scratch)
 //!             gates, c, h' = cell(gates)
 //!         write h' to the outputs; wait for the threads that have the other units
 //! ```
@@ -26,7 +26,7 @@ use super::units::{self, ForwardRow};
 use super::vector::{Isa, Job, Number, Vector};
 use crate::cell::Cell;
 
-/// What the backward pass needs of the forward pass, for the rows and units of one thread.
+/// Data that the backward pass needs from the forward pass, for one thread's rows and units.
 pub(crate) struct Saved<E> {
     /// Activated gates: per chunk, per panel, `[tokens, panel width]`.
     gates: Buffer<E>,
@@ -41,7 +41,7 @@ impl<E: Number> Saved<E> {
     }
 }
 
-/// The outputs of one direction inside `[B, T, width]`, from `column` on.
+/// The outputs of one direction inside `[B, T, width]`, starting at `column`.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<T> {
     pub(crate) numbers: T,
@@ -50,7 +50,7 @@ pub(crate) struct Columns<T> {
 }
 
 impl<T> Columns<T> {
-    /// Where some units of a place (see [`Plan::place`]) stand.
+    /// Index range of some units of a place (see [`Plan::place`]).
     pub(crate) fn range(&self, place: usize, units: &Range<usize>) -> Range<usize> {
         let first = place * self.width + self.column;
         first + units.start..first + units.end
@@ -62,21 +62,21 @@ pub(crate) struct ForwardJob<'a, E> {
     pub(crate) plan: &'a Plan,
     /// The panels of this thread's hidden units.
     pub(crate) panels: Range<usize>,
-    /// Where the threads that have the other units meet.
+    /// Synchronises with the threads that have the other units.
     pub(crate) barrier: &'a Barrier,
     pub(crate) weights: &'a ForwardWeights<E>,
     pub(crate) x: Input<'a, E>,
     /// LSTM: the initial c, `[B, H]`.
     pub(crate) initial_c: Option<&'a [E]>,
     /// h before the even and before the odd steps, `[ranks, padded H]` each; the first holds the
-    /// initial h. In the end, a row's final h stands in that of its length.
+    /// initial h. At the end, a row's final h is in the one selected by the parity of its length.
     pub(crate) h: [Shared<'a, E>; 2],
     pub(crate) outputs: Columns<Shared<'a, E>>,
     /// Whether a backward pass may follow.
     pub(crate) save: bool,
 }
 
-/// What a thread hands back.
+/// The results of one thread.
 pub(crate) struct ForwardShare<E> {
     /// LSTM: the final c of its rows and units, `[ranks, units]`; else empty.
     pub(crate) c: Buffer<E>,
@@ -163,7 +163,7 @@ impl<E: Number> ForwardJob<'_, E> {
 
     /// One step of all rows and this thread's units.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)] // The buffers are the caller's, apart from one another.
+    #[allow(clippy::too_many_arguments)] // The buffers are separate locals of the caller.
     fn step<V: Vector<Elem = E>>(
         &self,
         isa: Isa<V>,
@@ -186,7 +186,7 @@ impl<E: Number> ForwardJob<'_, E> {
             let first_gate = (index * chunk.n_tokens + token - chunk.first_token) * width;
             let gates = &mut gates[first_gate..][..n_rows * width];
             for rank in 0..if extra.is_empty() { 0 } else { n_rows } {
-                // The product gives these lines, which no pattern predicts, the time to come.
+                // The hardware cannot predict these addresses; prefetch them during the product.
                 let at = &raw const extra[(token + rank) * n_units + index * units];
                 V::prefetch(at);
             }
@@ -202,7 +202,7 @@ impl<E: Number> ForwardJob<'_, E> {
             for rank in 0..n_rows {
                 let unit = rank * padded + panel * units;
                 let own = rank * n_units + index * units;
-                // SAFETY: these units are this thread's, and nobody reads them before the barrier.
+                // SAFETY: these units are this thread's, and nothing reads them before the barrier.
                 let h = unsafe { self.h[(step + 1) % 2].write(unit..unit + units) };
                 let row = ForwardRow {
                     gates: &mut gates[rank * width..][..width],

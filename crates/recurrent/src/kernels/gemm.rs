@@ -1,4 +1,4 @@
-//! The one matrix product under all passes: `C += A · P` or `C = row + A · P`, where P is a packed
+//! The matrix product that all passes use: `C += A · P` or `C = row + A · P`, where P is a packed
 //! panel.
 //!
 //! A panel is `depth × width` numbers, row after row, and `width` is one to four vectors. For each
@@ -11,8 +11,8 @@ use super::geometry::MAX_VECTORS;
 use super::shared::{Shared, Source};
 use super::vector::{Isa, Job, Number, Vector};
 
-/// Where A's elements stand. Its columns come in segments of `segment` columns each: element (row
-/// r, column k) is `data[r * row_stride + k / segment * segment_stride + k % segment *
+/// The layout of A. Its columns are grouped in segments of `segment` columns each: element (row r,
+/// column k) is `data[r * row_stride + k / segment * segment_stride + k % segment *
 /// depth_stride]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Left<'a, E> {
@@ -24,18 +24,18 @@ pub(crate) struct Left<'a, E> {
 }
 
 impl<'a, E> Left<'a, E> {
-    /// Rows that are `row_stride` apart and columns that are `depth_stride` apart.
+    /// Rows at `row_stride` and columns at `depth_stride`.
     #[inline(always)]
     pub(crate) fn new(data: &'a [E], row_stride: usize, depth_stride: usize) -> Self {
         let data = Source { start: data.as_ptr(), len: data.len(), slice: PhantomData };
         Self { data, row_stride, depth_stride, segment: usize::MAX, segment_stride: 0 }
     }
 
-    /// Rows of `segment` numbers, one behind the other, of which each next segment's stand
-    /// `segment_stride` further.
+    /// Contiguous rows of `segment` numbers; each further segment starts `segment_stride` after the
+    /// last.
     ///
     /// # Safety
-    /// While the product runs, nobody writes to the elements of its rows and columns.
+    /// While the product runs, nothing may write to the elements of its rows and columns.
     #[inline(always)]
     pub(crate) unsafe fn segments(
         data: Shared<'a, E>,
@@ -48,12 +48,12 @@ impl<'a, E> Left<'a, E> {
     }
 }
 
-/// `c[r, :] = start[r, :] + Σ_k a[r, k] · panel[k, :]` for `n_rows` rows; `c`'s rows are `c_stride`
-/// apart.
+/// `c[r, :] = start[r, :] + Σ_k a[r, k] · panel[k, :]` for `n_rows` rows; `c`'s row stride is
+/// `c_stride`.
 pub(crate) struct PanelProduct<'a, E> {
     pub(crate) c: &'a mut [E],
     pub(crate) c_stride: usize,
-    /// What every sum starts from: one row for all (a bias), or what stands in `c`.
+    /// Initial value of each sum: one row for all (a bias), or the contents of `c`.
     pub(crate) start: Option<&'a [E]>,
     pub(crate) a: Left<'a, E>,
     pub(crate) n_rows: usize,
@@ -70,7 +70,7 @@ impl<E: Number> Job<E> for PanelProduct<'_, E> {
             return;
         }
         let n_vectors = self.panel.len() / self.depth / V::LANES;
-        assert!((1..=MAX_VECTORS).contains(&n_vectors), "a panel of {n_vectors} vectors");
+        assert!((1..=MAX_VECTORS).contains(&n_vectors), "a panel has {n_vectors} vectors");
         match n_vectors {
             1 => self.rows::<V, 1>(isa),
             2 => self.rows::<V, 2>(isa),
@@ -80,8 +80,7 @@ impl<E: Number> Job<E> for PanelProduct<'_, E> {
     }
 }
 
-/// The end of the last of `n_rows` stretches that are `stride` apart; `None` if no memory is so
-/// large.
+/// The end of the last of `n_rows` rows of `len` numbers at `stride`; `None` on overflow.
 fn extent(n_rows: usize, stride: usize, len: usize) -> Option<usize> {
     (n_rows - 1).checked_mul(stride)?.checked_add(len)
 }
@@ -91,7 +90,7 @@ impl<E: Number> PanelProduct<'_, E> {
     fn rows<V: Vector<Elem = E>, const N: usize>(self, isa: Isa<V>) {
         let width = N * V::LANES;
         let Self { c, c_stride, start, a, n_rows, panel, depth } = self;
-        // These checks are what makes the pointer arithmetic in `tile` sound.
+        // These checks make the pointer arithmetic in `tile` sound.
         assert!(panel.len() == depth * width);
         let segment = a.segment.min(depth);
         let n_segments = depth / segment;
@@ -106,7 +105,7 @@ impl<E: Number> PanelProduct<'_, E> {
         let block = (V::PANEL_BLOCK_BYTES / (width * size_of::<E>())).max(1);
         // As many tiles as the largest tile needs, all of nearly the same height.
         let n_tiles = n_rows.div_ceil(V::TILE_ROWS[N - 1]);
-        // A block is some columns of one segment, or some whole segments.
+        // A block is part of one segment, or several whole segments.
         let blocks = (0..n_segments).step_by((block / segment).max(1)).flat_map(|first| {
             let n = (block / segment).clamp(1, n_segments - first);
             (0..segment).step_by(block).map(move |k| (first, n, k, block.min(segment - k)))
@@ -178,8 +177,8 @@ impl<E: Number> Tile<E> {
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // See the first comment of the body.
     unsafe fn run<V: Vector<Elem = E>, const R: usize, const N: usize>(self, isa: Isa<V>) {
-        // Tiles higher than the vector allows are never asked for; saying so here keeps them from
-        // being compiled.
+        // Tiles taller than the vector allows are never used; this check keeps them from being
+        // compiled.
         if R > V::TILE_ROWS[N - 1] {
             return;
         }
@@ -197,14 +196,13 @@ impl<E: Number> Tile<E> {
             let mut panel = self.panel;
             for segment in 0..self.n_segments {
                 let a = self.a.add(segment * self.segment_stride);
-                // Every third row has a pointer of its own and the others an offset from it: few
-                // pointers to move on, and offsets of one and two strides are free in x86's
-                // addressing.
+                // Every third row has its own pointer and the others an offset from it: few pointers
+                // to advance, and offsets of one and two strides are free in x86 addressing.
                 let mut a_every_third =
                     [a, a.wrapping_add(3 * row_stride), a.wrapping_add(6 * row_stride)];
                 for _ in 0..self.n_k {
-                    // The shorter side is held in registers, the longer is fetched one at a time:
-                    // with 16 registers there is room for the tile, the shorter side and one more.
+                    // The shorter side is held in registers, the longer is loaded one at a time:
+                    // 16 registers hold the tile, the shorter side and one more.
                     if R < N {
                         let mut left = [isa.splat(E::default()); R];
                         for r in 0..R {
@@ -229,8 +227,8 @@ impl<E: Number> Tile<E> {
                         }
                     }
                     panel = panel.add(N * V::LANES);
-                    // The last step may leave the slice, where a pointer may go that is not
-                    // followed.
+                    // The last step may leave the slice, which is fine for a pointer that is not
+                    // dereferenced.
                     a_every_third = a_every_third.map(|a| a.wrapping_add(depth_stride));
                 }
             }

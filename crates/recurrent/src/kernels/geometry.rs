@@ -1,17 +1,17 @@
-//! Sizes of one problem and the layout of its panels.
+//! The sizes of one problem and the layout of its panels.
 //!
 //! Letters: B batch rows, T steps, I input size, H hidden size, G gates.
 //!
-//! Hidden units are cut into panels. A panel holds `vectors_per_gate` vectors of units and, for
+//! Hidden units are split into panels. A panel holds `vectors_per_gate` vectors of units and, for
 //! each, one vector per gate: `[units 0..L of gate 0][units 0..L of gate 1]...`, then the next
-//! vector of units. The last panel is filled up with units whose weights are zero.
+//! vector of units. The last panel is padded with units whose weights are zero.
 
 use std::ops::Range;
 
 use super::isa::InstructionSet;
 use crate::cell::Cell;
 
-/// Vectors in the widest panel that the matrix product knows.
+/// Vectors in the widest panel that the matrix product supports.
 pub(crate) const MAX_VECTORS: usize = 4;
 
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Geometry {
     pub(crate) lanes: usize,
     /// Vectors of hidden units in one panel.
     pub(crate) vectors_per_gate: usize,
-    /// Panels that hold all hidden units.
+    /// Number of panels for all hidden units.
     pub(crate) n_panels: usize,
 }
 
@@ -59,12 +59,12 @@ impl Geometry {
         self.n_panels * self.panel_units()
     }
 
-    /// Gate numbers of all panels: G·H rounded up.
+    /// Gate values of all panels: G·H rounded up.
     pub(crate) fn padded_gates(&self) -> usize {
         self.n_panels * self.panel_width()
     }
 
-    /// The hidden units of some panels, without those that only fill the last panel up.
+    /// The hidden units of some panels, without the last panel's padding.
     pub(crate) fn units(&self, panels: &Range<usize>) -> Range<usize> {
         let unit = |panel| self.hidden.min(panel * self.panel_units());
         unit(panels.start)..unit(panels.end)
@@ -75,8 +75,8 @@ impl Geometry {
         spread_stride(self.input)
     }
 
-    /// Rows of the stacked weight (PyTorch's order: gate by gate) that stand in vector `vector` of
-    /// panel `panel`; fewer than a vector's lanes where the panel is filled up.
+    /// Rows of the stacked weight (PyTorch's order: gate by gate) in vector `vector` of panel
+    /// `panel`; fewer than a vector's lanes if the panel is padded.
     pub(crate) fn weight_rows(&self, panel: usize, vector: usize) -> Range<usize> {
         let (unit_vector, gate) = (vector / self.cell.n_gates(), vector % self.cell.n_gates());
         let unit = panel * self.panel_units() + unit_vector * self.lanes;
@@ -95,8 +95,8 @@ impl Geometry {
     }
 }
 
-/// A distance between rows of `len` numbers: whole cache lines of f32, and an odd number of them.
-/// Rows a power of two apart would fight for the same few places of the cache.
+/// Row stride for rows of `len` numbers: an odd number of whole cache lines of f32. Rows a power
+/// of two apart would compete for the same few cache sets.
 pub(crate) fn spread_stride(len: usize) -> usize {
     (len.div_ceil(16) | 1) * 16
 }

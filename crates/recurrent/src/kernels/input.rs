@@ -1,4 +1,5 @@
-//! What a layer reads, step by step: `[B, T, I]`, perhaps under a dropout mask, or vectors that repeat.
+//! The input of a layer, step by step: `[B, T, I]`, optionally under a dropout mask, or repeated
+//! vectors.
 
 use super::geometry::Geometry;
 use super::plan::{Chunk, Plan};
@@ -12,11 +13,11 @@ pub(crate) struct Input<'a, E> {
     /// Empty if the input is projected.
     pub(crate) numbers: &'a [E],
     pub(crate) dropout: Option<Dropout<'a, E>>,
-    /// Where the input product is done already; for forward passes without a backward pass.
+    /// The precomputed input product, if any; for forward passes without a backward pass.
     pub(crate) projected: Option<Projected<'a, E>>,
 }
 
-/// Which numbers of an input are kept, and by what those are multiplied.
+/// Which numbers of an input dropout keeps, and their scale.
 #[derive(Clone, Copy)]
 pub(crate) struct Dropout<'a, E> {
     /// 1 or 0 for each number.
@@ -25,7 +26,7 @@ pub(crate) struct Dropout<'a, E> {
 }
 
 impl<E: Number> Dropout<'_, E> {
-    /// Masks numbers that stand at `first` and after it in the input.
+    /// Masks consecutive numbers of the input, the first of them at index `first`.
     fn apply(&self, numbers: &mut [E], first: usize) {
         for (number, &kept) in numbers.iter_mut().zip(&self.kept[first..]) {
             *number = if kept == 1 { *number * self.scale } else { E::default() };
@@ -53,16 +54,16 @@ impl<E: Number> Input<'_, E> {
 pub(crate) struct InputGradient<'a, E> {
     pub(crate) numbers: Shared<'a, E>,
     pub(crate) dropout: Option<Dropout<'a, E>>,
-    /// Whether another direction has written its part already.
+    /// Whether another direction has already written its part.
     pub(crate) add: bool,
 }
 
 impl<E: Number> InputGradient<'_, E> {
-    /// Brings columns `[column .. column + width]` of a chunk to their places, from
+    /// Writes columns `[column .. column + width]` of a chunk to their places, from
     /// `[tokens, stride]`.
     ///
     /// # Safety
-    /// No other thread reads or writes these columns of the plan's rows.
+    /// No other thread may read or write these columns of the plan's rows.
     pub(crate) unsafe fn scatter(
         &self,
         geometry: &Geometry,

@@ -1,4 +1,4 @@
-//! Which instruction sets exist, which one this CPU gets, and the one place that dispatches.
+//! The instruction sets, the choice of one for this CPU, and the only place that dispatches.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::vector::{Job, Number, Vector};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512};
 
-/// An instruction set that the fused CPU kernels are compiled for.
+/// An instruction set for which the fused CPU kernels are compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InstructionSet {
@@ -22,11 +22,11 @@ pub enum InstructionSet {
 }
 
 impl InstructionSet {
-    /// All of them, the fastest last.
+    /// All of them, fastest last.
     pub const ALL: [InstructionSet; 3] =
         [InstructionSet::Portable, InstructionSet::Avx2, InstructionSet::Avx512];
 
-    /// Whether this CPU has it.
+    /// Whether this CPU supports it.
     pub fn is_available(self) -> bool {
         match self {
             InstructionSet::Portable => true,
@@ -44,7 +44,7 @@ impl InstructionSet {
         }
     }
 
-    /// The fastest that this CPU has.
+    /// The fastest that this CPU supports.
     pub fn best() -> Self {
         let available = Self::ALL.into_iter().rev().find(|set| set.is_available());
         available.unwrap_or(InstructionSet::Portable)
@@ -63,10 +63,10 @@ impl fmt::Display for InstructionSet {
 
 /// A number type that fused kernels exist for.
 pub(crate) trait Element: Number + WithDType {
-    /// Runs `job` on `set`, or on the best available one below it that has this type.
+    /// Runs `job` on `set`, or on the best available set below it that supports this type.
     fn dispatch<J: Job<Self>>(set: InstructionSet, job: J) -> J::Output;
 
-    /// Numbers in one register of the vector that [`Element::dispatch`] takes for `set`.
+    /// Lanes of the vector type that [`Element::dispatch`] uses for `set`.
     fn lanes(set: InstructionSet) -> usize;
 }
 
@@ -96,7 +96,7 @@ impl Element for f32 {
 }
 
 impl Element for f64 {
-    /// f64 serves gradient checks, where accuracy counts and speed does not.
+    /// f64 is for gradient checks, where accuracy matters and speed does not.
     fn dispatch<J: Job<f64>>(_set: InstructionSet, job: J) -> J::Output {
         // SAFETY: every CPU has it.
         unsafe { PortableF64::call(job) }

@@ -2,18 +2,18 @@
 //!
 //! What makes them fast:
 //! - the input product of many steps is one matrix product, not one per step;
-//! - weights are packed once per pass into panels that a register tile walks through in order;
+//! - weights are packed once per pass into panels that a register tile reads in order;
 //! - a panel holds all gates of the same hidden units, so the non-linearities run on numbers that
 //!   the product has just left in the first-level cache;
 //! - each thread owns rows of the batch and runs all steps alone, without a barrier; with few rows,
 //!   threads divide the hidden units instead, so that each reads only its part of the weights, and
-//!   meet after each step;
-//! - steps are taken in chunks, so that the gates of a chunk never leave the second-level cache
+//!   synchronise after each step;
+//! - steps are processed in chunks, so that the gates of a chunk never leave the second-level cache
 //!   between the input product, the recurrence and (backward) the weight gradients;
-//! - rows are ordered by length inside a thread: padding costs nothing;
-//! - memory is handed from pass to pass, so that the system need not find it page by page.
+//! - rows are sorted by length within a thread, so padding costs nothing;
+//! - memory is reused from pass to pass, so that the system need not provide it page by page.
 //!
-//! The plain form of the same computation is `crate::reference`; tests compare the two.
+//! `crate::reference` is the plain form of the same computation; tests compare the two.
 
 mod backward;
 mod buffer;

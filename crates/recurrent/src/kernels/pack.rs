@@ -1,4 +1,4 @@
-//! Weights in the order in which the matrix products walk through them, and gradients back.
+//! Packs weights in the order in which the matrix products read them, and unpacks gradients.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,8 +12,8 @@ use super::transpose::{Transpose, as_place};
 use super::vector::Number;
 use crate::cell::Cell;
 
-/// The weights of one layer and direction: `W_ih [G·H, I]`, `W_hh [G·H, H]`, and where there are
-/// biases `b_ih [G·H]`, `b_hh [G·H]`; contiguous.
+/// The weights of one layer and direction: `W_ih [G·H, I]`, `W_hh [G·H, H]` and, if there are
+/// biases, `b_ih [G·H]`, `b_hh [G·H]`; contiguous.
 #[derive(Clone, Copy)]
 pub(crate) struct Weights<'a, E> {
     pub(crate) input: &'a [E],
@@ -23,8 +23,8 @@ pub(crate) struct Weights<'a, E> {
 
 /// Packed weights of the forward pass, shared by all threads.
 ///
-/// They are one piece of memory, the recurrent ones first: these are read in every step, and one
-/// large page keeps their lines out of one another's way in the second-level cache.
+/// They are one block of memory, recurrent weights first: these are read in every step, and in one
+/// large page they do not evict one another from the second-level cache.
 pub(crate) struct ForwardWeights<E> {
     packed: Buffer<E>,
     layout: ForwardLayout,
@@ -32,7 +32,7 @@ pub(crate) struct ForwardWeights<E> {
 
 /// Where the parts of [`ForwardWeights`] start.
 struct ForwardLayout {
-    /// `[panel][panel width]`, as the next.
+    /// `[panel][panel width]`, like the next.
     recurrent_bias: usize,
     input_bias: usize,
     /// `[panel][I][panel width]`; `[panel][H][panel width]` of the recurrent side starts at 0.
@@ -49,8 +49,8 @@ impl<E: Element> ForwardWeights<E> {
         let (recurrent_part, rest) = packed.split_at_mut(recurrent_bias);
         let (recurrent_bias_part, rest) = rest.split_at_mut(gates);
         let (input_bias_part, input_part) = rest.split_at_mut(gates);
-        // The GRU's reset gate acts on its recurrent side, bias included, so there the two biases
-        // must stay apart; elsewhere they only ever appear as a sum.
+        // The GRU's reset gate acts on the recurrent side including its bias, so there the two
+        // biases must stay separate; elsewhere only their sum matters.
         let (of_input, of_recurrent): (Vec<&[E]>, Vec<&[E]>) = match weights.biases {
             None => (vec![], vec![]),
             Some((input, recurrent)) if geometry.cell == Cell::Gru => {
@@ -67,7 +67,7 @@ impl<E: Element> ForwardWeights<E> {
 }
 
 impl<E: Number> ForwardWeights<E> {
-    /// One panel; `len` is that of a panel.
+    /// One panel of length `len`.
     #[inline(always)]
     pub(crate) fn input(&self, panel: usize, len: usize) -> &[E] {
         &self.packed[self.layout.input + panel * len..][..len]
@@ -89,7 +89,7 @@ impl<E: Number> ForwardWeights<E> {
     }
 }
 
-/// For each panel of gates: `[depth][panel width]`, the product's right side in `x · Wᵀ`.
+/// Packs each panel of gates as `[depth][panel width]`, the right-hand side of `x · Wᵀ`.
 fn pack_gate_panels<E: Element>(
     weight: &[E],
     depth: usize,
@@ -141,7 +141,7 @@ fn pack_bias<E: Number>(biases: &[&[E]], geometry: &Geometry, packed: &mut [E]) 
     }
 }
 
-/// Some columns of a weight `[G·H, N]` for the products `d_gates · W` of the backward pass: blocks
+/// Some columns of a weight `[G·H, N]` for the products `d_gates · W` in the backward pass: blocks
 /// of up to four vectors of columns, each `[padded gates][vectors]` with gates in panel order.
 pub(crate) struct ColumnBlocks<E> {
     packed: Buffer<E>,
@@ -151,7 +151,7 @@ pub(crate) struct ColumnBlocks<E> {
 }
 
 impl<E: Number> ColumnBlocks<E> {
-    /// Packs `columns` of the `n_columns` that the weight has.
+    /// Packs `columns` out of the weight's `n_columns`.
     pub(crate) fn pack(
         weight: &[E],
         n_columns: usize,
@@ -194,7 +194,7 @@ impl<E: Number> ColumnBlocks<E> {
         self.columns.len().div_ceil(self.lanes)
     }
 
-    /// Numbers in one row of all blocks: the columns, filled up.
+    /// Numbers in one row of all blocks: the columns, padded.
     pub(crate) fn padded_columns(&self) -> usize {
         self.n_vectors() * self.lanes
     }
@@ -203,7 +203,7 @@ impl<E: Number> ColumnBlocks<E> {
         &self.columns
     }
 
-    /// Each block, with its first column, counted from the first packed one.
+    /// Each block with its first column, relative to the first packed one.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (usize, &[E])> {
         (0..self.n_vectors()).step_by(MAX_VECTORS).map(move |first| {
             let width = MAX_VECTORS.min(self.n_vectors() - first) * self.lanes;
@@ -213,8 +213,8 @@ impl<E: Number> ColumnBlocks<E> {
     }
 }
 
-/// Adds up gradients in gate panels, `[panel][depth][panel width]` of the panels `panels` each, in
-/// the shares' order, and writes the sum as rows of `[G·H, depth]`.
+/// Adds up the shares' gradients in gate panels, `[panel][depth][panel width]` for the panels
+/// `panels`, in the shares' order, and writes the sum as rows of `[G·H, depth]`.
 pub(crate) fn unpack_gate_panels<E: Element>(
     shares: &mut [(Range<usize>, Buffer<E>)],
     depth: usize,
@@ -238,7 +238,7 @@ pub(crate) fn unpack_gate_panels<E: Element>(
                 continue;
             }
             let start = (panel - panels.start) * len;
-            // SAFETY: this is the one call for this panel.
+            // SAFETY: this is the only call for this panel.
             let share = unsafe { share.write(start..start + len) };
             match &mut sum {
                 None => sum = Some(share),

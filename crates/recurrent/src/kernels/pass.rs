@@ -1,4 +1,4 @@
-//! One layer in one direction: divides a pass among threads and puts the results together.
+//! One layer in one direction: divides a pass among threads and combines the results.
 
 use std::ops::Range;
 
@@ -14,14 +14,14 @@ use super::plan::Plan;
 use super::shared::Shared;
 use crate::cell::Cell;
 
-/// Multiply-adds below which a second thread costs more than it brings.
+/// Multiply-adds below which a second thread costs more than it gains.
 const WORK_PER_THREAD: usize = 200_000;
 
-/// Rows for each thread below which threads divide the hidden units instead: fewer rows do not
-/// fill a register tile, and every thread would have to read all weights for them.
+/// Rows per thread below which threads divide the hidden units instead: fewer rows do not fill a
+/// register tile, and every thread would have to read all weights for them.
 const MIN_ROWS_PER_THREAD: usize = 12;
 
-/// A pass with its division among threads.
+/// A pass and its division among threads.
 pub(crate) struct Pass {
     geometry: Geometry,
     /// The rows of each team; a team's members divide the hidden units.
@@ -30,13 +30,13 @@ pub(crate) struct Pass {
     members: Vec<Range<usize>>,
 }
 
-/// What a forward pass keeps for the backward pass, by thread.
+/// Data that a forward pass keeps for the backward pass, by thread.
 pub(crate) struct SavedPass<E>(Vec<Saved<E>>);
 
 /// State tensors of one layer and direction in the cell's order, `[B, H]` each; zeros if absent.
 pub(crate) type States<'a, E> = [Option<&'a [E]>; 2];
 
-/// What a backward pass reads beside the saved.
+/// The inputs of a backward pass other than the saved data.
 pub(crate) struct BackwardInput<'a, E> {
     pub(crate) x: Input<'a, E>,
     pub(crate) weights: Weights<'a, E>,
@@ -47,9 +47,9 @@ pub(crate) struct BackwardInput<'a, E> {
     pub(crate) dx: Option<InputGradient<'a, E>>,
 }
 
-/// Gradients of one layer and direction, in the shapes of what they belong to.
+/// Gradients of one layer and direction, each in the shape of its tensor.
 pub(crate) struct PassGradients<E> {
-    /// W_ih, W_hh and, where there are biases, b_ih and b_hh.
+    /// W_ih, W_hh and, if there are biases, b_ih and b_hh.
     pub(crate) weights: Vec<Vec<E>>,
     /// `[B, H]` for each state tensor.
     pub(crate) initial: Vec<Vec<E>>,
@@ -77,7 +77,7 @@ impl Pass {
     }
 
     /// Runs forward: writes the outputs of every real step and the final states `[B, H]`.
-    #[allow(clippy::too_many_arguments)] // One for each tensor of the pass.
+    #[allow(clippy::too_many_arguments)] // One per tensor of the pass.
     pub(crate) fn forward<E: Element>(
         &self,
         crew: &Crew,
@@ -184,12 +184,12 @@ impl Pass {
         self.gather_gradients(crew, shares, input.weights.biases.is_some())
     }
 
-    /// A thread's team and its place among the team's members.
+    /// A thread's team and its index among the team's members.
     fn place(&self, thread: usize) -> (usize, usize) {
         (thread / self.members.len(), thread % self.members.len())
     }
 
-    /// Runs `job` for every thread of the pass; results in their order.
+    /// Runs `job` for every thread of the pass; results are in thread order.
     fn on_threads<R: Send>(&self, crew: &Crew, job: impl Fn(usize) -> R + Sync) -> Vec<R> {
         let n_threads = self.n_threads();
         // Members of a team wait for one another, so each needs a thread of the crew.
@@ -227,8 +227,8 @@ impl Pass {
             .collect()
     }
 
-    /// Adds up the threads' shares in their fixed order, so that the sum does not depend on which
-    /// thread ended first.
+    /// Adds up the threads' shares in a fixed order, so that the sum does not depend on which thread
+    /// finished first.
     fn gather_gradients<E: Element>(
         &self,
         crew: &Crew,

@@ -1,7 +1,7 @@
-//! Which rows a thread owns, in which order it takes their steps, and where it keeps them.
+//! Which rows a thread owns, in what order it processes their steps, and where it stores them.
 //!
-//! A thread's rows are sorted by falling length. At step s the first `active[s]` of them still
-//! have a real token; their intermediate results stand together, step after step, so that a
+//! A thread's rows are sorted by descending length. At step s the first `active[s]` of them still
+//! have a real token; their intermediate results are contiguous, step after step, so that a
 //! "token" (one row at one step) has the number `offset[s] + rank`.
 
 use std::ops::Range;
@@ -17,7 +17,7 @@ const CHUNK_TOKENS: usize = 200;
 pub(crate) struct Plan {
     /// Batch rows by rank.
     pub(crate) rows: Vec<usize>,
-    /// Real steps by rank, falling.
+    /// Real steps by rank, descending.
     pub(crate) lengths: Vec<usize>,
     /// Rows that have a real token at a step, by step.
     pub(crate) active: Vec<usize>,
@@ -47,7 +47,7 @@ impl Plan {
         by_length.sort_by_key(|&row| std::cmp::Reverse(lengths[row]));
         let mut hands = vec![Vec::new(); n_plans];
         for (rank, row) in by_length.into_iter().enumerate() {
-            // There and back again, so that the first hand does not get every longer row.
+            // Deal forwards, then backwards, so that the first plan does not get all the longer rows.
             let (round, seat) = (rank / n_plans, rank % n_plans);
             hands[if round % 2 == 0 { seat } else { n_plans - 1 - seat }].push(row);
         }
@@ -72,18 +72,18 @@ impl Plan {
         self.offset[self.n_steps()]
     }
 
-    /// The sequence position that the row of this rank is at in this step.
+    /// The sequence position of the row with this rank at this step.
     pub(crate) fn time(&self, rank: usize, step: usize) -> usize {
         if self.reverse { self.lengths[rank] - 1 - step } else { step }
     }
 
-    /// The number of that position among all `B·T` of the batch.
+    /// The index of that position among all `B·T` of the batch.
     pub(crate) fn place(&self, geometry: &Geometry, rank: usize, step: usize) -> usize {
         self.rows[rank] * geometry.steps + self.time(rank, step)
     }
 
-    /// Rank, step and number within the chunk of each of its tokens, row after row: in this order
-    /// a row's places in `[B, T, ..]` follow one another, which memory is read fastest in.
+    /// Rank, step and number within the chunk for each token, row after row: in this order a row's
+    /// places in `[B, T, ..]` are consecutive, which is fastest to read.
     pub(crate) fn tokens_by_row(
         &self,
         chunk: Chunk,
@@ -140,7 +140,7 @@ impl Plan {
     }
 }
 
-/// A range of steps that is worked through as one.
+/// A range of steps that is processed as one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chunk {
     pub(crate) start: usize,

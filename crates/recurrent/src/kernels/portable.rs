@@ -1,5 +1,5 @@
-//! Vectors as plain arrays, for every CPU and for f64; the compiler turns them into whatever the
-//! target always has (SSE2 on x86-64, NEON on 64-bit Arm).
+//! Vectors as plain arrays, for every CPU and for f64; the compiler turns them into the target's
+//! baseline instructions (SSE2 on x86-64, NEON on 64-bit Arm).
 
 use super::vector::{F32Vector, Isa, Job, Vector, sigmoid_f32, tanh_f32};
 
@@ -11,7 +11,7 @@ pub(crate) struct PortableF32([f32; 8]);
 #[derive(Clone, Copy)]
 pub(crate) struct PortableF64([f64; 4]);
 
-/// True where a fused multiply-add is one instruction; elsewhere it would be a slow library call.
+/// Whether a fused multiply-add is one instruction; elsewhere it would be a slow library call.
 const FUSES: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 macro_rules! portable_vector {
@@ -99,7 +99,7 @@ macro_rules! portable_vector {
 
             #[inline(always)]
             fn relu(self) -> Self {
-                // Written so that a NaN, which is not below 0, stays.
+                // Written so that NaN, which is not below 0, is kept.
                 Self(self.0.map(|x| if x < 0.0 { 0.0 } else { x }))
             }
 

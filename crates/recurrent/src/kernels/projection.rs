@@ -1,4 +1,4 @@
-//! The input product of vectors that repeat: once for each vector, not for each step.
+//! The input product of repeated vectors: once per vector, not once per step.
 
 use super::buffer::Buffer;
 use super::crew::{Crew, share};
@@ -10,18 +10,18 @@ use super::plan::{Chunk, Plan};
 use super::shared::Shared;
 use super::vector::{Isa, Job, Number, Vector};
 
-/// Vectors that are worked through with all weights before the next ones: as many as stay in the
-/// second-level cache.
+/// Vectors multiplied by all weights before the next ones: as many as fit in the second-level
+/// cache.
 const BLOCK_VECTORS: usize = 192;
 
-/// `bias + vector · W_ihᵀ` for each distinct vector of an input, `[N, stride]`, gates in panel order.
+/// `bias + vector · W_ihᵀ` for each distinct input vector, `[N, stride]`, gates in panel order.
 pub(crate) struct Projection<E> {
     numbers: Buffer<E>,
     stride: usize,
 }
 
 impl<E: Element> Projection<E> {
-    /// Of `vectors [N, I]`.
+    /// Computes the product for `vectors [N, I]`.
     pub(crate) fn new(
         crew: &Crew,
         geometry: &Geometry,
@@ -77,7 +77,7 @@ impl<E: Number> Job<E> for Block<'_, E> {
     }
 }
 
-/// An input whose product is done: which vector each place `[B·T]` has.
+/// An input whose product is precomputed, with the vector index for each place `[B·T]`.
 pub(crate) struct Projected<'a, E> {
     pub(crate) projection: &'a Projection<E>,
     pub(crate) indexes: &'a [u32],

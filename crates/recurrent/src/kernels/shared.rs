@@ -1,9 +1,9 @@
-//! A slice that several threads fill, each at its own places.
+//! A slice that several threads fill, each in its own places.
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Numbers of which some are read while others are perhaps written.
+/// Numbers of which some are read while others may be written.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a, E> {
     pub(crate) start: *const E,
@@ -11,10 +11,10 @@ pub(crate) struct Source<'a, E> {
     pub(crate) slice: PhantomData<&'a [E]>,
 }
 
-/// A mutable slice whose parts are lent out without the compiler's proof that they are apart.
+/// A mutable slice whose parts are lent out without compiler proof that they are disjoint.
 ///
-/// Its methods are unsafe for one reason only: from one barrier to the next, nobody may read or
-/// write what somebody else writes.
+/// Its methods are unsafe for one reason only: between two barriers, no thread may read or write
+/// what another thread writes.
 #[derive(Clone, Copy)]
 pub(crate) struct Shared<'a, E> {
     start: *mut E,
@@ -22,8 +22,8 @@ pub(crate) struct Shared<'a, E> {
     slice: PhantomData<&'a mut [E]>,
 }
 
-// SAFETY: it is a mutable borrow of numbers; who uses it from several threads promises above that
-// their accesses do not meet.
+// SAFETY: it is a mutable borrow of numbers; callers that use it from several threads promise, as
+// above, that their accesses do not overlap.
 unsafe impl<E: Send + Sync> Send for Shared<'_, E> {}
 // SAFETY: as above.
 unsafe impl<E: Send + Sync> Sync for Shared<'_, E> {}
@@ -33,17 +33,17 @@ impl<'a, E> Shared<'a, E> {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
-    /// Where numbers from `first` on stand.
+    /// Pointer to the numbers from `first` on.
     #[inline(always)]
     pub(crate) fn source(&self, first: usize) -> Source<'a, E> {
         assert!(first <= self.len);
-        // SAFETY: at most the end of the slice.
+        // SAFETY: the result is at most the end of the slice.
         let start = unsafe { self.start.add(first) };
         Source { start, len: self.len - first, slice: PhantomData }
     }
 
     /// # Safety
-    /// Nobody writes to the range while the result lives.
+    /// Nothing may write to the range while the result lives.
     #[inline(always)]
     pub(crate) unsafe fn read(&self, range: Range<usize>) -> &'a [E] {
         assert!(range.start <= range.end && range.end <= self.len);
@@ -52,7 +52,7 @@ impl<'a, E> Shared<'a, E> {
     }
 
     /// # Safety
-    /// Nobody else reads or writes the range while the result lives.
+    /// Nothing else may read or write the range while the result lives.
     #[inline(always)]
     pub(crate) unsafe fn write(&self, range: Range<usize>) -> &'a mut [E] {
         assert!(range.start <= range.end && range.end <= self.len);

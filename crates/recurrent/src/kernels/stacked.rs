@@ -1,4 +1,4 @@
-//! All layers and directions of a network: the passes one after another, and what flows between
+//! All layers and directions of a network: the passes in sequence, and the data that flows between
 //! them.
 
 use super::buffer::{Buffer, zeroed_vec};
@@ -13,7 +13,7 @@ use super::projection::{Projected, Projection};
 use super::shared::Shared;
 use crate::cell::Cell;
 
-/// What a network is, and the sizes of one batch.
+/// A network's configuration and the sizes of one batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) cell: Cell,
@@ -28,20 +28,20 @@ pub(crate) struct Problem {
     pub(crate) instructions: InstructionSet,
 }
 
-/// Dropout masks between layers: 1 or 0 for each number that the second and each later layer reads.
+/// Dropout masks between layers: 1 or 0 for each number that the second and later layers read.
 #[derive(Debug, Default)]
 pub(crate) struct LayerDropout {
     pub(crate) kept: Vec<Vec<u8>>,
     pub(crate) scale: f64,
 }
 
-/// What the first layer reads.
+/// The input of the first layer.
 #[derive(Clone, Copy)]
 pub(crate) enum Steps<'a, E> {
     /// `[B, T, I]`
     Each(&'a [E]),
-    /// Distinct vectors `[N, I]`, and which of them each place `[B, T]` has; for a forward pass that
-    /// no backward pass follows.
+    /// Distinct vectors `[N, I]`, and the vector index for each place `[B, T]`; for a forward pass
+    /// without a backward pass.
     Repeated { vectors: &'a [E], indexes: &'a [u32] },
 }
 
@@ -57,19 +57,19 @@ pub(crate) struct Forward<E> {
     pub(crate) saved: Option<Saved<E>>,
 }
 
-/// What a forward pass keeps for the backward pass.
+/// Data that a forward pass keeps for the backward pass.
 pub(crate) struct Saved<E> {
     /// `[layer·direction]`
     passes: Vec<(Pass, SavedPass<E>)>,
-    /// Outputs of every layer but the last, as those of the network.
+    /// Outputs of every layer but the last, in the shape of the network's.
     between: Vec<Buffer<E>>,
     dropout: LayerDropout,
 }
 
-/// Gradients, in the shapes of what they belong to.
+/// Gradients, each in the shape of its tensor.
 pub(crate) struct Gradients<E> {
     pub(crate) x: Option<Vec<E>>,
-    /// `[layer·direction]`: W_ih, W_hh and, where there are biases, b_ih and b_hh.
+    /// `[layer·direction]`: W_ih, W_hh and, if there are biases, b_ih and b_hh.
     pub(crate) weights: Vec<Vec<Vec<E>>>,
     /// For each state tensor, `[L·D, B, H]`.
     pub(crate) initial: Vec<Vec<E>>,
@@ -186,7 +186,7 @@ impl Problem {
         Forward { outputs, final_states, saved }
     }
 
-    /// Room for the outputs of a layer that is not the last; what no pass writes is zero.
+    /// A buffer for the outputs of a layer other than the last; values that no pass writes are zero.
     fn layer_outputs<E: Element>(&self) -> Buffer<E> {
         let mut outputs = Buffer::scratch(self.n_outputs());
         let width = self.output_size();
@@ -218,7 +218,7 @@ impl Problem {
         for layer in (0..self.num_layers).rev() {
             let outputs = saved.between.get(layer).map_or(tensors.outputs, |outputs| outputs);
             let x = layer_input(tensors.x, &saved.between, &saved.dropout, layer);
-            // Every real place is written; nobody reads the others.
+            // Every real place is written; nothing reads the others.
             let mut d_below = (layer > 0).then(|| Buffer::scratch(self.n_outputs()));
             let shared_dx = match &mut d_below {
                 Some(d_below) => Some(Shared::new(d_below)),
@@ -258,7 +258,7 @@ impl Problem {
     }
 }
 
-/// What a layer reads: the network's input, or the outputs below under their dropout mask.
+/// The input of a layer: the network's input, or the outputs of the layer below with dropout.
 fn layer_input<'a, E: Element>(
     x: &'a [E],
     between: &'a [Buffer<E>],

@@ -1,11 +1,11 @@
-//! Turning rows into columns, by squares of registers.
+//! Transposes matrices, square by square in registers.
 
 use std::mem::MaybeUninit;
 
 use super::vector::{Isa, Job, Number, Vector};
 
-/// `to[c, r] = from[r, c]` for `n_rows × n_columns` numbers; strides are those of rows of `from`
-/// and of `to`. Writes all these numbers and no others.
+/// `to[c, r] = from[r, c]` for `n_rows × n_columns` numbers; strides are the row strides of `from`
+/// and `to`. Writes all these numbers and no others.
 pub(crate) struct Transpose<'a, E> {
     pub(crate) from: &'a [E],
     pub(crate) from_stride: usize,
@@ -43,10 +43,10 @@ impl<E: Number> Job<E> for Transpose<'_, E> {
     }
 }
 
-/// Numbers as a place to write numbers to.
+/// Reborrows numbers as possibly uninitialised ones, to write to.
 ///
 /// # Safety
-/// Nothing but numbers is written there.
+/// Only initialised numbers may be written there.
 pub(crate) unsafe fn as_place<E: Number>(numbers: &mut [E]) -> &mut [MaybeUninit<E>] {
     // SAFETY: the layouts are the same; the caller vouches for what is written.
     unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), numbers.len()) }

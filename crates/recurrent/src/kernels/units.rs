@@ -1,25 +1,25 @@
 //! The cells' element-wise parts, forward and backward, for one row and one vector of units.
 //!
-//! Formulas: PyTorch's documentation of `torch.nn.RNN`, `torch.nn.LSTM` and `torch.nn.GRU` (which
-//! is the variant of Cho et al. 2014 with the reset gate after the product). σ is the logistic
-//! function; a, b are the pre-activations of the input and of the recurrent side.
+//! Formulas: PyTorch's documentation of `torch.nn.RNN`, `torch.nn.LSTM` and `torch.nn.GRU` (the
+//! variant of Cho et al. 2014 with the reset gate after the product). σ is the logistic function;
+//! a, b are the pre-activations of the input side and the recurrent side.
 
 use super::vector::{Isa, Number, Vector};
 use crate::cell::Cell;
 
-/// Where one row's vector of units stands in the buffers of a step.
+/// Slices of one row's data in the buffers of a step.
 pub(crate) struct ForwardRow<'a, E> {
-    /// In: a + b, for the GRU a, all gates of the panel. Out: the activated gates.
+    /// In: a + b (GRU: a) for all gates of the panel. Out: the activated gates.
     pub(crate) gates: &'a mut [E],
-    /// GRU: b, all gates of the panel. Others: unused.
+    /// GRU: b for all gates of the panel. Others: unused.
     pub(crate) recurrent: &'a [E],
-    /// h of the step before, this panel's units.
+    /// h of the previous step, this panel's units.
     pub(crate) h_before: &'a [E],
     /// h of this step, this panel's units.
     pub(crate) h: &'a mut [E],
     /// LSTM: c, updated in place. Others: unused.
     pub(crate) c: &'a mut [E],
-    /// What else the backward pass needs: the LSTM's c, the GRU's recurrent side of the new gate.
+    /// Further data for the backward pass: the LSTM's c, the GRU's recurrent side of the new gate.
     pub(crate) extra: Option<&'a mut [E]>,
 }
 
@@ -80,14 +80,14 @@ pub(crate) fn forward<V: Vector>(
 
 /// The pre-activation of one of the GRU's first two gates: both sides together.
 ///
-/// A function and not a closure: a closure around vectors is compiled apart, without the
+/// A function rather than a closure: a closure over vectors is compiled separately, without the
 /// instruction set, and then calls every instruction as a function.
 #[inline(always)]
 fn sum<V: Vector>(isa: Isa<V>, gates: &[V::Elem], recurrent: &[V::Elem], at: usize) -> V {
     isa.load(gates, at).add(isa.load(recurrent, at))
 }
 
-/// Where one row's vector of units stands in the buffers of a step of the backward pass.
+/// Slices of one row's data in the buffers of a step of the backward pass.
 pub(crate) struct BackwardRow<'a, E> {
     /// The activated gates.
     pub(crate) gates: &'a [E],
@@ -97,14 +97,14 @@ pub(crate) struct BackwardRow<'a, E> {
     pub(crate) extra: &'a [E],
     /// LSTM: c before this step.
     pub(crate) c_before: &'a [E],
-    /// In: gradient of h of this step. Out: the part of the gradient of the h before that does not
-    /// go through the weights.
+    /// In: gradient of this step's h. Out: the part of the previous h's gradient that does not go
+    /// through the weights.
     pub(crate) dh: &'a mut [E],
     /// In and out: gradient of c.
     pub(crate) dc: &'a mut [E],
     /// Out: gradient of a.
     pub(crate) d_input: &'a mut [E],
-    /// Out: gradient of b where it differs from that of a (GRU).
+    /// Out: gradient of b if it differs from a's (GRU).
     pub(crate) d_recurrent: &'a mut [E],
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn backward<V: Vector>(
         let unit = vector * lanes;
         let gate = |index: usize| (vector * cell.n_gates() + index) * lanes;
         let dh = isa.load(dh_row, unit);
-        // Only the GRU has a way around the weights.
+        // Only the GRU has a path around the weights.
         isa.store(isa.splat(V::Elem::default()), dh_row, unit);
         match cell {
             Cell::RnnTanh => {

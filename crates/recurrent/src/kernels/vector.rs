@@ -1,4 +1,4 @@
-//! What the kernels ask of one register of numbers, and the proof that the CPU has it.
+//! The operations that kernels need on one register, and the proof that the CPU supports them.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -36,12 +36,12 @@ pub(crate) trait Vector: Copy {
     /// Numbers in one register.
     const LANES: usize;
 
-    /// Most rows of a register tile that is 1, 2, 3 or 4 vectors wide: as many as leave registers
-    /// for one row of the panel or one column of the left side, whichever is shorter.
+    /// Maximum rows of a register tile 1, 2, 3 or 4 vectors wide: as many as leave registers for one
+    /// row of the panel or one column of the left side, whichever is shorter.
     const TILE_ROWS: [usize; 4];
 
-    /// Bytes of a panel that are walked before the next rows of A, so that they come from a cache
-    /// and sums are not stored and loaded too often.
+    /// Bytes of a panel to process before the next rows of A: few enough to stay in a cache, enough
+    /// that sums are not stored and loaded too often.
     const PANEL_BLOCK_BYTES: usize;
 
     /// # Safety
@@ -56,7 +56,7 @@ pub(crate) trait Vector: Copy {
     /// `to` is writable for `LANES` numbers.
     unsafe fn store(self, to: *mut Self::Elem);
 
-    /// Transposes a square of `LANES × LANES` numbers; strides are those of rows.
+    /// Transposes a square of `LANES × LANES` numbers, given the row strides.
     ///
     /// # Safety
     /// The CPU has this vector's instruction set; `LANES` rows of `LANES` numbers are readable at
@@ -68,18 +68,18 @@ pub(crate) trait Vector: Copy {
         to_stride: usize,
     );
 
-    /// Says that a cache line will be needed soon. Any address will do.
+    /// Hints that a cache line will be needed soon. Any address is allowed.
     fn prefetch(at: *const Self::Elem);
 
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
-    /// `self * factor + addend`, in one rounding where the CPU can.
+    /// `self * factor + addend`, with a single rounding if the CPU supports it.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// The logistic function, 1 / (1 + e^-x).
     fn sigmoid(self) -> Self;
     fn tanh(self) -> Self;
-    /// max(x, 0); a NaN stays a NaN.
+    /// max(x, 0); NaN stays NaN.
     fn relu(self) -> Self;
     /// `self` where `x` > 0, else 0.
     fn where_positive(self, x: Self) -> Self;
@@ -91,12 +91,12 @@ pub(crate) trait Vector: Copy {
     unsafe fn call<J: Job<Self::Elem>>(job: J) -> J::Output;
 }
 
-/// A piece of work that is compiled once for each instruction set.
+/// A job that is compiled once per instruction set.
 pub(crate) trait Job<E: Number> {
     type Output;
 
     /// Implementations are `#[inline(always)]`, so that their loops are compiled inside
-    /// [`Vector::call`] with the instruction set switched on.
+    /// [`Vector::call`] with the instruction set enabled.
     fn run<V: Vector<Elem = E>>(self, isa: Isa<V>) -> Self::Output;
 }
 
@@ -141,7 +141,7 @@ impl<V: Vector> Isa<V> {
         unsafe { value.store(part.as_mut_ptr()) }
     }
 
-    /// Transposes a square that starts at the start of `from` and of `to`.
+    /// Transposes the square at the start of `from` into the start of `to`.
     #[inline(always)]
     pub(crate) fn transpose(
         self,
@@ -153,8 +153,8 @@ impl<V: Vector> Isa<V> {
         let extent = |stride: usize| (V::LANES - 1).checked_mul(stride)?.checked_add(V::LANES);
         assert!(extent(from_stride).is_some_and(|end| end <= from.len()));
         assert!(extent(to_stride).is_some_and(|end| end <= to.len()));
-        // SAFETY: `self` proves the instruction set; all rows lie in their slices, of which one is
-        // borrowed mutably, so they are apart.
+        // SAFETY: `self` proves the instruction set; all rows lie in their slices, and one slice is
+        // borrowed mutably, so they are disjoint.
         unsafe { V::transpose(from.as_ptr(), from_stride, to.as_mut_ptr().cast(), to_stride) }
     }
 
@@ -165,19 +165,18 @@ impl<V: Vector> Isa<V> {
     }
 }
 
-/// The few further operations that the f32 non-linearities below are built from.
+/// The additional operations that the f32 non-linearities below need.
 pub(crate) trait F32Vector: Vector<Elem = f32> {
-    /// A vector of one constant. Takes `self` as the proof of the instruction set.
+    /// A vector of one constant. Takes `self` as proof of the instruction set.
     fn constant(self, x: f32) -> Self;
     fn div(self, other: Self) -> Self;
-    /// Limits to `low ..= high`; a NaN stays a NaN.
+    /// Limits to `low ..= high`; NaN stays NaN.
     fn clamp(self, low: f32, high: f32) -> Self;
     /// 2^n, where `self` is n + [`SHIFTER`] and n is a whole number in -126 ..= 127.
     fn exp2_of_shifted(self) -> Self;
 }
 
-/// 1.5 * 2^23: adding it rounds an f32 of moderate size to a whole number that then stands in the
-/// lowest bits.
+/// 1.5 * 2^23: adding it rounds an f32 of moderate size to a whole number, held in the lowest bits.
 const SHIFTER: f32 = 12_582_912.0;
 
 const LOG2_E: f32 = std::f32::consts::LOG2_E;

@@ -12,7 +12,7 @@ pub(crate) struct Avx2(__m256);
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(__m512);
 
-/// Implements both traits from the two instruction sets' intrinsics, which differ in prefix only.
+/// Implements both traits for the two instruction sets, whose intrinsics differ only in prefix.
 macro_rules! f32_vector {
     ($name:ident, $lanes:literal, $tile_rows:expr, $panel_block_bytes:expr, $features:literal,
      $set1:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:expr,
@@ -64,7 +64,7 @@ macro_rules! f32_vector {
 
             #[inline(always)]
             fn prefetch(at: *const f32) {
-                // SAFETY: a hint, which reads and writes nothing and may name any address.
+                // SAFETY: a hint that reads and writes nothing; any address is allowed.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
             }
 
@@ -104,7 +104,7 @@ macro_rules! f32_vector {
 
             #[inline(always)]
             fn relu(self) -> Self {
-                // The instruction returns its second operand when one is a NaN.
+                // The instruction returns its second operand if either is NaN.
                 // SAFETY: as in `add`.
                 Self(unsafe { $max($set1(0.0), self.0) })
             }
@@ -142,7 +142,7 @@ macro_rules! f32_vector {
 
             #[inline(always)]
             fn clamp(self, low: f32, high: f32) -> Self {
-                // The instructions return their second operand when one is a NaN.
+                // The instructions return their second operand if either is NaN.
                 // SAFETY: as in `constant`.
                 Self(unsafe { $min($set1(high), $max($set1(low), self.0)) })
             }
@@ -159,10 +159,10 @@ macro_rules! f32_vector {
 f32_vector!(
     Avx2,
     8,
-    // Four rows of three vectors would fill all 16 registers; the compiler then goes through memory,
-    // at half the speed.
+    // Four rows of three vectors would fill all 16 registers; the compiler then spills to memory, at
+    // half the speed.
     [8, 6, 3, 3],
-    // Half of a 32 KiB first-level cache: the second level is hardly fast enough for tiles so low.
+    // Half of a 32 KiB first-level cache: the second level is hardly fast enough for such short tiles.
     16 << 10,
     "avx2,fma",
     _mm256_set1_ps,
@@ -188,8 +188,8 @@ f32_vector!(
     Avx512,
     16,
     [8, 8, 8, 6],
-    // The second-level cache brings a panel row while the last one is multiplied; larger blocks
-    // store and load the sums less often (1 % to 2 % of a pass).
+    // The second-level cache delivers a panel row while the previous one is multiplied; larger
+    // blocks store and load the sums less often (saves 1 % to 2 % of a pass).
     256 << 10,
     "avx512f,avx2,fma",
     _mm512_set1_ps,
@@ -211,8 +211,8 @@ f32_vector!(
     transpose_avx512
 );
 
-/// The columns of eight rows: pairs of rows are interleaved, then pairs of pairs, so that every
-/// half of a register holds four rows of one column; the halves are put together last.
+/// The columns of eight rows: pairs of rows are interleaved, then pairs of pairs, so that each
+/// half of a register holds four rows of one column; the halves are joined last.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // Counted loops over arrays stay in registers.
 unsafe fn transpose_avx2(rows: [__m256; 8]) -> [__m256; 8] {
@@ -233,7 +233,7 @@ unsafe fn transpose_avx2(rows: [__m256; 8]) -> [__m256; 8] {
     }
 }
 
-/// Of four rows: register j holds, in its half h, column 4 h + j of all four.
+/// For four rows: half h of register j holds column 4 h + j of all four.
 #[inline(always)]
 unsafe fn quads_avx2([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
     // SAFETY: the caller vouches for the instruction set.
@@ -251,7 +251,7 @@ unsafe fn quads_avx2([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
     }
 }
 
-/// As [`transpose_avx2`], with quarters of a register instead of halves.
+/// Like [`transpose_avx2`], with quarters of a register instead of halves.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // Counted loops over arrays stay in registers.
 unsafe fn transpose_avx512(rows: [__m512; 16]) -> [__m512; 16] {
@@ -278,7 +278,7 @@ unsafe fn transpose_avx512(rows: [__m512; 16]) -> [__m512; 16] {
     }
 }
 
-/// As [`quads_avx2`], with quarters of a register instead of halves.
+/// Like [`quads_avx2`], with quarters of a register instead of halves.
 #[inline(always)]
 unsafe fn quads_avx512([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
     // SAFETY: the caller vouches for the instruction set.
@@ -296,8 +296,8 @@ unsafe fn quads_avx512([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
     }
 }
 
-/// a / b by the estimate of 1 / b (14 bits), which one step of Newton's method doubles: less than
-/// half of the time that the division takes, and within a unit in the last place or two.
+/// a / b from an estimate of 1 / b (14 bits), doubled in precision by one Newton step: less than
+/// half the time of a division, accurate to one or two units in the last place.
 #[inline(always)]
 unsafe fn divide_avx512(a: __m512, b: __m512) -> __m512 {
     // SAFETY: the caller vouches for the instruction set.

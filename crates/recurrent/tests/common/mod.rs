@@ -1,5 +1,5 @@
-//! What the integration tests share: layers of any kind, run with gradients.
-#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
+//! Shared by the integration tests: layers of any kind, run with gradients.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses only a part.
 
 pub mod golden_case;
 
@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// One call of a layer, with everything that can be differentiated held in variables.
+/// One call of a layer, with everything differentiable held in variables.
 #[derive(Debug)]
 pub struct Case {
     pub kind: Kind,
@@ -102,7 +102,7 @@ impl Case {
         })
     }
 
-    /// A loss that weighs every output and final state differently.
+    /// A loss that weights every output and final state differently.
     pub fn loss(&self, outputs: &Tensor, states: &[Tensor]) -> Result<Tensor> {
         loss_with_slopes(outputs, states, |_, part| ripple(part))
     }
@@ -113,7 +113,7 @@ impl Case {
     }
 
     /// The same with another loss: the sum of outputs and final states, which are numbered from 0,
-    /// each weighed by the tensor that `slopes` gives.
+    /// each weighted by the tensor that `slopes` returns.
     pub fn everything_with_slopes(
         &self,
         backend: Backend,
@@ -156,7 +156,7 @@ fn loss_with_slopes(
     Ok(loss)
 }
 
-/// Numbers between -1 and 1 without a pattern that a sum could hide: cos(1.3 i + 0.2).
+/// Numbers between -1 and 1 without a pattern that could cancel in a sum: cos(1.3 i + 0.2).
 /// The golden files' script uses the same.
 pub fn ripple(like: &Tensor) -> Result<Tensor> {
     let values: Vec<f64> = (0..like.elem_count()).map(|i| (1.3 * i as f64 + 0.2).cos()).collect();
@@ -164,8 +164,8 @@ pub fn ripple(like: &Tensor) -> Result<Tensor> {
     ripple.to_dtype(like.dtype())?.to_device(like.device())
 }
 
-/// The largest difference of two tensors, relative to the second's largest magnitude or to 1: the
-/// terms of every sum here are of that size, also where a short tensor's sums happen to cancel.
+/// The largest difference between two tensors, relative to the second's largest magnitude or to 1:
+/// the terms of every sum here are of that size, even if a short tensor's sums happen to cancel.
 pub fn relative_difference(got: &Tensor, expected: &Tensor) -> Result<f64> {
     assert_eq!(got.dims(), expected.dims());
     let numbers = |t: &Tensor| {
@@ -178,15 +178,15 @@ pub fn relative_difference(got: &Tensor, expected: &Tensor) -> Result<f64> {
     Ok(difference.fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most }) / largest)
 }
 
-/// f32 sums in two orders over at most some thousand terms; measured at most 4e-6.
+/// f32 sums in two orders over at most a few thousand terms; measured at most 4e-6.
 pub const TOLERANCE_F32: f64 = 2e-5;
 
-/// Outputs, states and gradients of a backend are the reference's.
+/// Asserts that a backend's outputs, states and gradients equal the reference's.
 pub fn assert_equals_reference(case: &Case, backend: Backend, tolerance: f64) {
     assert_close(case, backend, &case.everything(Backend::Reference).unwrap(), tolerance);
 }
 
-/// A backend gives the expected tensors.
+/// Asserts that a backend returns the expected tensors.
 pub fn assert_close(case: &Case, backend: Backend, expected: &[(String, Tensor)], tolerance: f64) {
     let got = case.everything(backend).unwrap();
     for ((name, got), (_, expected)) in got.iter().zip(expected) {

@@ -1,10 +1,10 @@
-"""Writes golden.safetensors: outputs, states and gradients of PyTorch's recurrent layers, whole.
+"""Writes golden.safetensors: complete outputs, states and gradients of PyTorch's recurrent layers.
 
 usage: python make_golden.py        (in this folder; needs torch and safetensors)
 
 Every case is one call of nn.RNN, nn.LSTM or nn.GRU in float32 with seeded weights and inputs. The
-loss weighs each number of the outputs and of the final states by cos(1.3 i + 0.2), i its index in
-row-major order, so that a swapped row or step changes the gradients.
+loss weights each number of the outputs and of the final states by cos(1.3 i + 0.2), where i is its
+index in row-major order, so that a swapped row or step changes the gradients.
 
 A tensor's name is CASE/PART, with CASE = cell,layers,directions,bias,state,lengths,B,T,I,H,P; P is
 0 without a projection. Large shapes are in wide.safetensors.
@@ -60,7 +60,7 @@ def main():
     seed = 0
     for cell, shapes in layers:
         for n_layers, directions in itertools.product([1, 2, 3], [1, 2]):
-            # Flags and shapes take turns: each meets each cell, not each combination.
+            # Flags and shapes alternate: each occurs with each cell, but not in every combination.
             for _ in range(2):
                 bias, has_state, has_lengths = flags[seed % len(flags)]
                 shape = shapes[(seed // 3) % len(shapes)]

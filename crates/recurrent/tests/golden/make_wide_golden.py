@@ -2,20 +2,20 @@
 
 usage: python make_wide_golden.py        (in this folder; needs numpy, torch and safetensors)
 
-The tensors that go in are not stored: `hashed` gives the same numbers here and in the test, exact
-in float32. Of each tensor that comes out, the file has its largest magnitude, entries at hashed
-places and sums with hashed weights. A case CASE ("SEED NAME", NAME as in make_golden.py) has three
-tensors, which hold the parts one after the other in the order outputs, final states, gradients of
-x, of the parameters in PyTorch's order and of the initial states:
+Inputs are not stored: `hashed` gives the same numbers here and in the test, exact in float32. For
+each output tensor, the file has its largest magnitude, entries at hashed places and sums with
+hashed weights. A case CASE ("SEED NAME", NAME as in make_golden.py) has three tensors, which hold
+the parts in the order outputs, final states, gradients of x, of the parameters in PyTorch's order
+and of the initial states:
 
-  CASE/largest   float64, one number a part
-  CASE/entries   float32, min(elements, N_ENTRIES) numbers a part
-  CASE/sums      float64, N_SUMS numbers a part
+   CASE/largest   float64, one number per part
+   CASE/entries   float32, min(elements, N_ENTRIES) numbers per part
+   CASE/sums      float64, N_SUMS numbers per part
 
-The results are PyTorch's in float32. Where a part's float32 numbers are mostly rounding, as in a sum
-that happens to cancel or at relu's kink, no other implementation can have the same ones: a case takes
-another seed if its float32 results, or the float64 results of inputs with a float32 rounding error,
-are off float64.
+The results are PyTorch's in float32. If a part's float32 numbers are mostly rounding error, as in a
+sum that happens to cancel or at relu's kink, no other implementation can match them: a case takes
+another seed if its float32 results, or the float64 results for inputs with a float32 rounding error,
+deviate from float64.
 """
 
 import itertools
@@ -32,24 +32,24 @@ BATCHES, STEPS, HIDDEN_SIZES = [1, 3, 50], [1, 2, 200], [1, 5, 250]
 OPTIONS = [[1, 2, 3], [1, 2], [True, False], [True, False], [True, False], [1, 6, 65]]
 # Projections by hidden size; 1 has none.
 PROJECTIONS = {5: 2, 250: 100}
-# Layers and directions where batch, steps and hidden size are largest: what a test has time for.
+# Layers and directions for the largest batch, steps and hidden size: as many as a test has time for.
 LARGEST = {"rnn-tanh": (3, 2), "rnn-relu": (2, 2), "lstm": (3, 2), "lstm-proj": (2, 1), "gru": (3, 1)}
 
-# How far rounding may move a part, relative to its largest number: less than half the test's bound.
+# Limit on a part's rounding error, relative to its largest number: less than half the test's bound.
 MOST_ROUNDING = 4e-6
 # The relative error of a float32.
 ROUNDING = 2.0**-23
 
 N_ENTRIES = 32
 N_SUMS = 2
-# Streams of hashed numbers in a case, each tensor its own, and seeds 256 apart.
+# Streams of hashed numbers in a case, one per tensor; seeds are 256 apart.
 X, STATES, LENGTHS, LOSS, PARAMETERS, ENTRIES, SUMS = 0, 1, 3, 4, 16, 64, 128
-# Streams from here on are not the test's.
+# The test does not use streams from here on.
 NOISE = 2**31
 
 
 def mix(x):
-    """A permutation of 32 bits (the finaliser of MurmurHash3) on uint32."""
+    """A permutation of uint32 (the finaliser of MurmurHash3)."""
     x = x ^ (x >> np.uint32(16))
     x = x * np.uint32(0x85EBCA6B)
     x = x ^ (x >> np.uint32(13))
@@ -96,7 +96,7 @@ def cases():
             is_largest = shape[1:] == (BATCHES[-1], STEPS[-1], HIDDEN_SIZES[-1])
             if not is_largest or options[:2] == LARGEST[shape[0]]:
                 all_cases.append((*shape, *options))
-    # Where several cases are as good, the first is taken: the order must not favour an option.
+    # Ties go to the first case, so the order must not favour an option.
     all_cases = [all_cases[k] for k in np.argsort(hashed_bits(0, len(all_cases)))]
     offset = 0
     for fields in itertools.combinations(range(len(values)), 3):
@@ -128,7 +128,7 @@ def cases():
 
 
 def run(seed, case, dtype, noise=0.0):
-    """The parts of a case, in the order of the file; `noise` is a relative error of what goes in."""
+    """The parts of a case, in file order; `noise` is a relative error added to the inputs."""
     cell, b, t, h, layers, directions, bias, has_state, has_lengths, i = case
     p = PROJECTIONS[h] if cell == "lstm-proj" else 0
     first = seed * 256
@@ -152,7 +152,7 @@ def run(seed, case, dtype, noise=0.0):
             lengths[0], lengths[-1] = t, 1
     outputs, final = torch_layers.call(net, x, states, lengths)
     results = [outputs, *final]
-    # Mostly positive, or sums over thousands of steps would cancel to little more than rounding.
+    # Mostly positive, or sums over thousands of steps would cancel to little more than rounding error.
     slopes = [tensor(LOSS + k, part.shape, 1.0).data + 0.75 for k, part in enumerate(results)]
     torch.autograd.backward(results, slopes)
     parts = results + [var.grad for var in [x, *net.parameters(), *(states or [])]]

@@ -19,7 +19,7 @@ def build(cell, layers, directions, bias, i, h, p):
 
 
 def state_shapes(net, b):
-    """The shape of each state tensor: of h, and for the LSTM of c."""
+    """The shape of each state tensor: h, and for the LSTM also c."""
     layers = net.num_layers * (2 if net.bidirectional else 1)
     shapes = [(layers, b, net.proj_size or net.hidden_size)]
     if isinstance(net, nn.LSTM):

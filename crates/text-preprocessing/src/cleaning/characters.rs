@@ -1,18 +1,18 @@
-//! Which characters cleaning removes, folds and takes for emojis.
+//! Which characters cleaning removes, folds and treats as emojis.
 //!
-//! Each set stands here once: as a table or function for [`super::Cleaner`], from which the pipeline of a
-//! `tokenizer.json` takes its patterns.
+//! Each set is defined once, as a table or function for [`super::Cleaner`]; the patterns in a
+//! `tokenizer.json` are derived from it.
 
-/// Ranges of characters, ascending, both ends included.
+/// Character ranges, ascending, both ends inclusive.
 pub(crate) type Ranges = &'static [(char, char)];
 
-/// Whether one of the ranges has a character.
+/// Whether one of the ranges contains a character.
 pub(crate) fn contains(ranges: Ranges, c: char) -> bool {
     let after = ranges.partition_point(|&(_, last)| last < c);
     ranges.get(after).is_some_and(|&(first, _)| first <= c)
 }
 
-/// Ranges as the inside of a character class. None of ours ends with a character that means something there.
+/// Ranges as the body of a regex character class. No bound of our ranges needs escaping there.
 pub(crate) fn class(ranges: Ranges) -> String {
     let mut class = String::new();
     for &(first, last) in ranges {
@@ -25,11 +25,11 @@ pub(crate) fn class(ranges: Ranges) -> String {
     class
 }
 
-/// Characters that nobody sees: control characters of ASCII other than white space, soft hyphen, grapheme
-/// joiner, marks of direction, zero-width space and non-joiner, word joiner and invisible operators, variation
+/// Invisible characters: ASCII control characters other than white space, soft hyphen, grapheme joiner,
+/// direction marks, zero-width space and non-joiner, word joiner and invisible operators, variation
 /// selectors, byte order mark.
 ///
-/// Variation selectors go even after an emoji: `❤` and `❤️` mean the same.
+/// Variation selectors are removed even after an emoji: `❤` and `❤️` mean the same.
 pub(crate) const INVISIBLE: Ranges = &[
     ('\0', '\u{8}'),
     ('\u{E}', '\u{1F}'),
@@ -48,12 +48,12 @@ pub(crate) const INVISIBLE: Ranges = &[
     ('\u{E0100}', '\u{E01EF}'),
 ];
 
-/// Joins emojis to one; anywhere else it is invisible, too.
+/// Joins emojis into one; anywhere else it is just another invisible character.
 pub(crate) const JOINER: char = '\u{200D}';
 
-/// What an emoji begins with: Unicode's `Extended_Pictographic` from the arrows on (not `©`, `®`, `™`,
-/// `‼`, `⁉`, `ℹ`), the other symbols of the blocks Miscellaneous Symbols, Dingbats (brackets and circled
-/// digits aside) and the supplementary symbol blocks, and skin tones.
+/// Characters that can begin an emoji: Unicode's `Extended_Pictographic` from the arrows on (not `©`,
+/// `®`, `™`, `‼`, `⁉`, `ℹ`), the other symbols in the blocks Miscellaneous Symbols, Dingbats (except
+/// brackets and circled digits) and the supplementary symbol blocks, and skin tones.
 pub(crate) const EMOJIS: Ranges = &[
     ('\u{2194}', '\u{2199}'),
     ('\u{21A9}', '\u{21AA}'),
@@ -94,17 +94,17 @@ pub(crate) const EMOJIS: Ranges = &[
 /// Skin tones, which follow an emoji.
 pub(crate) const SKIN_TONES: Ranges = &[('\u{1F3FB}', '\u{1F3FF}')];
 
-/// Letters of flags, which come in pairs.
+/// Regional indicator letters; a pair makes a flag.
 pub(crate) const FLAG_LETTERS: Ranges = &[('\u{1F1E6}', '\u{1F1FF}')];
 
-/// Invisible letters that follow the black flag, to make it that of England, Scotland or Wales.
+/// Invisible tag letters that turn the black flag into the flag of England, Scotland or Wales.
 pub(crate) const FLAG_TAGS: Ranges = &[('\u{E0020}', '\u{E007F}')];
 
-/// Makes a keycap of a digit, `#` or `*` before it.
+/// Turns the digit, `#` or `*` before it into a keycap.
 pub(crate) const KEYCAP: char = '\u{20E3}';
 
-/// The keys of keycaps, as they stand in a text and as they stand in a token. No full-width form is left
-/// after cleaning, so that a key in a token is never mistaken for a digit or mark of the text.
+/// Keycap keys: the form in the text, and the form in tokens. Cleaning leaves no other full-width forms,
+/// so a key in a token is never mistaken for a digit or mark of the text.
 pub(crate) const KEYS: [(char, char); 12] = [
     ('#', '＃'),
     ('*', '＊'),
@@ -120,31 +120,31 @@ pub(crate) const KEYS: [(char, char); 12] = [
     ('9', '９'),
 ];
 
-/// The keys as they stand in tokens.
+/// The keys in their token form.
 pub(crate) const TOKEN_KEYS: Ranges = &[('＃', '＃'), ('＊', '＊'), ('０', '９')];
 
-/// Whether an emoji begins with a character; quick for the letters of most alphabets.
+/// Whether a character can begin an emoji; fast for the letters of most alphabets.
 pub(crate) fn is_emoji(c: char) -> bool {
     c >= '\u{2194}' && contains(EMOJIS, c)
 }
 
-/// Whether a byte of ASCII is one of [`INVISIBLE`].
+/// Whether an ASCII byte is one of [`INVISIBLE`].
 pub(crate) fn is_control(byte: u8) -> bool {
     matches!(byte, 0..=0x8 | 0xE..=0x1F | 0x7F)
 }
 
-/// Control characters beyond ASCII. Texts that were written on Windows and read as Latin-1 have them in place
-/// of quotes, dashes and a few letters.
+/// Non-ASCII control characters. Texts written on Windows and decoded as Latin-1 contain them instead of
+/// quotes, dashes and a few letters.
 const CONTROLS: std::ops::RangeInclusive<char> = '\u{80}'..='\u{9F}';
 
-/// What [`CONTROLS`] are in Windows-1252; the same where it has nothing.
+/// [`CONTROLS`] decoded as Windows-1252; unchanged where it is undefined.
 #[rustfmt::skip]
 const WINDOWS_1252: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8D}', 'Ž', '\u{8F}',
     '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9D}', 'ž', 'Ÿ',
 ];
 
-/// What a control character beyond ASCII means, any other character as it is.
+/// Decodes a non-ASCII control character; returns any other character unchanged.
 pub(crate) fn decode_control(c: char) -> char {
     if !CONTROLS.contains(&c) {
         return c;
@@ -152,13 +152,13 @@ pub(crate) fn decode_control(c: char) -> char {
     WINDOWS_1252.get(c as usize - 0x80).copied().unwrap_or(c)
 }
 
-/// Full-width forms of ASCII characters; capitals are lower-cased before.
+/// Full-width forms of ASCII characters; capitals have already been lower-cased.
 const FULL_WIDTH: std::ops::RangeInclusive<char> = '！'..='～';
 
-/// How far full-width forms are from ASCII.
+/// Offset from an ASCII character to its full-width form.
 const WIDTH_OFFSET: u32 = 0xFEE0;
 
-/// The ASCII character of a full-width form, any other character as it is.
+/// Folds a full-width form to ASCII; returns any other character unchanged.
 pub(crate) fn fold_width(c: char) -> char {
     if !FULL_WIDTH.contains(&c) {
         return c;
@@ -166,8 +166,8 @@ pub(crate) fn fold_width(c: char) -> char {
     char::from_u32(c as u32 - WIDTH_OFFSET).unwrap_or(c)
 }
 
-/// Characters of lower-cased texts that mean another one, and that one in lower case: control characters and
-/// full-width forms.
+/// Characters in lower-cased text that stand for another one, with that one in lower case: control
+/// characters and full-width forms.
 pub(crate) fn meant_characters() -> impl Iterator<Item = (char, char)> {
     let controls =
         CONTROLS.flat_map(|c| decode_control(c).to_lowercase().map(move |small| (c, small)));
@@ -176,7 +176,7 @@ pub(crate) fn meant_characters() -> impl Iterator<Item = (char, char)> {
     controls.chain(full_width).filter(has_meaning)
 }
 
-/// Typographic marks that have an ASCII form: the inside of a character class each, and the form.
+/// Typographic marks that have an ASCII form: the body of a character class, and the form.
 pub(crate) const TYPOGRAPHY: [(Ranges, &str); 4] = [
     (&[('´', '´'), ('\u{2BC}', '\u{2BC}'), ('‘', '‛'), ('‹', '›')], "'"),
     (&[('«', '«'), ('»', '»'), ('“', '‟'), ('〝', '〟')], "\""),
@@ -186,7 +186,7 @@ pub(crate) const TYPOGRAPHY: [(Ranges, &str); 4] = [
 
 /// The ASCII form of a typographic mark.
 pub(crate) fn fold_mark(c: char) -> Option<&'static str> {
-    // One look at most of all letters.
+    // Most letters need only this check.
     if !matches!(c, '«' | '´' | '»' | '\u{2BC}' | '\u{2010}'..='\u{203A}' | '〝'..='〟') {
         return None;
     }

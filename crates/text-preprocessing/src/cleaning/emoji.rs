@@ -1,14 +1,14 @@
-//! Which emoji stands at a place of a cleaned text: one token, whatever it touches.
+//! Finds the emoji at a position in a cleaned text: one token, whatever is next to it.
 
 use super::characters::{
     EMOJIS, FLAG_LETTERS, FLAG_TAGS, JOINER, KEYCAP, SKIN_TONES, TOKEN_KEYS, class, contains,
     is_emoji,
 };
 
-/// Joined emojis are of at most so many; Unicode's longest are of four.
+/// Most emojis that can be joined into one; Unicode's longest sequence has four.
 const MAX_JOINED: usize = 8;
 
-/// Letters of a flag after the black one are at most so many; Unicode's longest are six.
+/// Most tag letters after a black flag; Unicode's longest sequence has six.
 const MAX_TAGS: usize = 7;
 
 /// A regular expression for what [`emoji_len`] finds.
@@ -20,20 +20,21 @@ pub(crate) fn emoji_pattern() -> String {
     format!("{one}(?:{JOINER}{one}){{0,{more}}}|[{letters}]{{1,2}}|[{keys}]{KEYCAP}")
 }
 
-/// What belongs to no word though it may not belong to an emoji, either: the inside of a character class.
+/// Characters that belong to no word, whether or not they belong to an emoji: the body of a character
+/// class.
 pub(crate) fn no_word_class() -> String {
     let ranges = [EMOJIS, FLAG_LETTERS, FLAG_TAGS, TOKEN_KEYS];
     ranges.map(class).concat() + &JOINER.to_string()
 }
 
-/// Whether [`no_word_class`] has a character.
+/// Whether [`no_word_class`] contains a character.
 pub(crate) fn is_no_word(c: char) -> bool {
     c == JOINER
         || is_emoji(c)
         || [FLAG_LETTERS, FLAG_TAGS, TOKEN_KEYS].iter().any(|ranges| contains(ranges, c))
 }
 
-/// The bytes of the emoji at the start of `text`; 0 if there is none.
+/// Length in bytes of the emoji at the start of `text`; 0 if there is none.
 pub(crate) fn emoji_len(text: &str) -> usize {
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return 0 };
@@ -59,7 +60,7 @@ pub(crate) fn emoji_len(text: &str) -> usize {
     len
 }
 
-/// An emoji with its skin tone and tags.
+/// Length of a single emoji with its skin tone and tags.
 fn element_len(text: &str) -> usize {
     let mut chars = text.chars().peekable();
     let Some(first) = chars.next_if(|&c| is_emoji(c)) else { return 0 };

@@ -1,8 +1,8 @@
 //! HTML entities: `&eacute;`, `&#233;`, `&#xE9;`.
 //!
-//! Numeric ones first, named ones next, each once: `&amp;lt;` becomes `&lt;` and stays so. A
-//! `tokenizer.json` can list names, but not numbers, so numbers are decoded before anything else looks at
-//! a text. Only what ends with its semicolon is an entity.
+//! Numeric entities are decoded first, then named ones, each only once: `&amp;lt;` becomes `&lt;` and
+//! stays so. A `tokenizer.json` can list names but not numbers, so numbers are decoded before every
+//! other step. An entity must end with a semicolon.
 
 use std::borrow::Cow;
 
@@ -10,9 +10,9 @@ use memchr::memchr;
 
 use super::characters::{INVISIBLE, contains, decode_control};
 
-/// The names of HTML 4 and `apos`, ascending, in lower case since texts are when they are looked up, with
-/// what they stand for; invisible characters go at once. Where two names differ only in case and the
-/// characters in more than that (`dagger` and `Dagger`, `prime`, arrows), the lower-case one counts.
+/// The names of HTML 4 and `apos`, ascending, with the text that each stands for. Names are in lower
+/// case, as texts are at look-up; invisible characters map to nothing. Where names differ only in case
+/// but their characters in more (`dagger` and `Dagger`, `prime`, arrows), the lower-case name wins.
 #[rustfmt::skip]
 const NAMED: &[(&str, &str)] = &[
     ("aacute", "á"), ("acirc", "â"), ("acute", "´"), ("aelig", "æ"), ("agrave", "à"),
@@ -50,28 +50,28 @@ const NAMED: &[(&str, &str)] = &[
     ("yuml", "ÿ"), ("zeta", "ζ"), ("zwj", "\u{200D}"), ("zwnj", ""),
 ];
 
-/// The longest name.
+/// Length of the longest name.
 const MAX_NAME_LEN: usize = 8;
 
-/// Digits that a number has at most; no character needs more, zeros in front aside.
+/// Most digits in a numeric entity; no character needs more, apart from leading zeros.
 const MAX_DECIMAL_LEN: usize = 7;
 const MAX_HEXADECIMAL_LEN: usize = 6;
 
-/// What a name stands for.
+/// The text that a name stands for.
 fn named(name: &[u8]) -> Option<&'static str> {
     let place = NAMED.binary_search_by(|(other, _)| other.as_bytes().cmp(name)).ok()?;
     NAMED.get(place).map(|(_, text)| *text)
 }
 
-/// Entities and what they stand for, in an order in which replacing one after the other decodes no text
-/// twice: `&amp;` comes last.
+/// Entities and their replacements, ordered so that replacing them one by one decodes nothing twice:
+/// `&amp;` comes last.
 pub(crate) fn replacements() -> impl Iterator<Item = (String, &'static str)> {
     let with_marks = |&(name, text): &(&str, &'static str)| (format!("&{name};"), text);
     let (ampersand, others): (Vec<_>, Vec<_>) = NAMED.iter().partition(|(name, _)| *name == "amp");
     others.into_iter().chain(ampersand).map(with_marks)
 }
 
-/// Whether a text has something that may be an entity, named or numeric.
+/// Whether a text may contain an entity, named or numeric.
 pub(super) fn may_have_entity(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -87,8 +87,8 @@ pub(super) fn may_have_entity(text: &str) -> bool {
     false
 }
 
-/// Decodes numeric entities, without regard to invisible characters inside; if there may be any, all
-/// invisible characters go.
+/// Decodes numeric entities, ignoring invisible characters inside them. If there may be an entity,
+/// removes all invisible characters.
 pub(crate) fn decode_numeric(text: &str) -> Cow<'_, str> {
     if !text.contains(|c| contains(INVISIBLE, c)) {
         return decode(text, numeric);
@@ -98,7 +98,7 @@ pub(crate) fn decode_numeric(text: &str) -> Cow<'_, str> {
     Cow::Owned(decoded)
 }
 
-/// Decodes named entities of a text in lower case.
+/// Decodes the named entities in a lower-cased text.
 pub(super) fn decode_named(text: &str) -> Cow<'_, str> {
     decode(text, |rest| {
         let name = rest.get(1..)?.iter().take(MAX_NAME_LEN + 1);
@@ -110,14 +110,14 @@ pub(super) fn decode_named(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Replaces what `entity` finds at an ampersand: a text, and how many bytes it stands for.
+/// Replaces what `entity` finds at an ampersand; it returns the replacement and the bytes to replace.
 fn decode(
     text: &str,
     entity: impl Fn(&[u8]) -> Option<(Cow<'static, str>, usize)>,
 ) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut decoded = String::new();
-    // Everything before `done` is in `decoded`.
+    // Everything before `done` is already in `decoded`.
     let (mut done, mut at) = (0, 0);
     while let Some(found) = memchr(b'&', &bytes[at..]) {
         at += found;
@@ -138,7 +138,7 @@ fn decode(
     Cow::Owned(decoded)
 }
 
-/// The character of a numeric entity at the start of `rest`, and the entity's length.
+/// The character for the numeric entity at the start of `rest`, and the entity's length.
 fn numeric(rest: &[u8]) -> Option<(Cow<'static, str>, usize)> {
     let (digits_at, radix, max_len) = match rest.get(..3)? {
         [b'&', b'#', b'x' | b'X'] => (3, 16, MAX_HEXADECIMAL_LEN),
@@ -157,8 +157,8 @@ fn numeric(rest: &[u8]) -> Option<(Cow<'static, str>, usize)> {
     Some((text, digits_at + len + 1))
 }
 
-/// The character of a number as HTML 5 has it (and Python's `html.unescape`): none for control characters
-/// and what is no character, U+FFFD for 0, surrogates, and numbers beyond Unicode.
+/// The character for a number according to HTML 5 (and Python's `html.unescape`): none for control
+/// characters and noncharacters, U+FFFD for 0, surrogates, and numbers beyond Unicode.
 fn character(number: u32) -> Option<char> {
     match number {
         0x80..=0x9F => char::from_u32(number).map(decode_control),
@@ -190,7 +190,7 @@ mod tests {
             ("&#9;&#10;&#13;|", "\t\n\r|"),
             ("&\u{200B}#2\u{FE0F}33\u{AD};\u{1}", "é"),
             ("&#x1F44D;&#128077;", "👍👍"),
-            // One level, and nothing that only looks alike.
+            // One level only, and nothing that merely looks like an entity.
             ("&#38;#39; &#38;lt; &amp;#39;", "&#39; &lt; &amp;#39;"),
             (
                 "&# 39; &#; &#x; &#39 &#00000039; &#x0000027; &#3a; &#xG; &#٣; & &",

@@ -1,14 +1,14 @@
-//! HTML tags and comments, which become spaces.
+//! Replaces HTML tags and comments with spaces.
 //!
-//! A tag is the name of an element that HTML has or had, between angle brackets, with nothing more, with
-//! something that has an equals sign (attributes), or with attributes that need none. What is doubtful stays
-//! text: `a < b > c`, `I <3 it`, `<pad>`, `<i think so>`.
+//! A tag is the name of a current or former HTML element between angle brackets: alone, followed by
+//! something with an equals sign (attributes), or followed by attributes that need no value. Anything
+//! doubtful stays text: `a < b > c`, `I <3 it`, `<pad>`, `<i think so>`.
 //!
-//! Every search ends at the next angle bracket, so that unclosed ones take linear time together.
+//! Every search ends at the next angle bracket, so unclosed brackets take linear time in total.
 
 use memchr::{memchr, memchr2, memmem};
 
-/// The elements of HTML, today's and those that browsers still know, ascending.
+/// HTML elements, current ones and those that browsers still recognize, ascending.
 #[rustfmt::skip]
 const ELEMENTS: &[&str] = &[
     "a", "abbr", "acronym", "address", "applet", "area", "article", "aside", "audio", "b", "base",
@@ -25,7 +25,7 @@ const ELEMENTS: &[&str] = &[
     "th", "thead", "time", "title", "tr", "track", "tt", "u", "ul", "var", "video", "wbr", "xmp",
 ];
 
-/// Attributes that stand without a value, ascending.
+/// Attributes that need no value, ascending.
 #[rustfmt::skip]
 const FLAGS: &[&str] = &[
     "allowfullscreen", "async", "autofocus", "autoplay", "checked", "compact", "controls", "default",
@@ -33,23 +33,23 @@ const FLAGS: &[&str] = &[
     "noresize", "noshade", "novalidate", "nowrap", "open", "readonly", "required", "reversed", "selected",
 ];
 
-/// What stands between the parts of a tag: the inside of a character class.
+/// Separators between the parts of a tag: the body of a character class.
 const GAP: &str = "\t-\r /";
 
 fn is_gap(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ' | b'/')
 }
 
-/// A regular expression for tags of a text in lower case.
+/// A regular expression for tags in a lower-cased text.
 pub(crate) fn tag_pattern() -> String {
     let (names, flags) = (ELEMENTS.join("|"), FLAGS.join("|"));
     format!("</?(?:{names})(?:[{GAP}]+(?:{flags}))*[{GAP}]*>|<(?:{names})[{GAP}][^<>=]*=[^<>]*>")
 }
 
-/// A regular expression for comments and declarations of a text in lower case, whose tags are gone.
+/// A regular expression for comments and declarations in a lower-cased text without tags.
 pub(crate) const COMMENT_PATTERN: &str = "<!--[^<]*?-->|<!doctype[^<>]*>";
 
-/// The length of the tag at the start of `bytes`, which are in lower case; 0 if there is none.
+/// The length of the tag at the start of `bytes` (in lower case); 0 if there is none.
 fn tag_len(bytes: &[u8]) -> usize {
     let is_closing = bytes.get(1) == Some(&b'/');
     let name_at = 1 + usize::from(is_closing);
@@ -84,7 +84,7 @@ fn tag_len(bytes: &[u8]) -> usize {
     }
 }
 
-/// The bytes at the start that `is_part`.
+/// The leading bytes for which `is_part` holds.
 fn word(bytes: &[u8], is_part: impl Fn(u8) -> bool) -> &[u8] {
     &bytes[..bytes.iter().take_while(|&&b| is_part(b)).count()]
 }
@@ -104,12 +104,13 @@ fn comment_len(bytes: &[u8]) -> usize {
     }
 }
 
-/// Writes a text in lower case to `clean` with spaces for tags; whether any was there.
+/// Writes a lower-cased text to `clean` with tags replaced by spaces; returns whether there were any.
 pub(super) fn tags_to_spaces(text: &str, clean: &mut String) -> bool {
     to_spaces(text, tag_len, clean)
 }
 
-/// Writes a text in lower case without tags to `clean` with spaces for comments; whether any was there.
+/// Writes a lower-cased text without tags to `clean` with comments replaced by spaces; returns whether
+/// there were any.
 pub(super) fn comments_to_spaces(text: &str, clean: &mut String) -> bool {
     memmem::find(text.as_bytes(), b"<!").is_some() && to_spaces(text, comment_len, clean)
 }
@@ -118,7 +119,7 @@ pub(super) fn comments_to_spaces(text: &str, clean: &mut String) -> bool {
 fn to_spaces(text: &str, len_at: impl Fn(&[u8]) -> usize, clean: &mut String) -> bool {
     clean.clear();
     let bytes = text.as_bytes();
-    // Everything before `done` is in `clean`.
+    // Everything before `done` is already in `clean`.
     let (mut done, mut at) = (0, 0);
     while let Some(found) = memchr(b'<', &bytes[at..]) {
         at += found;

@@ -1,8 +1,8 @@
-//! What happens to a text before it is split, under [`Cleaning::V2`](crate::Cleaning): a text that looks
-//! the same or is written in another way gives the same tokens.
+//! Cleans a text before it is split, under [`Cleaning::V2`](crate::Cleaning): texts that look the same,
+//! or differ only in how their characters are written, give the same tokens.
 //!
-//! [`clean`] says what is done and in which order. The steps of [`pipeline`](crate::pipeline) are the same
-//! for other programs; the tests of the splitter compare the two.
+//! [`clean`] lists the steps in order. [`pipeline`](crate::pipeline) has the same steps for other
+//! programs; the splitter's tests compare the two.
 
 pub(crate) mod characters;
 pub(crate) mod emoji;
@@ -18,23 +18,25 @@ use characters::{
     INVISIBLE, JOINER, contains, decode_control, fold_mark, fold_width, is_control, is_emoji,
 };
 
-/// A text as [`Cleaning::V2`](crate::Cleaning::V2) has it before a scheme splits it. In this order:
+/// Cleans a text by the rules of [`Cleaning::V2`](crate::Cleaning::V2), before a scheme splits it. In
+/// this order:
 ///
-/// 1. numeric entities become characters (`&#233;` and `&#xE9;`: `é`), as HTML 5 has it;
-/// 2. capitals become small letters, each for itself;
-/// 3. invisible characters go: soft hyphens, byte order marks, zero-width spaces and non-joiners, marks of
-///    direction, variation selectors, control characters (they are no part of an entity in 1, either);
-/// 4. full-width forms become ASCII (`Ａ！`: `a!`), control characters beyond ASCII what they are in
+/// 1. numeric entities become characters (`&#233;` and `&#xE9;`: `é`), as in HTML 5;
+/// 2. letters are lower-cased, one character at a time;
+/// 3. invisible characters are removed: soft hyphens, byte order marks, zero-width spaces and
+///    non-joiners, direction marks, variation selectors, control characters (step 1 ignores them inside
+///    entities);
+/// 4. full-width forms become ASCII (`Ａ！`: `a!`), and non-ASCII control characters are decoded as
 ///    Windows-1252 (U+0093: `“`);
-/// 5. named entities of HTML 4 become characters, each once (`&amp;lt;`: `&lt;`);
-/// 6. zero-width joiners go, except before an emoji;
+/// 5. named entities of HTML 4 become characters, each only once (`&amp;lt;`: `&lt;`);
+/// 6. zero-width joiners are removed, except before an emoji;
 /// 7. letters and marks are composed (Unicode NFC);
-/// 8. HTML tags become spaces, then comments (escaped ones too, because of 1 and 5);
-/// 9. typographic quotes, apostrophes, hyphens and ellipses become ASCII (`“it’s…”`: `"it's..."`); dashes
-///    (`–`, `—`) stay.
+/// 8. HTML tags, then comments, become spaces (escaped ones too, because of 1 and 5);
+/// 9. typographic quotes, apostrophes, hyphens and ellipses become ASCII (`“it’s…”`: `"it's..."`);
+///    dashes (`–`, `—`) stay.
 ///
-/// Takes time proportional to the length of the text. Cleaning again changes nothing, unless cleaning itself
-/// made an entity or a tag of what was none (`&amp;lt;`, `<b<i>>`).
+/// Takes time proportional to the length of the text. Cleaning again changes nothing, unless the first
+/// pass created a new entity or tag (`&amp;lt;`, `<b<i>>`).
 ///
 /// ```
 /// use text_preprocessing::clean;
@@ -49,11 +51,11 @@ pub fn clean(text: &str) -> String {
     cleaner.text
 }
 
-/// Cleans texts; keeps its memory from text to text.
+/// Cleans texts; reuses its buffers from text to text.
 #[derive(Default)]
 pub(crate) struct Cleaner {
     text: String,
-    /// The next form of `text` is written here.
+    /// Each step writes its result here.
     spare: String,
 }
 
@@ -62,7 +64,7 @@ impl Cleaner {
     pub(crate) fn clean(&mut self, raw: &str) -> &str {
         self.text.clear();
         self.text.reserve(raw.len());
-        // All of them are looked at, which takes less time than to stop at the first.
+        // Checks every byte: faster than stopping at the first hit.
         let has_control = raw.bytes().fold(false, |found, byte| found | is_control(byte));
         let is_done = !has_control && push_simple(raw, &mut self.text);
         self.text.make_ascii_lowercase();
@@ -75,7 +77,7 @@ impl Cleaner {
         &self.text
     }
 
-    /// The steps one by one, for texts that need any of them.
+    /// Runs the steps one by one, for texts that need any of them.
     fn clean_any(&mut self, raw: &str) {
         self.text.clear();
         for c in entities::decode_numeric(raw).chars() {
@@ -100,8 +102,9 @@ impl Cleaner {
         }
     }
 
-    /// Joiners are invisible unless an emoji follows. One before an emoji that follows none is no part of
-    /// a token either, but there is no need to look back for that: emojis are apart from words anyway.
+    /// Removes joiners that no emoji follows. A joiner with an emoji after but not before it is not part
+    /// of a token either, but there is no need to look back for that: emojis are separate from words
+    /// anyway.
     fn without_stray_joiners(&mut self) {
         let mut bytes = [0; 4];
         let joiner = JOINER.encode_utf8(&mut bytes);
@@ -111,7 +114,7 @@ impl Cleaner {
         self.spare.clear();
         let mut chars = self.text.chars().peekable();
         while let Some(c) = chars.next() {
-            // At the end of the text it stays, as `pipeline` has it; there it is no part of a token.
+            // A joiner at the end of the text stays, as in `pipeline`; there it is not part of a token.
             if c != JOINER || chars.peek().is_none_or(|&next| is_emoji(next)) {
                 self.spare.push(c);
             }
@@ -140,8 +143,8 @@ impl Cleaner {
     }
 }
 
-/// Appends a text if one look at each character beyond ASCII tells what becomes of it, in lower case except
-/// ASCII, markup and entities as they are. `false` if a character needs more than that.
+/// Appends a text if every non-ASCII character can be cleaned on its own, in lower case except for
+/// ASCII; leaves markup and entities as they are. `false` if a character needs more than that.
 fn push_simple(text: &str, clean: &mut String) -> bool {
     let mut rest = text;
     loop {
@@ -149,7 +152,7 @@ fn push_simple(text: &str, clean: &mut String) -> bool {
         clean.push_str(&rest[..ascii]);
         rest = &rest[ascii..];
         let mut chars = rest.chars();
-        // Characters beyond ASCII seldom come alone, except in English.
+        // Non-ASCII characters seldom occur alone, except in English.
         loop {
             let before = chars.as_str();
             match chars.next() {
@@ -171,7 +174,7 @@ fn push_simple(text: &str, clean: &mut String) -> bool {
     }
 }
 
-/// The number of ASCII bytes in front.
+/// The number of leading ASCII bytes.
 fn ascii_len(bytes: &[u8]) -> usize {
     const WORD: usize = size_of::<u64>();
     const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -186,8 +189,8 @@ fn ascii_len(bytes: &[u8]) -> usize {
     len + bytes[len..].iter().take_while(|b| b.is_ascii()).count()
 }
 
-/// Characters that are neither invisible nor full-width, whose lower case is composed, and that compose
-/// with nothing before them: common letters, typographic marks, emojis. Not all such.
+/// Whether a character is known to be neither invisible nor full-width, to have a composed lower case,
+/// and to compose with nothing before it: common letters, typographic marks, emojis. Not exhaustive.
 fn is_simple(c: char) -> bool {
     matches!(
         c,

@@ -1,4 +1,4 @@
-//! What cleaning promises, for single texts and for any.
+//! Tests of what cleaning promises, on chosen and on random texts.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Generous for a busy machine: linear time is well below a second, quadratic time is 10^12 steps.
+/// Generous, for a busy machine: linear time is well below a second, quadratic time is 10^12 steps.
 const MEGABYTES_LIMIT: Duration = Duration::from_secs(60);
 
-/// Every step for every character, whatever could be spared.
+/// Applies every step to every character, without shortcuts.
 fn by_steps(text: &str) -> String {
     let mut cleaner = Cleaner::default();
     cleaner.clean_any(text);
@@ -56,7 +56,7 @@ fn the_short_way_is_right_for_every_character() {
         let text = format!("e{c}{c}x");
         assert_eq!(clean(&text), by_steps(&text), "{text:?}");
         if is_simple(c) {
-            // Nothing composes with what a simple character leaves behind, but another mark.
+            // Only another mark composes with what a simple character leaves behind.
             let lower = by_steps(&c.to_string());
             assert_eq!(lower.nfc().map(|(c, _)| c).collect::<String>(), lower, "{c:?}");
             assert_eq!(clean(&text), by_steps(&text), "{c:?}");
@@ -89,7 +89,7 @@ fn emojis_of_every_kind_are_emojis() {
     assert_eq!(others, "©®‼⁉™ℹ");
 }
 
-/// Pieces that cleaning changes, next to each other in any order, and any characters at all.
+/// Pieces that cleaning changes, side by side in any order, mixed with arbitrary characters.
 fn any_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         8 => prop::sample::select(vec![
@@ -118,7 +118,7 @@ proptest! {
     #[test]
     fn cleaning_again_changes_nothing(text in any_text()) {
         let once = clean(&text);
-        // Cleaning may make markup and entities of what was none.
+        // Cleaning may create new markup and entities.
         let made_markup = once.contains('<') || entities::may_have_entity(&once);
         prop_assert!(made_markup || clean(&once) == once, "{:?} {:?}", once, clean(&once));
         prop_assert!(once.nfc().map(|(c, _)| c).eq(once.chars()));
@@ -127,7 +127,7 @@ proptest! {
 
     #[test]
     fn decomposed_texts_become_the_same(text in any_text()) {
-        // A decomposed semicolon would make an entity, a decomposed relation sign a tag.
+        // A decomposed semicolon would create an entity, a decomposed relation sign a tag.
         let plain = text.replace(['&', '<', '>', '='], " ");
         let decomposed: String = plain.nfd().map(|(c, _)| c).collect();
         prop_assert_eq!(clean(&decomposed), clean(&plain));

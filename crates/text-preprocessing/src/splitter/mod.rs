@@ -1,32 +1,29 @@
-//! Text to tokens, as the pipeline of [`pipeline`](crate::pipeline) makes them, in one pass.
+//! Splits text into the same tokens as [`pipeline`](crate::pipeline), in one pass.
 //!
-//! The library's stages keep track of where every character came from, which nobody asks here, and
-//! take seconds where this takes tenths. They stay the definition: they are what a saved `tokenizer.json`
-//! holds, and the tests below compare the two on every kind of text.
+//! The library's stages track the origin of every character, which nothing here needs, and take seconds
+//! where this takes tenths. They remain the definition: a saved `tokenizer.json` holds them, and the
+//! tests below compare the two on every kind of text.
 
+mod parts;
 mod version1;
 mod version2;
 
 use crate::cleaning::Cleaner;
-use crate::config::{Cleaning, PreprocessingConfig, TokenScheme};
+use crate::config::PreprocessingConfig;
 use crate::pipeline::MAX_PIECE_CHARS;
+use crate::rules::{Cleaning, TokenScheme};
 
-/// Splits texts; keeps its memory from text to text.
+pub(crate) use parts::Flow;
+
+/// Splits texts; reuses its buffers from text to text.
 pub(crate) struct Splitter {
     cleaning: Cleaning,
     scheme: TokenScheme,
-    /// A text in lower case, under the first version.
+    /// The lower-cased text, under [`Cleaning::V1`].
     lower: String,
     cleaner: Cleaner,
-    /// Parts of a text that need another form than the cleaned one.
+    /// Parts of a text that must differ from their cleaned form.
     spare: String,
-}
-
-/// Whether there is more to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flow {
-    Continue,
-    Stop,
 }
 
 impl Splitter {
@@ -36,8 +33,8 @@ impl Splitter {
         Self { cleaning, scheme, lower, cleaner: Cleaner::default(), spare }
     }
 
-    /// Calls `on_token` with every token of a text, until it says that it has enough. Under `bpe`, tokens
-    /// are the pieces that byte-pair merging is applied to, without the space before them.
+    /// Calls `on_token` with each token of a text until it returns [`Flow::Stop`]. Under `bpe`, tokens
+    /// are the inputs to byte-pair merging, without their leading space.
     pub(crate) fn split(&mut self, text: &str, mut on_token: impl FnMut(&str) -> Flow) {
         match self.scheme {
             TokenScheme::Words | TokenScheme::WordsAndPunctuation => {
@@ -60,7 +57,7 @@ impl Splitter {
     }
 }
 
-/// Parts of a word that are short enough for byte-pair merging.
+/// Splits a word into parts short enough for byte-pair merging.
 fn each_piece(word: &str, on_piece: &mut impl FnMut(&str) -> Flow) -> Flow {
     let mut rest = word;
     // An emoji is never that long.
@@ -74,18 +71,6 @@ fn each_piece(word: &str, on_piece: &mut impl FnMut(&str) -> Flow) -> Flow {
     }
     on_piece(rest)
 }
-
-/// What `char::is_whitespace` says of ASCII; quicker, since it is a range.
-fn is_ascii_space(c: char) -> bool {
-    matches!(c, '\t'..='\r' | ' ')
-}
-
-/// A negation is a token of its own, wherever it stands.
-const NEGATION: &str = "n't";
-
-/// Marks that come in runs of up to three.
-const RUN_MARKS: [u8; 5] = *b".!?-*";
-const LONGEST_RUN: usize = 3;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Splitting compared with the library's pipeline, for every scheme and every version of cleaning.
+//! Compares splitting with the library's pipeline, for every scheme and every cleaning version.
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ fn by_splitter(config: &PreprocessingConfig, text: &str) -> Vec<String> {
     tokens
 }
 
-/// Every configuration and the library's pipeline for it, which takes long to build.
+/// Every configuration with the library's pipeline for it, which is slow to build.
 fn libraries() -> &'static [(PreprocessingConfig, Tokenizer)] {
     static LIBRARIES: LazyLock<Vec<(PreprocessingConfig, Tokenizer)>> = LazyLock::new(|| {
         let library = |config: PreprocessingConfig| {
@@ -44,7 +44,7 @@ fn libraries() -> &'static [(PreprocessingConfig, Tokenizer)] {
 }
 
 fn by_library(library: &Tokenizer, cleaning: Cleaning, text: &str) -> Vec<String> {
-    // The one step that a file cannot express; it also does what the file does again.
+    // The one step that a file cannot express. It also removes invisible characters, as the file does.
     let text = match cleaning {
         Cleaning::V2 if text.contains('&') => crate::cleaning::entities::decode_numeric(text),
         _ => text.into(),
@@ -57,7 +57,7 @@ fn by_library(library: &Tokenizer, cleaning: Cleaning, text: &str) -> Vec<String
     tokens.into_iter().map(|(token, _, _)| token.to_owned()).collect()
 }
 
-/// Pieces that meet in ways that matter, and any characters at all.
+/// Pieces whose combinations matter, mixed with arbitrary characters.
 fn any_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         8 => prop::sample::select(vec![
@@ -113,7 +113,7 @@ fn every_character_is_of_the_kind_that_the_library_takes_it_for() {
 
 #[test]
 fn the_librarys_patterns_do_not_give_up_on_long_texts() {
-    // Its engine gives up after a million steps back.
+    // Its engine gives up after a million backtracking steps.
     let long = "good n't 👍".repeat(60_000);
     let text = format!("{long} wo\u{200D}nder<!-- x --> <b>{long}</b> e\u{301}&amp;&hellip;");
     let is_newest = |config: &PreprocessingConfig| {

@@ -1,10 +1,10 @@
 //! Splitting under [`Cleaning::V1`](crate::Cleaning::V1).
 
-use super::{Flow, LONGEST_RUN, NEGATION, RUN_MARKS, is_ascii_space};
-use crate::config::TokenScheme;
+use super::parts::{Cutter, Flow, LONGEST_RUN, NEGATION, RUN_MARKS, is_ascii_space};
 use crate::pipeline::{is_other_mark, is_space};
+use crate::rules::TokenScheme;
 
-/// Calls `on_token` with every token of a text, until it says that it has enough; `buffer` is overwritten.
+/// Calls `on_token` with each token of a text until it returns [`Flow::Stop`]; overwrites `buffer`.
 pub(super) fn split(
     scheme: TokenScheme,
     text: &str,
@@ -25,7 +25,7 @@ pub(super) fn split(
     }
 }
 
-/// The length of an HTML break (`<br`, white space, `/`, `>`) at the start of `bytes`, 0 if there is
+/// The length of an HTML break (`<br`, white space, `/`, `>`) at the start of `bytes`; 0 if there is
 /// none.
 fn break_len(bytes: &[u8]) -> usize {
     if !bytes.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"<br")) {
@@ -39,7 +39,7 @@ fn break_len(bytes: &[u8]) -> usize {
     if bytes.get(len) == Some(&b'>') { len + 1 } else { 0 }
 }
 
-/// Lower case, breaks as spaces, and ASCII marks left out.
+/// Lower-cases, replaces breaks with spaces, and drops ASCII marks.
 fn lower_without_marks(text: &str, lower: &mut String) {
     each_char(text, lower, |c, lower| {
         if !c.is_ascii_punctuation() {
@@ -48,12 +48,12 @@ fn lower_without_marks(text: &str, lower: &mut String) {
     });
 }
 
-/// Lower case, breaks as spaces, and curly apostrophes as straight ones.
+/// Lower-cases, replaces breaks with spaces, and straightens curly apostrophes.
 fn lower(text: &str, lower: &mut String) {
     each_char(text, lower, |c, lower| lower.push(if c == '\u{2019}' { '\'' } else { c }));
 }
 
-/// Calls `push` for every character in lower case, breaks being spaces.
+/// Calls `push` with every character in lower case; breaks count as spaces.
 fn each_char(text: &str, lower: &mut String, mut push: impl FnMut(char, &mut String)) {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -89,8 +89,7 @@ fn split_at_spaces(text: &str, on_token: &mut impl FnMut(&str) -> Flow) {
 
 fn split_words_and_marks(text: &str, on_token: &mut impl FnMut(&str) -> Flow) {
     let bytes = text.as_bytes();
-    // The word that is being read began here; it ends where something else begins.
-    let mut start = 0;
+    let mut words = Cutter::of(text);
     let mut at = 0;
     while at < bytes.len() {
         let byte = bytes[at];
@@ -98,7 +97,7 @@ fn split_words_and_marks(text: &str, on_token: &mut impl FnMut(&str) -> Flow) {
             at += 1;
             continue;
         }
-        // How much of the text here is no part of a word, and whether it is a token.
+        // Length of the non-word text here, and whether it is a token.
         let (len, is_token) = if byte == b'n' {
             match text[at..].starts_with(NEGATION) {
                 true => (NEGATION.len(), true),
@@ -128,16 +127,8 @@ fn split_words_and_marks(text: &str, on_token: &mut impl FnMut(&str) -> Flow) {
             at += 1;
             continue;
         }
-        if start < at && on_token(&text[start..at]) == Flow::Stop {
-            return;
-        }
-        if is_token && on_token(&text[at..at + len]) == Flow::Stop {
-            return;
-        }
-        at += len;
-        start = at;
+        let Some(next) = words.cut(at, (len, is_token), on_token) else { return };
+        at = next;
     }
-    if start < at {
-        on_token(&text[start..at]);
-    }
+    words.finish(at, on_token);
 }

@@ -1,14 +1,14 @@
-//! Splitting under [`Cleaning::V2`](crate::Cleaning::V2), of texts that are cleaned already.
+//! Splits texts that are already cleaned under [`Cleaning::V2`](crate::Cleaning::V2).
 
 use memchr::memmem;
 
-use super::{Flow, LONGEST_RUN, NEGATION};
+use super::parts::{Cutter, Flow, LONGEST_RUN, NEGATION};
 use crate::cleaning::characters::{KEYCAP, KEYS};
 use crate::cleaning::emoji::{emoji_len, is_no_word};
-use crate::config::TokenScheme;
 use crate::pipeline::{is_other_mark, is_space};
+use crate::rules::TokenScheme;
 
-/// Calls `on_token` with every token of a text, until it says that it has enough; `buffer` is overwritten.
+/// Calls `on_token` with each token of a text until it returns [`Flow::Stop`]; overwrites `buffer`.
 pub(super) fn split(
     scheme: TokenScheme,
     text: &str,
@@ -25,7 +25,7 @@ pub(super) fn split(
     }
 }
 
-/// A text with keycaps, their keys as they stand in tokens; `None` if there is no keycap.
+/// A text with its keycap keys in token form; `None` if there is no keycap.
 fn with_token_keys(text: &str) -> Option<String> {
     let mut bytes = [0; 4];
     let keycap = &*KEYCAP.encode_utf8(&mut bytes);
@@ -51,17 +51,17 @@ fn with_token_keys(text: &str) -> Option<String> {
     Some(keyed)
 }
 
-/// What a byte at the start of a character means.
+/// The kind of character that starts with a given byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A letter, digit or control character.
     Word,
     Space,
-    /// A mark that comes in runs.
+    /// A mark that forms runs.
     RunMark,
     Apostrophe,
     Mark,
-    /// The character has to be looked at.
+    /// Depends on the whole character.
     BeyondAscii,
 }
 
@@ -86,17 +86,17 @@ fn kind(byte: u8) -> Kind {
     KINDS[usize::from(byte)]
 }
 
-/// Where the first byte is, from `at` on, that is no small letter of ASCII.
+/// Index of the first byte, from `at` on, that is not a lower-case ASCII letter.
 ///
-/// Eight bytes at once: the number of letters in a word is what a processor guesses wrong most often.
+/// Eight bytes at a time: the branch at the end of a word is the one most often mispredicted.
 fn after_letters(bytes: &[u8], mut at: usize) -> usize {
     const WORD: usize = size_of::<u64>();
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * ONES;
     while let Some(eight) = bytes[at..].first_chunk::<WORD>() {
         let eight = u64::from_le_bytes(*eight);
-        // The sums set the high bit of bytes from `a` on, and of bytes after `z`; they carry nothing over,
-        // since the high bits are gone before.
+        // The sums set the high bit of bytes from `a` on, and of bytes after `z`. Nothing carries over,
+        // since the high bits are cleared first.
         let low = eight & !HIGH;
         let from_a = low + (0x80 - u64::from(b'a')) * ONES;
         let after_z = low + (0x80 - u64::from(b'z') - 1) * ONES;
@@ -109,10 +109,10 @@ fn after_letters(bytes: &[u8], mut at: usize) -> usize {
     at + bytes[at..].iter().take_while(|b| b.is_ascii_lowercase()).count()
 }
 
-/// What a character beyond ASCII is, and how many bytes long.
+/// The kind of a non-ASCII character, with its length in bytes.
 enum Beyond {
     Word(usize),
-    /// Also what is no part of any token.
+    /// Also anything that is not part of a token.
     Space(usize),
     Mark(usize),
     Emoji(usize),
@@ -125,7 +125,7 @@ fn beyond_ascii(text: &str) -> Beyond {
         Beyond::Space(len)
     } else if is_no_word(c) {
         match emoji_len(text) {
-            // Keys that are marks in full width are never without their keycap.
+            // Keys that are full-width marks always have their keycap.
             0 => Beyond::Space(len),
             len => Beyond::Emoji(len),
         }
@@ -138,13 +138,12 @@ fn beyond_ascii(text: &str) -> Beyond {
 
 fn split_words_and_marks(text: &str, on_token: &mut impl FnMut(&str) -> Flow) {
     let bytes = text.as_bytes();
-    // The word that is being read began here; it ends where something else begins.
-    let mut start = 0;
+    let mut words = Cutter::of(text);
     let mut at = 0;
     loop {
         at = after_letters(bytes, at);
         let Some(&byte) = bytes.get(at) else { break };
-        // How much of the text here is no part of a word, and whether it is a token.
+        // Length of the non-word text here, and whether it is a token.
         let (len, is_token) = match kind(byte) {
             Kind::Word => {
                 at += 1;
@@ -157,7 +156,7 @@ fn split_words_and_marks(text: &str, on_token: &mut impl FnMut(&str) -> Flow) {
                 (run.count(), true)
             }
             Kind::Apostrophe => {
-                if start < at && bytes[at - 1..].starts_with(NEGATION.as_bytes()) {
+                if words.start < at && bytes[at - 1..].starts_with(NEGATION.as_bytes()) {
                     at -= 1;
                     (NEGATION.len(), true)
                 } else {
@@ -173,32 +172,24 @@ fn split_words_and_marks(text: &str, on_token: &mut impl FnMut(&str) -> Flow) {
                 Beyond::Mark(len) | Beyond::Emoji(len) => (len, true),
             },
         };
-        if start < at && on_token(&text[start..at]) == Flow::Stop {
-            return;
-        }
-        if is_token && on_token(&text[at..at + len]) == Flow::Stop {
-            return;
-        }
-        at += len;
-        start = at;
+        let Some(next) = words.cut(at, (len, is_token), on_token) else { return };
+        at = next;
     }
-    if start < at {
-        on_token(&text[start..at]);
-    }
+    words.finish(at, on_token);
 }
 
-/// Words are what white space, emojis and marks beyond ASCII separate, without the ASCII marks in them.
+/// Splits at white space, emojis and non-ASCII marks, and removes ASCII marks from words.
 fn split_words(text: &str, buffer: &mut String, on_token: &mut impl FnMut(&str) -> Flow) {
     buffer.clear();
     if text.is_ascii() {
         split_ascii_words(text, buffer, on_token);
         return;
     }
-    // Without marks first, since an emoji may continue after one.
+    // Remove marks first, since an emoji may continue after one.
     buffer.extend(text.chars().filter(|c| !c.is_ascii_punctuation()));
     let text = &**buffer;
     let bytes = text.as_bytes();
-    let mut start = 0;
+    let mut words = Cutter::of(text);
     let mut at = 0;
     loop {
         at = after_letters(bytes, at);
@@ -213,30 +204,22 @@ fn split_words(text: &str, buffer: &mut String, on_token: &mut impl FnMut(&str) 
                 Beyond::Space(len) | Beyond::Mark(len) => (len, false),
                 Beyond::Emoji(len) => (len, true),
             },
-            // Digits and control characters; marks are gone.
+            // Digits and control characters; marks are already removed.
             _ => {
                 at += 1;
                 continue;
             }
         };
-        if start < at && on_token(&text[start..at]) == Flow::Stop {
-            return;
-        }
-        if is_token && on_token(&text[at..at + len]) == Flow::Stop {
-            return;
-        }
-        at += len;
-        start = at;
+        let Some(next) = words.cut(at, (len, is_token), on_token) else { return };
+        at = next;
     }
-    if start < at {
-        on_token(&text[start..at]);
-    }
+    words.finish(at, on_token);
 }
 
-/// [`split_words`] of ASCII; copies only words that have marks inside, to `buffer`, which is empty.
+/// [`split_words`] for ASCII; copies only words with marks inside, to the empty `buffer`.
 fn split_ascii_words(text: &str, buffer: &mut String, on_token: &mut impl FnMut(&str) -> Flow) {
     let bytes = text.as_bytes();
-    // The part of a word since its beginning or its last mark.
+    // The part of a word since its start or its last mark.
     let mut start = 0;
     let mut at = 0;
     loop {

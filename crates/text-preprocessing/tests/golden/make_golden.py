@@ -1,4 +1,4 @@
-"""Encodes reviews with Python's `tokenizers`, to compare with what this crate gives.
+"""Encodes reviews with Python's `tokenizers`, for comparison with this crate.
 
 Needs Python packages `tokenizers` and `pandas`. From the repository root, with the reviews as
 `reviews.csv` (columns text,label,source):
@@ -12,10 +12,10 @@ Needs Python packages `tokenizers` and `pandas`. From the repository root, with 
     python3 $G/make_golden.py encode texts.jsonl words.json ids.jsonl --count 1000 --every 25
     $RUN compare_encodings -- texts.jsonl.sample words.json "$CONFIG" ids.jsonl
 
-`encode` writes the sample that it took beside the texts. A tokenizer of the first version of cleaning
-(`"cleaning": 1`) is encoded with `--cleaning 1`. With `--notebook`, for the scheme `words` under that
-version, it also encodes by the course notebook's rules in plain Python and reports for how many texts the
-ids are the same.
+`encode` writes its sample beside the texts. For a tokenizer with the first version of cleaning
+(`"cleaning": 1`), pass `--cleaning 1`. With `--notebook`, for the scheme `words` under that version, it
+also encodes by the course notebook's rules in plain Python and reports for how many texts the ids are
+equal.
 
     python3 $G/make_golden.py golden texts.jsonl $G
     python3 $G/make_golden.py curiosities $G
@@ -23,12 +23,12 @@ ids are the same.
 rewrite the committed files that `tests/golden.rs` reads (both call the `learn_tokenizer` example
 themselves): the first, for the first version of cleaning, from vocabularies learned on the first 300
 reviews; the second, for the newest, from vocabularies learned on `curiosities.jsonl`. The second also writes
-digests of these texts, which need the package `xxhash` and Unicode 14 (Python 3.11), by rules written plainly
-below.
+digests of these texts, computed below in plain Python, which need the package `xxhash` and Unicode 14
+(Python 3.11).
 
     python3 $G/make_golden.py symbols crates/text-preprocessing/src/symbols.rs
 
-rewrites the table of characters that digests leave out; it needs Unicode 14, too.
+rewrites the table of characters that digests ignore; it also needs Unicode 14.
 """
 
 import argparse
@@ -59,7 +59,7 @@ GOLDEN = {
 }
 GOLDEN = {name: {**config, "cleaning": 1} for name, config in GOLDEN.items()}
 
-# No limit for words: an unknown one would hide what it is.
+# No limit on words: an unknown word would hide its identity.
 CURIOSITIES = {
     "curiosities-words": {"scheme": "words", "seq_len": 100, "truncation": "tail"},
     "curiosities-words-and-punctuation": {"scheme": "words-and-punctuation", "seq_len": 100},
@@ -94,7 +94,7 @@ ODD_TEXTS = [
 
 
 def read_texts(path):
-    # Not splitlines(): texts may hold other line separators, which JSON leaves unescaped.
+    # Not splitlines(): texts may contain other line separators, which JSON leaves unescaped.
     return [json.loads(line) for line in Path(path).read_text("utf-8").split("\n") if line]
 
 
@@ -127,7 +127,7 @@ FOLDED = {
     **dict.fromkeys("\u2010\u2011", "-"),
     "\u2026": "...",
 }
-# The first of two names that differ only in case is the one in lower case.
+# Of two names that differ only in case, the lower-case one wins.
 NAMED = {name.lower(): chr(code) for name, code in sorted(name2codepoint.items())} | {"apos": "'"}
 ELEMENTS = """
 a abbr acronym address applet area article aside audio b base basefont bdi bdo bgsound big blink blockquote
@@ -144,7 +144,7 @@ allowfullscreen async autofocus autoplay checked compact controls default defer 
 itemscope loop multiple muted nohref nomodule noresize noshade novalidate nowrap open readonly required
 reversed selected
 """.split()
-# One character more than a space: \v, as in the crate.
+# White space plus \v, as in the crate.
 TAG = re.compile(
     "</?(?:{0})(?:[\t-\r /]+(?:{1}))*[\t-\r /]*>|<(?:{0})[\t-\r /][^<>=]*=[^<>]*>".format(
         "|".join(ELEMENTS), "|".join(FLAGS)
@@ -169,7 +169,7 @@ def windows_1252(c):
 
 
 def cleaned(text):
-    """What the crate's `clean` gives, by its description."""
+    """The crate's `clean`, reimplemented from its description."""
     text = "".join(windows_1252(c).lower() for c in decode_numeric(text))
     text = "".join(c for c in text if c not in INVISIBLE)
     text = "".join(chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in text)
@@ -184,13 +184,13 @@ def cleaned(text):
 
 
 def digest(text):
-    """What the crate's `text_digest` gives, by its description."""
+    """The crate's `text_digest`, reimplemented from its description."""
     import xxhash
 
     assert unicodedata.unidata_version == "14.0.0", "digests are defined by Unicode 14"
     text = cleaned(text)
     kept = "".join(c for c in text if c in EMOJIS or c in FLAG_LETTERS or not is_symbol(c))
-    # Python takes four control characters for white space that Unicode does not.
+    # Python treats four control characters as white space that Unicode does not.
     kept = kept or text.strip("".join(c for c in map(chr, range(0x3001)) if c.isspace() and c not in "\x1c\x1d\x1e\x1f"))
     return xxhash.xxh3_64_intdigest(kept.encode("utf-8", "surrogatepass"))
 
@@ -233,7 +233,7 @@ def encode_command(args):
 def golden_command(args):
     out = Path(args.folder)
     reviews = read_texts(args.texts)
-    # Openings and endings, short enough that the committed file stays small.
+    # Openings and endings, short enough to keep the committed file small.
     excerpts = [review[:160] for review in reviews[300:320]] + [review[-160:] for review in reviews[320:330]]
     texts = ODD_TEXTS + excerpts
     golden = {"texts": texts, "cases": []}
@@ -292,7 +292,7 @@ def symbols_command(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     commands = parser.add_subparsers(required=True)
-    texts = commands.add_parser("texts", help="take texts out of the reviews table")
+    texts = commands.add_parser("texts", help="extract texts from the reviews table")
     texts.add_argument("csv")
     texts.add_argument("out")
     texts.add_argument("--source", default="imdb")
@@ -314,7 +314,7 @@ def main():
     curiosities = commands.add_parser("curiosities", help="rewrite the committed files of curiosities")
     curiosities.add_argument("folder")
     curiosities.set_defaults(run=curiosities_command)
-    symbols = commands.add_parser("symbols", help="rewrite the table of characters that digests leave out")
+    symbols = commands.add_parser("symbols", help="rewrite the table of characters that digests ignore")
     symbols.add_argument("out")
     symbols.set_defaults(run=symbols_command)
     args = parser.parse_args()

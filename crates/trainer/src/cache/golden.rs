@@ -1,4 +1,5 @@
-//! The version of the preparation cannot be forgotten: a digest of what it makes of committed files.
+//! Makes sure that the preparation's version is not forgotten, by a digest of what it makes of
+//! committed files.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,8 @@ use text_preprocessing::{Cleaning, PreprocessingConfig, TokenScheme, Truncation}
 
 use super::{Cache, PREPARATION_DIGEST, PREPARATION_VERSION};
 use crate::error::Result;
-use crate::prepare::{DataRequest, SplitPlan, load};
+use crate::load::load;
+use crate::prepare::{DataRequest, SplitPlan};
 
 const FORMATS: [&str; 4] = ["csv", "tsv", "jsonl", "parquet"];
 
@@ -15,14 +17,14 @@ fn golden(format: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/curiosities").with_extension(format)
 }
 
-/// Plans that take every way through deduplication, sampling and splitting.
+/// Plans that cover every path through deduplication, sampling and splitting.
 fn plans() -> [SplitPlan; 3] {
     let plan =
         SplitPlan { shares: SplitConfig { seed: 3, ..Default::default() }, ..Default::default() };
     [plan, SplitPlan { conflicts: Conflicts::Drop, ..plan }, SplitPlan { sample: Some(60), ..plan }]
 }
 
-/// Ways from text to ids.
+/// Preprocessing configurations to cover.
 fn ways() -> Vec<PreprocessingConfig> {
     let default = PreprocessingConfig { seq_len: 12, ..PreprocessingConfig::default() };
     let schemes = Cleaning::ALL
@@ -62,9 +64,9 @@ fn what_is_made_of_the_same_texts_has_not_changed_since_the_version_was_counted_
     }
     assert_eq!(
         digest, PREPARATION_DIGEST,
-        "reading, cleaning, deduplicating, splitting or encoding gives other results than it did in \
-         version {PREPARATION_VERSION} of the preparation. If that is meant, count PREPARATION_VERSION \
-         up in cache.rs, or entries of the old version pass for new ones, and set PREPARATION_DIGEST to \
+        "reading, cleaning, deduplicating, splitting or encoding gives different results than in \
+         version {PREPARATION_VERSION} of the preparation. If that is intended, increment PREPARATION_VERSION \
+         in cache.rs, so that entries of the old version are not reused, and set PREPARATION_DIGEST to \
          the digest on the left"
     );
     Ok(())

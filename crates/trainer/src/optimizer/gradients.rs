@@ -7,34 +7,32 @@ use candle_core::{Tensor, Var};
 
 use crate::clip::global_norm;
 use crate::error::{Error, Result};
-use crate::optimizer::Optimizer;
 
 /// The gradients of an optimiser's parameters, in its order.
 #[derive(Debug, Clone, Default)]
 pub struct Gradients {
     /// None where a parameter took no part in the loss.
     pub(super) whole: Vec<Option<Tensor>>,
-    /// By table; none where a table took no part.
+    /// By table; absent where a table took no part.
     pub(super) rows: BTreeMap<String, RowGradient>,
 }
 
-/// The gradient of some rows of a table; that of all others is 0.
+/// The gradient of some rows of a table; the gradient of all other rows is 0.
 #[derive(Debug, Clone)]
 pub struct RowGradient {
-    /// Ascending, each once.
+    /// Strictly ascending.
     pub rows: Vec<u32>,
     /// `[rows, width]`
     pub values: Tensor,
 }
 
 impl RowGradient {
-    /// The gradient of a variable that was made of some rows of a table; none if it took no part in
-    /// the loss.
+    /// The gradient of a variable made from some rows of a table; none if it took no part in the loss.
     pub fn of(rows: Vec<u32>, row_weights: &Var, gradients: &GradStore) -> Option<Self> {
         gradients.get(row_weights).map(|values| Self { rows, values: values.clone() })
     }
 
-    /// The sum of two, over the rows of both.
+    /// The sum of two gradients, over the rows of both.
     fn plus(&self, other: &Self) -> Result<Self> {
         if self.rows == other.rows {
             let values = (&self.values + &other.values)?;
@@ -45,7 +43,7 @@ impl RowGradient {
         rows.dedup();
         let device = self.values.device();
         let place = |part: &Self, sum: Tensor| -> Result<Tensor> {
-            // Every row of a part is in `rows`, so that none is missing.
+            // Every row of a part is in `rows`, so the search always finds it.
             let places: Vec<u32> = part
                 .rows
                 .iter()
@@ -57,16 +55,6 @@ impl RowGradient {
         let sum = Tensor::zeros((rows.len(), width), self.values.dtype(), device)?;
         let values = place(other, place(self, sum)?)?;
         Ok(Self { rows, values })
-    }
-}
-
-impl Optimizer {
-    /// Takes the gradients of this optimiser's ordinary parameters out of a backward pass; those of
-    /// tables are added [`with_rows`](Gradients::with_rows).
-    pub fn gradients(&self, store: &GradStore) -> Gradients {
-        let whole =
-            self.parameters.iter().map(|parameter| store.get(&parameter.var).cloned()).collect();
-        Gradients { whole, rows: BTreeMap::new() }
     }
 }
 
@@ -90,10 +78,10 @@ impl Gradients {
     /// The sum of the gradients of two batches.
     ///
     /// # Errors
-    /// If they are of different parameters, or a device fails.
+    /// If they belong to different parameters, or a device fails.
     pub fn plus(&self, other: &Self) -> Result<Self> {
         if self.whole.len() != other.whole.len() {
-            let reason = "two that are to be added are of different parameters".to_string();
+            let reason = "two gradients to be added belong to different parameters".to_string();
             return Err(Error::Gradient { reason });
         }
         let whole = self

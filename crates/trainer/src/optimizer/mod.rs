@@ -9,6 +9,8 @@ mod table;
 use std::collections::BTreeMap;
 
 use candle_core::Var;
+use candle_core::backprop::GradStore;
+use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -22,17 +24,16 @@ pub use gradients::{Gradients, RowGradient};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerKind {
-    /// Adam (Kingma and Ba 2015) as
-    /// [torch.optim.Adam](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html) has it,
-    /// for the embedding's table, too: words that are not in a batch move on by their momentum.
+    /// Adam (Kingma and Ba 2015), as in
+    /// [torch.optim.Adam](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html): words
+    /// that are not in a batch still move by their momentum.
     #[default]
     Adam,
-    /// Adam, but a row of the embedding's table moves only when its word is in the batch, as
-    /// [torch.optim.SparseAdam](https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html)
-    /// has it.
+    /// Adam, but a row of the embedding's table moves only when its word is in the batch, as in
+    /// [torch.optim.SparseAdam](https://docs.pytorch.org/docs/stable/generated/torch.optim.SparseAdam.html).
     SparseAdam,
-    /// Gradient descent with momentum as
-    /// [torch.optim.SGD](https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html) has it.
+    /// Gradient descent with momentum, as in
+    /// [torch.optim.SGD](https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html).
     Sgd,
 }
 
@@ -41,8 +42,8 @@ pub enum OptimizerKind {
 pub struct OptimizerConfig {
     /// Which optimiser.
     pub kind: OptimizerKind,
-    /// Adam's decoupled weight decay (AdamW, Loshchilov and Hutter 2019): a weight loses this share
-    /// of itself, times the learning rate, in every step; of a row-sparse table only the rows in the
+    /// Adam's decoupled weight decay (AdamW, Loshchilov and Hutter 2019): a weight loses this fraction
+    /// of itself, times the learning rate, in every step; in a row-sparse table only the rows in the
     /// batch do.
     pub weight_decay: f64,
     /// SGD's momentum.
@@ -53,25 +54,13 @@ impl OptimizerConfig {
     /// Checks every value's range.
     ///
     /// # Errors
-    /// [`Error::Config`] with the first field that is out of range or has no meaning here.
+    /// [`Error::Config`] with the first field that is out of range or does not apply.
     pub fn check(&self) -> Result<()> {
-        let is_sgd = self.kind == OptimizerKind::Sgd;
-        let refuse = |field, expected, got: f64| {
-            Err(Error::Config { field, expected, got: got.to_string() })
-        };
-        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
-            return refuse("weight_decay", "a number of at least 0", self.weight_decay);
-        }
-        if is_sgd && self.weight_decay != 0.0 {
-            return refuse(
-                "weight_decay",
-                "0 with optimizer sgd, which has none",
-                self.weight_decay,
-            );
-        }
-        if !(0.0..1.0).contains(&self.momentum) {
-            return refuse("momentum", "at least 0 and below 1", self.momentum);
-        }
+        settings::not_negative("weight_decay", self.weight_decay)?;
+        let has_decay = self.kind != OptimizerKind::Sgd || self.weight_decay == 0.0;
+        let expected = "0 with optimizer sgd, which has no weight decay";
+        settings::check("weight_decay", has_decay, expected, self.weight_decay)?;
+        settings::rate("momentum", self.momentum)?;
         Ok(())
     }
 
@@ -95,12 +84,12 @@ impl OptimizerConfig {
     }
 }
 
-/// Moves parameters against their gradients.
+/// Updates parameters from their gradients.
 ///
 /// Parameters are of two kinds: ordinary ones, whose gradients are tensors of their shape, and tables
-/// (embeddings), whose gradients are of some rows only ([`RowGradient`]). Each is updated in one pass
-/// over its numbers and moments, on all cores. The rows of a table that a batch did not have are made
-/// up for later ([`catch_up`](Self::catch_up)), which the caller asks for before they are read:
+/// (embeddings), whose gradients cover some rows only ([`RowGradient`]). Each is updated in one pass
+/// over its values and moments, on all cores. Table rows that are not in a batch catch up later: call
+/// [`catch_up`](Self::catch_up) before reading them:
 ///
 /// ```
 /// use candle_core::{Device, Tensor, Var};
@@ -117,7 +106,7 @@ impl OptimizerConfig {
 ///     adam.step(&adam.gradients(&gradients).with_rows("words", of_rows), 0.1, 1.0)?;
 /// }
 /// adam.catch_up_all()?;
-/// assert!(table.to_vec2::<f32>()?[0][0] < 0.9); // row 0 went on in the second step
+/// assert!(table.to_vec2::<f32>()?[0][0] < 0.9); // row 0 also moved in the second step
 /// # Ok(())
 /// # }
 /// ```
@@ -137,7 +126,8 @@ struct Parameter {
 }
 
 impl Optimizer {
-    /// An optimiser of ordinary parameters, with zero moments. Their names are those of saved states.
+    /// An optimiser of ordinary parameters, with zero moments. Their names identify them in saved
+    /// states.
     ///
     /// # Errors
     /// [`Error::Config`] if a constant is out of range; if a device fails.
@@ -156,42 +146,31 @@ impl Optimizer {
         Ok(Self { config, parameters, tables: BTreeMap::new(), n_steps: 0 })
     }
 
-    /// Takes on a table `[rows, width]`, whose gradients are of some rows.
+    /// Adds a table `[rows, width]`, whose gradients cover some rows.
     ///
     /// # Errors
-    /// If it is no matrix, or its device fails.
-    pub fn with_table(self, name: impl Into<String>, table: Var) -> Result<Self> {
-        let table = Table::new(table, self.config.table_rule(), 1.0)?;
-        Ok(self.with(name.into(), table))
-    }
-
-    /// Takes on a table that moves by plain gradient descent, whatever the others do, at `rate_factor`
-    /// times the learning rate of each step.
-    ///
-    /// # Errors
-    /// If it is no matrix, or its device fails.
-    pub fn with_descending_table(
-        self,
-        name: impl Into<String>,
-        table: Var,
-        rate_factor: f64,
-    ) -> Result<Self> {
-        let table = Table::new(table, Rule::Sgd { momentum: 0.0 }, rate_factor)?;
-        Ok(self.with(name.into(), table))
-    }
-
-    fn with(mut self, name: String, mut table: Table) -> Self {
+    /// If it is not a matrix, or its device fails.
+    pub fn with_table(mut self, name: impl Into<String>, table: Var) -> Result<Self> {
+        let mut table = Table::new(table, self.config.table_rule())?;
         table.restart_at(self.n_steps);
-        self.tables.insert(name, table);
-        self
+        self.tables.insert(name.into(), table);
+        Ok(self)
     }
 
-    /// Makes up for the steps that some rows of a table missed. To be called before they are read.
+    /// Takes the gradients of this optimiser's ordinary parameters from a backward pass; add those of
+    /// tables with [`with_rows`](Gradients::with_rows).
+    pub fn gradients(&self, store: &GradStore) -> Gradients {
+        let whole =
+            self.parameters.iter().map(|parameter| store.get(&parameter.var).cloned()).collect();
+        Gradients { whole, rows: BTreeMap::new() }
+    }
+
+    /// Applies the steps that some rows of a table missed. Call it before they are read.
     ///
-    /// `rows`: ascending, each once.
+    /// `rows`: strictly ascending.
     ///
     /// # Errors
-    /// If there is no such table, rows are not ascending or not in it, or a device fails.
+    /// If there is no such table, rows are not strictly ascending or not in it, or a device fails.
     pub fn catch_up(&mut self, table: &str, rows: &[u32]) -> Result<()> {
         match self.tables.get_mut(table) {
             Some(table) => table.catch_up(rows),
@@ -199,8 +178,8 @@ impl Optimizer {
         }
     }
 
-    /// Makes up for all steps that any row of any table missed: to be called before a table is read as
-    /// a whole, evaluated or saved.
+    /// Applies all steps that any row of any table missed. Call it before a table is read as a whole,
+    /// evaluated or saved.
     ///
     /// # Errors
     /// If a device fails.
@@ -208,11 +187,11 @@ impl Optimizer {
         self.tables.values_mut().try_for_each(Table::catch_up_all)
     }
 
-    /// One step: every parameter that has a gradient moves. Each gradient is multiplied by `scale`
-    /// first.
+    /// Takes one step: updates every parameter that has a gradient. Each gradient is multiplied by
+    /// `scale` first.
     ///
     /// # Errors
-    /// If a gradient does not fit, or a device fails.
+    /// If a gradient does not match its parameter, or a device fails.
     pub fn step(&mut self, gradients: &Gradients, learning_rate: f64, scale: f64) -> Result<()> {
         self.check(gradients)?;
         self.n_steps += 1;
@@ -233,7 +212,7 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Whether gradients are of this optimiser's parameters, before any of them moves.
+    /// Checks that gradients match this optimiser's parameters, before any of them is updated.
     fn check(&self, gradients: &Gradients) -> Result<()> {
         for (name, RowGradient { rows, values }) in &gradients.rows {
             let table = self.tables.get(name).ok_or_else(|| unknown_table(name))?;
@@ -244,7 +223,8 @@ impl Optimizer {
             if gradient.dims() != parameter.var.dims() {
                 let (name, got) = (&parameter.name, gradient.dims());
                 let expected = parameter.var.dims();
-                let reason = format!("that of {name} has shape {got:?}, expected {expected:?}");
+                let reason =
+                    format!("the gradient of {name} has shape {got:?}, expected {expected:?}");
                 return Err(Error::Gradient { reason });
             }
         }

@@ -1,4 +1,4 @@
-//! What an optimiser remembers of one parameter, and one step of a whole parameter.
+//! An optimiser's moments of one parameter, and one step of a whole parameter.
 
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
 use crate::optimizer::rule::{Factors, Numbers, Rule, tensors};
 
-/// First and second moment, in the parameter's order; without a second one, it is empty or `None`.
+/// First and second moment, in the parameter's order; the second is empty or `None` if there is none.
 #[derive(Debug)]
 pub(super) enum Moments {
     /// On the CPU: plain numbers, updated in place by all cores.
@@ -28,7 +28,7 @@ impl Moments {
     }
 }
 
-/// One step of every number of a parameter.
+/// One step of every value of a parameter.
 pub(super) fn step(
     var: &Var,
     moments: &mut Moments,

@@ -1,8 +1,8 @@
-//! The formulas: what one step does to one number, with its gradient and without.
+//! The formulas: what one step does to one value, with and without a gradient.
 //!
-//! A number without a gradient is *idle*: its gradient is 0, but momentum moves it on.
+//! A value without a gradient is *idle*: its gradient is 0, but momentum still moves it.
 
-/// What the optimiser is, and its constants.
+/// The kind of optimiser and its constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Rule {
     /// Adam, or AdamW where `weight_decay` is not 0.
@@ -11,12 +11,12 @@ pub(crate) enum Rule {
     Sgd { momentum: f64 },
 }
 
-/// How the bias corrections and ε meet.
+/// How the bias corrections and ε are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AdamKind {
-    /// `lr / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε)`, that of `torch.optim.Adam`.
+    /// `lr / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε)`, as in `torch.optim.Adam`.
     Dense,
-    /// `lr √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)`, that of `torch.optim.SparseAdam`.
+    /// `lr √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)`, as in `torch.optim.SparseAdam`.
     Sparse,
 }
 
@@ -24,11 +24,11 @@ const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// Idle steps after which momentum is taken to be spent: 0.9¹²⁸ is 1.4e-6, so that all further steps
+/// Idle steps after which momentum is treated as 0: 0.9¹²⁸ is 1.4e-6, so that all further steps
 /// together move a weight by a few 1e-5 of the learning rate.
 const MAX_IDLE_STEPS: usize = 128;
 
-/// The numbers of one step that are the same for all parameters.
+/// The factors of one step, the same for all parameters.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Factors {
     Adam {
@@ -74,14 +74,14 @@ impl Rule {
     }
 }
 
-/// Some numbers of a parameter with their moments; `v` is empty where the rule has none.
+/// Some values of a parameter with their moments; `v` is empty if the rule has no second moment.
 pub(super) struct Numbers<'a> {
     pub(super) theta: &'a mut [f32],
     pub(super) m: &'a mut [f32],
     pub(super) v: &'a mut [f32],
 }
 
-/// Numbers that are worked on together, so that the compiler uses wide registers.
+/// Values processed together, so that the compiler uses SIMD registers.
 const LANES: usize = 16;
 
 impl Numbers<'_> {
@@ -128,13 +128,13 @@ impl Numbers<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Missed<'a> {
     pub(super) factors: &'a [Factors],
-    /// One more than factors: the sum of ln(`keep`) up to each step.
+    /// The sum of ln(`keep`) up to each step; one more than factors.
     pub(super) ln_keep: &'a [f64],
-    /// By number of steps, from 0: what they leave of the moments.
+    /// Fractions of the moments left after n steps, by n from 0.
     pub(super) left: &'a [(f32, f32)],
 }
 
-/// What `n` idle steps leave of Adam's moments.
+/// The fractions of Adam's moments left after `n` idle steps.
 pub(super) fn left_of_moments(n: usize) -> (f32, f32) {
     (BETA1.powf(n as f64) as f32, BETA2.powf(n as f64) as f32)
 }
@@ -155,8 +155,8 @@ fn idle_adam(theta: &mut [f32], m: &mut [f32], v: &mut [f32], missed: Missed<'_>
                 *theta = moved;
             }
             n_done += 1;
-            // Momentum shrinks by a tenth a step. Once it is lost in rounding, what follows is, too,
-            // but for a rate that rises faster, at the very start of a warm-up.
+            // Momentum shrinks by a tenth per step. Once a move is lost in rounding, so are all that
+            // follow, except where the rate rises faster, at the very start of a warm-up.
             if !has_moved {
                 break;
             }
@@ -174,7 +174,7 @@ fn idle_adam(theta: &mut [f32], m: &mut [f32], v: &mut [f32], missed: Missed<'_>
     }
 }
 
-/// θ loses lr₁ μ m + lr₂ μ² m + ..., so that all steps together are one factor.
+/// θ loses lr₁ μ m + lr₂ μ² m + ..., so all steps combine into one factor.
 fn idle_sgd(theta: &mut [f32], m: &mut [f32], momentum: f64, steps: &[Factors]) {
     let (mut power, mut sum) = (1.0, 0.0);
     for step in steps {
@@ -193,7 +193,7 @@ fn idle_sgd(theta: &mut [f32], m: &mut [f32], momentum: f64, steps: &[Factors]) 
 impl Factors {
     pub(super) fn ln_keep(self) -> f64 {
         match self {
-            // Nothing is lost of a weight without decay, and no logarithm is taken.
+            // Without decay a weight loses nothing, and no logarithm is needed.
             Factors::Adam { keep: 1.0, .. } => 0.0,
             Factors::Adam { keep, .. } => keep.ln(),
             Factors::Sgd { .. } => 0.0,
@@ -201,7 +201,7 @@ impl Factors {
     }
 }
 
-/// Adam's constants as the numbers are.
+/// Adam's constants in the type of the values.
 #[derive(Clone, Copy)]
 struct Adam {
     beta1: f32,
@@ -237,7 +237,7 @@ pub(super) mod tensors {
 
     use super::{BETA1, BETA2, EPSILON, Factors};
 
-    /// θ, m and v after a step; `v` is `None` where the rule has none.
+    /// θ, m and v after a step; `v` is `None` if the rule has none.
     pub(in super::super) struct Stepped {
         pub(in super::super) theta: Tensor,
         pub(in super::super) m: Tensor,
@@ -263,7 +263,7 @@ pub(super) mod tensors {
                 let m = ((m * momentum)? + g)?;
                 Ok(Stepped { theta: (theta - (&m * learning_rate)?)?, m, v: None })
             }
-            _ => candle_core::bail!("the moments are not those of this optimiser"),
+            _ => candle_core::bail!("the moments do not belong to this optimiser"),
         }
     }
 }

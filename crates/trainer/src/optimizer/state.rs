@@ -1,4 +1,4 @@
-//! An optimiser's state as a file, so that a training can go on where it stopped.
+//! Saves and loads an optimiser's state, so that training can resume where it stopped.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,8 +16,8 @@ const STEPS: &str = "n_steps";
 const KIND: &str = "optimizer";
 
 impl Optimizer {
-    /// Writes the moments and the number of steps as safetensors, whole or not at all: tensors
-    /// `NAME.m` and `NAME.v` in the parameters' shapes, `n_steps` and `optimizer`.
+    /// Writes the moments and the number of steps as safetensors, atomically: tensors `NAME.m` and
+    /// `NAME.v` in the parameters' shapes, `n_steps` and `optimizer`.
     ///
     /// All rows of all tables are brought up to date first, as
     /// [`catch_up_all`](Self::catch_up_all) does.
@@ -42,7 +42,7 @@ impl Optimizer {
         }
         tensors.insert(STEPS.to_string(), Tensor::new(self.n_steps as i64, &Device::Cpu)?);
         tensors.insert(KIND.to_string(), Tensor::new(self.kind_name().as_bytes(), &Device::Cpu)?);
-        // The library writes beside the place and renames.
+        // The library writes a temporary file and renames it.
         let saved = candle_core::safetensors::save(&tensors, path).map_err(|e| e.to_string());
         let synced = saved.and_then(|()| {
             File::open(path).and_then(|file| file.sync_all()).map_err(|e| e.to_string())
@@ -55,11 +55,11 @@ impl Optimizer {
     }
 
     /// Reads what [`save`](Self::save) wrote for the same parameters and the same kind of optimiser;
-    /// every later step is then, bit for bit, what it would have been.
+    /// every later step is then bit for bit the same.
     ///
     /// # Errors
-    /// [`Error::State`] if the file cannot be read, or is of other parameters or another optimiser;
-    /// nothing is changed then.
+    /// [`Error::State`] if the file cannot be read, or belongs to other parameters or another
+    /// optimiser; nothing is changed then.
     pub fn load(&mut self, path: &Path) -> Result<()> {
         let failed = |reason: String| Error::State { path: path.to_path_buf(), reason };
         let mut tensors = candle_core::safetensors::load(path, &Device::Cpu)
@@ -73,7 +73,7 @@ impl Optimizer {
             let kind = kind.map_or("another optimiser".into(), |kind| {
                 String::from_utf8_lossy(&kind).into_owned()
             });
-            return Err(failed(format!("it is of {kind}, expected {}", self.kind_name())));
+            return Err(failed(format!("it was saved by {kind}, expected {}", self.kind_name())));
         }
         let mut loaded = Vec::new();
         for (name, shape, moments) in self.all_moments() {

@@ -1,12 +1,12 @@
 //! The embedding's table, of which a batch touches few rows.
 //!
-//! `torch.optim.Adam` moves every row in every step, since the momentum of a word outlasts the batch
-//! that it came in. That costs a pass over the whole table and its moments, for rows that nobody
-//! reads. Here an idle row is left alone, with the number of the last step that it has seen; before a
-//! row is read, the steps that it missed are made up for, in the order and with the factors that it
-//! missed. The numbers are those of the pass over everything; the work follows the batch.
+//! `torch.optim.Adam` moves every row in every step, since a word's momentum outlasts its batch. That
+//! costs a pass over the whole table and its moments, for rows that nobody reads. Here an idle row is
+//! left alone, with the number of the last step applied to it. Before a row is read, the steps that it
+//! missed are applied in order, each with its own factors. The results equal those of the full passes;
+//! the work depends on the batch only.
 //!
-//! `torch.optim.SparseAdam` is the same without making up: a row moves only when it has a gradient.
+//! `torch.optim.SparseAdam` is the same without catching up: a row moves only when it has a gradient.
 
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
@@ -16,35 +16,33 @@ use crate::numbers::{with_f32, with_f32_mut};
 use crate::optimizer::moments::{self, Moments, tasks};
 use crate::optimizer::rule::{AdamKind, Factors, Missed, Numbers, Rule, left_of_moments, tensors};
 
-/// Rows that one task works through at least.
+/// Minimum number of rows per task.
 const ROWS_PER_TASK: usize = 16;
-/// Rows that one task works through when it is all rows' turn.
+/// Rows per task when all rows catch up.
 const ROWS_PER_BLOCK: usize = 256;
 
-/// The table, its moments, and how far each row has come.
+/// The table, its moments, and each row's last step.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) var: Var,
     pub(super) moments: Moments,
     rule: Rule,
-    /// What the learning rate is multiplied by.
-    rate_factor: f64,
     /// Numbers in a row.
     width: usize,
     /// Steps taken.
     n_steps: u64,
-    /// Per row, the last step that it has seen. Empty where rows do not lag.
+    /// The last step applied to each row. Empty if rows do not lag.
     seen: Vec<u64>,
     past: Past,
 }
 
-/// The steps since all rows were last up to date; kept where rows lag.
+/// The steps since all rows were last up to date; kept if rows lag.
 #[derive(Debug)]
 struct Past {
     factors: Vec<Factors>,
-    /// One more: the sum of ln(`keep`) up to each step.
+    /// The sum of ln(`keep`) up to each step; one more than factors.
     ln_keep: Vec<f64>,
-    /// One more: what so many idle steps leave of the moments.
+    /// Fractions of the moments left after n idle steps; one more than factors.
     left: Vec<(f32, f32)>,
 }
 
@@ -55,16 +53,16 @@ impl Default for Past {
 }
 
 impl Table {
-    pub(super) fn new(var: Var, rule: Rule, rate_factor: f64) -> Result<Self> {
+    pub(super) fn new(var: Var, rule: Rule) -> Result<Self> {
         let (n_rows, width) = var.dims2()?;
         let moments = Moments::zeros(&var, rule)?;
         let lags = matches!(moments, Moments::Cpu { .. }) && !is_row_sparse(rule);
         let seen = if lags { vec![0; n_rows] } else { Vec::new() };
         let past = Past::default();
-        Ok(Self { var, moments, rule, rate_factor, width, n_steps: 0, seen, past })
+        Ok(Self { var, moments, rule, width, n_steps: 0, seen, past })
     }
 
-    /// Puts the table at step `n_steps`, with all rows up to date.
+    /// Sets the table to step `n_steps`, with all rows up to date.
     pub(super) fn restart_at(&mut self, n_steps: u64) {
         self.n_steps = n_steps;
         self.past = Past::default();
@@ -76,7 +74,7 @@ impl Table {
         self.n_steps - self.past.factors.len() as u64
     }
 
-    /// Makes up for the steps that some rows missed.
+    /// Applies the steps that some rows missed.
     pub(super) fn catch_up(&mut self, rows: &[u32]) -> Result<()> {
         self.check_rows(rows)?;
         let n_before = self.n_before();
@@ -100,7 +98,7 @@ impl Table {
         Ok(())
     }
 
-    /// Makes up for the steps that any row missed.
+    /// Applies the steps that any row missed.
     pub(super) fn catch_up_all(&mut self) -> Result<()> {
         let n_before = self.n_before();
         let Moments::Cpu { m, v } = &mut self.moments else { return Ok(()) };
@@ -125,24 +123,24 @@ impl Table {
         Ok(())
     }
 
-    /// Whether rows are ascending, each once, and in the table.
+    /// Checks that rows are strictly ascending and in the table.
     fn check_rows(&self, rows: &[u32]) -> Result<()> {
         let n_rows = self.var.dim(0)?;
         let in_order = rows.is_sorted_by(|a, b| a < b);
         if in_order && rows.last().is_none_or(|&last| (last as usize) < n_rows) {
             return Ok(());
         }
-        let reason = format!("rows must be ascending, each once, and below {n_rows}");
+        let reason = format!("rows must be strictly ascending and below {n_rows}");
         Err(Error::Gradient { reason })
     }
 
-    /// Whether a gradient is of rows that have caught up.
+    /// Checks that a gradient's rows have caught up.
     pub(super) fn check_gradient(&self, rows: &[u32], gradient: &Tensor) -> Result<()> {
         self.check_rows(rows)?;
         let expected = [rows.len(), self.width];
         if gradient.dims() != expected {
             let got = gradient.dims();
-            let reason = format!("the rows' gradient has shape {got:?}, expected {expected:?}");
+            let reason = format!("the row gradient has shape {got:?}, expected {expected:?}");
             return Err(Error::Gradient { reason });
         }
         let lags = |row: &&u32| self.seen.get(**row as usize).is_some_and(|&n| n < self.n_steps);
@@ -207,10 +205,10 @@ impl Table {
         Ok(())
     }
 
-    /// Counts a step, and keeps its factors where rows lag.
+    /// Counts a step, and keeps its factors if rows lag.
     fn next_step(&mut self, learning_rate: f64) -> Factors {
         self.n_steps += 1;
-        let factors = self.rule.factors(self.n_steps, learning_rate * self.rate_factor);
+        let factors = self.rule.factors(self.n_steps, learning_rate);
         if !self.seen.is_empty() {
             self.past.push(factors);
         }
@@ -263,7 +261,7 @@ impl Past {
     }
 }
 
-/// Some rows of a table with their moments. `rows`: ascending, each once.
+/// Some rows of a table with their moments. `rows`: strictly ascending.
 fn rows_of<'a>(
     theta: &'a mut [f32],
     m: &'a mut [f32],
@@ -281,7 +279,7 @@ fn rows_of<'a>(
         .collect()
 }
 
-/// Cuts rows out of a slice from its front on.
+/// Cuts rows out of a slice from front to back.
 struct Cutter<'a> {
     rest: &'a mut [f32],
     /// The row that `rest` begins with.

@@ -1,26 +1,26 @@
-//! Which words are to be told from a batch's outputs, and among which others.
+//! Which words to predict from a batch's outputs, and among which candidates.
 
 use std::ops::Range;
 
-/// Words to tell that share their candidates: more, and there are more candidates for each.
+/// Number of words to predict that share their candidates: the more, the more candidates for each.
 const WORDS_PER_GROUP: usize = 1024;
 
-/// Words to tell, from the outputs at some places, among the candidates of their group.
+/// Words to predict, from the outputs at some positions, among the candidates of their group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
-    /// Where in `[B·T]` the outputs are.
+    /// Indices of the outputs in `[B·T]`.
     pub(super) places: Vec<u32>,
-    /// Of each, which candidate the word is.
+    /// For each, the index of its word among the candidates.
     pub(super) targets: Vec<u32>,
-    /// The distinct words to tell, ascending.
+    /// The distinct words to predict, ascending.
     pub(super) candidates: Vec<u32>,
 }
 
 /// The groups of a batch.
 ///
 /// `words`: `[B·T]`, each below the vocabulary's size; `lengths`: real steps of each text; `forward`:
-/// whether the word after each place is to be told, or else the one before; `is_real`: whether a word
-/// is one, and no padding.
+/// whether to predict the word after each position, or else the one before; `is_real`: whether an id is
+/// a word and not padding.
 pub(super) fn groups(
     words: &[u32],
     lengths: &[usize],

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor, Var};
 use candle_nn::VarMap;
-use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order, PADDING_ID};
+use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
 use model::{DistinctIds, ModelConfig, SentimentRnn, TABLE, Tokens};
 use rayon::prelude::*;
 use recurrent::SeededRng;
+use text_preprocessing::PAD_ID;
 
 use crate::clip::clip_factor;
 use crate::error::Result;
@@ -23,13 +24,14 @@ const BIAS: &str = "bias";
 /// Words whose logits over the whole vocabulary are in memory at once.
 const WORDS_PER_CHUNK: usize = 256;
 
-/// Tells words from the outputs of a network's recurrent layers: its logit of word w at a step is
+/// Predicts words from the outputs of a network's recurrent layers: the logit of word w at a step is
 /// `e_w · (A h) + b_w`, with h the output of one direction, A a matrix of that direction, e the
-/// embedding's rows and b a number for each word.
+/// embedding's rows and b a bias for each word.
 ///
-/// In training, the words of a group of texts are told among each other. How likely a word is to be
-/// among them at all is taken off its logit (sampled softmax; Yi et al. 2019, "Sampling-bias-corrected
-/// neural modeling"), so that the logits are those of the whole vocabulary.
+/// In training, each word of a group of texts is predicted among the words of the group. The log
+/// probability that a word is among them at all is subtracted from its logit (sampled softmax; Yi et
+/// al. 2019, "Sampling-bias-corrected neural modeling"), so that the logits are those of the whole
+/// vocabulary.
 pub(super) struct LanguageModel<'a> {
     network: &'a SentimentRnn,
     optimizer: Optimizer,
@@ -37,14 +39,14 @@ pub(super) struct LanguageModel<'a> {
     projections: Vec<Var>,
     /// `[V, 1]`
     biases: Var,
-    /// `[V]`: each word's share of the training texts.
+    /// `[V]`: each word's relative frequency in the training texts.
     shares: Vec<f64>,
     dropout: SeededRng,
 }
 
-/// What one batch gave.
+/// Result of one batch.
 pub(super) struct Outcome {
-    /// Mean over the words that were told.
+    /// Mean over the predicted words.
     pub(super) loss: f64,
     pub(super) n_words: usize,
 }
@@ -71,7 +73,7 @@ impl<'a> LanguageModel<'a> {
             projections.push(projection);
         }
         let shares = shares(train, network.vocab_size());
-        // The words' own frequencies are the start.
+        // The biases start from the words' frequencies.
         let biases: Vec<f32> = shares.iter().map(|share| share.ln() as f32).collect();
         let biases = Tensor::from_vec(biases, (network.vocab_size(), 1), device)?;
         let biases = Var::from_tensor(&biases)?;
@@ -92,8 +94,8 @@ impl<'a> LanguageModel<'a> {
         self.optimizer.n_steps() as usize
     }
 
-    /// Learns from a batch, `ids [B, T]`. If the loss or the gradient is not finite, that is the loss,
-    /// and the weights stay as they were.
+    /// Trains on a batch, `ids [B, T]`. If the loss or the gradient is not finite, returns that value
+    /// as the loss and leaves the weights unchanged.
     pub(super) fn step(
         &mut self,
         ids: &Tensor,
@@ -159,15 +161,15 @@ impl<'a> LanguageModel<'a> {
         self.optimizer.catch_up_all()
     }
 
-    /// `A h` at all places, `[B·T, E]`, out of the outputs `[B, T, D·H]`.
+    /// `A h` at all positions, `[B·T, E]`, from the outputs `[B, T, D·H]`.
     fn projected(&self, outputs: &Tensor, direction: usize) -> Result<Tensor> {
         let size = self.network.config().hidden_dim;
         let h = outputs.narrow(2, direction * size, size)?.contiguous()?.flatten(0, 1)?;
         Ok(h.matmul(&self.projections[direction].t()?)?)
     }
 
-    /// A group whose candidates are the places of its words among a batch's, with the logarithm of the
-    /// probability that each is a candidate at all in a group of this size.
+    /// A group whose candidates are indices into the batch's distinct words, with the log probability
+    /// that each is a candidate at all in a group of this size.
     fn told(&self, group: Group, distinct: &DistinctIds) -> Told {
         let n = group.places.len() as f64;
         let ln_presence =
@@ -179,7 +181,7 @@ impl<'a> LanguageModel<'a> {
     }
 
     /// The perplexity of the words of up to `n_texts` texts, by direction: the exponential of the mean
-    /// of -ln p, with p out of the softmax over the whole vocabulary. All words must be up to date.
+    /// of -ln p, with p from the softmax over the whole vocabulary. All words must be up to date.
     pub(super) fn perplexity(
         &self,
         split: &Arc<EncodedSplit>,
@@ -190,7 +192,8 @@ impl<'a> LanguageModel<'a> {
         let all: Vec<u32> = (0..self.network.vocab_size() as u32).collect();
         let e = self.network.embed_ids(&all)?.detach().t()?.contiguous()?;
         let b = self.biases.as_detached_tensor().t()?;
-        let config = LoaderConfig { batch_size: 10, padding, order: Order::Sequential };
+        let config =
+            LoaderConfig { batch_size: 10, padding, order: Order::Sequential, padding_id: PAD_ID };
         let mut sums = vec![(0.0, 0usize); self.projections.len()];
         for batch in Loader::new(Arc::clone(split), &config, device)?.take(n_texts.div_ceil(10)) {
             let tokens = self.network.tokens(&batch?.ids)?;
@@ -239,16 +242,16 @@ fn n_directions(config: &ModelConfig) -> usize {
     if config.bidirectional { 2 } else { 1 }
 }
 
-/// What each direction is to tell.
+/// What each direction has to predict.
 fn groups_by_direction(config: &ModelConfig, tokens: &Tokens) -> Vec<Vec<Group>> {
     let forward = [true, false];
     forward[..n_directions(config)]
         .iter()
-        .map(|&forward| groups(tokens.ids(), tokens.lengths(), forward, |id| id != PADDING_ID))
+        .map(|&forward| groups(tokens.ids(), tokens.lengths(), forward, |id| id != PAD_ID))
         .collect()
 }
 
-/// Each word's share of all words, as if it had come half a time more.
+/// Each word's relative frequency, as if it occurred half a time more.
 fn shares(train: &EncodedSplit, vocab_size: usize) -> Vec<f64> {
     let mut counts = vec![0.5f64; vocab_size];
     for row in 0..train.len() {

@@ -1,4 +1,5 @@
-//! Language-model pre-training: before it learns the classes, a network learns to tell the next word.
+//! Language-model pre-training: before it learns the classes, a network learns to predict the next
+//! word.
 
 mod candidates;
 mod language_model;
@@ -10,26 +11,28 @@ use std::time::Instant;
 use candle_nn::VarMap;
 use dataset::{Loader, LoaderConfig, Order};
 use model::{ModelConfig, SentimentRnn};
+use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
-use crate::config::TrainingConfig;
+use crate::config::{Schedule, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::evaluate::batch_padding;
 use crate::observer::{Event, Observer};
 use crate::prepare::Prepared;
-use crate::report::Ending;
-use crate::schedule::{LearningRate, Schedule};
+use crate::record::{Ending, PretrainingRecord};
+use crate::schedule::LearningRate;
 use language_model::LanguageModel;
+use text_preprocessing::PAD_ID;
 
-/// Validation texts whose perplexity is measured: over the whole vocabulary, a slow thing.
+/// Validation texts whose perplexity is measured; few, because it is slow over the whole vocabulary.
 const N_MEASURED: usize = 100;
 
-/// Settings of the pre-training. The default is none.
+/// Pre-training settings. The default is no pre-training.
 ///
 /// The network's embedding and recurrent layers are trained as a language model on the training texts
-/// (Dai and Le 2015, [Semi-supervised sequence learning](https://arxiv.org/abs/1511.01432)): from the
-/// output at each word, the next word is told; from the backward direction's, the one before. What the
-/// outputs are compared with are the embedding's rows themselves (tied weights, Press and Wolf 2017).
+/// (Dai and Le 2015, [Semi-supervised sequence learning](https://arxiv.org/abs/1511.01432)): the output
+/// at each word predicts the next word; in the backward direction, the previous one. The output weights
+/// are the embedding's rows themselves (tied weights, Press and Wolf 2017).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PretrainingConfig {
@@ -37,9 +40,9 @@ pub struct PretrainingConfig {
     pub epochs: usize,
     /// Texts in a batch.
     pub batch_size: usize,
-    /// Adam's step size, the highest of a one-cycle schedule.
+    /// Adam's step size, the maximum of a one-cycle schedule.
     pub learning_rate: f64,
-    /// Largest global norm of the gradient; 0 switches clipping off.
+    /// Largest global norm of the gradient; 0 turns clipping off.
     pub clip_norm: f64,
 }
 
@@ -49,46 +52,23 @@ impl Default for PretrainingConfig {
     }
 }
 
-/// What one epoch of pre-training measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PretrainingRecord {
-    /// From 1.
-    pub epoch: usize,
-    /// Mean cross-entropy of a word among those of a few texts, in nats, dropout on.
-    pub train_loss: f64,
-    /// Seconds of training.
-    pub train_s: f64,
-    /// After the last epoch: the perplexity of some validation texts over the whole vocabulary, by
-    /// direction.
-    pub perplexity: Option<Vec<f64>>,
-}
-
 impl PretrainingConfig {
     /// Checks every value's range, and that the network can be pre-trained.
     ///
     /// # Errors
     /// [`Error::Config`] with the first field that is out of range.
     pub fn check(&self, model: &ModelConfig) -> Result<()> {
-        let refuse = |field, expected, got: String| Err(Error::Config { field, expected, got });
-        if self.batch_size == 0 {
-            return refuse("batch_size", "at least 1", "0".to_string());
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return refuse("learning_rate", "a number above 0", self.learning_rate.to_string());
-        }
-        if !self.clip_norm.is_finite() || self.clip_norm < 0.0 {
-            let got = self.clip_norm.to_string();
-            return refuse("clip_norm", "0 (off) or a finite number above it", got);
-        }
-        if self.epochs > 0 && model.bidirectional && model.num_layers > 1 {
-            let expected = "0 for several bidirectional layers, of which the upper ones are shown \
-                            the words that they would have to tell";
-            return refuse("epochs", expected, self.epochs.to_string());
-        }
+        settings::at_least_1("batch_size", self.batch_size)?;
+        settings::above_0("learning_rate", self.learning_rate)?;
+        settings::clip_norm("clip_norm", self.clip_norm)?;
+        let leaks = self.epochs > 0 && model.bidirectional && model.num_layers > 1;
+        let expected = "0 with several bidirectional layers, whose upper layers see the words \
+                            that they have to predict";
+        settings::check("epochs", !leaks, expected, self.epochs)?;
         Ok(())
     }
 
-    /// The settings that the schedule goes by.
+    /// The settings that the schedule depends on.
     fn schedule(&self) -> TrainingConfig {
         let &Self { epochs, learning_rate, .. } = self;
         let schedule = Schedule::OneCycle;
@@ -99,7 +79,8 @@ impl PretrainingConfig {
 /// Pre-trains the embedding and the recurrent layers in `variables`, which are `network`'s.
 ///
 /// # Errors
-/// [`Error::Pretraining`] if the loss or the gradient leaves the finite numbers; an error of the model or the device.
+/// [`Error::Pretraining`] if the loss or the gradient is not finite; an error of the model or the
+/// device.
 pub(crate) fn pretrain(
     (network, variables): (&SentimentRnn, &VarMap),
     config: &PretrainingConfig,
@@ -118,7 +99,8 @@ pub(crate) fn pretrain(
         let started = Instant::now();
         let (mut loss_sum, mut n_words) = (0.0, 0);
         let order = Order::LengthBuckets { seed: seed ^ PRETRAINING_ORDER, epoch: epoch as u64 };
-        let loading = LoaderConfig { batch_size: config.batch_size, padding, order };
+        let loading =
+            LoaderConfig { batch_size: config.batch_size, padding, order, padding_id: PAD_ID };
         for batch in Loader::new(Arc::clone(&data.train), &loading, network.device())? {
             if observer.should_stop() {
                 return Ok(Ending::Interrupted);
@@ -150,5 +132,5 @@ pub(crate) fn pretrain(
     Ok(Ending::Complete)
 }
 
-/// Keeps the order of the texts apart from that of the training.
+/// Makes the order of the texts different from that of training.
 const PRETRAINING_ORDER: u64 = 0x6c61_6e67_7561_6765;

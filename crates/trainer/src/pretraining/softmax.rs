@@ -1,31 +1,32 @@
-//! How well words are told among candidates: the loss, and its gradient.
+//! How well words are predicted among candidates: the loss, and its gradient.
 
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{
-    CpuStorage, CustomOp3, DType, Device, Layout, Result as CandleResult, Shape, Tensor, WithDType,
+    CpuStorage, CustomOp3, DType, Device, Layout, Result as CandleResult, Shape, Tensor,
 };
 use rayon::prelude::*;
+use recurrent::contiguous;
 
 use crate::error::Result;
 use crate::pretraining::candidates::Group;
 
-/// Rows that one task works through at least.
+/// Minimum number of rows per task.
 const ROWS_PER_TASK: usize = 32;
 
-/// Words to tell, and the candidates among which they are told.
+/// Words to predict, and their candidates.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
-    /// Whose candidates are numbers of rows of the words' vectors.
+    /// Its candidates are row indices of the word vectors.
     pub(super) group: Group,
-    /// `[C]`: what is taken off each candidate's logit.
+    /// `[C]`: what is subtracted from each candidate's logit.
     pub(super) offsets: Vec<f32>,
 }
 
-/// The sum of `scale · -ln softmax(logits)[word]` over all words to tell, a scalar: the logits of a word
-/// to tell at a place are `e_c · p + b_c - offset_c` over its group's candidates c.
+/// The sum of `scale · -ln softmax(logits)[word]` over all words to predict, a scalar: the logits at a
+/// position are `e_c · p + b_c - offset_c` over its group's candidates c.
 ///
-/// `p`: `[P, E]`, at each place; `e`: `[N, E]`, the words' vectors; `b`: `[N, 1]`, their biases.
+/// `p`: `[P, E]`, at each position; `e`: `[N, E]`, the word vectors; `b`: `[N, 1]`, their biases.
 ///
 /// # Errors
 /// If the shapes do not fit or a device fails.
@@ -57,12 +58,12 @@ fn plain_loss((p, e, b): (&Tensor, &Tensor, &Tensor), told: &Told, scale: f64) -
     Ok((mean * (n * scale))?)
 }
 
-/// The same for all groups, with the gradient found on the way: candle's own backward pass would write
-/// a whole `[P, E]` for each group, and go a dozen times over logits on one core.
+/// The same for all groups, with the gradient computed in the forward pass: candle's own backward pass
+/// would write a whole `[P, E]` for each group, and pass over the logits a dozen times on one core.
 struct ToldWords {
     told: Vec<Told>,
     scale: f64,
-    /// What the forward pass found: that of p, e and b.
+    /// The gradients of p, e and b, found by the forward pass.
     gradients: Mutex<Option<[Vec<f32>; 3]>>,
 }
 
@@ -81,7 +82,8 @@ impl CustomOp3 for ToldWords {
         b_layout: &Layout,
     ) -> CandleResult<(CpuStorage, Shape)> {
         let width = e_layout.shape().dims2()?.1;
-        let (p, e, b) = (numbers(p, p_layout)?, numbers(e, e_layout)?, numbers(b, b_layout)?);
+        let p: &[f32] = contiguous(p, p_layout)?;
+        let (e, b): (&[f32], &[f32]) = (contiguous(e, e_layout)?, contiguous(b, b_layout)?);
         let mut gradients = [vec![0f32; p.len()], vec![0f32; e.len()], vec![0f32; b.len()]];
         let mut loss = 0.0;
         for told in &self.told {
@@ -113,7 +115,7 @@ impl CustomOp3 for ToldWords {
 }
 
 impl Told {
-    /// Adds one group's gradients; gives its loss.
+    /// Adds one group's gradients; returns its loss.
     fn add(
         &self,
         (p, e, b): (&[f32], &[f32], &[f32]),
@@ -177,16 +179,7 @@ fn add_rows(sum: &mut [f32], matrix: &Tensor, rows: &[u32], width: usize) -> Can
     Ok(())
 }
 
-/// The numbers of a contiguous f32 tensor.
-fn numbers<'a>(storage: &'a CpuStorage, layout: &Layout) -> CandleResult<&'a [f32]> {
-    let numbers = f32::cpu_storage_as_slice(storage)?;
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&numbers[start..end]),
-        None => candle_core::bail!("the language model takes contiguous tensors"),
-    }
-}
-
-/// The sum of the exponentials of some numbers less the largest of them.
+/// The sum of the exponentials of some numbers, each less the largest of them.
 pub(super) struct LogSum {
     largest: f32,
     sum: f64,
@@ -199,7 +192,7 @@ impl LogSum {
     }
 }
 
-/// Puts the exponential of each number, less the largest, in its place.
+/// Replaces each number by the exponential of its difference from the largest.
 pub(super) fn exponentials(row: &mut [f32]) -> LogSum {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     for x in row.iter_mut() {
@@ -217,7 +210,7 @@ mod tests {
 
     #[test]
     fn value_and_gradients_are_those_of_candles_operations() -> Result<()> {
-        // 50 places, 20 words of 6 numbers, two groups.
+        // 50 positions, 20 words of dimension 6, two groups.
         let group = |places: std::ops::Range<u32>, first: u32| {
             let candidates: Vec<u32> = (first..20).step_by(3).collect();
             let n = candidates.len() as u32;

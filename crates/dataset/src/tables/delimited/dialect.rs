@@ -1,6 +1,6 @@
-//! Before the first row of a text table: what may be passed over, and what separates the columns.
+//! Finds where a text table begins and what separates its columns.
 //!
-//! All of it is found in the first rows, so that it does not depend on how long the file is.
+//! Only the first rows decide, so the result does not depend on the length of the file.
 
 use std::path::Path;
 
@@ -10,12 +10,13 @@ use crate::error::{Error, Result};
 use crate::tables::fault::{Fault, Place};
 use crate::tables::format::Format;
 use crate::tables::notes::{Note, ReadNotes};
-use crate::tables::options::{Header, ReadOptions, Separator};
+use crate::tables::options::{Header, ReadOptions};
+use crate::tables::separator::Separator;
 
-/// Rows that a separator is tried on.
+/// The number of rows on which a separator is tried.
 const N_SAMPLED: usize = 100;
 
-/// Where a table begins and what separates its columns.
+/// Where a table begins, and what separates its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
     /// The first byte of the header, or of the first row if there is none.
@@ -26,7 +27,7 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    /// Looks at the beginning of a text table.
+    /// Examines the beginning of a text table.
     ///
     /// # Errors
     /// `Fault::AmbiguousSeparator`.
@@ -65,7 +66,7 @@ impl Dialect {
     }
 }
 
-/// What `sep=;` says, as Excel writes it and reads it.
+/// The separator named by a line `sep=;`, which Excel writes and reads.
 fn separator_line(line: &str) -> Option<Separator> {
     let line = line.trim_matches('"');
     let said =
@@ -76,10 +77,10 @@ fn separator_line(line: &str) -> Option<Separator> {
     }
 }
 
-/// Passes over blank lines and comments before the header.
+/// Skips blank lines and comments before the header.
 ///
-/// A line that begins with `#` may be the header itself (`#,text,label`): it is, if it has as many
-/// separators as the line below. In a table of one column the line below must have a name that we know.
+/// A line that begins with `#` is the header itself (`#,text,label`) if it has as many separators as the
+/// line below. In a table with one column, it is a comment if the line below is a known column name.
 fn skip_preamble(lines: &mut Lines<'_>, separator: Option<Separator>, notes: &mut ReadNotes) {
     skip_blank(lines, notes);
     let mut ahead = lines.clone();
@@ -128,10 +129,10 @@ fn is_blank(line: &str) -> bool {
     line.trim().is_empty()
 }
 
-/// The separator that cuts the header and the first rows into the same number of fields, more than one.
+/// The separator that splits the header and the first rows into the same number of fields, at least two.
 ///
-/// The promised one comes first. If none does, the table has one column, or rows that do not fit: then the
-/// promised one stays if the header has it, so that the row that does not fit can be named.
+/// The format's usual separator is tried first. If none works, the table has one column or rows that do
+/// not fit: then the usual one is kept if the header has it, so that the bad row can be named.
 fn find_separator(
     path: &Path,
     text: &str,
@@ -141,7 +142,7 @@ fn find_separator(
 ) -> Result<Separator> {
     let tried = |by: Separator| {
         let as_quoted = try_separator(text, start, line, by, true);
-        // In a table with tabs, quotation marks may mean nothing.
+        // In a tab-separated table, quotation marks may be literal.
         if by == Separator::TAB && !as_quoted.fits {
             let literally = try_separator(text, start, line, by, false);
             return if literally.fits { literally } else { as_quoted };
@@ -173,11 +174,11 @@ fn find_separator(
     }
 }
 
-/// What a separator makes of the first rows.
+/// The result of trying a separator on the first rows.
 #[derive(Clone, Copy)]
 struct Trial {
     n_columns: usize,
-    /// More than one column, and every row has as many.
+    /// There is more than one column, and every row has that many fields.
     fits: bool,
 }
 
@@ -201,7 +202,7 @@ fn try_separator(text: &str, start: usize, line: usize, by: Separator, has_quote
     trial
 }
 
-/// The lines at the beginning of a text.
+/// The first lines of a text.
 #[derive(Clone)]
 struct Lines<'a> {
     text: &'a str,
@@ -255,7 +256,7 @@ mod tests {
             ("text|label|id\na, b|1|2\n", Format::Csv, S::PIPE),
             ("text,label\n\"a\tb\",1\n", Format::Tsv, S::COMMA),
             ("text\tlabel\na,b\t1\n", Format::Tsv, S::TAB),
-            // Rows that do not fit are named later; the header decides.
+            // Rows that do not fit are reported later; the header decides.
             ("label,text\n1,a, b\n", Format::Csv, S::COMMA),
             ("label;text\n1;a; b\n", Format::Csv, S::SEMICOLON),
             ("id;a,b\n1;2,3\n4;5;6,7\n", Format::Csv, S::COMMA),

@@ -1,4 +1,4 @@
-//! The first line of a text table: names of columns, if it has them.
+//! The first line of a text table: the column names, if it has any.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,16 +6,16 @@ use std::path::Path;
 use super::scanner::{Field, value};
 use crate::columns;
 use crate::error::{Error, Result};
-use crate::labels::parse_label;
+use crate::label_words::parse_label;
 use crate::tables::fault::{Fault, Place};
 
-/// Words from which on a name looks like a text.
+/// A name with at least this many words looks like a text.
 const MANY_WORDS: usize = 5;
 
-/// The names of the columns, each once.
+/// The column names, each of which must be unique.
 ///
 /// # Errors
-/// `Fault::NoHeader` or `Fault::DuplicateColumn` if two are the same.
+/// `Fault::NoHeader` or `Fault::DuplicateColumn` if two are equal.
 pub(super) fn names(path: &Path, text: &str, fields: &[Field], line: usize) -> Result<Vec<String>> {
     let mut scratch = String::new();
     let names: Vec<String> =
@@ -33,12 +33,12 @@ pub(super) fn names(path: &Path, text: &str, fields: &[Field], line: usize) -> R
     Ok(names)
 }
 
-/// Whether names of columns look like a row: none of them is a usual name, and one is a number or a label,
-/// or as long as a text.
+/// Whether column names look like a row: none of them is a usual name, and at least one is a number, a
+/// label, or as long as a text.
 pub(crate) fn looks_like_data(names: &[String]) -> bool {
     let is_data = |name: &String| {
         let name = name.trim();
-        // Short words are names as well as labels: `y`, `no`.
+        // Short words such as `y` and `no` can be names or labels.
         (name.len() > 2 && parse_label(name).is_some())
             || name.parse::<f64>().is_ok()
             || name.split_whitespace().count() >= MANY_WORDS

@@ -1,10 +1,11 @@
-//! Text tables: CSV, TSV and what else separates columns by a character.
+//! Reads text tables: CSV, TSV and others that separate columns by a character.
 //!
-//! Our own reader, because others take what they are given: polars' fills in and cuts off fields, and the
-//! `csv` crate joins `"a"b` and closes what was left open. Here every row has as many fields as the
-//! header, whether or not a column is wanted, or the file is refused with the row and its line. All cells
-//! are strings, whatever they look like. A bare field with nothing in it is null, a quoted one is an empty
-//! string; lines without anything are no rows at the end of a file, and rows without values elsewhere.
+//! This is our own reader because others are too lenient: polars adds and cuts off fields, and the
+//! `csv` crate joins `"a"b` and closes open quotes. Here every row must have as many fields as the
+//! header, whether or not a column is wanted; otherwise the file is rejected, with the row and its
+//! line. All cells are strings, whatever they look like. An empty unquoted field is null, an empty
+//! quoted one is an empty string. Blank lines at the end of a file are ignored; elsewhere they are rows
+//! without values.
 
 mod dialect;
 mod header;
@@ -26,14 +27,15 @@ use super::fault::{Fault, Place, QuoteCause};
 use super::format::Format;
 use super::notes::Note;
 use super::notes::ReadNotes;
-use super::options::{Header, Quoting, ReadOptions, Separator};
+use super::options::{Header, Quoting, ReadOptions};
+use super::separator::Separator;
 use super::table::{Cells, Table};
 use crate::error::{Error, Result};
 
-/// Lines from which on a quoted text is told as long.
+/// A quoted text with at least this many line breaks gets a note.
 const LONG_TEXT: usize = 200;
 
-/// Bytes before and after a quotation mark that a message shows.
+/// Bytes that a message shows before and after a quotation mark.
 const SHOWN: usize = 24;
 
 /// Reads a text table.
@@ -79,7 +81,7 @@ pub(super) fn read(
     rows.finish(options, notes)
 }
 
-/// The file, for all that looks at it and speaks about it.
+/// The file, for reading it and for error messages.
 struct Reader<'a> {
     path: &'a Path,
     text: &'a str,
@@ -87,7 +89,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Whether quotation marks mean anything.
+    /// Whether quotation marks have a meaning.
     fn has_quotes(&self, options: &ReadOptions, notes: &mut ReadNotes) -> Result<bool> {
         match options.quoting {
             Quoting::Standard => return Ok(true),
@@ -113,7 +115,7 @@ impl Reader<'_> {
         Error::at(self.path, place, fault)
     }
 
-    /// A row that the scanner gave up on; `None` is the header.
+    /// The error for a row that the scanner rejected; row `None` is the header.
     fn failed(&self, row: Option<usize>, failure: Failure) -> Error {
         let Failure { kind, line, start, at } = failure;
         let place = Place { row, line: Some(line) };
@@ -139,7 +141,7 @@ impl Reader<'_> {
         self.wrong(place, fault)
     }
 
-    /// The beginning of what stands at a place.
+    /// The beginning of the text in a byte range.
     fn excerpt(&self, start: usize, end: usize) -> String {
         self.text[start..end].chars().take(2 * SHOWN).collect()
     }
@@ -150,19 +152,19 @@ impl Reader<'_> {
     }
 }
 
-/// The last border of a character up to a byte.
+/// The last character boundary at or before a byte.
 fn floor(text: &str, at: usize) -> usize {
     text.floor_char_boundary(at)
 }
 
-/// The rows of a table while it is read.
+/// The rows read so far.
 struct Rows<'a> {
     reader: &'a Reader<'a>,
     names: &'a [String],
     columns: Vec<StringChunkedBuilder>,
     /// The line of each row.
     lines: Vec<usize>,
-    /// Lines of blank lines that are rows if another row follows.
+    /// The lines of blank lines, which become rows if another row follows.
     blank: Vec<usize>,
     suspects: Vec<Suspect>,
     longest: Option<(usize, Row)>,
@@ -186,7 +188,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The number of the row that comes next, from 1.
+    /// The number of the next row, from 1.
     fn next_number(&self) -> usize {
         self.lines.len() + self.blank.len() + 1
     }
@@ -195,7 +197,7 @@ impl<'a> Rows<'a> {
         let text = self.reader.text;
         if let [Field { start, end, form: Form::Bare }] = *fields {
             let content = &text[start..end];
-            // In a table of one column, spaces are a text.
+            // In a table with one column, spaces are a text.
             if content.is_empty() || (self.names.len() > 1 && content.trim().is_empty()) {
                 self.blank.push(row.line);
                 return Ok(());

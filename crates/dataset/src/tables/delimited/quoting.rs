@@ -1,37 +1,38 @@
-//! What quotation marks mean in a table with tabs.
+//! Decides what quotation marks mean in a tab-separated table.
 //!
-//! Two kinds of such tables are about. Those of programs that write CSV (Python's `csv`, pandas, polars,
-//! Excel) put fields with tabs, line breaks or quotation marks in quotation marks and double those inside;
-//! all others put nothing in quotation marks, and a text may begin with one. Taken for the other kind,
-//! either is read without complaint and wrongly, so the whole file decides:
+//! There are two kinds of such tables. Programs that write CSV (Python's `csv`, pandas, polars, Excel)
+//! quote fields that contain tabs, line breaks or quotation marks, and double the quotation marks
+//! inside. All others quote nothing, and a text may begin with a quotation mark. A table mistaken for
+//! the other kind is silently misread, so the whole file decides:
 //!
 //! 1. No field begins with a quotation mark: both readings are the same.
-//! 2. A column name stands in quotation marks: they are quotations.
-//! 3. Every row has the right number of fields under one reading only: that one. The reading as quotations
-//!    also needs every quotation mark of the file to stand in a field that begins with one.
-//! 4. Under both: if quotations join lines, and all such lines look like rows of this table (`swallowed`), the
-//!    quotation marks are literal. If none does, they are quotations if one of them holds a doubled quotation
-//!    mark, as no one writes that by hand; where no lines are joined, also if one holds a tab or nothing, or
-//!    if a comma is in each of them and in no other field, which is Excel's way. Otherwise the file is
-//!    refused, and the user says which it is.
+//! 2. A column name is in quotation marks: they quote.
+//! 3. Every row has the right number of fields under only one reading: that one. Quoting also requires
+//!    every quotation mark of the file to be in a field that begins with one.
+//! 4. Both readings fit. If quoted fields join lines, and all such lines look like rows of this table
+//!    (`swallowed`), the quotation marks are literal. If none do, they quote if a quoted field contains
+//!    a doubled quotation mark, which nobody types by hand. If no lines are joined, they also quote if
+//!    a quoted field contains a tab or is empty, or if exactly the quoted fields contain commas, as
+//!    Excel writes them. Otherwise the file is rejected, and the user must decide.
 //!
-//! Where neither reading fits, the one that gets further is the one that errors are about.
+//! If neither reading fits, errors are about the reading that gets further.
 
 use super::dialect::Dialect;
 use super::scanner::{Form, Scanner, line_end};
 use super::swallowed::{Kind, N_REFERENCE, Shape, Suspect, is_guilty};
 use crate::tables::options::Header;
 
-/// The reading of a table with tabs.
+/// How to read a tab-separated table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// No field begins with a quotation mark.
     Same,
     /// RFC 4180.
     Quoted,
-    /// Quotation marks are characters like others: fields that begin with one, and the line of the first.
+    /// Quotation marks are ordinary characters: the number of fields that begin with one, and the
+    /// first's line.
     Literal { n_fields: usize, line: usize },
-    /// Either; the first field that begins with a quotation mark, and its row and line.
+    /// Undecided: the first field that begins with a quotation mark, and its row and line.
     Ambiguous { start: usize, row: usize, line: usize },
 }
 
@@ -70,7 +71,7 @@ pub(super) fn reading(text: &str, dialect: &Dialect, header: Header) -> Reading 
     }
 }
 
-/// Whether the quotations that join lines join what look like rows; `None` if some do and others do not.
+/// Whether the quoted fields that join lines join rows; `None` if some do and others do not.
 fn joins_rows(text: &str, dialect: &Dialect, n_columns: usize) -> Option<bool> {
     let (bytes, separator) = (text.as_bytes(), dialect.separator.byte());
     let shape = Shape { separator, line_end: line_end(bytes), n_columns };
@@ -102,25 +103,25 @@ fn joins_rows(text: &str, dialect: &Dialect, n_columns: usize) -> Option<bool> {
     }
 }
 
-/// What one reading finds in the whole file.
+/// The findings of one reading of the whole file.
 #[derive(Default)]
 struct Survey {
     n_columns: usize,
-    /// Rows up to the first that does not fit.
+    /// The number of rows before the first that does not fit.
     n_rows: usize,
     /// Every row has as many fields as the first.
     fits: bool,
-    /// A quotation mark in a field that does not begin with one.
+    /// A field contains a quotation mark but does not begin with one.
     has_stray_quotes: bool,
-    /// A quotation holds a line break.
+    /// A quoted field contains a line break.
     joins_lines: bool,
-    /// A quotation holds a doubled quotation mark.
+    /// A quoted field contains a doubled quotation mark.
     has_doubled: bool,
-    /// The quotations hold what only quotations can hold.
+    /// The quoted fields contain what only quoted fields can.
     needs_quotes: bool,
-    /// Of the reading without quotations: a name stands in quotation marks.
+    /// In the literal reading: a column name is in quotation marks.
     names_are_quoted: bool,
-    /// Fields that begin with a quotation mark.
+    /// The number of fields that begin with a quotation mark.
     n_quotes: usize,
     /// The first field that begins with a quotation mark: its first byte, data row and line.
     first_quote: Option<(usize, usize, usize)>,
@@ -138,7 +139,7 @@ impl Survey {
                 found.fits = false;
                 break;
             };
-            // Lines without anything are no rows, or rows without values.
+            // Blank lines are ignored or are rows without values.
             let is_blank = fields.len() == 1 && text[row.start..row.end].trim().is_empty();
             if found.n_rows == 0 {
                 found.n_columns = fields.len();
@@ -171,7 +172,7 @@ impl Survey {
                 }
             }
             found.joins_lines |= row.n_breaks > 0;
-            // The reading without quotations must be known to its first quotation mark.
+            // The literal reading must go on at least to its first quotation mark.
             if !found.fits && (has_quotes || found.first_quote.is_some()) {
                 break;
             }
@@ -185,7 +186,7 @@ impl Survey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::options::Separator;
+    use crate::tables::separator::Separator;
 
     #[test]
     fn the_whole_file_decides() {

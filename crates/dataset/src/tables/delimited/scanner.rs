@@ -1,14 +1,14 @@
-//! From the bytes of a text table to the borders of its fields, row by row and strictly.
+//! Finds the fields of a text table, row by row and strictly.
 //!
-//! RFC 4180, with any separator: a field that begins with a quotation mark ends at the next one that is
-//! not doubled, and a separator or a line end must follow. In other fields a quotation mark is a
-//! character like others. Rows end with LF, with CRs and a LF, or, in a file without a single LF, with
-//! CR. Nothing is repaired: what a reader would have to guess is an error. Counting fields, names and
-//! values are other modules' business.
+//! RFC 4180 with any separator: a field that begins with a quotation mark ends at the next one that is
+//! not doubled, and a separator or a line end must follow. In other fields a quotation mark is an
+//! ordinary character. Rows end with LF, with one or more CRs and an LF, or, in a file without LF,
+//! with CR. Nothing is repaired: anything a reader would have to guess is an error. Other modules count
+//! fields and interpret names and values.
 
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
-/// A field of a row: where it stands, without its quotation marks.
+/// The position of a field, without its quotation marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Field {
     pub(super) start: usize,
@@ -19,7 +19,7 @@ pub(super) struct Field {
 /// How a field is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Without quotation marks around it.
+    /// Without enclosing quotation marks.
     Bare,
     /// In quotation marks.
     Quoted,
@@ -27,7 +27,7 @@ pub(super) enum Form {
     Doubled,
 }
 
-/// Where a row stands.
+/// The position of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     /// Its first byte.
@@ -36,9 +36,9 @@ pub(super) struct Row {
     pub(super) end: usize,
     /// The line of the file on which it begins, from 1.
     pub(super) line: usize,
-    /// Line breaks inside it, all of them in quotation marks.
+    /// The number of line breaks inside it, all in quoted fields.
     pub(super) n_breaks: usize,
-    /// Whether a line end closes it.
+    /// Whether it ends with a line end.
     pub(super) is_closed: bool,
 }
 
@@ -50,21 +50,21 @@ pub(super) struct Failure {
     pub(super) line: usize,
     /// The first byte of the field.
     pub(super) start: usize,
-    /// The byte at which it was seen.
+    /// The byte at which the failure was noticed.
     pub(super) at: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FailureKind {
-    /// A quotation is never closed.
+    /// A quoted field is never closed.
     Unclosed,
-    /// A closing quotation mark is followed by more of the field.
+    /// Text follows a closing quotation mark.
     ClosedInside,
-    /// A CR alone in a field without quotation marks.
+    /// An unquoted field contains a CR without an LF.
     LoneReturn,
 }
 
-/// Reads rows one after the other.
+/// Reads rows one by one.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -72,13 +72,13 @@ pub(super) struct Scanner<'a> {
     line: usize,
     separator: u8,
     has_quotes: bool,
-    /// The byte that counts lines: LF, or CR in a file without LF.
+    /// The byte that ends a line: LF, or CR in a file without LF.
     line_end: u8,
 }
 
 impl<'a> Scanner<'a> {
-    /// Rows of `bytes` from `position` on, which is on this `line`. Without `has_quotes`, quotation marks
-    /// mean nothing.
+    /// Reads rows of `bytes` from `position`, which is on `line`. Without `has_quotes`, quotation marks
+    /// are ordinary characters.
     pub(super) fn new(
         bytes: &'a [u8],
         position: usize,
@@ -118,7 +118,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A field without quotation marks; stops before the separator or line end.
+    /// An unquoted field; stops before the separator or line end.
     fn bare(&mut self) -> Result<Field, Failure> {
         let start = self.position;
         let rest = &self.bytes[start..];
@@ -136,7 +136,7 @@ impl<'a> Scanner<'a> {
         Ok(Field { start, end, form: Form::Bare })
     }
 
-    /// A field in quotation marks; stops before the separator or line end.
+    /// A quoted field; stops before the separator or line end.
     fn quoted(&mut self) -> Result<Field, Failure> {
         let start = self.position + 1;
         let mut form = Form::Quoted;
@@ -168,7 +168,7 @@ impl<'a> Scanner<'a> {
 
     /// The byte after the line end at `position`; `None` if there is no line end.
     ///
-    /// Some programs write CR CR LF, by translating CR LF once more; all of it is one line end.
+    /// Some programs write CR CR LF by translating CR LF again; this is a single line end.
     fn after_line_end(&self, position: usize) -> Option<usize> {
         if self.line_end == b'\r' {
             return (self.bytes.get(position) == Some(&b'\r')).then_some(position + 1);
@@ -184,13 +184,13 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The byte that ends lines: CR in a file that has no LF, as Macs wrote them long ago.
+/// The byte that ends lines: LF, or CR in a file without LF, as old Macs wrote them.
 pub(super) fn line_end(bytes: &[u8]) -> u8 {
     let is_old = memchr(b'\n', bytes).is_none() && memchr(b'\r', bytes).is_some();
     if is_old { b'\r' } else { b'\n' }
 }
 
-/// What a field says; `scratch` holds it if it is not in the file as it is.
+/// The value of a field; stored in `scratch` if it differs from the bytes in the file.
 pub(super) fn value<'a>(text: &'a str, field: Field, scratch: &'a mut String) -> &'a str {
     let inner = &text[field.start..field.end];
     if field.form != Form::Doubled {
@@ -198,7 +198,7 @@ pub(super) fn value<'a>(text: &'a str, field: Field, scratch: &'a mut String) ->
     }
     scratch.clear();
     let mut rest = inner;
-    // Every quotation mark in there has a twin behind it.
+    // Every quotation mark is followed by its twin.
     while let Some(n_bytes) = memchr(b'"', rest.as_bytes()) {
         scratch.push_str(&rest[..=n_bytes]);
         rest = &rest[n_bytes + 2..];

@@ -1,12 +1,14 @@
-//! Quotations that are well formed and still a mistake: a quotation mark too many joins all rows up to the
-//! next one.
+//! Finds quoted fields that are well formed but a mistake: a stray quotation mark joins all rows up to
+//! the next one.
 //!
-//! A text with line breaks is told from such rows by its lines, quotation marks not heeded. It is suspected
-//! if the first and the last line of its row have as many separators as a row. It is found guilty if these
-//! two also fit the table's other narrow columns, which hold few values or numbers only, and half of the lines
-//! between them have as many separators, too: the first line of a text that ends in a comma and a label is
-//! none. In a table without narrow columns, only many lines will do, and each of them must look like a row. A
-//! quotation with doubled quotation marks was written by a program that knows how, and is not suspected.
+//! The lines of a quoted field, read without regard to quotation marks, distinguish a text with line
+//! breaks from joined rows. A field is suspect if the first and last line of its row have as many
+//! separators as a row. It is guilty if these two lines also fit the table's other narrow columns (few
+//! distinct values, or only numbers) and at least half of the lines between them have as many
+//! separators. The first line of a real text rarely fits, because it does not end in a comma and a
+//! label. In a table without narrow columns, there must be many lines, and each must look like a row. A
+//! field with doubled quotation marks was written by a program that quotes correctly, and is not
+//! suspect.
 
 use std::collections::HashSet;
 
@@ -15,12 +17,12 @@ use polars::prelude::DataFrame;
 
 use super::scanner::{Field, Form, Row};
 
-/// Lines that are enough where no column is narrow.
+/// More lines than this are enough if no column is narrow.
 const MANY_LINES: usize = 10;
-/// Rows that narrow columns are found in, and the least that will do.
+/// The most rows in which narrow columns are looked for, and the fewest that are enough.
 pub(super) const N_REFERENCE: usize = 1000;
 const MIN_REFERENCE: usize = 3;
-/// Values of a column that holds few, and how long each may be.
+/// The most distinct values of a narrow column, and the most bytes of each.
 const FEW_VALUES: usize = 20;
 const SHORT_VALUE: usize = 40;
 
@@ -30,11 +32,11 @@ pub(super) struct Suspect {
     /// Its index among the rows of the table.
     pub(super) row_idx: usize,
     pub(super) row: Row,
-    /// The column in which the first quotation with a line break stands.
+    /// The column of the first quoted field with a line break.
     pub(super) column: usize,
 }
 
-/// How the lines of a table look.
+/// The line structure of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) separator: u8,
@@ -43,7 +45,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// A row of several lines, if the first and the last of them look like rows.
+    /// The row as a suspect, if it has several lines and the first and last look like rows.
     pub(super) fn suspect(
         &self,
         bytes: &[u8],
@@ -68,7 +70,7 @@ impl Shape {
         (!is_written).then_some(Suspect { row_idx, row: *row, column })
     }
 
-    /// Whether quotation marks are doubled in a field, other than as an empty field of a row in it.
+    /// Whether a field has doubled quotation marks that are not an empty field of a joined row.
     fn is_written(&self, bytes: &[u8], field: &Field) -> bool {
         let is_border = |byte: &u8| [self.separator, b'\n', b'\r'].contains(byte);
         field.form == Form::Doubled
@@ -84,7 +86,7 @@ impl Shape {
     }
 }
 
-/// The first suspect of a table whose lines are rows.
+/// The first suspect whose lines are rows.
 pub(super) fn guilty<'a>(
     text: &str,
     frame: &DataFrame,
@@ -122,7 +124,7 @@ pub(super) fn is_guilty(text: &str, suspect: &Suspect, kinds: &[Kind<'_>], shape
             fields.get(idx).is_some_and(|field| kind.holds(field.trim().trim_matches('"')))
         })
     };
-    // The first and the last are rows in any case.
+    // The first and last lines are always rows.
     2 * (n_rows - 2) >= lines.len() - 2
         && lines.first().is_some_and(fits)
         && lines.last().is_some_and(fits)
@@ -131,16 +133,16 @@ pub(super) fn is_guilty(text: &str, suspect: &Suspect, kinds: &[Kind<'_>], shape
 /// What a column holds.
 #[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
-    /// Few and short values, the empty one among them if it occurs.
+    /// Few short values, including the empty one if it occurs.
     Few(HashSet<&'a str>),
-    /// Numbers only, or nothing where that occurs.
+    /// Only numbers, and empty cells if they occur.
     Numbers { or_nothing: bool },
     /// Anything.
     Wide,
 }
 
 impl<'a> Kind<'a> {
-    /// Tells it from some of its values.
+    /// Infers the kind from some of the values.
     pub(super) fn of(values: impl ExactSizeIterator<Item = &'a str>) -> Self {
         let n_values = values.len();
         if n_values < MIN_REFERENCE {
@@ -160,7 +162,7 @@ impl<'a> Kind<'a> {
         if n_empty == n_values {
             return Self::Wide;
         }
-        // As many values as rows are not few.
+        // A column with nearly as many values as rows does not have few.
         match (is_numbers, is_few && 2 * few.len() <= n_values) {
             (_, true) => Self::Few(few),
             (true, false) => Self::Numbers { or_nothing: n_empty > 0 },

@@ -1,13 +1,13 @@
-//! What the reader of whole lines passes over: escapes in strings, and all inside lists and objects.
+//! Checks what the line reader skips: escapes in strings, and everything inside lists and objects.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::RowError;
+use super::explain::RowError;
 
-/// Checks a value whose borders are known.
+/// Checks a value whose start and end are known.
 pub(super) fn check(json: &str) -> Result<(), RowError> {
     let is_escaped = || memchr::memchr(b'\\', json.as_bytes()).is_some();
     match json.as_bytes().first() {
@@ -27,7 +27,7 @@ pub(super) fn check(json: &str) -> Result<(), RowError> {
     }
 }
 
-/// Goes through a list or an object down to its leaves; `serde_json` limits how deep.
+/// Visits a list or an object down to its leaves; `serde_json` limits the depth.
 struct Inner<'r>(&'r mut Option<String>);
 
 impl<'de> DeserializeSeed<'de> for Inner<'_> {

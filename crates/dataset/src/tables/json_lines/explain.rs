@@ -1,12 +1,22 @@
-//! What is wrong with JSON, in words.
+//! Explains what is wrong with JSON.
 
 use serde::de::{Deserialize as _, IgnoredAny};
 
-use super::{MAX_COLUMNS, RowError};
 use crate::tables::fault::Fault;
 use crate::tables::format::Format;
 
-/// An error of a row for the user; `explain` has the words for what is no JSON, and whether it is a value.
+/// With more columns it is not a table, but a dictionary written as one object.
+pub(super) const MAX_COLUMNS: usize = 10_000;
+
+/// Why an object is not a row.
+pub(super) enum RowError {
+    NotObject,
+    RepeatedKey(String),
+    TooManyKeys,
+    Json(serde_json::Error),
+}
+
+/// The fault for a bad row; `explain` describes invalid JSON, and says whether a value is at fault.
 pub(super) fn fault(
     error: RowError,
     explain: impl FnOnce(&serde_json::Error) -> (String, bool),
@@ -16,7 +26,7 @@ pub(super) fn fault(
         RowError::NotObject => ("expected an object, which begins with {".to_owned(), false),
         RowError::TooManyKeys => {
             let detail = format!(
-                "the objects have more than {MAX_COLUMNS} different keys; is each a row of its own?"
+                "the objects have more than {MAX_COLUMNS} different keys; is each object one row?"
             );
             (detail, false)
         }
@@ -25,12 +35,13 @@ pub(super) fn fault(
     Fault::Json { format: Format::JsonLines, detail, is_value }
 }
 
-/// What is wrong with a line that is no JSON object, and whether it is a value; `rest` begins with the line.
+/// What is wrong with a line that is not a JSON object, and whether a value is at fault; `rest` begins
+/// with the line.
 pub(super) fn explained(error: &serde_json::Error, line: &str, rest: &str) -> (String, bool) {
     if error.is_eof() {
         let mut deserializer = serde_json::Deserializer::from_str(rest);
         let detail = match IgnoredAny::deserialize(&mut deserializer) {
-            Ok(_) => "the object goes on below; each must stand on one line",
+            Ok(_) => "the object continues on the next line; each object must be on one line",
             Err(error) if error.is_eof() => "the object is not closed, and the file ends there",
             Err(_) => "the object is not closed on its line",
         };
@@ -39,7 +50,7 @@ pub(super) fn explained(error: &serde_json::Error, line: &str, rest: &str) -> (S
     let at = line.floor_char_boundary(error.column().saturating_sub(1));
     let is_after = error.to_string().starts_with("trailing characters");
     match line[at..].bytes().next() {
-        Some(b'{') if is_after => ("several objects stand on one line".to_owned(), false),
+        Some(b'{') if is_after => ("several objects are on one line".to_owned(), false),
         Some(b',') if is_after => {
             ("a comma follows the object, as in an array without brackets".to_owned(), false)
         }
@@ -47,7 +58,7 @@ pub(super) fn explained(error: &serde_json::Error, line: &str, rest: &str) -> (S
     }
 }
 
-/// A parser's message in our words, or in its own.
+/// A parser's message, reworded where we can.
 pub(super) fn plain(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let (what, column) = match message.split_once(" at line ") {
@@ -56,12 +67,12 @@ pub(super) fn plain(error: &serde_json::Error) -> String {
     };
     let what = match what {
         "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
-            "half of a surrogate pair (\\ud800 to \\udfff) stands alone in a string"
+            "a string contains only half of a surrogate pair (\\ud800 to \\udfff)"
         }
-        "expected value" => "expected a value; NaN and Infinity are none in JSON",
+        "expected value" => "expected a value; NaN and Infinity are not valid JSON",
         "recursion limit exceeded" => "lists and objects are nested too deeply",
         "control character (\\u0000-\\u001F) found while parsing a string" => {
-            "a tab or another control character stands in a string; JSON writes it as an escape"
+            "a string contains a tab or another control character, which JSON requires to be escaped"
         }
         other => other,
     };

@@ -1,9 +1,9 @@
-//! JSON lines: one object a line; and a file that is one array of objects.
+//! Reads JSON lines (one object per line), and files that are one array of objects.
 //!
 //! `serde_json` reads them, because polars' reader changes numbers to fit a column and panics on some
-//! files. A cell keeps the text of its value, so that digits and types come back as they were. What is
-//! no JSON (NaN, a trailing comma), has two meanings (a key twice) or no meaning (half of a surrogate
-//! pair) is refused. Lists and objects in cells are kept as they are, and checked like the rest.
+//! files. A cell keeps the JSON text of its value, so that digits and types are written back unchanged.
+//! Invalid JSON (NaN, a trailing comma), ambiguous JSON (a repeated key) and half of a surrogate pair
+//! are rejected. Lists and objects in cells are kept as they are, and checked like the rest.
 
 mod check;
 mod explain;
@@ -18,7 +18,7 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use self::check::check;
-use self::explain::{explained, fault, plain};
+use self::explain::{MAX_COLUMNS, RowError, explained, fault, plain};
 use super::fault::{Fault, Place};
 use super::format::Format;
 use super::notes::{Note, ReadNotes};
@@ -26,16 +26,13 @@ use super::parquet::malformed;
 use super::table::{Cells, Table};
 use crate::error::{Error, Result};
 
-/// More columns are no table, but a dictionary that was written as one object.
-const MAX_COLUMNS: usize = 10_000;
-
 /// Reads JSON lines, or one array of objects.
 ///
 /// # Errors
 /// `NoRows`; `Fault::Json` and `Fault::RepeatedKey` with row and line.
 pub(super) fn read(path: &Path, text: &str, notes: &mut ReadNotes) -> Result<Table> {
     let mut rows = Rows::default();
-    // In a file with CR alone as its line end, all would be one line.
+    // If lines end with CR alone, splitting at LF would give a single line.
     let is_old = memchr::memchr(b'\n', text.as_bytes()).is_none();
     let line_end = if is_old { '\r' } else { '\n' };
     let result = if text.trim_start().starts_with('[') {
@@ -50,7 +47,7 @@ pub(super) fn read(path: &Path, text: &str, notes: &mut ReadNotes) -> Result<Tab
     rows.finish(path)
 }
 
-/// The rows of a table while it is read.
+/// The rows read so far.
 #[derive(Default)]
 struct Rows {
     columns: Vec<Cell>,
@@ -59,19 +56,11 @@ struct Rows {
     lines: Vec<usize>,
 }
 
-/// A column while it is read; rows without its key are filled in when the next value comes.
+/// A column being read; rows without its key are filled with nulls before the next value.
 struct Cell {
     name: String,
     values: StringChunkedBuilder,
     n_values: usize,
-}
-
-/// Why an object is no row.
-enum RowError {
-    NotObject,
-    RepeatedKey(String),
-    TooManyKeys,
-    Json(serde_json::Error),
 }
 
 impl Rows {
@@ -164,7 +153,7 @@ impl Cell {
     }
 }
 
-/// Puts the members of one object into the columns.
+/// Adds the members of one object to the columns.
 struct Row<'r> {
     rows: &'r mut Rows,
     cause: &'r mut Option<RowError>,
@@ -204,10 +193,10 @@ impl<'de> Visitor<'de> for Row<'_> {
     }
 }
 
-/// Finds the column of a key, or makes it.
+/// Finds or creates the column of a key.
 struct Key<'r> {
     rows: &'r mut Rows,
-    /// Objects mostly have their keys in the order of the first one.
+    /// Most objects have their keys in the order of the first object.
     position: usize,
 }
 
@@ -242,7 +231,7 @@ impl Visitor<'_> for Key<'_> {
     }
 }
 
-/// Hands on the elements of an array.
+/// Passes each element of an array to a function.
 struct Elements<'f>(&'f mut dyn FnMut(&RawValue) -> Result<(), ()>);
 
 impl<'de> Visitor<'de> for Elements<'_> {
@@ -299,23 +288,20 @@ mod tests {
     fn what_is_no_table_is_refused_with_its_place() {
         let deep = format!("{{\"a\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         let cases = [
-            (
-                "{\"a\": 1, \"b\": 2, \"a\": 3}",
-                ", row 1 (line 1): the key \"a\" stands there twice",
-            ),
-            ("{\"a\": {\"b\": 1, \"\\u0062\": 2}}", "the key \"b\" stands there twice"),
+            ("{\"a\": 1, \"b\": 2, \"a\": 3}", ", row 1 (line 1): the key \"a\" occurs twice"),
+            ("{\"a\": {\"b\": 1, \"\\u0062\": 2}}", "the key \"b\" occurs twice"),
             (
                 "\n{\"a\": 1}{\"a\": 2}",
                 ", row 1 (line 2): not readable as JSON lines: several objects",
             ),
             ("{\"a\": 1},\n{\"a\": 2}", "a comma follows the object"),
-            ("{\n  \"a\": 1\n}\n", "the object goes on below"),
+            ("{\n  \"a\": 1\n}\n", "the object continues on the next line"),
             (
                 "{\"a\": 1}\n{\"a\": ",
                 ", row 2 (line 2): not readable as JSON lines: the object is not closed, and",
             ),
             ("{\"a\": \n{\"a\": 1}\n{\"a\": 2}\n", "the object is not closed on its line"),
-            ("{\"a\": NaN}", "NaN and Infinity are none in JSON"),
+            ("{\"a\": NaN}", "NaN and Infinity are not valid JSON"),
             ("{\"a\": -Infinity}", "(at byte"),
             ("{\"a\": \"\\ud83d x\"}", "half of a surrogate pair"),
             ("{\"a\": \"\\udc00\"}", "half of a surrogate pair"),

@@ -1,11 +1,11 @@
-//! CSV and TSV, quoted as RFC 4180: nothing between separators is null, `""` an empty string.
+//! Writes CSV and TSV, quoted as in RFC 4180: an empty cell is null, `""` is an empty string.
 //!
-//! Rows are written by polars, which quotes what holds the separator, a quotation mark, CR or LF.
-//! Names are written here, because a reader sees them before it knows the file. A name is quoted
-//! that looks like the beginning of something else: a comment, another separator, a byte order mark,
-//! another format. In a TSV with any field in quotation marks, all names have them, too: by that a
-//! reader can tell it from the tables whose quotation marks mean nothing. There are always three
-//! columns or more, the answers among them, so that no row is a blank line.
+//! Polars writes the rows and quotes fields that contain the separator, a quotation mark, CR or LF.
+//! Column names are written here, because a reader uses them to recognise the file. A name is quoted if
+//! it looks like the beginning of something else: a comment, another separator, a byte order mark or
+//! another format. In a TSV with any quoted field, all names are quoted too, so that a reader can
+//! distinguish it from tables with literal quotation marks. With the predictions there are always at
+//! least three columns, so no row is a blank line.
 
 use std::io::Write;
 
@@ -14,8 +14,8 @@ use polars::prelude::{Column, CsvWriter, DataFrame, PolarsResult, SerWriter};
 use super::{Change, OutColumn, json_text, times};
 use crate::tables::Cells;
 
-/// Numbers are written with the fewest digits that give them back, flags as `true` and `false`,
-/// dates and times as ISO 8601; JSON strings as what they say, other JSON values as JSON.
+/// Writes numbers with the fewest digits that round-trip, booleans as `true` and `false`, dates and
+/// times in ISO 8601, JSON strings as their content, and other JSON values as JSON.
 pub(super) fn write(
     columns: &[OutColumn],
     separator: u8,
@@ -66,7 +66,7 @@ fn push_name(header: &mut Vec<u8>, name: &str, in_quotes: bool) {
     let is_plain = name.starts_with(char::is_alphanumeric)
         && name.ends_with(|c: char| !c.is_whitespace())
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.'))
-        // Files of other kinds begin so.
+        // Other kinds of files begin with these.
         && !["PAR1", "BZh", "sep"].iter().any(|start| name.starts_with(start));
     if is_plain && !in_quotes {
         header.extend_from_slice(name.as_bytes());

@@ -1,45 +1,53 @@
-//! Where a table goes: a file, with links followed, or a stream that is written straight through.
+//! Where a table is written: a file, following links, or a stream, which is written directly.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
 
+use whole_file::{Staged, folder_of};
+
 use crate::error::{Error, Result};
-use crate::predictions::Existing;
 
-use super::temporary::Temporary;
-
-/// As many links as Linux follows.
+/// The number of links that Linux follows.
 const MAX_LINKS: usize = 40;
-/// How much is encoded before the system is asked to write it.
+/// Bytes encoded before the system is asked to write them.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Where a table goes.
+/// What to do if the output file already exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Keep it and write nothing.
+    Refuse,
+    /// Replace it once the new one is complete.
+    Replace,
+}
+
+/// Where a table is written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
-    /// A regular file, or one that is still to be made.
+    /// A regular file, which may not exist yet.
     File {
         /// The file itself, at the end of all links.
         target: PathBuf,
     },
-    /// A pipe, a terminal or another device: nothing to keep, nothing to rename.
+    /// A pipe, a terminal or another device: it has no contents to protect and is not renamed.
     Stream(Stream),
 }
 
-/// Something that takes bytes as they come.
+/// A destination that takes bytes as they are written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
-    /// Our standard output. It is not opened by its name: if the shell sent it to the end of a
-    /// file, a second opening would start at that file's beginning.
+    /// Our standard output. It is not opened by name: if the shell appends it to a file, opening it
+    /// again would start at the beginning of that file.
     Stdout,
-    /// Our standard error output.
+    /// Our standard error.
     Stderr,
     /// A named pipe or a device.
     Named(PathBuf),
 }
 
 impl Destination {
-    /// Looks where `path` leads; `-` is standard output.
+    /// Finds where `path` leads; `-` is standard output.
     ///
     /// # Errors
     /// `IsFolder`, `NoFolder`; `Write` if links lead in a circle.
@@ -53,7 +61,7 @@ impl Destination {
             match fs::symlink_metadata(&target) {
                 Ok(metadata) if metadata.is_symlink() => {
                     let next = fs::read_link(&target).map_err(failed)?;
-                    // A relative link starts where the link is; an absolute one replaces all of it.
+                    // A relative link starts at the link's folder; an absolute one replaces the path.
                     target = folder_of(&target).join(next);
                 }
                 Ok(metadata) if metadata.is_dir() => {
@@ -69,7 +77,7 @@ impl Destination {
                             folder: folder.to_owned(),
                         });
                     }
-                    // `new/` or `new/..` would make a folder's name of it.
+                    // `new/` or `new/..` would name a folder.
                     return match target.components().next_back() {
                         Some(Component::Normal(_)) => Ok(Self::File { target }),
                         _ => Err(Error::IsFolder { path: path.to_owned() }),
@@ -81,10 +89,10 @@ impl Destination {
         Err(failed(io::Error::other("too many links")))
     }
 
-    /// Whether something stands there that would be lost.
+    /// Checks that nothing there would be lost.
     ///
     /// # Errors
-    /// `Exists`, unless it may be replaced.
+    /// `Exists` if there is something that must not be replaced.
     pub(crate) fn check(&self, path: &Path, existing: Existing) -> Result<()> {
         let taken = match self {
             Self::File { target } => fs::symlink_metadata(target).is_ok(),
@@ -97,24 +105,24 @@ impl Destination {
         Ok(())
     }
 
-    /// Whether a file can be made there, found out by making one beside it.
+    /// Checks that a file can be created there, by creating one next to it.
     ///
     /// # Errors
     /// `Write`.
     pub(crate) fn probe(&self, path: &Path) -> Result<()> {
         match self {
-            Self::File { target } => Temporary::beside(target)
+            Self::File { target } => Staged::beside(target)
                 .map(drop)
                 .map_err(|source| Error::Write { path: path.to_owned(), source }),
             Self::Stream(_) => Ok(()),
         }
     }
 
-    /// Writes there what `encode` gives. A file appears under its name when it is complete and on
-    /// disk, with the permissions and, where we may, the owner of the one that it replaces.
+    /// Writes the output of `encode`. A file appears under its name when it is complete and on disk,
+    /// with the permissions and, if allowed, the owner of the file that it replaces.
     ///
     /// # Errors
-    /// `Exists` if there is a file now, whenever it came; `Write`, and what `encode` says.
+    /// `Exists` if there is a file by now; `Write`; the errors of `encode`.
     pub(crate) fn write<T>(
         &self,
         path: &Path,
@@ -132,11 +140,11 @@ impl Destination {
                 return through(file, failed, encode);
             }
         };
-        let mut temporary = Temporary::beside(target).map_err(failed)?;
-        let done = through(temporary.file(), failed, encode)?;
+        let mut staged = Staged::beside(target).map_err(failed)?;
+        let done = through(staged.file(), failed, encode)?;
         match existing {
-            Existing::Replace => temporary.replace(target),
-            Existing::Refuse => temporary.appear_as(target),
+            Existing::Replace => staged.replace(target),
+            Existing::Refuse => staged.appear_as(target),
         }
         .map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
@@ -146,7 +154,7 @@ impl Destination {
     }
 }
 
-/// Encodes through a buffer, and tells what the last bytes met, too.
+/// Encodes through a buffer, and also reports errors in writing the last bytes.
 fn through<T>(
     sink: impl Write,
     failed: impl Fn(io::Error) -> Error,
@@ -164,7 +172,7 @@ impl Stream {
             "-" => Some(Self::Stdout),
             "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => Some(Self::Stdout),
             "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => Some(Self::Stderr),
-            // Other descriptors lead to files that have no name of their own (`>(command)`).
+            // Other descriptors lead to files without a name (`>(command)`).
             name if name.starts_with("/dev/fd/") || name.starts_with("/proc/self/fd/") => {
                 Some(Self::Named(path.to_owned()))
             }
@@ -173,15 +181,7 @@ impl Stream {
     }
 }
 
-/// The folder that a path stands in, `.` for a bare name.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Whether two paths lead to one file, by whatever names; no if either leads nowhere.
+/// Whether two paths lead to the same file; false if either leads nowhere.
 pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -198,7 +198,7 @@ pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Whether a device holds data that stays: a disk.
+/// Whether a path is a disk, a device that stores data.
 fn is_disk(path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -209,16 +209,5 @@ fn is_disk(path: &Path) -> bool {
     {
         let _ = path;
         false
-    }
-}
-
-/// Puts the new name of a file on disk, too: a rename is an entry in its folder.
-///
-/// The file is whole already, and some file systems cannot do this: they are not asked twice.
-pub(super) fn sync_folder(folder: &Path) {
-    if cfg!(unix)
-        && let Ok(folder) = File::open(folder)
-    {
-        let _ = folder.sync_all();
     }
 }

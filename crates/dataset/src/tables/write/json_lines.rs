@@ -1,8 +1,8 @@
-//! JSON lines: one object a row, on one line.
+//! Writes JSON lines: one object per row, on one line.
 //!
-//! A value that was read as JSON is written as it stood there, digits, escapes and all, and a key
-//! that an object lacked stays absent. Numbers of other tables get the fewest digits that give them
-//! back; JSON has no NaN and no infinities, which become `null`.
+//! A value that was read as JSON is written unchanged, including its digits and escapes, and a key that
+//! an object lacked stays absent. Numbers of other tables get the fewest digits that round-trip; NaN and
+//! infinities, which JSON lacks, become `null`.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use polars::prelude::{
 use super::{Change, OutColumn, strings, times};
 use crate::tables::Cells;
 
-/// How much is encoded before it is written.
+/// Bytes encoded before they are written.
 const BUFFER_BYTES: usize = 1 << 16;
 
 pub(super) fn write(columns: &[OutColumn], sink: &mut dyn Write) -> PolarsResult<Vec<Change>> {
@@ -51,7 +51,7 @@ pub(super) fn write(columns: &[OutColumn], sink: &mut dyn Write) -> PolarsResult
         .collect())
 }
 
-/// A column, ready to be looked up row by row.
+/// A column, ready for look-up by row.
 struct Member {
     /// `"name":`
     key: Vec<u8>,
@@ -88,7 +88,8 @@ impl Member {
                 let json = texts.get(row).unwrap_or("null");
                 let start = buffer.len();
                 buffer.extend_from_slice(json.as_bytes());
-                // A list or an object may have stood on several lines; strings have no line ends.
+                // A list or object may have spanned several lines; JSON strings contain no raw line
+                // ends.
                 for byte in &mut buffer[start..] {
                     if matches!(byte, b'\n' | b'\r') {
                         *byte = b' ';

@@ -1,4 +1,4 @@
-//! Cells that hold JSON text, for formats that hold something else.
+//! Converts cells of JSON text for other formats.
 
 use std::borrow::Cow;
 
@@ -11,16 +11,15 @@ use super::strings;
 
 const NULL: &str = "null";
 
-/// Strings without their quotes and escapes, `null` as no value, everything else as its JSON text.
+/// Strings without quotes and escapes, `null` as null, everything else as JSON text.
 pub(super) fn to_strings(column: &Column) -> PolarsResult<Column> {
     let texts = strings(column)?;
     let cells = texts.iter().map(|cell| cell.and_then(plain));
     Ok(StringChunked::from_iter_options(column.name().clone(), cells).into_column())
 }
 
-/// The column as integers, flags, floats or strings if all its values are of that kind, and no
-/// digit is lost; else as strings that hold JSON, which the flag tells. No value and `null` become
-/// null.
+/// The column as integers, booleans, floats or strings if all its values are of that kind and no digit
+/// is lost; otherwise as strings of JSON, and the flag is true. Absent values and `null` become null.
 pub(super) fn to_typed(column: &Column) -> PolarsResult<(Column, bool)> {
     let texts = strings(column)?;
     let values = || texts.iter().map(|cell| cell.filter(|&json| json != NULL));
@@ -46,7 +45,7 @@ pub(super) fn to_typed(column: &Column) -> PolarsResult<(Column, bool)> {
     Ok((typed, kind == Some(Kind::Other)))
 }
 
-/// What one JSON text says in a format of plain strings.
+/// The value of a JSON text in a format of plain strings.
 fn plain(json: &str) -> Option<Cow<'_, str>> {
     let Some(rest) = json.strip_prefix('"') else {
         return (json != NULL).then_some(Cow::Borrowed(json));
@@ -55,24 +54,24 @@ fn plain(json: &str) -> Option<Cow<'_, str>> {
         Some(content) if memchr::memchr(b'\\', content.as_bytes()).is_none() => {
             Some(Cow::Borrowed(content))
         }
-        // The reader let only whole JSON values in.
+        // The reader accepted only complete JSON values.
         _ => Some(serde_json::from_str(json).map_or(Cow::Borrowed(json), Cow::Owned)),
     }
 }
 
-/// What a column of JSON values can be.
+/// The type of a column of JSON values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Fits `i64`.
     Integer {
-        /// Whether it is a float without loss, too.
+        /// Whether `f64` can also hold it exactly.
         as_float: bool,
     },
-    /// A number that `f64` gives back with the same digits.
+    /// A number whose digits survive a round trip through `f64`.
     Float,
     Flag,
     String,
-    /// Lists, objects, numbers of more digits; several kinds.
+    /// Lists, objects, numbers with too many digits; mixed kinds.
     Other,
 }
 
@@ -82,7 +81,7 @@ impl Kind {
             Some(b'"') => Self::String,
             Some(b't' | b'f') => Self::Flag,
             Some(b'-' | b'0'..=b'9') => {
-                // `-0` is a zero with a sign, which integers lack.
+                // `-0` has a sign, which an integer zero lacks.
                 if json != "-0"
                     && let Ok(number) = json.parse::<i64>()
                 {
@@ -106,14 +105,14 @@ impl Kind {
     }
 }
 
-/// The number, if its shortest digits as an `f64` say the same as the text.
+/// The number, if its shortest `f64` representation has the same value as the text.
 fn exact_float(json: &str) -> Option<f64> {
     let number: f64 = json.parse().ok()?;
     let same = number.is_finite() && Decimal::of(json)? == Decimal::of(&format!("{number:e}"))?;
     same.then_some(number)
 }
 
-/// A decimal number, however it was written: `0.` digits times 10 to the exponent.
+/// A decimal number, independent of notation: `0.` followed by `digits`, times 10 to the exponent.
 #[derive(PartialEq, Eq)]
 struct Decimal {
     negative: bool,
@@ -123,7 +122,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// `None` if the exponent is beyond all measure.
+    /// `None` if the exponent does not fit an `i32`.
     fn of(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),

@@ -1,10 +1,10 @@
-//! Parquet of types that every reader has.
+//! Writes Parquet with types that every reader supports.
 //!
 //! Polars marks its strings as Arrow's `string_view`, which pyarrow before 16 cannot open and later
-//! versions cannot filter. The bytes of the columns are the same for all kinds of strings; only the
-//! Arrow schema in the footer tells them apart, so this file puts one without views there.
-//! Categories become strings, and a column without a type a column of strings, all null. Pages are
-//! compressed by Snappy, which old builds of Spark read, too.
+//! versions cannot filter. The column bytes are the same for all kinds of strings; only the Arrow schema
+//! in the footer distinguishes them, so this module writes a schema without views. Categories become
+//! strings, and a column without a type becomes a column of null strings. Pages are compressed with
+//! Snappy, which old builds of Spark can also read.
 
 use std::io::Write;
 
@@ -17,8 +17,8 @@ use polars_parquet::write::schema_to_metadata_key;
 use super::{Change, OutColumn, json_text};
 use crate::tables::Cells;
 
-/// JSON columns get a type where all values have one: integers of 64 bits, flags, floats that keep
-/// every digit, strings. Otherwise they are strings that hold the JSON text of each value.
+/// A JSON column gets a type if all its values share one: 64-bit integers, booleans, floats that keep
+/// every digit, or strings. Otherwise it becomes strings with the JSON text of each value.
 pub(super) fn write(columns: &[OutColumn], sink: &mut dyn Write) -> PolarsResult<Vec<Change>> {
     let mut changes = Vec::new();
     let mut plain = Vec::with_capacity(columns.len());

@@ -1,7 +1,7 @@
-//! Dates and times as ISO 8601.
+//! Dates and times in ISO 8601.
 //!
-//! Polars' own formatting panics on dates beyond the year 262142, and any damaged Parquet file may
-//! have those. Years of more than four digits, or before the year 0, carry a sign.
+//! Polars' own formatting panics on dates beyond the year 262142, which damaged Parquet files may
+//! contain. Years with more than four digits, or before the year 0, have a sign.
 
 use std::fmt::Write as _;
 
@@ -39,7 +39,7 @@ fn date(days: i64) -> String {
     text
 }
 
-/// The time that is so many units after 1970-01-01T00:00:00, a unit being 10 to the -`digits`.
+/// The time `units` after 1970-01-01T00:00:00, where a unit is 10 to the -`digits` seconds.
 fn date_time(units: i64, digits: usize) -> String {
     let a_second = 10i64.pow(digits as u32);
     let (seconds, fraction) = (units.div_euclid(a_second), units.rem_euclid(a_second));
@@ -50,10 +50,10 @@ fn date_time(units: i64, digits: usize) -> String {
     text
 }
 
-/// Year, month and day in the Gregorian calendar, extended to all times.
+/// Year, month and day in the proleptic Gregorian calendar.
 ///
-/// Counts in years that begin in March, so that the leap day is the last: then the months before a
-/// month have 153 days for every five of them, rounded.
+/// Counts years from March, so that the leap day comes last; then every five months have 153 days,
+/// up to rounding.
 fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_IN_400_YEARS: i64 = 146_097;
     // Days from 0000-03-01 to 1970-01-01.

@@ -1,4 +1,4 @@
-//! Which n-grams have a weight of their own in the linear path, and how much each tells of the classes.
+//! The n-gram vocabulary of the linear path, and the log-count ratio of each n-gram.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,24 +7,20 @@ use candle_core::safetensors::Load as _;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use safetensors::tensor::serialize_to_file;
-use text_preprocessing::{PAD_ID, spread_bits};
+use text_preprocessing::PAD_ID;
 
 use crate::error::{Error, Result};
 use crate::folder::{Identifier, ModelId};
 use crate::mapped::MappedFile;
 
-/// The longest n-grams that are of use; longer ones hardly come twice.
-pub(super) const MAX_ORDER: usize = 5;
-
-/// The n-grams of the training texts that come in enough of them: runs of 1 to `order` ids.
+/// The n-grams (runs of 1 to `order` ids) that occur in enough training texts.
 ///
-/// An n-gram is known by a hash of 32 bits of its ids: of a million n-grams about a hundred share one,
-/// and one in four thousand unknown n-grams is taken for a known one.
+/// An n-gram is identified by a 32-bit hash of its ids: among a million n-grams about a hundred
+/// collide, and one in four thousand unknown n-grams is mistaken for a known one.
 ///
-/// Each has a value, what Wang and Manning (2012, [Baselines and
-/// bigrams](https://aclanthology.org/P12-2018/)) call its log-count ratio, times its inverse document
-/// frequency: with p and q the numbers of positive and negative texts that have it, plus 1, and d of N
-/// texts having it,
+/// Each has a value: its log-count ratio (Wang and Manning 2012, [Baselines and
+/// bigrams](https://aclanthology.org/P12-2018/)) times its inverse document frequency. With p and q the
+/// numbers of positive and negative texts that contain it, plus 1, and d of N texts containing it,
 ///
 /// ```text
 /// value = ln((p / Σp) / (q / Σq)) · (1 + ln((1 + N) / (1 + d)))
@@ -32,7 +28,7 @@ pub(super) const MAX_ORDER: usize = 5;
 #[derive(Clone)]
 pub struct NgramVocabulary {
     order: usize,
-    /// The n-grams' hashes, ascending. An n-gram's place here is its row in the path's table.
+    /// The n-grams' hashes, ascending. An n-gram's index here is its row in the path's table.
     keys: Arc<Vec<u32>>,
     values: Arc<Vec<f32>>,
 }
@@ -47,10 +43,10 @@ impl std::fmt::Debug for NgramVocabulary {
 }
 
 impl NgramVocabulary {
-    /// Takes the n-grams of up to `order` ids that come in at least `min_texts` of the texts.
+    /// Collects the n-grams of up to `order` ids that occur in at least `min_texts` texts.
     ///
-    /// `texts`: ids, with padding or without; `labels`: 0 or 1, one a text; `order`: 1 to 5; `min_texts`: 0
-    /// is as 1.
+    /// `texts`: ids, with or without padding; `labels`: 0 or 1, one per text; `order`: 1 to 5;
+    /// `min_texts`: 0 means 1.
     ///
     /// ```
     /// use model::NgramVocabulary;
@@ -67,7 +63,7 @@ impl NgramVocabulary {
         order: usize,
         min_texts: usize,
     ) -> Self {
-        // The hashes of each class's texts, those of a text once.
+        // The hashes of each class's texts, each once per text.
         let of_class = |class: u8| {
             let texts = texts.par_iter().zip(labels).filter(|(_, label)| **label == class);
             let mut keys: Vec<u32> =
@@ -95,13 +91,13 @@ impl NgramVocabulary {
         }
     }
 
-    /// How many n-grams there are: the rows of the linear path's table.
+    /// Number of n-grams: the rows of the linear path's table.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no n-grams.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -120,8 +116,8 @@ impl NgramVocabulary {
         (rows, values)
     }
 
-    /// Hashes are spread evenly, so that a key's value nearly tells its place: steps from there double
-    /// until they have passed it.
+    /// Hashes are spread evenly, so a key's value predicts its index: the search starts there and
+    /// doubles its step until it has passed the key.
     fn row(&self, key: u32) -> Option<u32> {
         let keys = &**self.keys;
         let guess = ((u64::from(key) * keys.len() as u64) >> 32) as usize;
@@ -140,7 +136,7 @@ impl NgramVocabulary {
         Some((low + found) as u32)
     }
 
-    /// Takes the n-grams into a model's id.
+    /// Adds the n-grams to a model's id.
     pub(crate) fn identify(&self, identifier: &mut Identifier) -> Result<()> {
         for (name, tensor) in self.tensors()? {
             identifier.tensor(name, &tensor);
@@ -148,7 +144,7 @@ impl NgramVocabulary {
         Ok(())
     }
 
-    /// Writes the n-grams to a file, as those of a model.
+    /// Writes the n-grams of a model to a file.
     ///
     /// # Errors
     /// [`Error::Candle`] if it cannot be written.
@@ -187,7 +183,7 @@ impl NgramVocabulary {
             return Err(damaged("its values are not all finite".to_string()));
         }
         if keys.is_empty() {
-            return Err(damaged("it has no n-gram".to_string()));
+            return Err(damaged("it has no n-grams".to_string()));
         }
         if !keys.is_sorted_by(|a, b| a < b) {
             return Err(damaged("its keys are not ascending".to_string()));
@@ -199,7 +195,7 @@ impl NgramVocabulary {
 /// The distinct hashes of a text's n-grams, ascending.
 fn keys_of(ids: &[u32], order: usize) -> Vec<u32> {
     let mut keys = Vec::with_capacity(order * ids.len());
-    // The hashes of the n-grams that end at the id before, the longest last.
+    // The hashes of the n-grams that end at the previous id, the longest last.
     let mut before: Vec<u64> = Vec::with_capacity(order);
     for &id in ids.iter().filter(|&&id| id != PAD_ID) {
         before.truncate(order.saturating_sub(1));
@@ -214,7 +210,16 @@ fn keys_of(ids: &[u32], order: usize) -> Vec<u32> {
     keys
 }
 
-/// Each number of two ascending lists, and how often either has it.
+/// Spreads the differences of numbers over all bits, so that any of them make a good hash: one step of
+/// SplitMix64 (Steele et al. 2014).
+fn spread_bits(number: u64) -> u64 {
+    let hash = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+/// Each distinct number of two ascending lists, and how often each list contains it.
 fn merged_counts<'a>(
     mut a: &'a [u32],
     mut b: &'a [u32],

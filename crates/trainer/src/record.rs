@@ -1,0 +1,90 @@
+//! What each stage of a training run measured.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Metrics;
+use crate::paths::PathScores;
+
+/// One validation, with the training since the last one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Epochs completed, including the fraction of the current one.
+    pub epoch: f64,
+    /// Optimiser steps since the start.
+    pub step: usize,
+    /// Mean loss of the batches since the last validation, dropout on.
+    pub train_loss: f64,
+    /// Metrics on the validation split.
+    pub validation: Metrics,
+    /// Seconds of training since the last validation, without validations.
+    pub train_s: f64,
+    /// Texts trained on per second.
+    pub reviews_per_s: f64,
+    /// The linear path's fraction of the logits, if there is one; the rest is the recurrent layers'.
+    #[serde(default)]
+    pub linear_share: Option<f64>,
+    /// The divisor of the logits, in these measurements and in the model if it is kept; absent without
+    /// `calibrate`.
+    #[serde(default)]
+    pub temperature: Option<f64>,
+    /// Each path alone on the validation split, if there are two.
+    #[serde(default)]
+    pub alone: Option<PathScores>,
+    /// The validation loss with its texts weighted as in training, by which models are selected; absent
+    /// where all texts count equally.
+    #[serde(default)]
+    pub weighted_loss: Option<f64>,
+    /// Whether this model replaced the one kept before.
+    #[serde(alias = "is_best")]
+    pub is_kept: bool,
+}
+
+impl EpochRecord {
+    /// The validation loss by which models are selected.
+    pub fn selection_loss(&self) -> f64 {
+        self.weighted_loss.unwrap_or(self.validation.loss)
+    }
+}
+
+/// What one epoch of pre-training measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainingRecord {
+    /// From 1.
+    pub epoch: usize,
+    /// Mean cross-entropy of a word among those of a few texts, in nats, dropout on.
+    pub train_loss: f64,
+    /// Seconds of training.
+    pub train_s: f64,
+    /// After the last epoch: the perplexity of some validation texts over the whole vocabulary, by
+    /// direction.
+    pub perplexity: Option<Vec<f64>>,
+}
+
+/// The record of retraining.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RefitRecord {
+    /// Texts that it was trained on.
+    pub n_rows: usize,
+    /// Optimiser steps.
+    pub n_steps: usize,
+    /// Mean loss of its batches in the last epoch, dropout on.
+    pub train_loss: f64,
+    /// Seconds.
+    pub train_s: f64,
+}
+
+/// Why a training run ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It is running, or was killed.
+    Running,
+    /// All epochs are done.
+    Complete,
+    /// The validation loss did not fall for as long as `patience` allows.
+    EarlyStopping,
+    /// It was asked to stop.
+    Interrupted,
+    /// The loss, the gradient or the weights were no longer finite; a model kept before is unaffected.
+    Diverged,
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod folder;
+mod staged;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+pub use folder::{folder_of, sync_folder};
+pub use staged::{Staged, builder};
+
+/// Writes a file whole or not at all, in place of an older one.
+///
+/// # Errors
+/// If it cannot be written; an older file is then as it was.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("report.json");
+/// whole_file::write(&path, b"{}\n")?;
+/// assert_eq!(std::fs::read(&path)?, b"{}\n");
+/// # Ok(())
+/// # }
+/// ```
+pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut staged = Staged::beside(path)?;
+    staged.file().write_all(contents)?;
+    staged.replace(path)
+}
