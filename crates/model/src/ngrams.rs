@@ -20,11 +20,15 @@ use crate::mapped::MappedFile;
 ///
 /// Each has a value: its log-count ratio (Wang and Manning 2012, [Baselines and
 /// bigrams](https://aclanthology.org/P12-2018/)) times its inverse document frequency. With p and q the
-/// numbers of positive and negative texts that contain it, plus 1, and d of N texts containing it,
+/// numbers of positive and negative texts that contain it, plus twice the fraction of such texts, and d of N
+/// texts containing it,
 ///
 /// ```text
 /// value = ln((p / Σp) / (q / Σq)) · (1 + ln((1 + N) / (1 + d)))
 /// ```
+///
+/// Where the classes are balanced, twice the fraction is the 1 of the paper. Where they are not, adding 1 to
+/// both would make rare n-grams speak for the rare class.
 #[derive(Clone)]
 pub struct NgramVocabulary {
     order: usize,
@@ -74,13 +78,23 @@ impl NgramVocabulary {
         let counts: Vec<(u32, usize, usize)> = merged_counts(&of_class(1), &of_class(0))
             .filter(|(_, positive, negative)| positive + negative >= min_texts.max(1))
             .collect();
-        let sums = counts
-            .iter()
-            .fold((0, 0), |(p, q), (_, positive, negative)| (p + positive + 1, q + negative + 1));
-        let offset = (sums.1 as f64 / sums.0.max(1) as f64).max(f64::MIN_POSITIVE).ln();
+        // One text more of each class where they are balanced, and as many for the number of each where they
+        // are not: an n-gram that says nothing has the ratio of the classes, and the value 0.
         let n_texts = texts.len() as f64;
-        let value = |&(_, positive, negative): &(u32, usize, usize)| {
-            let ratio = ((positive + 1) as f64 / (negative + 1) as f64).ln() + offset;
+        let added = |class: u8| {
+            let n_of_class = labels.iter().filter(|label| **label == class).count() as f64;
+            2.0 * (n_of_class + 1.0) / (n_texts + 2.0)
+        };
+        let added = [added(0), added(1)];
+        let smoothed = |&(_, positive, negative): &(u32, usize, usize)| {
+            (positive as f64 + added[1], negative as f64 + added[0])
+        };
+        let sums = counts.iter().map(smoothed).fold((0.0, 0.0), |(a, b), (p, q)| (a + p, b + q));
+        let offset = if counts.is_empty() { 0.0 } else { (sums.1 / sums.0).ln() };
+        let value = |count: &(u32, usize, usize)| {
+            let &(_, positive, negative) = count;
+            let (p, q) = smoothed(count);
+            let ratio = (p / q).ln() + offset;
             let idf = 1.0 + ((1.0 + n_texts) / (1.0 + (positive + negative) as f64)).ln();
             (ratio * idf) as f32
         };
@@ -284,6 +298,23 @@ mod tests {
         let (rows, values) = vocabulary.of_text(&[9, 7, 7, 0, 4]);
         assert_eq!(rows.len(), 2);
         assert!((values.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn ngrams_that_say_nothing_have_no_value_however_skewed_the_classes_are() {
+        // One text in 10 is positive, and a word in 10 texts is in one of them; 5 is a word of negative texts.
+        let texts: Vec<Vec<u32>> =
+            (0..1000).map(|i| vec![10 + i / 10, 5 * u32::from(i % 10 > 0)]).collect();
+        let labels: Vec<u8> = (0..1000).map(|i| u8::from(i % 10 == 0)).collect();
+        let vocabulary = NgramVocabulary::learn(&texts, &labels, 1, 1);
+        let value = |id: u32| {
+            let (rows, _) = vocabulary.of_text(&[id]);
+            vocabulary.values[rows[0] as usize]
+        };
+        // The word of negative texts takes some of their sum.
+        let plain = value(10);
+        assert!((11..110).all(|id| (value(id) - plain).abs() < 1e-6), "{plain}");
+        assert!(value(5) < -3.0 && plain.abs() < value(5).abs(), "{} {plain}", value(5));
     }
 
     #[test]

@@ -36,12 +36,14 @@ pub struct PathScales {
     pub recurrent: f64,
     /// Scale of the linear path's logits, if there is one.
     pub linear: f64,
+    /// Added to the logits of either path before they are scaled.
+    pub shift: f64,
 }
 
 impl Default for PathScales {
     /// No change.
     fn default() -> Self {
-        Self { recurrent: 1.0, linear: 1.0 }
+        Self { recurrent: 1.0, linear: 1.0, shift: 0.0 }
     }
 }
 
@@ -55,22 +57,22 @@ pub fn with_scaled_logits<R, E: From<candle_core::Error>>(
     scales: PathScales,
     work: impl FnOnce() -> std::result::Result<R, E>,
 ) -> std::result::Result<R, E> {
-    let PathScales { recurrent, linear } = scales;
+    let PathScales { recurrent, linear, shift } = scales;
     let mut by_name = sorted(variables);
     let outputs = [
-        ("fc.weight", recurrent),
-        ("fc.bias", recurrent),
-        (NGRAM_TABLE, linear),
-        (NGRAM_BIAS, linear),
+        ("fc.weight", recurrent, 0.0),
+        ("fc.bias", recurrent, recurrent * shift),
+        (NGRAM_TABLE, linear, 0.0),
+        (NGRAM_BIAS, linear, linear * shift),
     ];
     let outputs = outputs
         .into_iter()
-        .filter_map(|(name, scale)| by_name.remove(name).map(|var| (var, scale)));
-    let saved: Vec<(Var, f64, Tensor)> = outputs
-        .map(|(var, scale)| Ok((var.clone(), scale, var.copy()?)))
+        .filter_map(|(name, scale, add)| by_name.remove(name).map(|var| (var, scale, add)));
+    let saved: Vec<(Var, (f64, f64), Tensor)> = outputs
+        .map(|(var, scale, add)| Ok((var.clone(), (scale, add), var.copy()?)))
         .collect::<candle_core::Result<_>>()?;
-    for (var, scale, weights) in &saved {
-        var.set(&(weights * *scale)?)?;
+    for (var, (scale, add), weights) in &saved {
+        var.set(&weights.affine(*scale, *add)?)?;
     }
     let result = work();
     for (var, _, weights) in &saved {

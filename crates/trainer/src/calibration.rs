@@ -11,35 +11,62 @@ const MAX_HALVINGS: usize = 30;
 /// The fit is done when a step is expected to lower the mean loss by less than this.
 const TOLERANCE: f64 = 1e-14;
 
-/// The non-negative scales of one or several paths' logits for which `σ(Σ scale · logit)` has the
-/// lowest binary cross-entropy. The loss is convex; Newton's method finds its minimum.
+/// What a fit found: the logits are `Σ scale · logit + intercept`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fit {
+    /// One for each path, none negative.
+    pub(crate) scales: Vec<f64>,
+    /// 0 if it was not fitted.
+    pub(crate) intercept: f64,
+}
+
+/// Whether an intercept is fitted beside the scales. Without one, the scale of a single path changes no text's
+/// class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intercept {
+    None,
+    Fitted,
+}
+
+/// The scales of one or several paths' logits, and the intercept, for which
+/// `σ(Σ scale · logit + intercept)` has the lowest binary cross-entropy. The loss is convex; Newton's
+/// method finds its minimum.
 ///
-/// Labels are smoothed slightly, as if each class had two more texts, one of each label (Platt 1999): a
-/// few correct predictions do not justify certainty.
+/// Labels are drawn slightly towards the middle, as if each class had two texts more, one of each label
+/// (Platt 1999): a few correct texts do not justify certainty.
 ///
 /// `paths`: one logit per text; `labels`: 0 or 1; `class_weights`: of negative and positive texts.
-/// `None` if there are no texts or a logit is not finite.
-pub(crate) fn fit_scales(
+/// `None` if there are no texts, or a logit is not finite.
+pub(crate) fn fit(
     paths: &[&[f32]],
     labels: &[u8],
     class_weights: [f64; 2],
-) -> Option<Vec<f64>> {
+    intercept: Intercept,
+) -> Option<Fit> {
     let is_finite = paths.iter().flat_map(|path| path.iter()).all(|logit| logit.is_finite());
     if paths.is_empty() || labels.is_empty() || !is_finite {
         return None;
     }
     let problem = Problem { paths, labels, targets: targets(labels), class_weights };
-    let mut used: Vec<usize> = (0..paths.len()).collect();
+    let mut used: Vec<Column> = (0..paths.len()).map(Column::Path).collect();
+    if intercept == Intercept::Fitted {
+        used.push(Column::Ones);
+    }
     loop {
-        let scales = problem.minimum(&used);
-        // A path whose scale would be negative is left out.
-        let worst = used.iter().copied().zip(&scales).min_by(|a, b| a.1.total_cmp(b.1));
-        match worst {
-            Some((path, scale)) if *scale < 0.0 => used.retain(|&other| other != path),
+        let found = problem.minimum(&used);
+        // A path that would count against itself is left out.
+        let paths_found = used.iter().zip(&found).filter(|(column, _)| **column != Column::Ones);
+        match paths_found.min_by(|a, b| a.1.total_cmp(b.1)) {
+            Some((&worst, scale)) if *scale < 0.0 => used.retain(|&column| column != worst),
             _ => {
-                let mut all = vec![0.0; paths.len()];
-                used.iter().zip(scales).for_each(|(&path, scale)| all[path] = scale);
-                return Some(all);
+                let mut fit = Fit { scales: vec![0.0; paths.len()], intercept: 0.0 };
+                for (&column, value) in used.iter().zip(found) {
+                    match column {
+                        Column::Path(path) => fit.scales[path] = value,
+                        Column::Ones => fit.intercept = value,
+                    }
+                }
+                return Some(fit);
             }
         }
     }
@@ -52,8 +79,8 @@ pub(crate) fn fit_scales(
 ///
 /// `labels`: 0 or 1 for each logit. Returns a value between 1/20 and 20; 1 if there is nothing to fit.
 pub fn fit_temperature(logits: &[f32], labels: &[u8]) -> f64 {
-    let scales = fit_scales(&[logits], labels, [1.0; 2]);
-    scales.map_or(1.0, |scales| temperature(&scales))
+    let fit = fit(&[logits], labels, [1.0; 2], Intercept::None);
+    fit.map_or(1.0, |fit| temperature(&fit.scales))
 }
 
 /// The temperature that remains when scales are normalised to fractions that sum to 1.
@@ -68,6 +95,15 @@ fn targets(labels: &[u8]) -> [f64; 2] {
     [1.0 / (n_negative + 2.0), (n_positive + 1.0) / (n_positive + 2.0)]
 }
 
+/// A column of a regression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    /// The logits of a path.
+    Path(usize),
+    /// 1 for every text.
+    Ones,
+}
+
 /// A logistic regression without intercept.
 struct Problem<'a> {
     /// The columns.
@@ -79,8 +115,10 @@ struct Problem<'a> {
 
 impl Problem<'_> {
     /// The scales of the paths `used` at the lowest loss.
-    fn minimum(&self, used: &[usize]) -> Vec<f64> {
-        let mut scales = vec![1.0 / used.len().max(1) as f64; used.len()];
+    fn minimum(&self, used: &[Column]) -> Vec<f64> {
+        let start = 1.0 / self.paths.len().max(1) as f64;
+        let mut scales: Vec<f64> =
+            used.iter().map(|column| if *column == Column::Ones { 0.0 } else { start }).collect();
         let mut loss = self.loss(used, &scales);
         for _ in 0..MAX_STEPS {
             let (gradient, hessian) = self.derivatives(used, &scales);
@@ -105,15 +143,19 @@ impl Problem<'_> {
     }
 
     /// Each text's features, target and weight.
-    fn rows(&self, used: &[usize]) -> impl Iterator<Item = (Vec<f64>, f64, f64)> {
+    fn rows(&self, used: &[Column]) -> impl Iterator<Item = (Vec<f64>, f64, f64)> {
         self.labels.iter().enumerate().map(move |(row, &label)| {
             let class = usize::from(label == 1);
-            let features = used.iter().map(|&path| f64::from(self.paths[path][row])).collect();
+            let feature = |column: &Column| match *column {
+                Column::Path(path) => f64::from(self.paths[path][row]),
+                Column::Ones => 1.0,
+            };
+            let features = used.iter().map(feature).collect();
             (features, self.targets[class], self.class_weights[class] / self.labels.len() as f64)
         })
     }
 
-    fn loss(&self, used: &[usize], scales: &[f64]) -> f64 {
+    fn loss(&self, used: &[Column], scales: &[f64]) -> f64 {
         self.rows(used)
             .map(|(features, target, weight)| {
                 let x = dot(&features, scales);
@@ -124,7 +166,7 @@ impl Problem<'_> {
     }
 
     /// Gradient and Hessian of the loss.
-    fn derivatives(&self, used: &[usize], scales: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+    fn derivatives(&self, used: &[Column], scales: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
         let n = used.len();
         let (mut gradient, mut hessian) = (vec![0.0; n], vec![vec![0.0; n]; n]);
         for (features, target, weight) in self.rows(used) {
@@ -211,7 +253,9 @@ mod tests {
         let knowing: Vec<f32> = labels.iter().map(|&label| f32::from(label) * 4.0 - 2.0).collect();
         let guessing: Vec<f32> = (0..200).map(|i| (i as f32 * 0.7).sin()).collect();
         let against: Vec<f32> = knowing.iter().map(|x| -x + 0.1).collect();
-        let fit = |paths: &[&[f32]]| fit_scales(paths, &labels, [1.0; 2]).unwrap_or_default();
+        let fit = |paths: &[&[f32]]| {
+            fit(paths, &labels, [1.0; 2], Intercept::None).map(|fit| fit.scales).unwrap_or_default()
+        };
         let scales = fit(&[&guessing, &knowing]);
         assert!(scales[1] > 20.0 * scales[0], "{scales:?}");
         // One that is wrong, one that is constant, one that is redundant.
@@ -235,20 +279,25 @@ mod tests {
         };
         let paths = [&logits[..], &wave(0.3), &wave(1.7)];
         for weights in [[1.0, 1.0], [1.0, 9.0]] {
-            let scales = fit_scales(&paths, &labels, weights).unwrap_or_default();
+            let Some(Fit { mut scales, intercept }) =
+                fit(&paths, &labels, weights, Intercept::Fitted)
+            else {
+                panic!("no fit");
+            };
+            scales.push(intercept);
             let problem = Problem {
                 paths: &paths,
                 labels: &labels,
                 targets: targets(&labels),
                 class_weights: weights,
             };
-            let used = [0, 1, 2];
+            let used = [Column::Path(0), Column::Path(1), Column::Path(2), Column::Ones];
             let lowest = problem.loss(&used, &scales);
-            for k in 0..3 {
+            for k in 0..4 {
                 for change in [-1e-3, 1e-3] {
                     let mut moved = scales.clone();
                     moved[k] += change;
-                    let is_allowed = moved[k] >= 0.0;
+                    let is_allowed = k == 3 || moved[k] >= 0.0;
                     assert!(!is_allowed || problem.loss(&used, &moved) >= lowest, "{scales:?}");
                 }
             }

@@ -66,10 +66,9 @@ pub(crate) fn save(
 /// Scales applied to the logits of a saved network.
 fn path_scales(record: &EpochRecord) -> PathScales {
     let scale = 1.0 / record.temperature.unwrap_or(1.0);
-    match record.linear_share {
-        Some(share) => PathScales { recurrent: (1.0 - share) * scale, linear: share * scale },
-        None => PathScales { recurrent: scale, linear: scale },
-    }
+    let share = record.linear_share.unwrap_or(0.0);
+    let shift = record.shift.unwrap_or(0.0);
+    PathScales { recurrent: (1.0 - share) * scale, linear: share * scale, shift }
 }
 
 /// The vocabularies of a network trained on some texts.
@@ -81,14 +80,14 @@ pub(crate) fn vocabularies(
     Ok(Vocabularies::learn(model, encoder.vocab_size(), &rows_of(texts), labels_of(texts)?)?)
 }
 
-/// A new network with these vocabularies, ready for training; `class_weights`: of negative and positive
-/// texts.
+/// A new network with these vocabularies, ready for training; `labels`: of the texts that it learns from.
 pub(crate) fn new_step(
     job: &TrainingJob<'_>,
     vocabularies: Vocabularies,
-    class_weights: [f64; 2],
+    labels: &[u8],
 ) -> Result<TrainingStep> {
-    let positive_weight = PositiveWeight::Number(class_weights[1] / class_weights[0]);
+    let [negative, positive] = job.training.positive_weight.of_classes(labels);
+    let positive_weight = PositiveWeight::Number(positive / negative);
     let training = TrainingConfig { positive_weight, ..job.training.clone() };
     TrainingStep::new(job.model, &training, vocabularies, job.device)
 }

@@ -51,7 +51,7 @@ impl<'a> LinearModel<'a> {
     ) -> Result<Self> {
         let features: Vec<Features> =
             texts.par_iter().map(|text| vocabulary.of_text(text)).collect();
-        let class_weights = mean_one(training.positive_weight.of_classes(labels), labels);
+        let class_weights = at_most_1(training.positive_weight.of_classes(labels));
         let rate = training.ngram_learning_rate;
         let mut weights = vec![0f32; vocabulary.len()];
         let mut intercept = log_odds(class_weights, labels);
@@ -117,11 +117,11 @@ fn product(weights: &[f32], (ngrams, values): &Features) -> f32 {
     ngrams.iter().zip(values).map(|(&ngram, value)| weights[ngram as usize] * value).sum()
 }
 
-/// Class weights with the same ratio whose mean over the texts is 1, so that they do not change the
-/// learning rate.
-fn mean_one(weights: [f64; 2], labels: &[u8]) -> [f64; 2] {
-    let sum: f64 = labels.iter().map(|&label| weights[usize::from(label)]).sum();
-    weights.map(|weight| weight * labels.len() as f64 / sum.max(f64::MIN_POSITIVE))
+/// Class weights with the same ratio, of which the larger is 1: no text moves its logit further than the rate
+/// says.
+fn at_most_1(weights: [f64; 2]) -> [f64; 2] {
+    let largest = weights[0].max(weights[1]);
+    weights.map(|weight| weight / largest)
 }
 
 /// ln of positive to negative texts, weighted, as if each class had one more text.

@@ -13,8 +13,9 @@ use crate::error::Result;
 pub enum PositiveWeight {
     /// This number; above 1 for rare positive texts, below it for rare negative ones.
     Number(f64),
-    /// `"balanced"`: negative training texts divided by positive ones, so that both classes count
-    /// equally however imbalanced they are. Probabilities are then those for balanced classes.
+    /// `"balanced"`: negative training texts divided by positive ones, so that both classes count alike in
+    /// training however skewed they are. The calibration, which decides where an answer turns, takes the
+    /// square root of that: with all of it, most texts found to be of a rare class would not be.
     Balanced,
 }
 
@@ -37,6 +38,16 @@ impl PositiveWeight {
                     (n_negative, n_positive) => [1.0, n_negative as f64 / n_positive as f64],
                 }
             }
+        }
+    }
+
+    /// The weights of negative and positive texts in the calibration, where the labels are those of the training
+    /// texts.
+    pub(crate) fn in_calibration(self, labels: &[u8]) -> [f64; 2] {
+        let weights = self.of_classes(labels);
+        match self {
+            Self::Number(_) => weights,
+            Self::Balanced => weights.map(f64::sqrt),
         }
     }
 
@@ -119,8 +130,10 @@ mod tests {
     fn balanced_weights_make_the_classes_count_alike() {
         let labels: Vec<u8> = (0..100).map(|i| u8::from(i % 10 == 0)).collect();
         assert_eq!(PositiveWeight::Balanced.of_classes(&labels), [1.0, 9.0]);
+        assert_eq!(PositiveWeight::Balanced.in_calibration(&labels), [1.0, 3.0]);
         assert_eq!(PositiveWeight::Balanced.of_classes(&[1, 1]), [1.0, 1.0]);
         assert_eq!(PositiveWeight::Number(0.5).of_classes(&labels), [1.0, 0.5]);
+        assert_eq!(PositiveWeight::Number(0.5).in_calibration(&labels), [1.0, 0.5]);
         for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(PositiveWeight::Number(wrong).check().is_err());
         }

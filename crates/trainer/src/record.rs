@@ -27,6 +27,10 @@ pub struct EpochRecord {
     /// `calibrate`.
     #[serde(default)]
     pub temperature: Option<f64>,
+    /// What is added to the logits of every path before they are scaled, in these metrics and in the model if
+    /// it is kept; absent where all classes count alike.
+    #[serde(default)]
+    pub shift: Option<f64>,
     /// Each path alone on the validation split, if there are two.
     #[serde(default)]
     pub alone: Option<PathScores>,

@@ -43,8 +43,7 @@ pub(crate) fn refit(
     let &TrainingJob { model, training, data, device, .. } = job;
     let texts = Arc::new(EncodedSplit::joined(&data.train, &data.validation)?);
     let vocabularies = vocabularies(model, &data.encoder, &texts)?;
-    let class_weights = training.positive_weight.of_classes(labels_of(&texts)?);
-    let mut step = new_step(job, vocabularies, class_weights)?;
+    let mut step = new_step(job, vocabularies, labels_of(&texts)?)?;
     for (name, variable) in model::sorted(step.network().1) {
         if let Some(weights) = start.get(&name) {
             variable.set(weights)?;

@@ -118,8 +118,9 @@ impl<'a> Run<'a> {
     fn start(job: &'a TrainingJob<'a>) -> Result<Self> {
         let started = Instant::now();
         let vocabularies = vocabularies(job.model, &job.data.encoder, &job.data.train)?;
-        let class_weights = job.training.positive_weight.of_classes(labels_of(&job.data.train)?);
-        let step = new_step(job, vocabularies, class_weights)?;
+        let labels = labels_of(&job.data.train)?;
+        let class_weights = job.training.positive_weight.in_calibration(labels);
+        let step = new_step(job, vocabularies, labels)?;
         let steps_per_epoch = steps_per_epoch(job.training, job.data.train.len());
         let report = TrainingReport {
             recipe: job.recipe.to_string(),
@@ -336,6 +337,7 @@ impl<'a> Run<'a> {
             reviews_per_s: if train_s > 0.0 { progress.n_rows as f64 / train_s } else { 0.0 },
             linear_share: measured.linear_share,
             temperature: measured.temperature,
+            shift: measured.shift,
             alone: measured.alone,
             weighted_loss: measured.weighted_loss,
             is_kept: false,

@@ -2,7 +2,7 @@
 
 use model::SentimentRnn;
 
-use crate::calibration::{fit_scales, temperature};
+use crate::calibration::{Fit, Intercept, fit, temperature};
 use crate::config::Keep;
 use crate::error::Result;
 use crate::evaluate::path_logits;
@@ -27,6 +27,8 @@ pub(crate) struct Measured {
     pub(crate) linear_share: Option<f64>,
     /// The divisor of the logits, if they are calibrated.
     pub(crate) temperature: Option<f64>,
+    /// Added to every path's logits before they are scaled, if the classes are weighted.
+    pub(crate) shift: Option<f64>,
     /// Each path alone, if there are two.
     pub(crate) alone: Option<PathScores>,
 }
@@ -56,18 +58,29 @@ pub(crate) fn measure(
     })?;
     let labels = labels_of(&data.validation)?;
     let paths: Vec<&[f32]> = [Some(&*recurrent), linear].into_iter().flatten().collect();
-    let scales = fit_scales(&paths, labels, class_weights);
-    let scales = scales.unwrap_or_else(|| vec![1.0 / paths.len() as f64; paths.len()]);
-    let linear_share = linear.map(|_| share(&scales));
-    let temperature = training.calibrate.then(|| temperature(&scales));
-    let logits = combined(&recurrent, linear, linear_share, temperature);
     let is_weighted = class_weights[0] != class_weights[1];
+    let intercept = if is_weighted { Intercept::Fitted } else { Intercept::None };
+    let fit = fit(&paths, labels, class_weights, intercept);
+    let fit = fit.unwrap_or_else(|| Fit {
+        scales: vec![1.0 / paths.len() as f64; paths.len()],
+        intercept: 0.0,
+    });
+    let linear_share = linear.map(|_| share(&fit.scales));
+    let temperature = training.calibrate.then(|| temperature(&fit.scales));
+    let has_shift = is_weighted && (linear_share.is_some() || temperature.is_some());
+    let shift = has_shift.then(|| shift(&fit));
+    let shifted = |logits: &[f32]| -> Vec<f32> {
+        logits.iter().map(|logit| logit + shift.unwrap_or(0.0) as f32).collect()
+    };
+    let (recurrent, linear) = (shifted(&recurrent), linear.map(shifted));
+    let logits = combined(&recurrent, linear.as_deref(), linear_share, temperature);
     Ok(Measured {
         metrics: Metrics::of_logits(&logits, labels),
         weighted_loss: is_weighted.then(|| weighted_loss(&logits, labels, class_weights)),
         linear_share,
         temperature,
-        alone: PathLogits { linear: linear.map(<[f32]>::to_vec), recurrent }.scores(labels),
+        shift,
+        alone: PathLogits { recurrent, linear }.scores(labels),
     })
 }
 
@@ -77,6 +90,12 @@ fn share(scales: &[f64]) -> f64 {
     let sum: f64 = scales.iter().sum();
     let share = if sum > 0.0 { scales.last().unwrap_or(&0.0) / sum } else { 0.5 };
     share.clamp(SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)
+}
+
+/// The intercept of a fit as what is added to every path's logits before they are scaled; 0 if none counts.
+fn shift(fit: &Fit) -> f64 {
+    let sum: f64 = fit.scales.iter().sum();
+    if sum > 0.0 { fit.intercept / sum } else { 0.0 }
 }
 
 /// The logits of a network whose paths have these fractions, divided by this temperature.

@@ -281,6 +281,13 @@ fn weighted_classes_are_found_more_often() {
         assert_eq!(kept.weighted_loss.is_some(), is_weighted);
         assert_eq!(report.training.positive_weight, positive_weight);
         assert_eq!(TrainingReport::load(&parent.path().join(name)).unwrap().training, training);
+        // What is said of the validation texts is true of the saved model, each path alone included.
+        let network = folder::load(&parent.path().join(name), &Device::Cpu).unwrap().network;
+        let (both, alone) =
+            trainer::evaluate_paths(&network, &data.validation, 200, &mut |_| {}).unwrap();
+        assert!((both.loss - kept.validation.loss).abs() < 1e-5, "{both:?} {kept:?}");
+        assert_eq!((both.recall, alone), (kept.validation.recall, kept.alone));
+        assert_eq!(kept.shift.is_some(), is_weighted);
         kept.validation.recall
     };
     for order in [0, 2] {
@@ -672,6 +679,7 @@ fn metrics_json_has_numbers_wherever_a_number_is_meant() {
             ".linear_baseline",
             ".test_alone",
             ".history[].weighted_loss",
+            ".history[].shift",
         ];
         assert!(nulls.iter().all(|path| expected.contains(&path.as_str())), "{nulls:?}");
         TrainingReport::load(&folder).unwrap();
