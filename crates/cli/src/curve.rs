@@ -23,7 +23,7 @@ pub(crate) fn draw(history: &[EpochRecord], folder: &OutputFolder) -> anyhow::Re
     };
     let losses = [
         Line { name: "training", color: BLUE, points: points(|record| record.train_loss) },
-        Line { name: "validation", color: RED, points: points(|record| record.validation.loss) },
+        Line { name: "validation", color: RED, points: points(EpochRecord::selection_loss) },
     ];
     let mut accuracy = vec![Line {
         name: "validation",

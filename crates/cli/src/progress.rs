@@ -174,11 +174,13 @@ fn pretraining_line(record: &PretrainingRecord) -> String {
 fn validation_line(record: &EpochRecord) -> String {
     let EpochRecord { epoch, train_loss, validation, train_s, reviews_per_s, is_kept, .. } = record;
     let kept = if *is_kept { "  kept" } else { "" };
+    let weighted =
+        record.weighted_loss.map_or_else(String::new, |loss| format!(" (weighted {loss:.4})"));
     let alone = record.alone.map_or_else(String::new, |alone| {
         format!(" (recurrent layers alone {:.4})", alone.recurrent.accuracy)
     });
     format!(
-        "epoch {epoch:<4}  train loss {train_loss:.4}  validation loss {:.4} accuracy {:.4}{alone}  \
+        "epoch {epoch:<4}  train loss {train_loss:.4}  validation loss {:.4}{weighted} accuracy {:.4}{alone}  \
          {train_s:.0} s, {reviews_per_s:.0} reviews/s{kept}",
         validation.loss, validation.accuracy,
     )

@@ -51,7 +51,7 @@ impl LinearPath {
         let bias: Vec<f32> = self.bias.to_vec1()?;
         let storage = self.table.storage_and_layout();
         let weights: &[f32] = numbers_of(&storage)?;
-        let mut logits = vec![0f32; tokens.n_rows() * n_outputs];
+        let mut logits = bias.repeat(tokens.n_rows());
         logits
             .par_chunks_exact_mut(n_outputs)
             .zip(tokens.ids.par_chunks_exact(tokens.steps.max(1)))
@@ -62,7 +62,6 @@ impl LinearPath {
                     let row = &weights[ngram as usize * n_outputs..][..n_outputs];
                     logits.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
                 }
-                logits.iter_mut().zip(&bias).for_each(|(sum, bias)| *sum += bias);
             });
         Ok(Tensor::from_vec(logits, (tokens.n_rows(), n_outputs), device)?)
     }

@@ -2,6 +2,7 @@
 
 use model::NgramVocabulary;
 
+use crate::calibration::boundary;
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::job::{labels_of, rows_of};
@@ -24,5 +25,10 @@ pub fn linear_baseline(data: &Prepared, training: &TrainingConfig) -> Result<Pat
     let (texts, labels) = (rows_of(&data.train), labels_of(&data.train)?);
     let vocabulary = NgramVocabulary::learn(&texts, labels, ORDER, MIN_TEXTS);
     let model = LinearModel::fit(&vocabulary, (&texts, labels), training)?;
-    Ok(PathScore::of_logits(&model.logits(&rows_of(&data.test)), labels_of(&data.test)?))
+    let class_weights = training.positive_weight.in_calibration(labels);
+    let of_validation = model.logits(&rows_of(&data.validation));
+    let boundary = boundary(&of_validation, labels_of(&data.validation)?, class_weights);
+    let logits = model.logits(&rows_of(&data.test));
+    let logits: Vec<f32> = logits.iter().map(|logit| logit - boundary).collect();
+    Ok(PathScore::of_logits(&logits, labels_of(&data.test)?))
 }

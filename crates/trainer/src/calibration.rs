@@ -1,7 +1,7 @@
 //! One logistic fit on validation texts for two purposes: to weight a network's paths (stacking), and
 //! to calibrate its probabilities (temperature scaling).
 
-/// The highest temperature allowed, and the inverse of the lowest; beyond them the fit follows a
+/// The highest temperature of a single path, and the inverse of the lowest; beyond them the fit follows a
 /// handful of texts.
 const MAX_TEMPERATURE: f64 = 20.0;
 /// Newton's method doubles the correct digits in each step; a dozen steps are plenty.
@@ -62,6 +62,10 @@ pub(crate) fn fit(
                 let mut fit = Fit { scales: vec![0.0; paths.len()], intercept: 0.0 };
                 for (&column, value) in used.iter().zip(found) {
                     match column {
+                        // Any scale fits a path whose logits are all 0.
+                        Column::Path(path) if paths[path].iter().all(|logit| *logit == 0.0) => {
+                            fit.scales[path] = 1.0;
+                        }
                         Column::Path(path) => fit.scales[path] = value,
                         Column::Ones => fit.intercept = value,
                     }
@@ -80,12 +84,19 @@ pub(crate) fn fit(
 /// `labels`: 0 or 1 for each logit. Returns a value between 1/20 and 20; 1 if there is nothing to fit.
 pub fn fit_temperature(logits: &[f32], labels: &[u8]) -> f64 {
     let fit = fit(&[logits], labels, [1.0; 2], Intercept::None);
-    fit.map_or(1.0, |fit| temperature(&fit.scales))
+    fit.map_or(1.0, |fit| 1.0 / fit.scales[0].clamp(1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE))
 }
 
-/// The temperature that remains when scales are normalised to fractions that sum to 1.
-pub(crate) fn temperature(scales: &[f64]) -> f64 {
-    (1.0 / scales.iter().sum::<f64>()).clamp(1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE)
+/// The logit from which on texts are positive: 0 where the classes weigh the same, and what a fit says where
+/// they do not. `logits`, `labels`: of the validation texts.
+pub(crate) fn boundary(logits: &[f32], labels: &[u8], class_weights: [f64; 2]) -> f32 {
+    if class_weights[0] == class_weights[1] {
+        return 0.0;
+    }
+    match fit(&[logits], labels, class_weights, Intercept::Fitted) {
+        Some(Fit { scales, intercept }) if scales[0] > 0.0 => (-intercept / scales[0]) as f32,
+        _ => 0.0,
+    }
 }
 
 /// The targets for labels 0 and 1.
@@ -104,7 +115,7 @@ enum Column {
     Ones,
 }
 
-/// A logistic regression without intercept.
+/// A logistic regression.
 struct Problem<'a> {
     /// The columns.
     paths: &'a [&'a [f32]],
@@ -116,9 +127,8 @@ struct Problem<'a> {
 impl Problem<'_> {
     /// The scales of the paths `used` at the lowest loss.
     fn minimum(&self, used: &[Column]) -> Vec<f64> {
-        let start = 1.0 / self.paths.len().max(1) as f64;
-        let mut scales: Vec<f64> =
-            used.iter().map(|column| if *column == Column::Ones { 0.0 } else { start }).collect();
+        // At 0 no probability is extreme, so that the first step is a good one whatever the logits are.
+        let mut scales = vec![0.0; used.len()];
         let mut loss = self.loss(used, &scales);
         for _ in 0..MAX_STEPS {
             let (gradient, hessian) = self.derivatives(used, &scales);
@@ -244,7 +254,24 @@ mod tests {
         assert!((fit_temperature(&[1.0, -1.0], &[1, 0]) - 1.0 / 2f64.ln()).abs() < 1e-6);
         assert_eq!(fit_temperature(&[1.0, -1.0], &[0, 1]), 20.0);
         assert_eq!(fit_temperature(&[1e-9, -1e-9], &[1, 0]), 1.0 / 20.0);
-        assert!(fit_temperature(&[1e30, -1e30, 1e30], &[1, 0, 0]).is_finite());
+        assert_eq!(fit_temperature(&[1e30, -1e30, 1e30], &[1, 0, 0]), 20.0);
+    }
+
+    /// Logits so large that every probability is 0 or 1, in a fifth of the texts the wrong one.
+    #[test]
+    fn overconfident_logits_are_scaled_down() {
+        let labels: Vec<u8> = (0..500).map(|i| (i % 2) as u8).collect();
+        let sure = |size: f32| -> Vec<f32> {
+            let sign = |i: usize| if (i % 2 == 1) != i.is_multiple_of(5) { 1.0 } else { -1.0 };
+            (0..500).map(|i| sign(i) * size).collect()
+        };
+        // Of those predicted positive four in five are: the logit is ln 4, less a little for Platt's targets.
+        for size in [2.0, 10.0, 30.0, 100.0, 3000.0] {
+            let fit = fit(&[&sure(size)], &labels, [1.0; 2], Intercept::None);
+            let logit = fit.map_or(0.0, |fit| fit.scales[0] * f64::from(size));
+            assert!((logit - 4f64.ln()).abs() < 0.02, "{size}: {logit}");
+        }
+        assert_eq!(fit_temperature(&sure(100.0), &labels), 20.0);
     }
 
     #[test]
@@ -261,9 +288,9 @@ mod tests {
         // One that is wrong, one that is constant, one that is redundant.
         let alone = fit(&[&knowing]);
         let dead = vec![0.0; 200];
-        for (other, scale) in [(&against, 0.0), (&dead, alone[0])] {
+        for other in [&against, &dead] {
             let scales = fit(&[&knowing, other]);
-            assert!((scales[0] - alone[0]).abs() < 1e-6 || scale == 0.0, "{scales:?}");
+            assert!((scales[0] - alone[0]).abs() < 1e-6, "{scales:?} {alone:?}");
             assert!(scales.iter().all(|scale| *scale >= 0.0 && scale.is_finite()), "{scales:?}");
         }
         let twice = fit(&[&knowing, &knowing]);

@@ -49,7 +49,8 @@ pub struct TrainingConfig {
     pub decay_patience: usize,
     /// Label smoothing in training: 0.1 turns the labels 0 and 1 into 0.05 and 0.95.
     pub label_smoothing: f64,
-    /// Weight of positive texts in every fitted loss, relative to 1 for negative ones; or `balanced`.
+    /// Weight of positive texts in everything that is fitted and in choosing the model, relative to 1 for
+    /// negative ones; or `balanced`.
     pub positive_weight: PositiveWeight,
     /// Adversarial training: how far each embedded text is moved, as a fraction of its own norm, in the
     /// direction that raises its loss most; the loss is then the mean over the text and the moved text,
@@ -64,7 +65,8 @@ pub struct TrainingConfig {
     /// Which model is kept.
     pub keep: Keep,
     /// Whether a kept model's output weights are scaled to calibrate its probabilities on the
-    /// validation split (temperature scaling); no predicted class changes.
+    /// validation split (temperature scaling); no predicted class changes, unless `positive_weight` weights
+    /// the classes: then an intercept is fitted, too.
     pub calibrate: bool,
     /// Whether to retrain on the training and validation texts together, for as long as the selected
     /// model was trained, and keep the result. Validation metrics remain those of the selected model.

@@ -86,10 +86,10 @@ pub(crate) fn new_step(
     vocabularies: Vocabularies,
     labels: &[u8],
 ) -> Result<TrainingStep> {
-    let [negative, positive] = job.training.positive_weight.of_classes(labels);
-    let positive_weight = PositiveWeight::Number(positive / negative);
-    let training = TrainingConfig { positive_weight, ..job.training.clone() };
-    TrainingStep::new(job.model, &training, vocabularies, job.device)
+    let class_weights = job.training.positive_weight.of_classes(labels);
+    let training = TrainingConfig { positive_weight: PositiveWeight::NONE, ..job.training.clone() };
+    let step = TrainingStep::new(job.model, &training, vocabularies, job.device)?;
+    Ok(step.with_class_weights(class_weights))
 }
 
 pub(crate) fn rows_of(split: &EncodedSplit) -> Vec<&[u32]> {

@@ -10,33 +10,33 @@ use crate::error::Result;
 pub struct BceOptions {
     /// Label smoothing s: y becomes (1 - s) y + s / 2.
     pub label_smoothing: f64,
-    /// Weight of the positive label's term of the loss, PyTorch's `pos_weight`.
-    pub positive_weight: f64,
+    /// Weights of the terms of label 0 and of label 1; `[1, p]` is PyTorch's `pos_weight` of p.
+    pub class_weights: [f64; 2],
 }
 
 impl Default for BceOptions {
     fn default() -> Self {
-        Self { label_smoothing: 0.0, positive_weight: 1.0 }
+        Self { label_smoothing: 0.0, class_weights: [1.0; 2] }
     }
 }
 
 /// Mean binary cross-entropy of logits `[B, 1]` or `[B]` against labels `[B]` in 0..=1: a scalar.
 ///
-/// With weight p it is `(1 - y + p y) softplus(x) - p y x`, the form of
+/// With weights n and p of the labels 0 and 1 it is `(n (1 - y) + p y) softplus(x) - p y x`, the form of
 /// [torch.nn.BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html);
 /// softplus(x) as `max(x, 0) + ln(1 + e^-|x|)` is finite for every finite logit. Its terms have kinks
 /// at 0 that the sum does not have, so the gradient is not derived from them: it is
-/// `((1 - y + p y) σ(x) - p y) / B`.
+/// `((n (1 - y) + p y) σ(x) - p y) / B`.
 ///
 /// # Errors
 /// If the shapes do not fit.
 pub fn bce_with_logits(logits: &Tensor, labels: &Tensor, options: BceOptions) -> Result<Tensor> {
-    let BceOptions { label_smoothing, positive_weight } = options;
+    let BceOptions { label_smoothing, class_weights: [negative, positive] } = options;
     let x = logits.flatten_all()?;
     let y = labels.flatten_all()?.to_dtype(x.dtype())?;
     let y = y.affine(1.0 - label_smoothing, label_smoothing / 2.0)?;
-    let positive = (&y * positive_weight)?;
-    let both = (y.affine(-1.0, 1.0)? + &positive)?;
+    let positive = (&y * positive)?;
+    let both = (y.affine(-negative, negative)? + &positive)?;
     let fixed = x.detach();
     let softplus = (fixed.relu()? + (fixed.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
     let value = ((&both * softplus)? - (&fixed * &positive)?)?.mean_all()?;
@@ -67,7 +67,7 @@ mod tests {
     fn equals_the_definition_at_moderate_logits() -> Result<()> {
         let (logits, labels) = ([-2.0f32, 0.0, 0.5, 3.0], [0.0f32, 1.0, 0.0, 1.0]);
         for (label_smoothing, weight) in [(0.0, 1.0), (0.2, 1.0), (0.0, 3.0), (0.1, 0.5)] {
-            let options = BceOptions { label_smoothing, positive_weight: weight };
+            let options = BceOptions { label_smoothing, class_weights: [1.0, weight] };
             let (loss, gradient) = loss_and_gradient(&logits, &labels, options)?;
             let mut expected = 0.0;
             for ((&x, &y), got) in logits.iter().zip(&labels).zip(gradient) {

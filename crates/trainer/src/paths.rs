@@ -16,7 +16,8 @@ pub struct PathScore {
     pub roc_auc: Option<f64>,
 }
 
-/// A network's paths, each alone on the same texts.
+/// A network's paths, each alone on the same texts. Where classes are weighted, both have the shift that was
+/// fitted for their sum.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PathScores {
     /// The linear path.

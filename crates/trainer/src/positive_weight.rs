@@ -13,9 +13,10 @@ use crate::error::Result;
 pub enum PositiveWeight {
     /// This number; above 1 for rare positive texts, below it for rare negative ones.
     Number(f64),
-    /// `"balanced"`: negative training texts divided by positive ones, so that both classes count alike in
-    /// training however skewed they are. The calibration, which decides where an answer turns, takes the
-    /// square root of that: with all of it, most texts found to be of a rare class would not be.
+    /// `"balanced"`: a text of a class weighs N / (2 n) where n of N training texts are of that class, as in
+    /// [scikit-learn](https://scikit-learn.org/stable/modules/generated/sklearn.utils.class_weight.compute_class_weight.html),
+    /// so that both classes count alike in training however skewed they are. The calibration takes the
+    /// square roots: with the full weights, most texts predicted to be of a rare class would not be.
     Balanced,
 }
 
@@ -35,7 +36,10 @@ impl PositiveWeight {
                 let n_negative = labels.len() - n_positive;
                 match (n_negative, n_positive) {
                     (0, _) | (_, 0) => [1.0, 1.0],
-                    (n_negative, n_positive) => [1.0, n_negative as f64 / n_positive as f64],
+                    counts => {
+                        let of_count = |n: usize| labels.len() as f64 / (2 * n) as f64;
+                        [of_count(counts.0), of_count(counts.1)]
+                    }
                 }
             }
         }
@@ -129,8 +133,11 @@ mod tests {
     #[test]
     fn balanced_weights_make_the_classes_count_alike() {
         let labels: Vec<u8> = (0..100).map(|i| u8::from(i % 10 == 0)).collect();
-        assert_eq!(PositiveWeight::Balanced.of_classes(&labels), [1.0, 9.0]);
-        assert_eq!(PositiveWeight::Balanced.in_calibration(&labels), [1.0, 3.0]);
+        assert_eq!(PositiveWeight::Balanced.of_classes(&labels), [5.0 / 9.0, 5.0]);
+        assert_eq!(
+            PositiveWeight::Balanced.in_calibration(&labels),
+            [(5.0f64 / 9.0).sqrt(), 5f64.sqrt()]
+        );
         assert_eq!(PositiveWeight::Balanced.of_classes(&[1, 1]), [1.0, 1.0]);
         assert_eq!(PositiveWeight::Number(0.5).of_classes(&labels), [1.0, 0.5]);
         assert_eq!(PositiveWeight::Number(0.5).in_calibration(&labels), [1.0, 0.5]);

@@ -24,8 +24,8 @@ use crate::step::TrainingStep;
 pub(crate) type Start = BTreeMap<String, Tensor>;
 
 /// Retrains on training and validation texts, for as long as the kept model was trained, and replaces
-/// that model. The scales of the paths and the temperature are those of the kept model, since no texts
-/// are left to fit them on.
+/// that model. The scales of the paths, the temperature and the shift are those of the kept model,
+/// since no texts are left to fit them on.
 ///
 /// `None` if it was asked to stop: the model kept before stays.
 ///

@@ -26,7 +26,7 @@ const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
 /// A network in training: its weights, its optimiser, and the state carried from step to step.
 pub struct TrainingStep {
     config: TrainingConfig,
-    positive_weight: f64,
+    class_weights: [f64; 2],
     network: SentimentRnn,
     variables: VarMap,
     optimizer: Optimizer,
@@ -107,7 +107,7 @@ impl TrainingStep {
         }
         Ok(Self {
             config: config.clone(),
-            positive_weight,
+            class_weights: [1.0, positive_weight],
             network,
             variables,
             optimizer,
@@ -117,6 +117,12 @@ impl TrainingStep {
             accumulated: Accumulated::default(),
             profile: Profile::default(),
         })
+    }
+
+    /// The same with these weights of negative and positive texts, whatever the configuration says.
+    #[must_use]
+    pub fn with_class_weights(self, class_weights: [f64; 2]) -> Self {
+        Self { class_weights, ..self }
     }
 
     /// The network and its variables.
@@ -254,7 +260,7 @@ impl TrainingStep {
 
     /// Forward and backward from the embedded texts on.
     fn pass(&mut self, x: &Var, input: &PassInput<'_>, state: Option<&State>) -> Result<Pass> {
-        let Self { config, network, optimizer, dropout, profile, positive_weight, .. } = self;
+        let Self { config, network, optimizer, dropout, profile, class_weights, .. } = self;
         let &PassInput { batch, tokens, ref distinct, weight } = input;
         let (outputs, new_state) = profile
             .time(Part::RecurrentForward, || network.read(x, tokens, state, Some(&mut *dropout)))?;
@@ -264,7 +270,7 @@ impl TrainingStep {
             let logits = network.classify(&outputs, &new_state, tokens, Some(&mut *dropout))?;
             let options = BceOptions {
                 label_smoothing: config.label_smoothing,
-                positive_weight: *positive_weight,
+                class_weights: *class_weights,
             };
             let mean = bce_with_logits(&logits, &batch.labels, options)?;
             let loss = mean.to_scalar::<f32>()?;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use dataset::{Batch, Loader};
 use model::{NGRAM_BIAS, NGRAM_TABLE};
 
+use crate::calibration::boundary;
 use crate::error::{Error, Result};
 use crate::evaluate::check_output_size;
 use crate::finite::NonFinite;
@@ -207,7 +208,10 @@ impl<'a> Run<'a> {
         let logits = path.logits(&rows_of(&data.validation));
         check_finite("logits", &logits, training.ngram_learning_rate)?;
         path.set_path(self.step.network().1)?;
-        let metrics = Metrics::of_logits(&logits, labels_of(&data.validation)?);
+        let labels = labels_of(&data.validation)?;
+        let boundary = boundary(&logits, labels, self.class_weights);
+        let judged: Vec<f32> = logits.iter().map(|logit| logit - boundary).collect();
+        let metrics = Metrics::of_logits(&judged, labels);
         self.linear_logits = Some(logits);
         observer.on_event(Event::LinearPathFitted { metrics: &metrics });
         self.report.linear_path = Some(metrics);

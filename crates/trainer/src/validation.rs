@@ -2,7 +2,7 @@
 
 use model::SentimentRnn;
 
-use crate::calibration::{Fit, Intercept, fit, temperature};
+use crate::calibration::{Fit, Intercept, fit, fit_temperature};
 use crate::config::Keep;
 use crate::error::Result;
 use crate::evaluate::path_logits;
@@ -16,6 +16,8 @@ use crate::step::TrainingStep;
 
 /// Neither path's fraction is 0: a saved path whose logits are all 0 could not be measured alone.
 const SMALLEST_SHARE: f64 = 1e-4;
+/// The least sum of scales, so that the temperature is a number.
+const SMALLEST_SCALE: f64 = 1e-6;
 
 /// The result of one validation.
 pub(crate) struct Measured {
@@ -57,25 +59,35 @@ pub(crate) fn measure(
         })
     })?;
     let labels = labels_of(&data.validation)?;
-    let paths: Vec<&[f32]> = [Some(&*recurrent), linear].into_iter().flatten().collect();
     let is_weighted = class_weights[0] != class_weights[1];
-    let intercept = if is_weighted { Intercept::Fitted } else { Intercept::None };
-    let fit = fit(&paths, labels, class_weights, intercept);
-    let fit = fit.unwrap_or_else(|| Fit {
-        scales: vec![1.0 / paths.len() as f64; paths.len()],
-        intercept: 0.0,
-    });
-    let linear_share = linear.map(|_| share(&fit.scales));
-    let temperature = training.calibrate.then(|| temperature(&fit.scales));
-    let has_shift = is_weighted && (linear_share.is_some() || temperature.is_some());
-    let shift = has_shift.then(|| shift(&fit));
+    let Stacked { linear_share, temperature, shift } = match linear {
+        // Nothing to fit: the logits stay as they are.
+        None if !training.calibrate => Stacked::default(),
+        None if !is_weighted => {
+            let temperature = Some(fit_temperature(&recurrent, labels));
+            Stacked { temperature, ..Stacked::default() }
+        }
+        _ => {
+            let paths: Vec<&[f32]> = [Some(&*recurrent), linear].into_iter().flatten().collect();
+            let intercept = if is_weighted { Intercept::Fitted } else { Intercept::None };
+            let stacked = fit(&paths, labels, class_weights, intercept)
+                .map_or_else(Stacked::default, |fit| Stacked::of(&fit, linear.is_some()));
+            let temperature = stacked.temperature.filter(|_| training.calibrate);
+            Stacked { temperature, shift: stacked.shift.filter(|_| is_weighted), ..stacked }
+        }
+    };
     let shifted = |logits: &[f32]| -> Vec<f32> {
         logits.iter().map(|logit| logit + shift.unwrap_or(0.0) as f32).collect()
     };
     let (recurrent, linear) = (shifted(&recurrent), linear.map(shifted));
     let logits = combined(&recurrent, linear.as_deref(), linear_share, temperature);
+    let mut metrics = Metrics::of_logits(&logits, labels);
+    if !logits.iter().all(|logit| logit.is_finite()) {
+        // The loss of an infinite logit may be 0.
+        metrics.loss = f64::NAN;
+    }
     Ok(Measured {
-        metrics: Metrics::of_logits(&logits, labels),
+        metrics,
         weighted_loss: is_weighted.then(|| weighted_loss(&logits, labels, class_weights)),
         linear_share,
         temperature,
@@ -84,18 +96,28 @@ pub(crate) fn measure(
     })
 }
 
-/// The linear path's fraction of the two scales, of the recurrent layers and of the linear path; half
-/// if both are 0.
-fn share(scales: &[f64]) -> f64 {
-    let sum: f64 = scales.iter().sum();
-    let share = if sum > 0.0 { scales.last().unwrap_or(&0.0) / sum } else { 0.5 };
-    share.clamp(SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)
+/// A fit as what is done to a network's logits: `Σ share · (logit + shift) / temperature` over its paths.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Stacked {
+    /// The linear path's share, if there is one; the rest is the recurrent layers'.
+    linear_share: Option<f64>,
+    temperature: Option<f64>,
+    shift: Option<f64>,
 }
 
-/// The intercept of a fit as what is added to every path's logits before they are scaled; 0 if none counts.
-fn shift(fit: &Fit) -> f64 {
-    let sum: f64 = fit.scales.iter().sum();
-    if sum > 0.0 { fit.intercept / sum } else { 0.0 }
+impl Stacked {
+    /// `has_linear`: whether the last scale is a linear path's.
+    fn of(fit: &Fit, has_linear: bool) -> Self {
+        let sum = fit.scales.iter().sum::<f64>();
+        let share = if sum > 0.0 { fit.scales.last().unwrap_or(&0.0) / sum } else { 0.5 };
+        // If no path counts, the intercept still does.
+        let sum = sum.max(SMALLEST_SCALE);
+        Self {
+            linear_share: has_linear.then(|| share.clamp(SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)),
+            temperature: Some(1.0 / sum),
+            shift: Some(fit.intercept / sum),
+        }
+    }
 }
 
 /// The logits of a network whose paths have these fractions, divided by this temperature.
@@ -129,16 +151,39 @@ pub(crate) fn is_kept(keep: Keep, new: &EpochRecord, kept: Option<&EpochRecord>)
 mod tests {
     use super::*;
 
+    fn applied(fit: &Fit, recurrent: f32, linear: f32) -> f64 {
+        let Stacked { linear_share, temperature, shift } = Stacked::of(fit, true);
+        let shift = shift.unwrap_or(0.0) as f32;
+        let logits =
+            combined(&[recurrent + shift], Some(&[linear + shift]), linear_share, temperature);
+        f64::from(logits[0])
+    }
+
     #[test]
-    fn shares_and_temperature_give_each_path_its_scale() {
-        let scales = [0.5, 1.5];
-        let (share, temperature) = (share(&scales), temperature(&scales));
-        assert_eq!((share, temperature), (0.75, 0.5));
-        let logits = combined(&[2.0], Some(&[4.0]), Some(share), Some(temperature));
-        assert_eq!(logits, [0.5 * 2.0 + 1.5 * 4.0]);
-        assert_eq!(combined(&[2.0], None, None, Some(0.5)), [4.0]);
-        assert_eq!(combined(&[2.0], None, None, None), [2.0]);
-        assert_eq!(super::share(&[0.0, 0.0]), 0.5);
-        assert_eq!(super::share(&[3.0, 0.0]), SMALLEST_SHARE);
+    fn shares_temperature_and_shift_give_the_logits_of_the_fit() {
+        for (scales, intercept) in [
+            ([0.5, 1.5], 0.0),
+            ([0.5, 1.5], -1.25),
+            // Untrained layers with tiny logits, and overconfident ones.
+            ([130.0, 0.62], -3.7),
+            ([0.001, 0.002], -1.3),
+            ([0.0, 0.0], -1.1),
+        ] {
+            let fit = Fit { scales: scales.to_vec(), intercept };
+            let expected = scales[0] * 0.02 + scales[1] * 3.0 + intercept;
+            let got = applied(&fit, 0.02, 3.0);
+            // The floor of the shares moves a little.
+            assert!((got - expected).abs() < 0.05, "{fit:?}: {got}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn no_share_is_0() {
+        let share = |scales: [f64; 2]| {
+            Stacked::of(&Fit { scales: scales.to_vec(), intercept: 0.0 }, true).linear_share
+        };
+        assert_eq!(share([3.0, 0.0]), Some(SMALLEST_SHARE));
+        assert_eq!(share([0.0, 3.0]), Some(1.0 - SMALLEST_SHARE));
+        assert_eq!(share([0.0, 0.0]), Some(0.5));
     }
 }

@@ -4,7 +4,7 @@
 //! those that are not locked.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -44,7 +44,10 @@ impl Staged {
         loop {
             let file = builder(mode).prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?;
             // Not every file system has locks; without them, nothing is ever swept.
-            let _ = file.as_file().try_lock();
+            if matches!(file.as_file().try_lock(), Err(TryLockError::WouldBlock)) {
+                // Another program sweeps it at this moment.
+                continue;
+            }
             // Another program may have swept it before it was locked.
             if file.path().symlink_metadata().is_ok() {
                 return Ok(Self(file));
@@ -139,7 +142,9 @@ fn sweep(folder: &Path) {
             continue;
         }
         let path = entry.path();
-        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+        let Ok(file) = File::open(&path) else { continue };
+        if file.try_lock().is_ok() {
+            // Locked until it is gone, so that its program, if it runs, sees what happened.
             let _ = fs::remove_file(path);
         }
     }
