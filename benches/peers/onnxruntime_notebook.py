@@ -28,7 +28,7 @@ def prepare(args):
         raise protocol.FlagError("ONNX Runtime is timed only with --work evaluate")
     torch.manual_seed(0)
     ids, _ = torch_notebook.load(args, "test")
-    net = Logits(torch_notebook.SentimentRnn(torch_notebook.vocab_size(args), args.cell)).eval()
+    net = Logits(torch_notebook.RecurrentClassifier(torch_notebook.vocab_size(args), args.cell)).eval()
     # One session for batches of 50, one for the last batch if it is shorter.
     sessions = {}
     for batch in ids.split(BATCH):

@@ -15,7 +15,7 @@ BATCH, EMBEDDING, HIDDEN, LAYERS = 50, 400, 256, 2
 LAYER_KINDS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
-class SentimentRnn(nn.Module):
+class RecurrentClassifier(nn.Module):
     """Embedding, recurrent layers, dropout, fully connected layer at the last step."""
 
     def __init__(self, vocab_size, cell):
@@ -57,7 +57,7 @@ def n_tokens(args):
 def prepare(args):
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    net = SentimentRnn(vocab_size(args), args.cell)
+    net = RecurrentClassifier(vocab_size(args), args.cell)
     return training(net, args) if args.work == "train" else evaluation(net, args)
 
 

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use dataset::{
     BatchPadding, ColumnChoice, DataFile, EncodedSplit, Loader, LoaderConfig, Order, ReadOptions,
 };
-use model::{CellKind, ModelConfig, Padding, SentimentRnn};
+use model::{CellKind, ModelConfig, Padding, RecurrentClassifier};
 use text_preprocessing::{PAD_ID, PreprocessingConfig};
 use trainer::{Cache, DataRequest, Prepared, SplitPlan, TrainingConfig, TrainingStep, load};
 
@@ -155,7 +155,7 @@ impl Notebook {
         let (config, reviews) = (self.config.model(), &self.reviews);
         let vocab_size = reviews.encoder.vocab_size();
         self.step.with_weights(|variables, _| {
-            let network = SentimentRnn::frozen(&config, vocab_size, variables)?;
+            let network = RecurrentClassifier::frozen(&config, vocab_size, variables)?;
             let seq_len = reviews.encoder.config().seq_len;
             trainer::evaluate(&network, &reviews.test, seq_len, &mut |_| {})
         })?;

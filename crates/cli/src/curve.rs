@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use model::folder::{CURVE_FILE, OutputFolder};
 use plotters::prelude::*;
-use trainer::{EpochRecord, PathScore, PathScores};
+use trainer::{PathScore, PathScores, ValidationRecord};
 
 const SIZE: (u32, u32) = (900, 420);
 const GREEN_700: RGBColor = RGBColor(56, 142, 60);
@@ -17,13 +17,13 @@ struct Line {
 }
 
 /// Draws losses and accuracy over epochs as SVG and saves it in the model folder.
-pub(crate) fn draw(history: &[EpochRecord], folder: &OutputFolder) -> anyhow::Result<()> {
-    let points = |value: fn(&EpochRecord) -> f64| {
+pub(crate) fn draw(history: &[ValidationRecord], folder: &OutputFolder) -> anyhow::Result<()> {
+    let points = |value: fn(&ValidationRecord) -> f64| {
         history.iter().map(|record| (record.epoch, value(record))).collect()
     };
     let losses = [
         Line { name: "training", color: BLUE, points: points(|record| record.train_loss) },
-        Line { name: "validation", color: RED, points: points(EpochRecord::selection_loss) },
+        Line { name: "validation", color: RED, points: points(ValidationRecord::selection_loss) },
     ];
     let mut accuracy = vec![Line {
         name: "validation",
@@ -33,7 +33,7 @@ pub(crate) fn draw(history: &[EpochRecord], folder: &OutputFolder) -> anyhow::Re
     // Each path alone, if there are two.
     if history.iter().all(|record| record.alone.is_some()) {
         let of_path = |path: fn(&PathScores) -> &PathScore| {
-            let score = |record: &EpochRecord| Some(path(record.alone.as_ref()?).accuracy);
+            let score = |record: &ValidationRecord| Some(path(record.alone.as_ref()?).accuracy);
             history.iter().filter_map(|record| Some((record.epoch, score(record)?))).collect()
         };
         let linear = of_path(|alone| &alone.linear);

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use trainer::{EpochRecord, Event, Observer, PretrainingRecord};
+use trainer::{Event, Observer, PretrainingRecord, ValidationRecord};
 
 use crate::interrupt::Interrupt;
 use crate::recipe::Recipe;
 
-const TRAINING: &str =
-    "{prefix} {bar:30} {pos}/{len} reviews, {per_sec:>9} reviews/s, {eta} left{msg}";
+const TRAINING: &str = "{prefix} {bar:30} {pos}/{len} texts, {per_sec:>9} texts/s, {eta} left{msg}";
 const SCORING: &str = "{prefix} {bar:30} {pos}/{len} texts, {per_sec:>9} texts/s, {eta} left";
 
 /// Weight of the newest batch in the displayed loss.
@@ -171,8 +170,9 @@ fn pretraining_line(record: &PretrainingRecord) -> String {
     format!("pre-training epoch {epoch:<4}  loss {train_loss:.4}{perplexity}  {train_s:.0} s")
 }
 
-fn validation_line(record: &EpochRecord) -> String {
-    let EpochRecord { epoch, train_loss, validation, train_s, reviews_per_s, is_kept, .. } = record;
+fn validation_line(record: &ValidationRecord) -> String {
+    let ValidationRecord { epoch, train_loss, validation, train_s, texts_per_s, is_kept, .. } =
+        record;
     let kept = if *is_kept { "  kept" } else { "" };
     let weighted =
         record.weighted_loss.map_or_else(String::new, |loss| format!(" (weighted {loss:.4})"));
@@ -181,7 +181,7 @@ fn validation_line(record: &EpochRecord) -> String {
     });
     format!(
         "epoch {epoch:<4}  train loss {train_loss:.4}  validation loss {:.4}{weighted} accuracy {:.4}{alone}  \
-         {train_s:.0} s, {reviews_per_s:.0} reviews/s{kept}",
+         {train_s:.0} s, {texts_per_s:.0} texts/s{kept}",
         validation.loss, validation.accuracy,
     )
 }

@@ -56,9 +56,7 @@ impl Recipe {
             .try_into()
             .map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error)))
             .with_context(|| format!("recipe {name_or_file}"))?;
-        preprocessing
-            .validate()
-            .with_context(|| format!("recipe {name_or_file}, [preprocessing]"))?;
+        preprocessing.check().with_context(|| format!("recipe {name_or_file}, [preprocessing]"))?;
         model.check().with_context(|| format!("recipe {name_or_file}, [model]"))?;
         pretraining
             .check(&model)

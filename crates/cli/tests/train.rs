@@ -34,7 +34,7 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
         "linear path alone  validation loss 0.",
         "epoch 1 ",
         "epoch 4 ",
-        "reviews/s  kept",
+        "texts/s  kept",
     ] {
         assert!(outcome.stderr.contains(part), "no {part:?} in:\n{}", outcome.stderr);
     }

@@ -9,7 +9,7 @@ use crate::pooling::{Pooling, PoolingPart};
 /// The longest n-grams allowed; longer ones hardly ever occur twice.
 const MAX_NGRAM_ORDER: usize = 5;
 
-/// Configuration of a [`SentimentRnn`](crate::SentimentRnn). The default is the notebook's.
+/// Configuration of a [`RecurrentClassifier`](crate::RecurrentClassifier). The default is the notebook's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {

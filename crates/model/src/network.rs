@@ -55,7 +55,7 @@ impl PathLogits {
 /// `lstm.weight_ih_l0`, ... (`gru.`, `rnn.` for those cells), `fc.weight`, `fc.bias`; with attention,
 /// `attention.weight`; with a linear path, `ngrams.weight` and `ngrams.bias`.
 #[derive(Debug, Clone)]
-pub struct SentimentRnn {
+pub struct RecurrentClassifier {
     config: ModelConfig,
     vocabularies: Vocabularies,
     embedding: Embedding,
@@ -66,7 +66,7 @@ pub struct SentimentRnn {
     device: Device,
 }
 
-impl SentimentRnn {
+impl RecurrentClassifier {
     /// Loads the parameters from `vb`.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl SentimentRnn {
     /// evaluation. Do not use it after the variables change.
     ///
     /// # Errors
-    /// As [`SentimentRnn::new`].
+    /// As [`RecurrentClassifier::new`].
     pub fn frozen(
         config: &ModelConfig,
         vocabularies: impl Into<Vocabularies>,
@@ -197,7 +197,7 @@ impl SentimentRnn {
     /// output is then the output for the whole text.
     ///
     /// # Errors
-    /// As [`SentimentRnn::logits`].
+    /// As [`RecurrentClassifier::logits`].
     pub fn forward(&self, ids: &Tensor, state: &State) -> Result<(Tensor, State)> {
         let (logits, state) = self.logits(ids, Some(state), None)?;
         Ok((candle_nn::ops::sigmoid(&logits)?, state))
@@ -226,7 +226,7 @@ impl SentimentRnn {
     /// [`logits`](Self::logits).
     ///
     /// # Errors
-    /// As [`SentimentRnn::logits`].
+    /// As [`RecurrentClassifier::logits`].
     pub fn path_logits(
         &self,
         ids: &Tensor,

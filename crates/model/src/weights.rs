@@ -16,7 +16,7 @@ use crate::embedding::{Embedding, MappedTable};
 use crate::error::{Error, Result};
 use crate::folder::{Identifier, ModelId};
 use crate::mapped::MappedFile;
-use crate::network::SentimentRnn;
+use crate::network::RecurrentClassifier;
 use crate::parameters;
 use crate::vocabularies::Vocabularies;
 
@@ -69,7 +69,7 @@ impl Weights {
         vocabularies: Vocabularies,
         zeros: &[&str],
         device: &Device,
-    ) -> Result<SentimentRnn> {
+    ) -> Result<RecurrentClassifier> {
         let (zeros, shapes) = parameters::shapes(config, &vocabularies)?
             .into_iter()
             .partition::<BTreeMap<_, _>, _>(|(name, _)| zeros.contains(&name.as_str()));
@@ -102,7 +102,7 @@ impl Weights {
             ))),
         };
         let vb = VarBuilder::from_tensors(loaded, DType::F32, device);
-        SentimentRnn::with_embedding(config, vocabularies, embedding, vb)
+        RecurrentClassifier::with_embedding(config, vocabularies, embedding, vb)
     }
 }
 

@@ -14,7 +14,7 @@ use std::thread;
 use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
 use model::folder::{self, Existing, OutputFolder, SeenTexts};
-use model::{Error, ModelConfig, Padding, SentimentRnn, TrainedModel, Vocabularies};
+use model::{Error, ModelConfig, Padding, RecurrentClassifier, TrainedModel, Vocabularies};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
@@ -26,7 +26,7 @@ struct Made {
     config: ModelConfig,
     encoder: TextEncoder,
     vocabularies: Vocabularies,
-    network: SentimentRnn,
+    network: RecurrentClassifier,
     variables: VarMap,
     metrics: Value,
     seen: SeenTexts,
@@ -51,7 +51,7 @@ impl Made {
         let vocabularies =
             Vocabularies::learn(&config, encoder.vocab_size(), &ids, &[1, 0, 1]).unwrap();
         let (network, variables) =
-            SentimentRnn::init(&config, vocabularies.clone(), seed, &Device::Cpu).unwrap();
+            RecurrentClassifier::init(&config, vocabularies.clone(), seed, &Device::Cpu).unwrap();
         let seen = SeenTexts { train: vec![seed, 3, 1], validation: vec![u64::MAX] };
         let metrics = json!({ "seed": seed });
         Self { config, encoder, vocabularies, network, variables, metrics, seen }
@@ -73,7 +73,7 @@ impl Made {
     }
 }
 
-fn logits(network: &SentimentRnn, encoder: &TextEncoder, texts: &[&str]) -> Vec<f32> {
+fn logits(network: &RecurrentClassifier, encoder: &TextEncoder, texts: &[&str]) -> Vec<f32> {
     let ids: Vec<Vec<u32>> =
         texts.iter().map(|text| encoder.encode_padded(text).unwrap()).collect();
     let ids = Tensor::new(ids, &Device::Cpu).unwrap();

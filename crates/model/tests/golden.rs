@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use model::{CellKind, ModelConfig, SentimentRnn};
+use model::{CellKind, ModelConfig, RecurrentClassifier};
 
 /// The project's bound for probabilities.
 const TOLERANCE: f32 = 1e-5;
@@ -18,7 +18,7 @@ fn assert_golden(cell: CellKind) {
     let name = cell.parameter_prefix();
     let config = ModelConfig { cell, embedding_dim: 12, hidden_dim: 10, ..ModelConfig::default() };
     let vb = VarBuilder::from_tensors(golden(name), DType::F32, &Device::Cpu);
-    let network = SentimentRnn::new(&config, 60, vb).unwrap();
+    let network = RecurrentClassifier::new(&config, 60, vb).unwrap();
     let expected = golden(&format!("{name}.expected"));
     let ids = &expected["ids"];
     let state = network.init_hidden(ids.dim(0).unwrap()).unwrap();

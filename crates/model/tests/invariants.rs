@@ -5,7 +5,7 @@
 use candle_core::{Device, Tensor};
 use model::folder::{Existing, OutputFolder, SeenTexts};
 use model::{
-    CellKind, ModelConfig, Padding, Pooling, PoolingPart, SentimentRnn, Vocabularies, folder,
+    CellKind, ModelConfig, Padding, Pooling, PoolingPart, RecurrentClassifier, Vocabularies, folder,
 };
 use proptest::prelude::*;
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
@@ -45,10 +45,10 @@ fn texts() -> impl Strategy<Value = Vec<Vec<u32>>> {
     prop::collection::vec(prop::collection::vec(1..VOCAB, 0..12), 1..8)
 }
 
-fn build(config: &ModelConfig) -> SentimentRnn {
+fn build(config: &ModelConfig) -> RecurrentClassifier {
     // Like a loaded model: without variables, repeated words are computed once.
-    let variables = SentimentRnn::init(config, VOCAB as usize, 5, &Device::Cpu).unwrap().1;
-    SentimentRnn::frozen(config, VOCAB as usize, &variables).unwrap()
+    let variables = RecurrentClassifier::init(config, VOCAB as usize, 5, &Device::Cpu).unwrap().1;
+    RecurrentClassifier::frozen(config, VOCAB as usize, &variables).unwrap()
 }
 
 /// `[B, steps]`, padded on the left.
@@ -64,7 +64,7 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-fn logits(network: &SentimentRnn, ids: &Tensor) -> Vec<f32> {
+fn logits(network: &RecurrentClassifier, ids: &Tensor) -> Vec<f32> {
     network.logits(ids, None, None).unwrap().0.flatten_all().unwrap().to_vec1().unwrap()
 }
 
@@ -161,7 +161,7 @@ fn a_saved_and_loaded_model_predicts_bit_identically() {
     let encoder = TextEncoder::learn(PreprocessingConfig::default(), &texts).unwrap();
     let config = ModelConfig { embedding_dim: 6, hidden_dim: 5, ..ModelConfig::default() };
     let (network, variables) =
-        SentimentRnn::init(&config, encoder.vocab_size(), 3, &Device::Cpu).unwrap();
+        RecurrentClassifier::init(&config, encoder.vocab_size(), 3, &Device::Cpu).unwrap();
     let parent = tempfile::tempdir().unwrap();
     let target = parent.path().join("model");
     let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
@@ -194,7 +194,8 @@ fn a_linear_path_goes_with_the_folder() {
     let vocabularies =
         Vocabularies::learn(&config, encoder.vocab_size(), &encoded, &[1, 0, 1]).unwrap();
     let ngrams = vocabularies.ngrams.clone();
-    let (network, variables) = SentimentRnn::init(&config, vocabularies, 3, &Device::Cpu).unwrap();
+    let (network, variables) =
+        RecurrentClassifier::init(&config, vocabularies, 3, &Device::Cpu).unwrap();
     let set = |name, value: f64| {
         let var = model::sorted(&variables).remove(name).unwrap();
         var.set(&var.zeros_like().unwrap().affine(0.0, value).unwrap()).unwrap();

@@ -63,7 +63,7 @@ impl PreprocessingConfig {
     /// # Errors
     /// [`Error::SeqLen`] if `seq_len` is 0 or above [`MAX_SEQ_LEN`]; [`Error::MaxVocab`] if
     /// `max_vocab` is below 3, or below 258 for `bpe`, whose alphabet is the 256 bytes.
-    pub fn validate(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         if !(1..=MAX_SEQ_LEN).contains(&self.seq_len) {
             return Err(Error::SeqLen { found: self.seq_len, max: MAX_SEQ_LEN });
         }
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(config.truncation, Truncation::Head);
         assert_eq!((config.min_frequency, config.max_vocab), (1, None));
         assert_eq!(config.cleaning, Cleaning::V2);
-        config.validate().unwrap();
+        config.check().unwrap();
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         for (seq_len, ok) in [(0, false), (1, true), (MAX_SEQ_LEN, true), (MAX_SEQ_LEN + 1, false)]
         {
             let config = PreprocessingConfig { seq_len, ..Default::default() };
-            match config.validate() {
+            match config.check() {
                 Ok(()) => assert!(ok, "{seq_len} passed"),
                 Err(error) => {
                     assert!(!ok, "{seq_len} failed");
@@ -210,9 +210,9 @@ mod tests {
         ] {
             let config =
                 |max_vocab| PreprocessingConfig { scheme, max_vocab, ..Default::default() };
-            config(None).validate().unwrap();
-            config(Some(min)).validate().unwrap();
-            let error = config(Some(min - 1)).validate().unwrap_err();
+            config(None).check().unwrap();
+            config(Some(min)).check().unwrap();
+            let error = config(Some(min - 1)).check().unwrap_err();
             assert!(matches!(error, Error::MaxVocab { min: m, .. } if m == min), "{error}");
         }
     }

@@ -58,7 +58,7 @@ impl TextEncoder {
     /// [`Error::SeqLen`] or [`Error::MaxVocab`] if `config` is invalid, [`Error::NoTexts`] if
     /// `texts` is empty, [`Error::NoWords`] if no word in it is frequent enough.
     pub fn learn<S: AsRef<str> + Sync>(config: PreprocessingConfig, texts: &[S]) -> Result<Self> {
-        config.validate()?;
+        config.check()?;
         if texts.is_empty() {
             return Err(Error::NoTexts);
         }

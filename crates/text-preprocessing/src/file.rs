@@ -61,7 +61,7 @@ impl TextEncoder {
     ///   vocabulary is damaged.
     pub fn load(path: impl AsRef<Path>, config: PreprocessingConfig) -> Result<Self> {
         let path = path.as_ref();
-        config.validate()?;
+        config.check()?;
         let bytes =
             fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         Self::from_json(&bytes, config, path)
@@ -72,7 +72,7 @@ impl TextEncoder {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_json(bytes: &[u8], config: PreprocessingConfig, path: &Path) -> Result<Self> {
-        config.validate()?;
+        config.check()?;
         let TokenizerFile { mut settings, model } = serde_json::from_slice(bytes)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         let TokenizerModel { vocab: Entries(vocab), settings: model_settings } = model;

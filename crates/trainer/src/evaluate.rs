@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
-use model::{ModelConfig, Padding, SentimentRnn};
+use model::{ModelConfig, Padding, RecurrentClassifier};
 use text_preprocessing::PAD_ID;
 
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ pub(crate) fn batch_padding(config: &ModelConfig, seq_len: usize) -> BatchPaddin
 /// [`Error::NonFiniteLogits`] if a logit is not finite, because weights are not; if an id is unknown to
 /// the network or the device fails.
 pub fn logits(
-    network: &SentimentRnn,
+    network: &RecurrentClassifier,
     split: &Arc<EncodedSplit>,
     seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
@@ -54,7 +54,7 @@ pub(crate) fn check_finite(logits: &[f32]) -> Result<()> {
 
 /// The logits of each path of a network for every row of a split, in the split's order, finite or not.
 pub(crate) fn path_logits(
-    network: &SentimentRnn,
+    network: &RecurrentClassifier,
     split: &Arc<EncodedSplit>,
     seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
@@ -99,7 +99,7 @@ pub(crate) fn check_output_size(config: &ModelConfig) -> Result<()> {
 /// # Errors
 /// [`Error::NoLabels`], and as [`logits`].
 pub fn evaluate(
-    network: &SentimentRnn,
+    network: &RecurrentClassifier,
     split: &Arc<EncodedSplit>,
     seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
@@ -112,7 +112,7 @@ pub fn evaluate(
 /// # Errors
 /// As [`evaluate`].
 pub fn evaluate_paths(
-    network: &SentimentRnn,
+    network: &RecurrentClassifier,
     split: &Arc<EncodedSplit>,
     seq_len: usize,
     on_rows: &mut dyn FnMut(usize),

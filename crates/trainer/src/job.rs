@@ -14,7 +14,7 @@ use crate::positive_weight::PositiveWeight;
 use crate::prepare::Prepared;
 use crate::pretraining::PretrainingConfig;
 use crate::profile::Part;
-use crate::record::EpochRecord;
+use crate::record::ValidationRecord;
 use crate::report::{DataOrigin, TrainingReport};
 use crate::step::TrainingStep;
 
@@ -44,7 +44,7 @@ pub struct TrainingJob<'a> {
 pub(crate) fn save(
     job: &TrainingJob<'_>,
     step: &mut TrainingStep,
-    kept: &EpochRecord,
+    kept: &ValidationRecord,
     report: &TrainingReport,
     seen: &SeenTexts,
 ) -> Result<std::result::Result<(), NonFinite>> {
@@ -64,7 +64,7 @@ pub(crate) fn save(
 }
 
 /// Scales applied to the logits of a saved network.
-fn path_scales(record: &EpochRecord) -> PathScales {
+fn path_scales(record: &ValidationRecord) -> PathScales {
     let scale = 1.0 / record.temperature.unwrap_or(1.0);
     let share = record.linear_share.unwrap_or(0.0);
     let shift = record.shift.unwrap_or(0.0);

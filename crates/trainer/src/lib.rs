@@ -58,7 +58,7 @@ pub use prepare::{
 };
 pub use pretraining::PretrainingConfig;
 pub use profile::{Part, Profile};
-pub use record::{Ending, EpochRecord, PretrainingRecord, RefitRecord};
+pub use record::{Ending, PretrainingRecord, RefitRecord, ValidationRecord};
 pub use report::{DataOrigin, TrainingReport};
 pub use schedule::LearningRate;
 pub use seen::{Evaluation, SeenMetrics, SeenSplit, evaluate_seen};

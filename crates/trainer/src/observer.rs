@@ -1,7 +1,7 @@
 //! Events of a running training, and how to stop it.
 
 use crate::metrics::Metrics;
-use crate::record::{EpochRecord, PretrainingRecord, RefitRecord};
+use crate::record::{PretrainingRecord, RefitRecord, ValidationRecord};
 use crate::word_vectors::VectorsUse;
 
 /// An event of a training run.
@@ -62,7 +62,7 @@ pub enum Event<'a> {
     /// A validation ended; the model kept so far is on disk.
     Validated {
         /// Its measurements.
-        record: &'a EpochRecord,
+        record: &'a ValidationRecord,
     },
     /// An epoch of retraining, on all texts except the test split, begins.
     RefitStart {

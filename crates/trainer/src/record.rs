@@ -7,7 +7,7 @@ use crate::paths::PathScores;
 
 /// One validation, with the training since the last one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
+pub struct ValidationRecord {
     /// Epochs completed, including the fraction of the current one.
     pub epoch: f64,
     /// Optimiser steps since the start.
@@ -19,7 +19,8 @@ pub struct EpochRecord {
     /// Seconds of training since the last validation, without validations.
     pub train_s: f64,
     /// Texts trained on per second.
-    pub reviews_per_s: f64,
+    #[serde(alias = "reviews_per_s")]
+    pub texts_per_s: f64,
     /// The linear path's fraction of the logits, if there is one; the rest is the recurrent layers'.
     #[serde(default)]
     pub linear_share: Option<f64>,
@@ -43,7 +44,7 @@ pub struct EpochRecord {
     pub is_kept: bool,
 }
 
-impl EpochRecord {
+impl ValidationRecord {
     /// The validation loss by which models are selected.
     pub fn selection_loss(&self) -> f64 {
         self.weighted_loss.unwrap_or(self.validation.loss)

@@ -15,7 +15,7 @@ use crate::job::{
 };
 use crate::linear_model::LinearModel;
 use crate::observer::{Event, Observer};
-use crate::record::{EpochRecord, RefitRecord};
+use crate::record::{RefitRecord, ValidationRecord};
 use crate::report::TrainingReport;
 use crate::schedule::LearningRate;
 use crate::step::TrainingStep;
@@ -35,7 +35,7 @@ pub(crate) type Start = BTreeMap<String, Tensor>;
 pub(crate) fn refit(
     job: &TrainingJob<'_>,
     start: &Start,
-    kept: &EpochRecord,
+    kept: &ValidationRecord,
     report: &TrainingReport,
     observer: &mut dyn Observer,
 ) -> Result<Option<RefitRecord>> {
@@ -181,7 +181,7 @@ mod tests {
         let weights = || std::fs::read(folder.path().join(model::folder::WEIGHTS_FILE)).ok();
         let before = weights();
         let (_, variables) =
-            model::SentimentRnn::init(&model, data.encoder.vocab_size(), 0, &Device::Cpu)?;
+            model::RecurrentClassifier::init(&model, data.encoder.vocab_size(), 0, &Device::Cpu)?;
         let huge = |var: candle_core::Var| -> Result<Tensor> {
             Ok(var.as_detached_tensor().affine(0.0, 3e38)?)
         };

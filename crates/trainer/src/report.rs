@@ -16,7 +16,7 @@ use crate::paths::{PathScore, PathScores};
 use crate::prepare::{Prepared, SplitPlan};
 use crate::pretraining::PretrainingConfig;
 use crate::profile::Profile;
-use crate::record::{Ending, EpochRecord, PretrainingRecord, RefitRecord};
+use crate::record::{Ending, PretrainingRecord, RefitRecord, ValidationRecord};
 use crate::summary::DataSummary;
 use crate::warning::{Scope, Warning};
 use crate::word_vectors::VectorsUse;
@@ -86,7 +86,7 @@ pub struct TrainingReport {
     #[serde(default)]
     pub pretraining_history: Vec<PretrainingRecord>,
     /// Every validation, in order.
-    pub history: Vec<EpochRecord>,
+    pub history: Vec<ValidationRecord>,
     /// Retraining on the training and validation texts, if there was any: its model was kept and
     /// tested.
     #[serde(default)]
@@ -165,7 +165,7 @@ impl TrainingReport {
     }
 
     /// The record of the model that was kept.
-    pub fn kept(&self) -> Option<&EpochRecord> {
+    pub fn kept(&self) -> Option<&ValidationRecord> {
         self.history.iter().rev().find(|record| record.is_kept)
     }
 }

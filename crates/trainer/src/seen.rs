@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dataset::EncodedSplit;
-use model::SentimentRnn;
+use model::RecurrentClassifier;
 use model::folder::SeenTexts;
 use serde::Serialize;
 
@@ -76,7 +76,7 @@ pub struct SeenMetrics {
 /// [`Error::NoLabels`]; `LengthMismatch` if there are not as many digests as texts; as
 /// [`logits`](crate::logits).
 pub fn evaluate_seen(
-    network: &SentimentRnn,
+    network: &RecurrentClassifier,
     (split, digests): (&Arc<EncodedSplit>, &[u64]),
     seen: Option<&SeenTexts>,
     (scope, seq_len): (Scope, usize),

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor, Var};
 use candle_nn::VarMap;
 use dataset::Batch;
 use model::{
-    DistinctIds, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, SentimentRnn, State, TABLE, Tokens,
+    DistinctIds, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, RecurrentClassifier, State, TABLE, Tokens,
     Vocabularies,
 };
 use recurrent::{OutOfRange, SeededRng};
@@ -27,7 +27,7 @@ const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
 pub struct TrainingStep {
     config: TrainingConfig,
     class_weights: [f64; 2],
-    network: SentimentRnn,
+    network: RecurrentClassifier,
     variables: VarMap,
     optimizer: Optimizer,
     average: Option<WeightAverage>,
@@ -93,7 +93,8 @@ impl TrainingStep {
                 ("a number: there are no labels to balance here", "balanced".into());
             return Err(OutOfRange { field, expected, got }.into());
         };
-        let (network, variables) = SentimentRnn::init(model, vocabularies, config.seed, device)?;
+        let (network, variables) =
+            RecurrentClassifier::init(model, vocabularies, config.seed, device)?;
         let mut parameters = model::sorted(&variables);
         // The linear path is fitted, not trained.
         parameters.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
@@ -126,7 +127,7 @@ impl TrainingStep {
     }
 
     /// The network and its variables.
-    pub(crate) fn network(&self) -> (&SentimentRnn, &VarMap) {
+    pub(crate) fn network(&self) -> (&RecurrentClassifier, &VarMap) {
         (&self.network, &self.variables)
     }
 

@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::observer::{Event, Observer};
 use crate::pretraining::pretrain;
 use crate::profile::Part;
-use crate::record::{Ending, EpochRecord};
+use crate::record::{Ending, ValidationRecord};
 use crate::refit::{Start, refit};
 use crate::report::TrainingReport;
 use crate::schedule::LearningRate;
@@ -332,13 +332,13 @@ impl<'a> Run<'a> {
             return Err(self.non_finite(non_finite, None, place));
         }
         let before = self.report.validation;
-        let mut record = EpochRecord {
+        let mut record = ValidationRecord {
             epoch: (epoch - 1) as f64 + n_done as f64 / data.train.len() as f64,
             step: self.step.n_steps(),
             train_loss: progress.loss_sum / progress.n_batches.max(1) as f64,
             validation: metrics,
             train_s,
-            reviews_per_s: if train_s > 0.0 { progress.n_rows as f64 / train_s } else { 0.0 },
+            texts_per_s: if train_s > 0.0 { progress.n_rows as f64 / train_s } else { 0.0 },
             linear_share: measured.linear_share,
             temperature: measured.temperature,
             shift: measured.shift,
@@ -348,7 +348,7 @@ impl<'a> Run<'a> {
         };
         record.is_kept = is_kept(self.job.training.keep, &record, self.report.kept());
         let loss = record.selection_loss();
-        let lowest = self.report.history.iter().map(EpochRecord::selection_loss);
+        let lowest = self.report.history.iter().map(ValidationRecord::selection_loss);
         let is_lowest = loss < lowest.fold(f64::INFINITY, f64::min);
         self.report.history.push(record.clone());
         if record.is_kept {

@@ -1,6 +1,6 @@
 //! What a validation measures, and whether the model that it measured is kept.
 
-use model::SentimentRnn;
+use model::RecurrentClassifier;
 
 use crate::calibration::{Fit, Intercept, fit, fit_temperature};
 use crate::config::Keep;
@@ -11,7 +11,7 @@ use crate::metrics::{Metrics, weighted_loss};
 use crate::observer::{Event, Observer};
 use crate::paths::{PathLogits, PathScores};
 use crate::profile::Part;
-use crate::record::EpochRecord;
+use crate::record::ValidationRecord;
 use crate::step::TrainingStep;
 
 /// Neither path's fraction is 0: a saved path whose logits are all 0 could not be measured alone.
@@ -51,7 +51,7 @@ pub(crate) fn measure(
     let vocabularies = step.vocabularies().clone();
     let PathLogits { recurrent, .. } = step.with_weights(|variables, profile| {
         profile.time(Part::Evaluation, || {
-            let network = SentimentRnn::frozen(model, vocabularies, variables)?;
+            let network = RecurrentClassifier::frozen(model, vocabularies, variables)?;
             let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
             // The linear path no longer changes.
             let network = network.without_linear_path();
@@ -139,7 +139,7 @@ fn combined(
 }
 
 /// Whether a model replaces the one kept so far.
-pub(crate) fn is_kept(keep: Keep, new: &EpochRecord, kept: Option<&EpochRecord>) -> bool {
+pub(crate) fn is_kept(keep: Keep, new: &ValidationRecord, kept: Option<&ValidationRecord>) -> bool {
     kept.is_none_or(|kept| match keep {
         Keep::Last => true,
         Keep::LowestLoss => new.selection_loss() < kept.selection_loss(),

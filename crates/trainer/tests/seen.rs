@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use dataset::LabelledTexts;
 use model::folder::{self, Existing, OutputFolder, SeenTexts};
-use model::{ModelConfig, Padding, PoolingPart, SentimentRnn};
+use model::{ModelConfig, Padding, PoolingPart, RecurrentClassifier};
 use text_preprocessing::{PreprocessingConfig, text_digests};
 use trainer::{
     DataOrigin, Evaluation, PretrainingConfig, Scope, Silent, SplitPlan, StateCarry,
@@ -137,7 +137,7 @@ fn a_network_with_weights_that_are_no_numbers_is_refused() {
     let model = ModelConfig { embedding_dim: 4, hidden_dim: 4, ..ModelConfig::default() };
     let device = &Device::Cpu;
     let (network, variables) =
-        SentimentRnn::init(&model, data.encoder.vocab_size(), 0, device).unwrap();
+        RecurrentClassifier::init(&model, data.encoder.vocab_size(), 0, device).unwrap();
     assert!(trainer::evaluate(&network, &data.test, 200, &mut |_| {}).is_ok());
     let bias = Tensor::new(&[f32::NAN], device).unwrap();
     model::sorted(&variables)["fc.bias"].set(&bias).unwrap();

@@ -77,7 +77,7 @@ impl FolderConfig {
             return Err(damaged("it lacks model_id or tokenizer_digest".to_string()));
         }
         config.model.check().map_err(|error| damaged(error.to_string()))?;
-        config.preprocessing.validate().map_err(|error| damaged(error.to_string()))?;
+        config.preprocessing.check().map_err(|error| damaged(error.to_string()))?;
         Ok(config)
     }
 }

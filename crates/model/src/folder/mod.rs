@@ -30,7 +30,7 @@ mod seen;
 
 use text_preprocessing::TextEncoder;
 
-use crate::network::SentimentRnn;
+use crate::network::RecurrentClassifier;
 
 pub use files::{
     CONFIG_FILE, CURVE_FILE, METRICS_FILE, NGRAMS_FILE, SEEN_TEXTS_FILE, TOKENIZER_FILE,
@@ -47,7 +47,7 @@ pub use seen::SeenTexts;
 #[derive(Debug, Clone)]
 pub struct TrainedModel {
     /// The network.
-    pub network: SentimentRnn,
+    pub network: RecurrentClassifier,
     /// The encoder whose vocabulary the network was trained with.
     pub encoder: TextEncoder,
 }

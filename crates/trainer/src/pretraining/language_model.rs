@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor, Var};
 use candle_nn::VarMap;
 use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
-use model::{DistinctIds, ModelConfig, SentimentRnn, TABLE, Tokens};
+use model::{DistinctIds, ModelConfig, RecurrentClassifier, TABLE, Tokens};
 use rayon::prelude::*;
 use recurrent::SeededRng;
 use text_preprocessing::PAD_ID;
@@ -33,7 +33,7 @@ const WORDS_PER_CHUNK: usize = 256;
 /// al. 2019, "Sampling-bias-corrected neural modeling"), so that the logits are those of the whole
 /// vocabulary.
 pub(super) struct LanguageModel<'a> {
-    network: &'a SentimentRnn,
+    network: &'a RecurrentClassifier,
     optimizer: Optimizer,
     /// By direction, `[E, H]`.
     projections: Vec<Var>,
@@ -54,7 +54,7 @@ pub(super) struct Outcome {
 impl<'a> LanguageModel<'a> {
     /// `variables`: the network's.
     pub(super) fn new(
-        network: &'a SentimentRnn,
+        network: &'a RecurrentClassifier,
         variables: &VarMap,
         train: &EncodedSplit,
         seed: u64,

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use candle_nn::VarMap;
 use dataset::{Loader, LoaderConfig, Order};
-use model::{ModelConfig, SentimentRnn};
+use model::{ModelConfig, RecurrentClassifier};
 use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ impl PretrainingConfig {
 /// [`Error::Pretraining`] if the loss or the gradient is not finite; an error of the model or the
 /// device.
 pub(crate) fn pretrain(
-    (network, variables): (&SentimentRnn, &VarMap),
+    (network, variables): (&RecurrentClassifier, &VarMap),
     config: &PretrainingConfig,
     data: &Prepared,
     seed: u64,
