@@ -146,7 +146,7 @@ impl ModelConfig {
     /// Checks every value's range.
     ///
     /// # Errors
-    /// [`Error::Config`] with the first field that is out of range.
+    /// [`Error::Config`](crate::Error::Config) with the first field that is out of range.
     pub fn check(&self) -> Result<()> {
         let sizes = [
             ("embedding_dim", self.embedding_dim),

@@ -183,7 +183,7 @@ impl TrainingConfig {
     /// Checks every value's range.
     ///
     /// # Errors
-    /// [`Error::Config`] with the first field that is out of range.
+    /// [`Error::Config`](crate::Error::Config) with the first field that is out of range.
     pub fn check(&self) -> Result<()> {
         for (field, value) in [
             ("epochs", self.epochs),
