@@ -52,6 +52,7 @@ impl Recipe {
         for setting in settings {
             apply(&mut table, setting)?;
         }
+        refuse_removed(&table).with_context(|| format!("recipe {name_or_file}"))?;
         let Tables { preprocessing, model, pretraining, training } = table
             .try_into()
             .map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error)))
@@ -64,6 +65,27 @@ impl Recipe {
         training.check().with_context(|| format!("recipe {name_or_file}, [training]"))?;
         Ok(Self { name, preprocessing, model, pretraining, training })
     }
+}
+
+/// Settings that older recipes may have, as table and key.
+const REMOVED: [(&str, &str); 4] = [
+    ("model", "ngram_start"),
+    ("model", "ngram_dropout"),
+    ("model", "smallest_window"),
+    ("training", "ngram_training"),
+];
+
+/// Says of a removed setting what happened to it, where a suggestion would mislead.
+fn refuse_removed(recipe: &toml::Table) -> anyhow::Result<()> {
+    for (table, key) in REMOVED {
+        if recipe.get(table).and_then(|table| table.get(key)).is_some() {
+            bail!(
+                "{table}.{key} no longer exists: the linear path is always fitted first, on whole texts; \
+                 remove the setting"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn read_file(path: &Path) -> anyhow::Result<(String, String)> {
@@ -183,6 +205,10 @@ mod tests {
             assert!(!message(setting).contains("did you mean"), "{}", message(setting));
         }
         assert!(message("training.epochs=0").contains("at least 1"));
+        for removed in ["model.ngram_dropout=0.5", "training.ngram_training=first"] {
+            assert!(message(removed).contains("no longer exists"), "{}", message(removed));
+            assert!(!message(removed).contains("did you mean"), "{}", message(removed));
+        }
         assert!(message("training.positive_weight=balance").contains("or \"balanced\""));
         assert!(message("training.positive_weight=0").contains("above 0, or \"balanced\""));
         assert!(message("model.cell=lstn").ends_with("did you mean `lstm`?"));
