@@ -52,7 +52,8 @@ macro_rules! recurrent_layer {
             }
 
             /// A state of zeros on the weights' device; each of its tensors is
-            /// `(num_layers * directions, batch, hidden)`.
+            /// `(num_layers * directions, batch, hidden)`, with a projection `h` has `proj_size` in
+            /// place of `hidden`.
             ///
             /// # Errors
             /// If the device fails.
