@@ -338,16 +338,21 @@ impl RecurrentClassifier {
     }
 
     fn pool(&self, outputs: &Tensor, state: &State, lengths: &[usize]) -> Result<Tensor> {
-        let vectors = self.config.pooling.parts().map(|part| match (part, &self.attention) {
-            (PoolingPart::Last, _) => {
-                pooling::last(&state.h, if self.config.bidirectional { 2 } else { 1 })
-            }
-            (PoolingPart::Max, _) => pooling::max(outputs, lengths),
-            (PoolingPart::Attention, Some(weight)) => pooling::attention(outputs, weight, lengths),
-            // A network configured with attention always has its weight.
-            (PoolingPart::Mean | PoolingPart::Attention, _) => pooling::mean(outputs, lengths),
-        });
-        Ok(Tensor::cat(&vectors.collect::<Result<Vec<_>>>()?, 1)?)
+        let pooling = self.config.pooling;
+        let num_directions = if self.config.bidirectional { 2 } else { 1 };
+        // In the order of `PoolingPart::ALL`.
+        let vectors = [
+            pooling
+                .has(PoolingPart::Last)
+                .then(|| pooling::last(&state.h, num_directions))
+                .transpose()?,
+            pooling::max_and_mean(pooling, outputs, lengths)?,
+            self.attention
+                .as_ref()
+                .map(|weight| pooling::attention(outputs, weight, lengths))
+                .transpose()?,
+        ];
+        Ok(Tensor::cat(&vectors.into_iter().flatten().collect::<Vec<_>>(), 1)?)
     }
 
     fn check_takes_chunks(&self) -> Result<()> {
