@@ -1,11 +1,12 @@
 //! From the outputs of all steps to one vector per text.
 
+mod fused;
 mod plain;
 
 use std::fmt;
 use std::str::FromStr;
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::plain::{attention, last};
@@ -141,7 +142,10 @@ pub(crate) fn max_and_mean(
     if !pooling.has(PoolingPart::Max) && !pooling.has(PoolingPart::Mean) {
         return Ok(None);
     }
-    Ok(Some(plain::max_and_mean(pooling, outputs, lengths)?))
+    Ok(Some(match (outputs.device(), outputs.dtype()) {
+        (Device::Cpu, DType::F32 | DType::F64) => fused::max_and_mean(pooling, outputs, lengths)?,
+        _ => plain::max_and_mean(pooling, outputs, lengths)?,
+    }))
 }
 
 #[cfg(test)]
