@@ -7,7 +7,7 @@ use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_
 
 /// Times the passes of each network: batch 50, 200 steps, 400 -> 256 features.
 fn layers(criterion: &mut Criterion) {
-    recurrent::keep_freed_memory();
+    heap::keep_freed_memory();
     let two_layers = PassConfig::default();
     let networks = [
         ("lstm", two_layers.clone()),

@@ -30,7 +30,7 @@ fn reviews() -> Arc<EncodedSplit> {
 }
 
 fn parts(c: &mut Criterion) {
-    recurrent::keep_freed_memory();
+    heap::keep_freed_memory();
     let config = ModelConfig::default();
     let (network, variables) = RecurrentClassifier::init(&config, VOCAB, 1, &Device::Cpu).unwrap();
     let split = reviews();

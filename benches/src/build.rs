@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 use candle_core::Device;
-use recurrent::{Gru, Lstm, Nonlinearity, Rnn};
+use recurrent::Recurrent;
 
 use crate::candle_stack;
 use crate::config::{Cell, Implementation, Instructions, Lengths, PassConfig, Place};
@@ -31,6 +31,7 @@ pub fn build(
             !config.bidirectional,
             "the candle-nn stack has only one direction; leave --bidirectional out"
         );
+        ensure!(config.projection == 0, "candle-nn has no projections; leave --projection out");
         ensure!(
             config.lengths == Lengths::Full,
             "candle-nn does not support lengths; use --lengths full"
@@ -38,14 +39,16 @@ pub fn build(
         return match config.cell {
             Cell::Lstm => candle_stack::lstm(config, gradients, device),
             Cell::Gru => candle_stack::gru(config, gradients, device),
-            Cell::Rnn => bail!("candle-nn has no plain RNN; use --cell lstm or gru"),
+            Cell::Rnn | Cell::GruResetBefore => {
+                bail!("candle-nn has no such layer; use --cell lstm or gru")
+            }
         };
     }
-    let (layers, backend) = (config.recurrent(), config.backend());
-    let vb = weights(config.cell, &layers, gradients, device)?;
-    Ok(match config.cell {
-        Cell::Lstm => Box::new(Lstm::new(&layers, vb)?.with_backend(backend)),
-        Cell::Gru => Box::new(Gru::new(&layers, vb)?.with_backend(backend)),
-        Cell::Rnn => Box::new(Rnn::new(&layers, Nonlinearity::Tanh, vb)?.with_backend(backend)),
-    })
+    let (layers, cell) = (config.recurrent(), config.recurrent_cell());
+    let vb = weights(cell, &layers, gradients, device)?;
+    let network = Recurrent::new(cell, &layers, vb)?.with_backend(config.backend());
+    Ok(Box::new(match gradients {
+        Gradients::Wanted => network,
+        Gradients::Unwanted => network.freeze()?,
+    }))
 }

@@ -4,9 +4,9 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::rnn::{GRU, GRUConfig, GRUState, LSTM, LSTMConfig, LSTMState, RNN};
-use recurrent::RecurrentConfig;
+use recurrent::{Cell, RecurrentConfig};
 
-use crate::config::{Cell, PassConfig};
+use crate::config::PassConfig;
 use crate::network::{Gradients, Network, Outputs, Stream, weights};
 
 /// A stack of layers; `hidden` extracts the hidden state `[B, H]` from a layer's state.
@@ -82,7 +82,7 @@ impl<R: RNN + 'static> Network for CandleStack<R> {
 #[cfg(test)]
 mod tests {
     use candle_core::DType;
-    use recurrent::{Gru, Lstm, SeededRng};
+    use recurrent::{Recurrent, SeededRng};
 
     use super::*;
 
@@ -94,16 +94,14 @@ mod tests {
         let config =
             PassConfig { batch: 3, steps: 4, input: 5, hidden: 6, layers: 1, ..Default::default() };
         let x = SeededRng::new(1).standard_normal((3, 4, 5), DType::F32, &Device::Cpu)?;
-        let vb = |cell| weights(cell, &config.recurrent(), Gradients::Unwanted, &Device::Cpu);
+        let ours = |cell| -> Result<Box<dyn Network>> {
+            let layers = config.recurrent();
+            let vb = weights(cell, &layers, Gradients::Unwanted, &Device::Cpu)?;
+            Ok(Box::new(Recurrent::new(cell, &layers, vb)?))
+        };
         let pairs: [(Box<dyn Network>, Box<dyn Network>); 2] = [
-            (
-                lstm(&config, Gradients::Unwanted, &Device::Cpu)?,
-                Box::new(Lstm::new(&config.recurrent(), vb(Cell::Lstm)?)?),
-            ),
-            (
-                gru(&config, Gradients::Unwanted, &Device::Cpu)?,
-                Box::new(Gru::new(&config.recurrent(), vb(Cell::Gru)?)?),
-            ),
+            (lstm(&config, Gradients::Unwanted, &Device::Cpu)?, ours(Cell::Lstm)?),
+            (gru(&config, Gradients::Unwanted, &Device::Cpu)?, ours(Cell::Gru)?),
         ];
         for (theirs, ours) in pairs {
             let (theirs, ours) = (theirs.run(&x, None)?, ours.run(&x, None)?);

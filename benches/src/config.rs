@@ -33,6 +33,9 @@ pub struct PassConfig {
     /// Also read each row from its end
     #[arg(long)]
     pub bidirectional: bool,
+    /// Size of the projection of an LSTM's hidden state; 0 for none
+    #[arg(long, default_value = "0", value_name = "SIZE")]
+    pub projection: usize,
     /// The pass to time
     #[arg(long, value_enum, default_value = "training")]
     pub mode: Mode,
@@ -60,6 +63,8 @@ pub enum Cell {
     Lstm,
     /// Gated recurrent unit
     Gru,
+    /// Gated recurrent unit whose reset gate acts before the recurrent product
+    GruResetBefore,
     /// Plain recurrent network with tanh
     Rnn,
 }
@@ -143,6 +148,7 @@ impl Default for PassConfig {
             hidden: 256,
             layers: 2,
             bidirectional: false,
+            projection: 0,
             mode: Mode::Training,
             lengths: Lengths::Full,
             loss: Loss::Last,
@@ -159,7 +165,18 @@ impl PassConfig {
         RecurrentConfig {
             num_layers: self.layers,
             bidirectional: self.bidirectional,
+            proj_size: self.projection,
             ..RecurrentConfig::new(self.input, self.hidden)
+        }
+    }
+
+    /// The cell for `recurrent`.
+    pub fn recurrent_cell(&self) -> recurrent::Cell {
+        match self.cell {
+            Cell::Lstm => recurrent::Cell::Lstm,
+            Cell::Gru => recurrent::Cell::Gru,
+            Cell::GruResetBefore => recurrent::Cell::GruResetBefore,
+            Cell::Rnn => recurrent::Cell::RnnTanh,
         }
     }
 

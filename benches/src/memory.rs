@@ -63,6 +63,7 @@ impl KeptMemory {
         let gates_and_more = match config.cell {
             Cell::Lstm => 4 + 1,
             Cell::Gru => 3 + 1,
+            Cell::GruResetBefore => 3,
             Cell::Rnn => 1,
         };
         let outputs_of_a_step = config.recurrent().output_size();

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
-use recurrent::{Gru, Lstm, RecurrentConfig, Rnn, RunOptions, SeededRng};
-
-use crate::config::Cell;
+use recurrent::{
+    Cell, Initialization, Recurrent, RecurrentConfig, RunOptions, SeededRng, State as _,
+};
 
 /// Results of a network for a batch.
 #[derive(Debug)]
@@ -50,12 +50,8 @@ pub(crate) fn weights(
     gradients: Gradients,
     device: &Device,
 ) -> Result<VarBuilder<'static>> {
-    let mut rng = SeededRng::new(0);
-    let initial = match cell {
-        Cell::Lstm => Lstm::initial_weights(layers, &mut rng, DType::F32, device)?,
-        Cell::Gru => Gru::initial_weights(layers, &mut rng, DType::F32, device)?,
-        Cell::Rnn => Rnn::initial_weights(layers, &mut rng, DType::F32, device)?,
-    };
+    let (how, mut rng) = (Initialization::default(), SeededRng::new(0));
+    let initial = cell.initial_weights(layers, &how, &mut rng, DType::F32, device)?;
     let weights = initial.into_iter().map(|(name, tensor)| {
         let tensor = match gradients {
             Gradients::Wanted => Var::from_tensor(&tensor)?.into_inner(),
@@ -72,28 +68,20 @@ fn top_layer(state: &Tensor, config: &RecurrentConfig) -> Result<Tensor> {
     Ok(state.narrow(0, (config.num_layers - 1) * directions, directions)?)
 }
 
-/// Our layers differ only in their states.
-macro_rules! network {
-    ($layer:ident, |$state:ident| $hidden:expr) => {
-        impl Network for $layer {
-            fn run(&self, x: &Tensor, lengths: Option<&[usize]>) -> Result<Outputs> {
-                let options = RunOptions { lengths, ..RunOptions::default() };
-                let (outputs, $state) = self.forward_with(x, options)?;
-                Ok(Outputs { outputs, last: top_layer($hidden, self.config())? })
-            }
+impl Network for Recurrent {
+    fn run(&self, x: &Tensor, lengths: Option<&[usize]>) -> Result<Outputs> {
+        let mut options = RunOptions::new();
+        options.lengths = lengths;
+        let (outputs, state) = self.forward_with(x, options)?;
+        Ok(Outputs { outputs, last: top_layer(state.h(), self.config())? })
+    }
 
-            fn into_stream(self: Box<Self>, batch: usize) -> Result<Stream> {
-                let mut state = self.init_state(batch)?;
-                Ok(Box::new(move |x| {
-                    let (output, new_state) = self.step(x, &state)?;
-                    state = new_state;
-                    Ok(output)
-                }))
-            }
-        }
-    };
+    fn into_stream(self: Box<Self>, batch: usize) -> Result<Stream> {
+        let mut state = self.init_state(batch)?;
+        Ok(Box::new(move |x| {
+            let (output, new_state) = self.step(x, &state)?;
+            state = new_state;
+            Ok(output)
+        }))
+    }
 }
-
-network!(Lstm, |state| &state.h);
-network!(Gru, |state| &state);
-network!(Rnn, |state| &state);

@@ -49,7 +49,7 @@ struct Cli {
     #[arg(long, conflicts_with = "memory")]
     serve: bool,
 
-    /// Do not call `recurrent::keep_freed_memory`, which changes the C library's settings
+    /// Do not call `heap::keep_freed_memory`, which changes the C library's settings
     #[arg(long)]
     system_malloc: bool,
 
@@ -61,7 +61,7 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if !cli.system_malloc {
-        recurrent::keep_freed_memory();
+        heap::keep_freed_memory();
     }
     exit_code(run(&cli))
 }

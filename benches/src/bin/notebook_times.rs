@@ -45,7 +45,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    recurrent::keep_freed_memory();
+    heap::keep_freed_memory();
     exit_code(run(&Cli::parse()))
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod evaluate;
 mod fetch;
 mod interrupt;
+mod memory;
 mod output_folder;
 mod predict;
 mod profile;
@@ -50,7 +51,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    recurrent::keep_freed_memory();
+    heap::keep_freed_memory();
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use trainer::{Event, Observer, PretrainingRecord, ValidationRecord};
 
 use crate::interrupt::Interrupt;
+use crate::memory::return_freed_memory;
 use crate::recipe::Recipe;
 
 const TRAINING: &str = "{prefix} {bar:30} {pos}/{len} texts, {per_sec:>9} texts/s, {eta} left{msg}";
@@ -94,7 +95,7 @@ impl Observer for TrainingProgress {
                 self.training.inc(n_rows as u64);
             }
             Event::ValidationStart { n_rows } => {
-                recurrent::return_freed_memory();
+                return_freed_memory();
                 self.scoring = Some(scoring_bar("validating", n_rows));
             }
             Event::Scored { n_rows } => {
@@ -103,7 +104,7 @@ impl Observer for TrainingProgress {
                 }
             }
             Event::Validated { record } => {
-                recurrent::return_freed_memory();
+                return_freed_memory();
                 if let Some(bar) = self.scoring.take() {
                     bar.finish_and_clear();
                 }

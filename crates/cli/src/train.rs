@@ -15,6 +15,7 @@ use trainer::{
 
 use crate::device::DeviceName;
 use crate::interrupt::{self, Interrupt};
+use crate::memory::return_freed_memory;
 use crate::progress::{TrainingProgress, scoring_bar, spinner};
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
 use crate::recipe::Recipe;
@@ -279,7 +280,7 @@ fn test(
     folder: &OutputFolder,
     device: &candle_core::Device,
 ) -> anyhow::Result<()> {
-    recurrent::return_freed_memory();
+    return_freed_memory();
     let trained = folder::load(folder.path(), device)?;
     let bar = scoring_bar("testing", data.test.len());
     let mut on_rows = |n_rows| bar.inc(n_rows as u64);

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{Linear, VarBuilder, VarMap};
-use recurrent::{RepeatedInput, SeededRng};
+use recurrent::{Recurrent, RepeatedInput, SeededRng};
 
 use crate::config::ModelConfig;
 use crate::embedding::{self, Embedding};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::linear_path::LinearPath;
 use crate::parameters;
 use crate::pooling::{self, PoolingPart};
-use crate::recurrent_layer::{LayerInput, RecurrentLayer, State};
+use crate::recurrent_layer::{self, LayerInput, State};
 use crate::tokens::{DistinctIds, Tokens};
 use crate::vocabularies::Vocabularies;
 
@@ -60,7 +60,7 @@ pub struct RecurrentClassifier {
     vocabularies: Vocabularies,
     embedding: Embedding,
     linear_path: Option<LinearPath>,
-    recurrent: RecurrentLayer,
+    recurrent: Recurrent,
     attention: Option<Tensor>,
     fc: Linear,
     device: Device,
@@ -102,7 +102,7 @@ impl RecurrentClassifier {
             vocabularies,
             embedding,
             linear_path,
-            recurrent: RecurrentLayer::new(config, vb.clone())?,
+            recurrent: recurrent_layer::new(config, vb.clone())?,
             attention,
             fc,
             device: vb.device().clone(),
@@ -146,7 +146,16 @@ impl RecurrentClassifier {
             Some(var) => var.device().clone(),
             None => Device::Cpu,
         };
-        Self::new(config, vocabularies, VarBuilder::from_tensors(tensors, DType::F32, &device))
+        Self::new(config, vocabularies, VarBuilder::from_tensors(tensors, DType::F32, &device))?
+            .freeze()
+    }
+
+    /// The same network with its recurrent layers' weights packed once and for all: for answering.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn freeze(self) -> Result<Self> {
+        Ok(Self { recurrent: self.recurrent.freeze()?, ..self })
     }
 
     /// The recurrent layers alone: the same network without its linear path, if it has one. Its
@@ -186,7 +195,7 @@ impl RecurrentClassifier {
     /// # Errors
     /// If the device fails.
     pub fn init_hidden(&self, batch: usize) -> Result<State> {
-        self.recurrent.init_state(batch)
+        Ok(self.recurrent.init_state(batch)?)
     }
 
     /// The probability of the positive class after the last step, and the new state.
@@ -303,7 +312,7 @@ impl RecurrentClassifier {
             x = rng.variational_dropout(&x, self.config.variational_dropout)?;
             x = rng.dropout(&x, self.config.embedding_dropout)?;
         }
-        self.recurrent.run(LayerInput::Each(&x), state, &tokens.lengths, dropout)
+        recurrent_layer::run(&self.recurrent, LayerInput::Each(&x), state, &tokens.lengths, dropout)
     }
 
     /// [`embed`](Self::embed) and [`read`](Self::read) combined, without dropout; repeated words cost
@@ -316,7 +325,8 @@ impl RecurrentClassifier {
         let vectors = self.embedding.rows(&distinct.rows)?;
         let input =
             RepeatedInput { vectors: &vectors, indexes: &distinct.places, batch: tokens.n_rows() };
-        self.recurrent.run(LayerInput::Repeated(input), state, &tokens.lengths, None)
+        let x = LayerInput::Repeated(input);
+        recurrent_layer::run(&self.recurrent, x, state, &tokens.lengths, None)
     }
 
     /// Pooling and the fully connected layer: the sigmoid's input, `[B, O]`.

@@ -10,7 +10,7 @@ use recurrent::SeededRng;
 use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::pooling::PoolingPart;
-use crate::recurrent_layer::RecurrentLayer;
+use crate::recurrent_layer;
 use crate::vocabularies::Vocabularies;
 
 /// The name of the embedding's table, `[V, E]`.
@@ -92,7 +92,7 @@ pub(crate) fn init(
     let embedding =
         rng.standard_normal((vocabularies.n_ids, config.embedding_dim), DType::F32, device)?;
     let mut parameters = vec![(TABLE.to_string(), (embedding * config.embedding_std)?)];
-    parameters.extend(RecurrentLayer::initial_weights(config, &mut rng, device)?);
+    parameters.extend(recurrent_layer::initial_weights(config, &mut rng, device)?);
     let features = config.pooled_size();
     let bound = 1.0 / (features as f32).sqrt();
     for (name, shape) in
@@ -141,7 +141,7 @@ pub(crate) fn shapes(
     vocabularies: &Vocabularies,
 ) -> Result<BTreeMap<String, Vec<usize>>> {
     let mut shapes: BTreeMap<String, Vec<usize>> =
-        RecurrentLayer::parameter_shapes(config).into_iter().collect();
+        recurrent_layer::parameter_shapes(config).into_iter().collect();
     shapes.insert(TABLE.to_string(), vec![vocabularies.n_ids, config.embedding_dim]);
     shapes.insert("fc.weight".to_string(), vec![config.output_size, config.pooled_size()]);
     shapes.insert("fc.bias".to_string(), vec![config.output_size]);

@@ -4,7 +4,7 @@
 //! ids is cheap, so it is done here, before they are embedded.
 
 use candle_core::Tensor;
-use recurrent::SeededRng;
+use recurrent::{DropoutMasks as _, SeededRng};
 use text_preprocessing::PAD_ID;
 
 use crate::config::Padding;
@@ -74,7 +74,7 @@ impl Tokens {
     /// The same texts with each word replaced by another id with probability `rate`.
     pub fn with_word_dropout(mut self, rate: f64, replacement: u32, rng: &mut SeededRng) -> Self {
         if rate > 0.0 {
-            let kept = rng.kept_flags(self.ids.len(), rate);
+            let kept = rng.kept(self.ids.len(), rate);
             for (id, kept) in self.ids.iter_mut().zip(kept) {
                 if !kept && *id != PAD_ID {
                     *id = replacement;

@@ -102,7 +102,7 @@ impl Weights {
             ))),
         };
         let vb = VarBuilder::from_tensors(loaded, DType::F32, device);
-        RecurrentClassifier::with_embedding(config, vocabularies, embedding, vb)
+        RecurrentClassifier::with_embedding(config, vocabularies, embedding, vb)?.freeze()
     }
 }
 

@@ -14,13 +14,22 @@
 //! Backward, each exit leaves its gradient at the counter, the hub runs the operation's backward
 //! pass on these gradients and leaves the inputs' gradients there, and each entrance takes its own.
 //! Candle walks the graph from its end, so they run in this order.
+//!
+//! Several threads may run backward on one graph, and a run may fail half-way. So the tickets' gradients
+//! carry numbers: an exit leaves its gradient under a new number and sends that to the hub, which takes
+//! exactly these gradients. After the hub, a thread takes what the hub left for it last.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
 
-use candle_core::backend::{BackendDevice, BackendStorage};
+use candle_core::backend::BackendDevice;
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Storage, Tensor,
 };
+
+/// A tensor's numbers without a graph.
+pub(crate) type Numbers = (Storage, Shape);
 
 /// The backward pass of an operation.
 pub(crate) trait Backward: Send + Sync + 'static {
@@ -30,23 +39,25 @@ pub(crate) trait Backward: Send + Sync + 'static {
         &self,
         outputs: &[Tensor],
         d_outputs: &[Option<Tensor>],
-    ) -> Result<Vec<Option<Tensor>>>;
+    ) -> Result<Vec<Option<Numbers>>>;
 }
 
 /// Turns `outputs` into tensors whose gradients reach `inputs` through `backward`. All are on one
 /// device, the CPU or a CUDA device.
 ///
-/// A graph may run backward any number of times, but not from two threads at once.
+/// A graph may run backward any number of times, from any number of threads. Its gradients have no
+/// derivative themselves: running backward through them is an error.
 pub(crate) fn record(
     inputs: &[&Tensor],
-    outputs: Vec<(Storage, Shape)>,
+    outputs: Vec<Numbers>,
     backward: impl Backward,
 ) -> Result<Vec<Tensor>> {
+    let n_outputs = outputs.len();
     let counter = Arc::new(Counter {
         backward: Box::new(backward),
         outputs: OnceLock::new(),
-        d_outputs: Mutex::new(vec![None; outputs.len()]),
-        d_inputs: Mutex::new(vec![None; inputs.len()]),
+        n_outputs,
+        left: Mutex::default(),
     });
     let tickets: Vec<Tensor> = inputs
         .iter()
@@ -58,8 +69,8 @@ pub(crate) fn record(
     let outputs: Vec<Tensor> = outputs
         .into_iter()
         .enumerate()
-        .map(|(index, (storage, shape))| {
-            let output = Mutex::new(Some((storage, shape)));
+        .map(|(index, output)| {
+            let output = Handover::new(output);
             hub.apply_op1(Exit { counter: Arc::clone(&counter), index, output })
         })
         .collect::<Result<_>>()?;
@@ -72,22 +83,70 @@ pub(crate) fn record(
 struct Counter {
     backward: Box<dyn Backward>,
     outputs: OnceLock<Vec<Tensor>>,
-    d_outputs: Mutex<Vec<Option<Tensor>>>,
-    d_inputs: Mutex<Vec<Option<Tensor>>>,
+    n_outputs: usize,
+    left: Mutex<Left>,
 }
 
-/// Ignores poisoning: a list of gradients is consistent whenever it is not locked.
+/// What is left at the counter.
+#[derive(Default)]
+struct Left {
+    /// The number of the last gradient that an exit left.
+    last: u64,
+    /// Gradients of outputs by number, with the thread that left them.
+    d_outputs: HashMap<u64, (ThreadId, Tensor)>,
+    /// Gradients of inputs, for the thread that ran the hub last.
+    d_inputs: HashMap<ThreadId, Vec<Option<Numbers>>>,
+}
+
+impl Counter {
+    fn left(&self) -> MutexGuard<'_, Left> {
+        lock(&self.left)
+    }
+}
+
+/// Ignores poisoning: what is left is consistent whenever it is not locked.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn ticket() -> (CpuStorage, Shape) {
-    (CpuStorage::F32(vec![0.0]), Shape::from(1))
+/// A ticket: numbers that only exist to have gradients.
+fn ticket(len: usize) -> (CpuStorage, Shape) {
+    (CpuStorage::F64(vec![0.0; len]), Shape::from(len))
 }
 
-fn cuda_ticket(beside: &CudaStorage) -> Result<(CudaStorage, Shape)> {
-    let shape = Shape::from(1);
-    Ok((beside.device().zeros_impl(&shape, DType::F32)?, shape))
+fn cuda_ticket(len: usize, beside: &CudaStorage) -> Result<(CudaStorage, Shape)> {
+    use candle_core::backend::BackendStorage as _;
+
+    let shape = Shape::from(len);
+    Ok((beside.device().zeros_impl(&shape, DType::F64)?, shape))
+}
+
+/// Numbers that an operation hands out once.
+struct Handover(Mutex<Option<Numbers>>);
+
+impl Handover {
+    fn new(numbers: Numbers) -> Self {
+        Self(Mutex::new(Some(numbers)))
+    }
+
+    fn take(&self) -> Result<Numbers> {
+        let numbers = lock(&self.0).take();
+        numbers.ok_or_else(|| candle_core::Error::msg("the numbers were already handed out"))
+    }
+
+    fn on_cpu(&self) -> Result<(CpuStorage, Shape)> {
+        match self.take()? {
+            (Storage::Cpu(storage), shape) => Ok((storage, shape)),
+            _ => candle_core::bail!("the operation is on the CPU, but its numbers are not"),
+        }
+    }
+
+    fn on_cuda(&self) -> Result<(CudaStorage, Shape)> {
+        match self.take()? {
+            (Storage::Cuda(storage), shape) => Ok((storage, shape)),
+            _ => candle_core::bail!("the operation is on a CUDA device, but its numbers are not"),
+        }
+    }
 }
 
 struct Entrance {
@@ -101,15 +160,19 @@ impl CustomOp1 for Entrance {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok(ticket())
+        Ok(ticket(1))
     }
 
     fn cuda_fwd(&self, beside: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
-        cuda_ticket(beside)
+        cuda_ticket(1, beside)
     }
 
-    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
-        Ok(lock(&self.counter.d_inputs)[self.index].take())
+    fn bwd(&self, input: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+        let mut left = self.counter.left();
+        let d_inputs = left.d_inputs.get_mut(&thread::current().id());
+        let gradient = d_inputs.and_then(|d_inputs| d_inputs[self.index].take());
+        drop(left);
+        gradient.map(|numbers| input.apply_op1(FirstDerivative(Handover::new(numbers)))).transpose()
     }
 }
 
@@ -121,23 +184,32 @@ impl CustomOp1 for Hub {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok(ticket())
+        Ok(ticket(self.0.n_outputs))
     }
 
     fn cuda_fwd(&self, beside: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
-        cuda_ticket(beside)
+        cuda_ticket(self.0.n_outputs, beside)
     }
 
-    fn bwd(&self, tickets: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
-        let n_outputs = lock(&self.0.d_outputs).len();
-        let d_outputs = std::mem::replace(&mut *lock(&self.0.d_outputs), vec![None; n_outputs]);
+    fn bwd(&self, tickets: &Tensor, _: &Tensor, numbers: &Tensor) -> Result<Option<Tensor>> {
+        let own = thread::current().id();
+        let mut left = self.0.left();
+        let d_outputs: Vec<Option<Tensor>> = numbers
+            .to_vec1::<f64>()?
+            .into_iter()
+            .map(|number| left.d_outputs.remove(&(number as u64)).map(|(_, gradient)| gradient))
+            .collect();
+        // What this thread has left besides is from a run that failed.
+        left.d_outputs.retain(|_, (thread, _)| *thread != own);
+        left.d_inputs.remove(&own);
+        drop(left);
         let d_outputs: Vec<Option<Tensor>> = d_outputs
             .into_iter()
             .map(|gradient| gradient.map(|gradient| gradient.contiguous()).transpose())
             .collect::<Result<_>>()?;
         let outputs = self.0.outputs.get().map_or(&[][..], |outputs| outputs);
-        let d_inputs = self.0.backward.backward(outputs, &d_outputs);
-        *lock(&self.0.d_inputs) = d_inputs?;
+        let d_inputs = self.0.backward.backward(outputs, &d_outputs)?;
+        self.0.left().d_inputs.insert(own, d_inputs);
         Ok(Some(tickets.zeros_like()?))
     }
 }
@@ -145,14 +217,7 @@ impl CustomOp1 for Hub {
 struct Exit {
     counter: Arc<Counter>,
     index: usize,
-    output: Mutex<Option<(Storage, Shape)>>,
-}
-
-impl Exit {
-    fn hand_out(&self) -> Result<(Storage, Shape)> {
-        let output = lock(&self.output).take();
-        output.ok_or_else(|| candle_core::Error::msg("the output was already taken"))
-    }
+    output: Handover,
 }
 
 impl CustomOp1 for Exit {
@@ -161,22 +226,47 @@ impl CustomOp1 for Exit {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        match self.hand_out()? {
-            (Storage::Cpu(storage), shape) => Ok((storage, shape)),
-            _ => candle_core::bail!("the operation is on the CPU, but its output is not"),
-        }
+        self.output.on_cpu()
     }
 
     fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
-        match self.hand_out()? {
-            (Storage::Cuda(storage), shape) => Ok((storage, shape)),
-            _ => candle_core::bail!("the operation is on a CUDA device, but its output is not"),
-        }
+        self.output.on_cuda()
     }
 
     fn bwd(&self, hub: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        lock(&self.counter.d_outputs)[self.index] = Some(gradient.clone());
-        Ok(Some(hub.zeros_like()?))
+        let mut left = self.counter.left();
+        left.last += 1;
+        let number = left.last;
+        left.d_outputs.insert(number, (thread::current().id(), gradient.clone()));
+        drop(left);
+        let mut numbers = vec![0.0; self.counter.n_outputs];
+        numbers[self.index] = number as f64;
+        Ok(Some(Tensor::from_vec(numbers, hub.shape(), hub.device())?))
+    }
+}
+
+/// A gradient that knows it has no derivative: an operation on its input whose backward pass is an error.
+/// Without it, a second derivative would silently lack this part.
+struct FirstDerivative(Handover);
+
+impl CustomOp1 for FirstDerivative {
+    fn name(&self) -> &'static str {
+        "recurrent-gradient"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.0.on_cpu()
+    }
+
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.0.on_cuda()
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+        candle_core::bail!(
+            "the fused recurrent layers have no second derivative; use Backend::Reference, or detach \
+             the gradient"
+        )
     }
 }
 
@@ -194,14 +284,17 @@ mod tests {
             &self,
             outputs: &[Tensor],
             d_outputs: &[Option<Tensor>],
-        ) -> Result<Vec<Option<Tensor>>> {
+        ) -> Result<Vec<Option<Numbers>>> {
             assert_eq!(outputs[1].to_vec1::<f64>()?, [(&self.0 * &self.1)?.to_vec1::<f64>()?[0]]);
             let zero = self.0.zeros_like()?;
             let d_sum = d_outputs[0].as_ref().unwrap_or(&zero);
             let d_product = d_outputs[1].as_ref().unwrap_or(&zero);
+            let numbers = |x: Tensor| -> Result<Option<Numbers>> {
+                Ok(Some((Storage::Cpu(CpuStorage::F64(x.to_vec1()?)), Shape::from(1))))
+            };
             Ok(vec![
-                Some((d_sum + (d_product * &self.1)?)?),
-                Some((d_sum + (d_product * &self.0)?)?),
+                numbers((d_sum + (d_product * &self.1)?)?)?,
+                numbers((d_sum + (d_product * &self.0)?)?)?,
             ])
         }
     }
@@ -242,6 +335,80 @@ mod tests {
         let gradients = second[1].backward()?;
         assert_eq!(gradients.get(&a).map(|g| g.to_vec1::<f64>()).transpose()?, Some(vec![77.0]));
         assert!(gradients.get(&b).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn threads_that_run_backward_on_one_graph_do_not_mix_gradients() -> Result<()> {
+        let (a, b) = (Var::new(&[3.0], &Device::Cpu)?, Var::new(&[5.0], &Device::Cpu)?);
+        let outputs = sum_and_product(&a, &b)?;
+        let run = |seed: usize| -> Result<()> {
+            // d loss / d sum = x, d loss / d product = y; either may be missing.
+            for round in 0..300 {
+                let (x, y) = ((seed + 1) as f64, (round * 7 + seed) as f64);
+                let loss = match (seed + round) % 3 {
+                    0 => (&outputs[0] * x)?,
+                    1 => (&outputs[1] * y)?,
+                    _ => ((&outputs[0] * x)? + (&outputs[1] * y)?)?,
+                };
+                let x = if (seed + round) % 3 == 1 { 0.0 } else { x };
+                let y = if (seed + round).is_multiple_of(3) { 0.0 } else { y };
+                let gradients = loss.backward()?;
+                let got = gradients.get(&a).map(|g| g.to_vec1::<f64>()).transpose()?;
+                assert_eq!(got, Some(vec![x + 5.0 * y]));
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|seed| scope.spawn(move || run(seed))).collect();
+            threads.into_iter().try_for_each(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(_) => candle_core::bail!("a thread saw another's gradients"),
+            })
+        })
+    }
+
+    /// Passes its input on, and fails in its backward pass.
+    struct Fails;
+
+    impl CustomOp1 for Fails {
+        fn name(&self) -> &'static str {
+            "fails"
+        }
+
+        fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+            Ok((x.clone(), layout.shape().clone()))
+        }
+
+        fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+            candle_core::bail!("as it should")
+        }
+    }
+
+    #[test]
+    fn a_backward_pass_that_failed_leaves_nothing_behind() -> Result<()> {
+        let (a, b) = (Var::new(&[3.0], &Device::Cpu)?, Var::new(&[5.0], &Device::Cpu)?);
+        let outputs = sum_and_product(&a, &b)?;
+        // Either operand may run backward first; in one of the orders an output's gradient is left.
+        let failing = outputs[1].apply_op1(Fails)?;
+        for loss in [(&outputs[0] + &failing)?, (&failing + &outputs[0])?] {
+            assert!(loss.backward().is_err());
+            let gradients = outputs[1].backward()?;
+            let got = gradients.get(&a).map(|g| g.to_vec1::<f64>()).transpose()?;
+            assert_eq!(got, Some(vec![5.0]));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_second_derivative_is_refused() -> Result<()> {
+        let a = Var::new(&[3.0], &Device::Cpu)?;
+        let b = Tensor::new(&[5.0], &Device::Cpu)?;
+        let product = &sum_and_product(&a, &b)?[1];
+        let gradients = product.backward()?;
+        let Some(gradient) = gradients.get(&a) else { candle_core::bail!("no gradient") };
+        let error = gradient.sqr()?.backward().map(drop);
+        assert!(error.is_err_and(|error| error.to_string().contains("no second derivative")));
         Ok(())
     }
 }

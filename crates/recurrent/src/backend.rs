@@ -5,15 +5,14 @@ use std::fmt;
 use crate::cudnn;
 use crate::error::{Error, Result};
 use crate::fused;
-use crate::kernels::InstructionSet;
+use crate::machine::InstructionSet;
 use crate::run::Run;
 
 /// Which implementation runs a layer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
-    /// Fused kernels where available: on the CPU (f32 and f64, no projection) those for the best
-    /// instruction set, on a CUDA device cuDNN's (with the feature `cuda`); else the reference.
+    /// Fused kernels where available: on the CPU (f32 and f64) those for the best instruction set, on a CUDA device cuDNN's (with the feature `cuda`); else the reference.
     #[default]
     Auto,
     /// Candle's own tensor operations, step by step: slow, simple, and the same on every device.

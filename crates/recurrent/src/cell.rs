@@ -1,4 +1,12 @@
-//! The three recurrences: the number of gates and state tensors of each, and its gate order.
+//! The recurrences: the number of gates and state tensors of each, its gate order and its parameters.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::config::RecurrentConfig;
+use crate::error::Result;
+use crate::initialization::{self, Initialization};
+use crate::random::SeededRng;
+use crate::stack;
 
 /// One recurrence. The gate order inside stacked weights is PyTorch's.
 ///
@@ -6,11 +14,18 @@
 /// - LSTM: input, forget, cell, output (`i, f, g, o`).
 /// - GRU: reset, update, new (`r, z, n`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Cell {
+#[non_exhaustive]
+pub enum Cell {
+    /// [`Rnn`](crate::Rnn) with tanh.
     RnnTanh,
+    /// [`Rnn`](crate::Rnn) with relu.
     RnnRelu,
+    /// [`Lstm`](crate::Lstm).
     Lstm,
+    /// [`Gru`](crate::Gru), whose reset gate acts after the recurrent product.
     Gru,
+    /// [`Gru::reset_before`](crate::Gru::reset_before).
+    GruResetBefore,
 }
 
 impl Cell {
@@ -19,7 +34,7 @@ impl Cell {
         match self {
             Cell::RnnTanh | Cell::RnnRelu => 1,
             Cell::Lstm => 4,
-            Cell::Gru => 3,
+            Cell::Gru | Cell::GruResetBefore => 3,
         }
     }
 
@@ -29,5 +44,26 @@ impl Cell {
             Cell::Lstm => 2,
             _ => 1,
         }
+    }
+
+    /// Name and shape of every parameter of a layer with this cell, in PyTorch's order.
+    pub fn parameter_shapes(self, config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
+        stack::parameter_shapes(self, config)
+    }
+
+    /// Draws every parameter of a layer with this cell, by name.
+    ///
+    /// # Errors
+    /// If the configuration is out of range, `initialization` sets a forget bias for a cell that has none, or
+    /// the device fails.
+    pub fn initial_weights(
+        self,
+        config: &RecurrentConfig,
+        initialization: &Initialization,
+        rng: &mut SeededRng,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Vec<(String, Tensor)>> {
+        initialization::initial_weights(self, config, initialization, rng, dtype, device)
     }
 }

@@ -58,6 +58,24 @@ pub enum Error {
         /// Number of vectors.
         n_vectors: usize,
     },
+    /// A state has not as many tensors as the layer's states.
+    #[error(
+        "the initial state has {got} tensors; expected {expected} (an LSTM has h and c, others h)"
+    )]
+    StateCount {
+        /// Its tensors.
+        got: usize,
+        /// Those of the layer's states.
+        expected: usize,
+    },
+    /// The pass has more numbers than memory can have.
+    #[error("{batch} rows of {steps} steps are more than any memory holds")]
+    TooLarge {
+        /// Rows of the batch.
+        batch: usize,
+        /// Steps of each row.
+        steps: usize,
+    },
     /// The batch has no rows.
     #[error("the batch has no rows")]
     EmptyBatch,

@@ -1,27 +1,17 @@
 //! The long short-term memory.
 
-use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
-use crate::backend::Backend;
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
-use crate::initialization::{self, Initialization};
-use crate::layer::recurrent_layer;
-use crate::random::SeededRng;
-use crate::run::StackOutput;
-use crate::stack::{self, RepeatedInput, RunOptions, Stack};
+use crate::layer::{CellType, FixedCell, Layer, sealed};
+use crate::stack::Stack;
+use crate::state::LstmState;
 
-/// The state of an [`Lstm`].
+/// The cell type of an [`Lstm`].
 #[derive(Debug, Clone)]
-pub struct LstmState {
-    /// Hidden state `(num_layers * directions, batch, hidden)`; with a projection its last dimension
-    /// is `proj_size`.
-    pub h: Tensor,
-    /// Cell state `(num_layers * directions, batch, hidden)`.
-    pub c: Tensor,
-}
+pub struct LstmCell;
 
 /// Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al.
 /// 2000), as in [torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html):
@@ -36,12 +26,8 @@ pub struct LstmState {
 /// With [`RecurrentConfig::proj_size`] P above 0 each step ends with a projection,
 /// `h' = W_hr (o ⊙ tanh(c'))` (Sak et al. 2014, [Long short-term memory based recurrent neural
 /// network architectures](https://arxiv.org/abs/1402.1128)): `h`, outputs and the next layer's
-/// inputs have P features per direction, and `W_hh` is `[4·H, P]`. No fused CPU kernel supports it:
-/// on the CPU such a layer runs in candle's own operations, even under [`Backend::Auto`].
-#[derive(Debug, Clone)]
-pub struct Lstm {
-    stack: Stack,
-}
+/// inputs have P features per direction, and `W_hh` is `[4·H, P]`.
+pub type Lstm = Layer<LstmCell>;
 
 impl Lstm {
     /// Takes `weight_ih_l0 [4·H, I]`, `weight_hh_l0 [4·H, H]`, `bias_ih_l0 [4·H]`,
@@ -52,14 +38,16 @@ impl Lstm {
     /// # Errors
     /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
     pub fn new(config: &RecurrentConfig, vb: VarBuilder) -> Result<Self> {
-        Ok(Self { stack: Stack::new(Cell::Lstm, config, &vb)? })
+        Ok(Self::of(Stack::new(Cell::Lstm, config, &vb)?))
     }
 }
 
-recurrent_layer!(
-    Lstm,
-    Cell::Lstm,
-    LstmState,
-    tensors: |state| vec![&state.h, &state.c],
-    state: |tensors| LstmState { h: tensors[0].clone(), c: tensors[1].clone() }
-);
+impl CellType for LstmCell {
+    type State = LstmState;
+}
+
+impl FixedCell for LstmCell {
+    const CELL: Cell = Cell::Lstm;
+}
+
+impl sealed::CellType for LstmCell {}

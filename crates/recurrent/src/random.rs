@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::dropout::{DropoutMasks, dropout, variational_dropout};
 use crate::error::Result;
 
 /// A seeded generator for dropout masks and initial weights.
@@ -49,47 +50,27 @@ impl SeededRng {
         Ok(Tensor::from_vec(values, shape, device)?.to_dtype(dtype)?)
     }
 
-    /// Zeroes each number of `x` with probability `rate` and scales the others by
-    /// `1 / (1 - rate)`, which preserves the expected value
-    /// ([torch.nn.Dropout](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html)).
+    /// Zeroes each number of `x` with probability `rate` and scales the others; see
+    /// [`dropout`](crate::dropout).
+    ///
+    /// # Errors
+    /// If the device fails.
     pub fn dropout(&mut self, x: &Tensor, rate: f64) -> Result<Tensor> {
-        if rate == 0.0 {
-            return Ok(x.clone());
-        }
-        let (kept, scale) = (self.kept(x.elem_count(), rate), dropout_scale(rate) as f32);
-        let mask: Vec<f32> = kept.into_iter().map(|kept| f32::from(kept) * scale).collect();
-        let mask = Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?;
-        Ok(x.mul(&mask)?)
+        dropout(self, x, rate)
     }
 
-    /// Zeroes each feature of each row of `x (batch, steps, features)` in all steps with probability
-    /// `rate`, and scales the others: one mask for the whole sequence (Gal and Ghahramani 2016, [A
-    /// theoretically grounded application of dropout in recurrent neural
-    /// networks](https://arxiv.org/abs/1512.05287)).
+    /// Zeroes features of whole rows; see [`variational_dropout`](crate::variational_dropout).
+    ///
+    /// # Errors
+    /// If `x` has not three dimensions or the device fails.
     pub fn variational_dropout(&mut self, x: &Tensor, rate: f64) -> Result<Tensor> {
-        if rate == 0.0 {
-            return Ok(x.clone());
-        }
-        let (batch, _, features) = x.dims3()?;
-        let ones = Tensor::ones((batch, 1, features), x.dtype(), x.device())?;
-        Ok(x.broadcast_mul(&self.dropout(&ones, rate)?)?)
+        variational_dropout(self, x, rate)
     }
 
     /// A number from 0 to `bound` - 1; 0 if `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         // Probabilities differ by at most a relative bound / 2⁶⁴.
         ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
-    }
-
-    /// `false` with probability `rate`, else `true`.
-    pub fn kept_flags(&mut self, len: usize, rate: f64) -> Vec<bool> {
-        self.kept(len, rate).into_iter().map(|kept| kept == 1).collect()
-    }
-
-    /// 0 with probability `rate`, else 1.
-    pub(crate) fn kept(&mut self, len: usize, rate: f64) -> Vec<u8> {
-        let rate = rate as f32;
-        (0..len).map(|_| u8::from(self.unit() >= rate)).collect()
     }
 
     fn fill(
@@ -109,9 +90,11 @@ impl SeededRng {
     }
 }
 
-/// Scale that dropout applies to the numbers it keeps.
-pub(crate) fn dropout_scale(rate: f64) -> f64 {
-    1.0 / (1.0 - rate)
+impl DropoutMasks for SeededRng {
+    fn kept(&mut self, n: usize, rate: f64) -> Vec<bool> {
+        let rate = rate as f32;
+        (0..n).map(|_| self.unit() >= rate).collect()
+    }
 }
 
 #[cfg(test)]
@@ -126,30 +109,6 @@ mod tests {
         };
         assert_eq!(draw(7)?, draw(7)?);
         assert_ne!(draw(7)?, draw(8)?);
-        Ok(())
-    }
-
-    #[test]
-    fn dropout_keeps_the_mean_and_zeroes_the_rate() -> Result<()> {
-        let x = Tensor::ones(100_000, DType::F32, &Device::Cpu)?;
-        let y: Vec<f32> = SeededRng::new(1).dropout(&x, 0.3)?.to_vec1()?;
-        let zeroed = y.iter().filter(|&&y| y == 0.0).count() as f64 / 1e5;
-        let mean = y.iter().map(|&y| f64::from(y)).sum::<f64>() / 1e5;
-        // Five standard deviations of 100,000 draws.
-        assert!((zeroed - 0.3).abs() < 0.0073, "{zeroed}");
-        assert!((mean - 1.0).abs() < 0.0104, "{mean}");
-        Ok(())
-    }
-
-    #[test]
-    fn variational_dropout_has_one_mask_for_all_steps() -> Result<()> {
-        let x = Tensor::ones((50, 3, 200), DType::F32, &Device::Cpu)?;
-        let y: Vec<Vec<Vec<f32>>> = SeededRng::new(1).variational_dropout(&x, 0.25)?.to_vec3()?;
-        assert!(y.iter().all(|row| row[0] == row[1] && row[0] == row[2]));
-        assert!(y[0][0] != y[1][0]);
-        let zeroed = y.iter().flat_map(|row| &row[0]).filter(|&&y| y == 0.0).count() as f64 / 1e4;
-        // Five standard deviations of 10,000 draws.
-        assert!((zeroed - 0.25).abs() < 0.022, "{zeroed}");
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! The plain form of a network, in candle's tensor operations, step by step.
 //!
-//! It is for reading and comparing; it also serves every device and dtype without a fused kernel,
-//! and the LSTM with a projection on the CPU. Formulas:
+//! It is for reading and comparing; it also serves every device and dtype without a fused kernel. Formulas:
 //! [torch.nn.RNN](https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html),
 //! [LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html),
 //! [GRU](https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html).
@@ -10,15 +9,16 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::ops::sigmoid;
 
 use crate::cell::Cell;
+use crate::dropout::{DropoutMasks, dropout};
 use crate::lengths::Lengths;
-use crate::random::SeededRng;
+
 use crate::run::{Run, StackOutput};
 use crate::weights::LayerWeights;
 
 pub(crate) fn run(
     run: &Run<'_>,
     initial: &[Tensor],
-    mut dropout: Option<&mut SeededRng>,
+    mut masks: Option<&mut dyn DropoutMasks>,
 ) -> Result<StackOutput> {
     let mut x = run.x.clone();
     // By layer and direction, then by state tensor.
@@ -26,6 +26,8 @@ pub(crate) fn run(
     for (layer, directions) in run.weights.iter().enumerate() {
         let mut outputs = Vec::with_capacity(directions.len());
         for (direction, weights) in directions.iter().enumerate() {
+            // A copy: the backward pass reads the weights of this pass, even if variables change until then.
+            let weights = &weights.map(Tensor::copy)?;
             let of_this = |state: &Tensor| state.get(final_states.len())?.contiguous();
             let states = initial.iter().map(of_this);
             let states = states.collect::<Result<Vec<_>>>()?;
@@ -40,8 +42,8 @@ pub(crate) fn run(
             Tensor::cat(&outputs, D::Minus1)?
         };
         let is_last = layer + 1 == run.weights.len();
-        if let (false, Some(rng)) = (is_last, dropout.as_deref_mut()) {
-            x = rng.dropout(&x, run.config.dropout)?;
+        if let (false, Some(masks)) = (is_last, masks.as_deref_mut()) {
+            x = dropout(masks, &x, run.config.dropout)?;
         }
     }
     let of_state = |state: usize| {
@@ -127,6 +129,22 @@ impl LayerPass<'_> {
                 // (1 - z) n + z h
                 vec![((h - &n)? * z)?.add(&n)?]
             }
+            Cell::GruResetBefore => self.reset_before_step(x, h)?,
         })
+    }
+
+    /// The GRU of Cho et al. 2014 ([Learning phrase representations using RNN
+    /// encoder-decoder](https://arxiv.org/abs/1406.1078)), whose reset gate acts before the product.
+    fn reset_before_step(&self, x: &Tensor, h: &Tensor) -> Result<Vec<Tensor>> {
+        let weights = self.weights;
+        let mut input = x.matmul(&weights.input.t()?)?;
+        if let Some((input_bias, recurrent_bias)) = &weights.biases {
+            input = input.broadcast_add(&(input_bias + recurrent_bias)?)?;
+        }
+        let (input, recurrent) = (input.chunk(3, D::Minus1)?, weights.recurrent.chunk(3, 0)?);
+        let gate = |index: usize, h: &Tensor| &input[index] + h.matmul(&recurrent[index].t()?)?;
+        let (r, z) = (sigmoid(&gate(0, h)?)?, sigmoid(&gate(1, h)?)?);
+        let n = gate(2, &(r * h)?)?.tanh()?;
+        Ok(vec![((h - &n)? * z)?.add(&n)?])
     }
 }

@@ -1,17 +1,13 @@
 //! The plain (Elman) recurrent network.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
-use crate::backend::Backend;
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
-use crate::initialization::{self, Initialization};
-use crate::layer::recurrent_layer;
-use crate::random::SeededRng;
-use crate::run::StackOutput;
-use crate::stack::{self, RepeatedInput, RunOptions, Stack};
+use crate::layer::{CellType, FixedCell, Layer, sealed};
+use crate::stack::Stack;
 
 /// The activation function of an [`Rnn`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -24,15 +20,16 @@ pub enum Nonlinearity {
     Relu,
 }
 
+/// The cell type of an [`Rnn`].
+#[derive(Debug, Clone)]
+pub struct RnnCell;
+
 /// Plain recurrent network (Elman 1990), as in
 /// [torch.nn.RNN](https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html):
 /// `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`, or relu in place of tanh.
 ///
 /// Its state is one tensor `(num_layers * directions, batch, hidden)`.
-#[derive(Debug, Clone)]
-pub struct Rnn {
-    stack: Stack,
-}
+pub type Rnn = Layer<RnnCell>;
 
 impl Rnn {
     /// Takes `weight_ih_l0 [H, I]`, `weight_hh_l0 [H, H]`, `bias_ih_l0 [H]`, `bias_hh_l0 [H]`, and
@@ -49,14 +46,16 @@ impl Rnn {
             Nonlinearity::Tanh => Cell::RnnTanh,
             Nonlinearity::Relu => Cell::RnnRelu,
         };
-        Ok(Self { stack: Stack::new(cell, config, &vb)? })
+        Ok(Self::of(Stack::new(cell, config, &vb)?))
     }
 }
 
-recurrent_layer!(
-    Rnn,
-    Cell::RnnTanh,
-    Tensor,
-    tensors: |state| vec![state],
-    state: |mut tensors| tensors.swap_remove(0)
-);
+impl CellType for RnnCell {
+    type State = Tensor;
+}
+
+impl FixedCell for RnnCell {
+    const CELL: Cell = Cell::RnnTanh;
+}
+
+impl sealed::CellType for RnnCell {}

@@ -1,12 +1,10 @@
 //! One run of a stack: what every implementation reads, and what it returns.
 
-use std::sync::{Arc, OnceLock};
-
 use candle_core::Tensor;
 
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
-use crate::kernels::{InstructionSet, PackedWeights};
+use crate::frozen::Frozen;
 use crate::lengths::Lengths;
 use crate::weights::LayerWeights;
 
@@ -16,14 +14,17 @@ pub(crate) struct Run<'a> {
     pub(crate) config: &'a RecurrentConfig,
     /// `[layer][direction]`
     pub(crate) weights: &'a [Vec<LayerWeights>],
-    pub(crate) packed: &'a PackedOnce,
+    /// The same weights, packed, if they can never change.
+    pub(crate) frozen: Option<&'a Frozen>,
     pub(crate) batch: usize,
     pub(crate) steps: usize,
     /// `[B, T, I]`, or the distinct vectors `[N, I]` if there are indexes.
     pub(crate) x: &'a Tensor,
-    /// `[B·T]`; only for fused kernels on the CPU without a gradient.
+    /// `[B·T]`; only for fused kernels on the CPU.
     pub(crate) indexes: Option<&'a [u32]>,
     pub(crate) lengths: &'a Lengths,
+    /// Whether a backward pass may follow.
+    pub(crate) record: bool,
 }
 
 /// Outputs in the input's order of dimensions, and each state `(L·D, B, H)` (a projected `h`:
@@ -33,12 +34,23 @@ pub(crate) struct StackOutput {
     pub(crate) states: Vec<Tensor>,
 }
 
-/// Packed weights of a network whose weights cannot change, packed by its first pass.
-#[derive(Clone, Default)]
-pub(crate) struct PackedOnce(pub(crate) Arc<OnceLock<(InstructionSet, PackedWeights<f32>)>>);
+impl StackOutput {
+    /// The same without a graph.
+    pub(crate) fn detach(self) -> Self {
+        let states = self.states.iter().map(Tensor::detach).collect();
+        Self { outputs: self.outputs.detach(), states }
+    }
+}
 
-impl std::fmt::Debug for PackedOnce {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PackedOnce").field("packed", &self.0.get().is_some()).finish()
+impl Run<'_> {
+    /// The tensors that receive gradients: the input, every weight, every initial state.
+    pub(crate) fn inputs<'a>(&'a self, initial: &'a [Tensor]) -> impl Iterator<Item = &'a Tensor> {
+        let weights = self.weights.iter().flatten().flat_map(LayerWeights::tensors);
+        std::iter::once(self.x).chain(weights).chain(initial)
+    }
+
+    /// Whether the run may need a gradient.
+    pub(crate) fn needs_backward(&self, initial: &[Tensor]) -> bool {
+        self.record && self.inputs(initial).any(Tensor::track_op)
     }
 }

@@ -1,6 +1,8 @@
 //! A stack of layers in one or two directions, with dropout between them: the basis of all three
 //! public layers.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
@@ -8,52 +10,29 @@ use crate::backend::{Backend, Implementation};
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::cudnn;
+use crate::dropout::{DropoutMasks, dropout};
 use crate::error::{Error, Result};
+use crate::frozen::Frozen;
 use crate::fused;
 use crate::lengths::Lengths;
-use crate::random::SeededRng;
+use crate::machine::InstructionSet;
+use crate::options::RepeatedInput;
 use crate::reference;
-use crate::run::{PackedOnce, Run, StackOutput};
+use crate::run::{Run, StackOutput};
 use crate::weights::{LayerWeights, Parameter, parameters};
-
-/// How to run a sequence through a layer. The default runs all steps of every row from a zero
-/// state, without dropout.
-#[derive(Debug)]
-pub struct RunOptions<'a, S> {
-    /// State before the first step; zeros if absent.
-    pub state: Option<&'a S>,
-    /// Real steps of each row; all of them if absent. Outputs past a row's length are zero, its
-    /// final state is the one after its last real step, and the backward direction starts there
-    /// (like `pack_padded_sequence` in PyTorch, without sorting).
-    pub lengths: Option<&'a [usize]>,
-    /// Set in training: generator of the masks for dropout between layers and for weight-drop.
-    pub dropout: Option<&'a mut SeededRng>,
-}
-
-impl<S> Default for RunOptions<'_, S> {
-    fn default() -> Self {
-        Self { state: None, lengths: None, dropout: None }
-    }
-}
-
-/// An input in which vectors repeat, like word vectors in a text: step t of batch row b is
-/// `vectors[indexes[b·T + t]]`.
-///
-/// On the CPU, if no gradient is needed, the first layer computes its input product once per vector
-/// rather than once per step; elsewhere the steps are written out first.
-#[derive(Debug, Clone, Copy)]
-pub struct RepeatedInput<'a> {
-    /// The distinct vectors, `[N, I]`.
-    pub vectors: &'a Tensor,
-    /// `[B·T]`, row by row, each below N.
-    pub indexes: &'a [u32],
-    /// B, the rows of the batch.
-    pub batch: usize,
-}
 
 /// Most distinct vectors per hundred steps for which precomputing their products pays off; above
 /// that, writing and reading the products costs what it saves.
 const DISTINCT_PERCENT: usize = 75;
+
+/// How to run a stack: [`RunOptions`](crate::RunOptions) with a state's tensors, each `(L·D, B, h or H)`, in
+/// the cell's order.
+pub(crate) struct StackOptions<'a> {
+    pub(crate) states: Option<Vec<Tensor>>,
+    pub(crate) lengths: Option<&'a [usize]>,
+    pub(crate) dropout: Option<&'a mut dyn DropoutMasks>,
+    pub(crate) record: bool,
+}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
@@ -61,7 +40,8 @@ pub(crate) struct Stack {
     config: RecurrentConfig,
     /// `[layer][direction]`
     weights: Vec<Vec<LayerWeights>>,
-    packed: PackedOnce,
+    /// The weights once more, packed, if they are this stack's own, so that nothing can change them.
+    frozen: Option<Arc<Frozen>>,
     backend: Backend,
     dtype: DType,
     device: Device,
@@ -83,7 +63,7 @@ impl Stack {
             cell,
             config: config.clone(),
             weights,
-            packed: PackedOnce::default(),
+            frozen: None,
             backend: Backend::Auto,
             dtype: vb.dtype(),
             device: vb.device().clone(),
@@ -94,9 +74,34 @@ impl Stack {
         &self.config
     }
 
+    pub(crate) fn cell(&self) -> Cell {
+        self.cell
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
     pub(crate) fn set_backend(&mut self, backend: Backend) {
         self.backend = backend;
-        self.packed = PackedOnce::default();
+        // The packed form depends on the instruction set.
+        self.frozen = self.frozen.take().map(|_| Arc::default());
+    }
+
+    /// This stack with weights of its own.
+    pub(crate) fn freeze(&self) -> Result<Self> {
+        if self.is_frozen() {
+            return Ok(self.clone());
+        }
+        let weights = self.map_weights(|weights| weights.map(|tensor| tensor.detach().copy()))?;
+        Ok(Self { weights, frozen: Some(Arc::default()), ..self.clone() })
+    }
+
+    fn map_weights(
+        &self,
+        mut f: impl FnMut(&LayerWeights) -> Result<LayerWeights>,
+    ) -> Result<Vec<Vec<LayerWeights>>> {
+        self.weights.iter().map(|layer| layer.iter().map(&mut f).collect()).collect()
     }
 
     pub(crate) fn zero_states(&self, batch: usize) -> Result<Vec<Tensor>> {
@@ -106,20 +111,39 @@ impl Stack {
         Ok(sizes.into_iter().map(zeros).collect::<candle_core::Result<_>>()?)
     }
 
-    /// `states`: each `(L·D, B, H or P)`, in the cell's order.
-    pub(crate) fn run(
-        &self,
-        x: &Tensor,
-        states: Option<&[&Tensor]>,
-        lengths: Option<&[usize]>,
-        mut dropout: Option<&mut SeededRng>,
-    ) -> Result<StackOutput> {
+    /// Takes an input with a batch, or without one.
+    pub(crate) fn run(&self, x: &Tensor, options: StackOptions<'_>) -> Result<StackOutput> {
+        if x.rank() != 2 {
+            return self.run_batch(x, options);
+        }
+        let batch = usize::from(!self.config.batch_first);
+        let states = options.states.map(|states| {
+            states.iter().map(|state| state.unsqueeze(1)).collect::<candle_core::Result<_>>()
+        });
+        let states = states.transpose()?;
+        let output = self.run_batch(&x.unsqueeze(batch)?, StackOptions { states, ..options })?;
+        let without_batch = |state: Tensor| state.squeeze(1);
+        Ok(StackOutput {
+            outputs: output.outputs.squeeze(batch)?,
+            states: output
+                .states
+                .into_iter()
+                .map(without_batch)
+                .collect::<candle_core::Result<_>>()?,
+        })
+    }
+
+    fn run_batch(&self, x: &Tensor, options: StackOptions<'_>) -> Result<StackOutput> {
+        let StackOptions { states, lengths, mut dropout, record } = options;
         let rate = self.config.weight_dropout;
-        if let Some(rng) = dropout.as_deref_mut().filter(|_| rate > 0.0) {
-            return self.with_weight_dropout(rate, rng)?.run(x, states, lengths, dropout);
+        if let Some(masks) = dropout.as_deref_mut().filter(|_| rate > 0.0) {
+            let options = StackOptions { states, lengths, dropout: None, record };
+            let dropped = self.with_weight_dropout(rate, masks)?;
+            return dropped.run_batch(x, StackOptions { dropout, ..options });
         }
         let x = self.batch_first(x)?;
         let (batch, steps, _) = x.dims3()?;
+        self.check_sizes(batch, steps)?;
         let lengths = &Lengths::check(lengths, batch, steps)?;
         let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
         let zeros_if_absent = || initial.clone().map_or_else(|| self.zero_states(batch), Ok);
@@ -129,25 +153,29 @@ impl Stack {
             let states = zeros_if_absent()?;
             return Ok(StackOutput { outputs: self.caller_order(outputs)?, states });
         }
-        let run = self.checked_run(&x, None, (batch, steps), lengths);
+        let run = self.checked_run(&x, None, (batch, steps), lengths, record);
+        let given = initial.as_deref().unwrap_or_default();
         let output = match self.backend.implementation(&run)? {
-            Implementation::Cpu(set) => fused::run(&run, initial.as_deref(), dropout, set)?,
-            Implementation::Cudnn => cudnn::run(&run, initial.as_deref(), dropout)?,
-            Implementation::Reference => reference::run(&run, &zeros_if_absent()?, dropout)?,
+            Implementation::Cpu(set) => fused::run(&run, given, dropout, set)?,
+            Implementation::Cudnn => cudnn::run(&run, given, dropout)?,
+            Implementation::Reference => {
+                let output = reference::run(&run, &zeros_if_absent()?, dropout)?;
+                if record { output } else { output.detach() }
+            }
         };
         Ok(StackOutput { outputs: self.caller_order(output.outputs)?, states: output.states })
     }
 
     /// This stack with weight-drop applied, for one training pass.
-    fn with_weight_dropout(&self, rate: f64, rng: &mut SeededRng) -> Result<Self> {
-        let mut direction = |weights: &LayerWeights| weights.with_weight_dropout(rate, rng);
-        let weights = self
-            .weights
-            .iter()
-            .map(|layer| layer.iter().map(&mut direction).collect())
-            .collect::<Result<_>>()?;
+    fn with_weight_dropout(&self, rate: f64, masks: &mut dyn DropoutMasks) -> Result<Self> {
+        let weights = self.map_weights(|weights| {
+            Ok(LayerWeights {
+                recurrent: dropout(masks, &weights.recurrent, rate)?,
+                ..weights.clone()
+            })
+        })?;
         let config = RecurrentConfig { weight_dropout: 0.0, ..self.config.clone() };
-        Ok(Self { weights, config, packed: PackedOnce::default(), ..self.clone() })
+        Ok(Self { weights, config, frozen: None, ..self.clone() })
     }
 
     fn checked_run<'a>(
@@ -156,38 +184,53 @@ impl Stack {
         indexes: Option<&'a [u32]>,
         (batch, steps): (usize, usize),
         lengths: &'a Lengths,
+        record: bool,
     ) -> Run<'a> {
-        let Self { cell, config, weights, packed, .. } = self;
-        Run { cell: *cell, config, weights, packed, batch, steps, x, indexes, lengths }
+        let Self { cell, config, weights, .. } = self;
+        let frozen = self.frozen.as_deref();
+        Run { cell: *cell, config, weights, frozen, batch, steps, x, indexes, lengths, record }
     }
 
     /// [`run`](Self::run) for an input with repeated vectors.
     pub(crate) fn run_repeated(
         &self,
         input: RepeatedInput<'_>,
-        states: Option<&[&Tensor]>,
-        lengths: Option<&[usize]>,
-        dropout: Option<&mut SeededRng>,
+        options: StackOptions<'_>,
     ) -> Result<StackOutput> {
         let RepeatedInput { vectors, indexes, batch } = input;
         let (n_vectors, steps) = self.check_repeated(&input)?;
-        // Nothing is kept for weights that change from pass to pass.
-        let drops_weights = dropout.is_some() && self.config.weight_dropout > 0.0;
-        if steps > 0 && !drops_weights && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len() {
+        let is_worthwhile = steps > 0 && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len();
+        if is_worthwhile && let Some(set) = self.fused_set(vectors)? {
+            let StackOptions { states, lengths, mut dropout, record } = options;
+            let rate = self.config.weight_dropout;
+            let dropped;
+            let stack = match dropout.as_deref_mut().filter(|_| rate > 0.0) {
+                Some(masks) => {
+                    dropped = self.with_weight_dropout(rate, masks)?;
+                    &dropped
+                }
+                None => self,
+            };
             let checked = &Lengths::check(lengths, batch, steps)?;
             let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
-            let run = self.checked_run(vectors, Some(indexes), (batch, steps), checked);
-            let initial = initial.as_deref();
-            if let Implementation::Cpu(set) = self.backend.implementation(&run)?
-                && !fused::needs_backward(&run, initial)
-            {
-                let StackOutput { outputs, states } = fused::run(&run, initial, dropout, set)?;
-                return Ok(StackOutput { outputs: self.caller_order(outputs)?, states });
-            }
+            let run = stack.checked_run(vectors, Some(indexes), (batch, steps), checked, record);
+            let given = initial.as_deref().unwrap_or_default();
+            let StackOutput { outputs, states } = fused::run(&run, given, dropout, set)?;
+            return Ok(StackOutput { outputs: self.caller_order(outputs)?, states });
         }
         let indexes = Tensor::new(indexes, vectors.device())?;
         let x = vectors.index_select(&indexes, 0)?.reshape((batch, steps, vectors.dim(1)?))?;
-        self.run(&self.caller_order(x)?, states, lengths, dropout)
+        self.run_batch(&self.caller_order(x)?, options)
+    }
+
+    /// The instruction set of the fused CPU kernels, if they will run on an input like this.
+    fn fused_set(&self, x: &Tensor) -> Result<Option<InstructionSet>> {
+        let lengths = Lengths::check(None, 1, 1)?;
+        let run = self.checked_run(x, None, (1, 1), &lengths, false);
+        Ok(match self.backend.implementation(&run)? {
+            Implementation::Cpu(set) => Some(set),
+            Implementation::Cudnn | Implementation::Reference => None,
+        })
     }
 
     /// Checks an input with repeated vectors; returns N and T.
@@ -207,24 +250,39 @@ impl Stack {
         if !indexes.len().is_multiple_of(batch) {
             return Err(Error::Shape {
                 tensor: "the list of indexes",
-                expected: format!("batch times steps, a multiple of {batch}"),
+                expected: format!("a multiple of the batch's {batch} rows"),
                 got: vec![indexes.len()],
             });
         }
-        Ok((n_vectors, indexes.len() / batch))
+        let steps = indexes.len() / batch;
+        self.check_sizes(batch, steps)?;
+        Ok((n_vectors, steps))
     }
 
-    /// One step of a stream: `x [B, I]`.
-    pub(crate) fn step(&self, x: &Tensor, states: &[&Tensor]) -> Result<StackOutput> {
+    /// One step of a stream.
+    pub(crate) fn step(&self, x: &Tensor, options: StackOptions<'_>) -> Result<StackOutput> {
         if self.config.bidirectional {
             return Err(Error::BidirectionalStep);
         }
-        let time = if self.config.batch_first { 1 } else { 0 };
+        let time = usize::from(self.config.batch_first);
         if x.rank() != 2 {
             return Err(self.input_shape_error("(batch, {})", x));
         }
-        let output = self.run(&x.unsqueeze(time)?, Some(states), None, None)?;
+        let output = self.run_batch(&x.unsqueeze(time)?, options)?;
         Ok(StackOutput { outputs: output.outputs.squeeze(time)?, states: output.states })
+    }
+
+    /// Checks that the numbers of a pass can be addressed: an input may be a view that repeats a few numbers.
+    fn check_sizes(&self, batch: usize, steps: usize) -> Result<()> {
+        let RecurrentConfig { input_size, hidden_size, .. } = self.config;
+        // The largest of all buffers: a step's gates, padded, in numbers of 8 bytes.
+        let widest =
+            input_size.saturating_add(hidden_size).saturating_add(64).saturating_mul(8 * 8);
+        let bytes = batch.checked_mul(steps).and_then(|places| places.checked_mul(widest));
+        match bytes.filter(|&bytes| bytes <= isize::MAX as usize) {
+            Some(_) => Ok(()),
+            None => Err(Error::TooLarge { batch, steps }),
+        }
     }
 
     /// Checks the input and transposes it to `[B, T, I]` if needed.
@@ -252,9 +310,12 @@ impl Stack {
         Ok(if self.config.batch_first { outputs } else { outputs.transpose(0, 1)? })
     }
 
-    fn check_states(&self, states: &[&Tensor], batch: usize) -> Result<Vec<Tensor>> {
+    fn check_states(&self, states: Vec<Tensor>, batch: usize) -> Result<Vec<Tensor>> {
         let layers = self.config.num_layers * self.config.num_directions();
         let sizes = self.config.state_sizes(self.cell);
+        if states.len() != sizes.len() {
+            return Err(Error::StateCount { got: states.len(), expected: sizes.len() });
+        }
         for (state, size) in states.iter().zip(sizes) {
             let expected = [layers, batch, size];
             if state.dims() != expected {
@@ -266,7 +327,7 @@ impl Stack {
             }
             self.check_placement("the initial state", state)?;
         }
-        Ok(states.iter().map(|&state| state.clone()).collect())
+        Ok(states)
     }
 
     fn check_placement(&self, tensor: &'static str, x: &Tensor) -> Result<()> {

@@ -6,7 +6,6 @@ use candle_nn::{Init, VarBuilder};
 use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
-use crate::random::SeededRng;
 
 /// Weights of one layer in one direction; gates are stacked in the first dimension. P is the width
 /// of `h`: the projection size, or H without a projection.
@@ -88,9 +87,20 @@ pub(crate) fn parameters(
 }
 
 impl LayerWeights {
-    /// The same weights with some hidden-to-hidden weights zeroed; only the others get gradients.
-    pub(crate) fn with_weight_dropout(&self, rate: f64, rng: &mut SeededRng) -> Result<Self> {
-        Ok(Self { recurrent: rng.dropout(&self.recurrent, rate)?, ..self.clone() })
+    /// What `f` makes of each tensor.
+    pub(crate) fn map(
+        &self,
+        mut f: impl FnMut(&Tensor) -> candle_core::Result<Tensor>,
+    ) -> Result<Self> {
+        let biases = self.biases.as_ref();
+        let biases =
+            biases.map(|(input, recurrent)| candle_core::Result::Ok((f(input)?, f(recurrent)?)));
+        Ok(Self {
+            biases: biases.transpose()?,
+            input: f(&self.input)?,
+            recurrent: f(&self.recurrent)?,
+            projection: self.projection.as_ref().map(f).transpose()?,
+        })
     }
 
     /// All of them, in PyTorch's order.

@@ -122,7 +122,7 @@ fn dropout_draws_the_masks_of_the_reference() {
         let vb = candle_nn::VarBuilder::from_tensors(tensors, DType::F32, case.x.device());
         let lstm = Lstm::new(&case.config, vb).unwrap().with_backend(backend);
         let mut rng = SeededRng::new(5);
-        let options = RunOptions { dropout: Some(&mut rng), ..RunOptions::default() };
+        let options = RunOptions::new().dropout(&mut rng);
         let (outputs, state) = lstm.forward_with(&case.x, options).unwrap();
         let gradients = outputs.sum_all().unwrap().backward().unwrap();
         [outputs, state.c, gradients.get(&case.x).unwrap().clone()]

@@ -105,11 +105,7 @@ proptest! {
             RepeatedInput { vectors: &vectors, indexes: &indexes, batch: case.lengths.len() };
         let x = case.written_out(&vectors);
         let state = case.state();
-        let options = || RunOptions {
-            state: Some(&state),
-            lengths: Some(&case.lengths),
-            ..RunOptions::default()
-        };
+        let options = || RunOptions::new().state(&state).lengths(&case.lengths);
         let written_out =
             |backend| case.lstm(backend).forward_with(&x, options()).unwrap();
         let (reference, _) = written_out(Backend::Reference);

@@ -7,7 +7,7 @@ use model::{
     DistinctIds, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, RecurrentClassifier, State, TABLE, Tokens,
     Vocabularies,
 };
-use recurrent::{OutOfRange, SeededRng};
+use recurrent::{OutOfRange, SeededRng, State as _};
 
 use crate::adversarial;
 use crate::average::WeightAverage;
@@ -277,7 +277,7 @@ impl TrainingStep {
             let loss = mean.to_scalar::<f32>()?;
             Ok((if weight == 1.0 { mean } else { (mean * weight)? }, loss))
         })?;
-        let state = new_state.detach();
+        let state = new_state.detach()?;
         if !loss.is_finite() {
             return Ok(Pass { loss, state, gradients: None });
         }

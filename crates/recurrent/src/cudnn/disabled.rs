@@ -2,14 +2,14 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::random::SeededRng;
+use crate::dropout::DropoutMasks;
 use crate::run::{Run, StackOutput};
 
 /// Never called: [`super::obstacle`] is checked first.
 pub(crate) fn run(
     _: &Run<'_>,
-    _: Option<&[Tensor]>,
-    _: Option<&mut SeededRng>,
+    _: &[Tensor],
+    _: Option<&mut dyn DropoutMasks>,
 ) -> Result<StackOutput> {
     candle_core::bail!("`recurrent` was built without the feature `cuda`")
 }

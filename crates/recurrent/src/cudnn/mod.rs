@@ -30,6 +30,7 @@ pub(crate) use disabled::run;
 #[cfg(feature = "cuda")]
 pub(crate) use operation::run;
 
+use crate::cell::Cell;
 use crate::run::Run;
 
 /// Why cuDNN cannot run a network on these tensors; `None` if it can.
@@ -41,6 +42,8 @@ pub(crate) fn obstacle(run: &Run<'_>) -> Option<&'static str> {
         Some("the crate was built without the feature `cuda`")
     } else if !has_dtype {
         Some("the tensors are not f64, f32, f16 or bf16")
+    } else if run.cell == Cell::GruResetBefore {
+        Some("cuDNN has no GRU whose reset gate acts before the product")
     } else if run.lengths.by_row.contains(&0) {
         Some("cuDNN does not support rows of length 0")
     } else {

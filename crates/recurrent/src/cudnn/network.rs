@@ -60,6 +60,9 @@ impl Network {
             Cell::RnnTanh => sys::cudnnRNNMode_t::CUDNN_RNN_TANH,
             Cell::Lstm => sys::cudnnRNNMode_t::CUDNN_LSTM,
             Cell::Gru => sys::cudnnRNNMode_t::CUDNN_GRU,
+            Cell::GruResetBefore => {
+                candle_core::bail!("cuDNN has no GRU whose reset gate acts before the product")
+            }
         };
         let bias = if self.bias {
             sys::cudnnRNNBiasMode_t::CUDNN_RNN_DOUBLE_BIAS

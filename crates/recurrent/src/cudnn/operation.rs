@@ -6,20 +6,20 @@ use super::library::int;
 use super::network::{Network, math_type};
 use super::pass::{Problem, Saved};
 use super::storage::tensor;
-use crate::autograd::{Backward, record};
-use crate::random::SeededRng;
+use crate::autograd::{Backward, Numbers, record};
+use crate::dropout::{DropoutMasks, dropout};
 use crate::run::{Run, StackOutput};
 use crate::weights::LayerWeights;
 
 /// Runs a network; [`super::obstacle`] must be `None` for its tensors.
 pub(crate) fn run(
     run: &Run<'_>,
-    initial: Option<&[Tensor]>,
-    dropout: Option<&mut SeededRng>,
+    initial: &[Tensor],
+    masks: Option<&mut dyn DropoutMasks>,
 ) -> Result<StackOutput> {
-    match dropout {
-        Some(rng) if run.config.dropout > 0.0 && run.config.num_layers > 1 => {
-            layer_by_layer(run, initial, rng)
+    match masks {
+        Some(masks) if run.config.dropout > 0.0 && run.config.num_layers > 1 => {
+            layer_by_layer(run, initial, masks)
         }
         _ => layers(run, run.weights, run.x, initial),
     }
@@ -28,8 +28,8 @@ pub(crate) fn run(
 /// One call per layer, with our own dropout in between: its masks are the same on every device.
 fn layer_by_layer(
     run: &Run<'_>,
-    initial: Option<&[Tensor]>,
-    rng: &mut SeededRng,
+    initial: &[Tensor],
+    masks: &mut dyn DropoutMasks,
 ) -> Result<StackOutput> {
     let directions = run.config.num_directions();
     let mut x = run.x.clone();
@@ -37,12 +37,11 @@ fn layer_by_layer(
     let mut states = Vec::new();
     for (layer, weights) in run.weights.chunks(1).enumerate() {
         if layer > 0 {
-            x = rng.dropout(&x, run.config.dropout)?;
+            x = dropout(masks, &x, run.config.dropout)?;
         }
         let of_layer = |state: &Tensor| state.narrow(0, layer * directions, directions);
-        let initial: Option<Vec<Tensor>> =
-            initial.map(|states| states.iter().map(of_layer).collect()).transpose()?;
-        let output = layers(run, weights, &x, initial.as_deref())?;
+        let initial: Vec<Tensor> = initial.iter().map(of_layer).collect::<Result<_>>()?;
+        let output = layers(run, weights, &x, &initial)?;
         x = output.outputs;
         states.push(output.states);
     }
@@ -58,18 +57,17 @@ fn layers(
     run: &Run<'_>,
     weights: &[Vec<LayerWeights>],
     x: &Tensor,
-    initial: Option<&[Tensor]>,
+    initial: &[Tensor],
 ) -> Result<StackOutput> {
     let Device::Cuda(device) = x.device() else {
         candle_core::bail!("the cuDNN passes run only on a CUDA device");
     };
-    let initial = initial.unwrap_or_default();
     let num_layers = weights.len();
     let weights: Vec<&Tensor> = weights.iter().flatten().flat_map(LayerWeights::tensors).collect();
     let inputs: Vec<&Tensor> =
         std::iter::once(x).chain(weights.iter().copied()).chain(initial).collect();
     let wanted: Vec<bool> = inputs.iter().map(|input| input.track_op()).collect();
-    let needs_backward = wanted.contains(&true);
+    let needs_backward = run.record && wanted.contains(&true);
     let plain = |tensor: &Tensor| Ok(tensor.contiguous()?.detach());
 
     let problem = Problem {
@@ -118,13 +116,13 @@ impl Backward for CudnnBackward {
         &self,
         outputs: &[Tensor],
         d_outputs: &[Option<Tensor>],
-    ) -> Result<Vec<Option<Tensor>>> {
+    ) -> Result<Vec<Option<Numbers>>> {
         let gradients = self.problem.backward(&self.saved, &outputs[0], d_outputs)?;
         Ok(std::iter::once(gradients.x)
             .chain(gradients.weights)
             .chain(gradients.initial)
             .zip(&self.wanted)
-            .map(|(gradient, &wanted)| wanted.then_some(gradient))
+            .map(|((storage, shape), &wanted)| wanted.then_some((Storage::Cuda(storage), shape)))
             .collect())
     }
 }

@@ -9,7 +9,7 @@ use candle_core::{CudaDevice, CudaStorage, Result, Shape, Tensor};
 
 use super::library::check;
 use super::network::{Call, Network};
-use super::storage::{Address, Place, tensor, uninitialised, uninitialised_bytes};
+use super::storage::{Address, Place, uninitialised, uninitialised_bytes};
 use super::weight_space::Arrangement;
 
 /// The tensors of one call, contiguous, on one device and without a graph.
@@ -42,9 +42,9 @@ pub(super) struct Saved {
 
 /// Gradients, each in the shape of its tensor.
 pub(super) struct Gradients {
-    pub(super) x: Tensor,
-    pub(super) weights: Vec<Tensor>,
-    pub(super) initial: Vec<Tensor>,
+    pub(super) x: (CudaStorage, Shape),
+    pub(super) weights: Vec<(CudaStorage, Shape)>,
+    pub(super) initial: Vec<(CudaStorage, Shape)>,
 }
 
 impl Problem {
@@ -247,11 +247,7 @@ impl Problem {
             unsafe { arrangement.scatter(&call, d_weights.address, &d_own) }?;
         }
         let [dx] = dx;
-        Ok(Gradients {
-            x: tensor(dx),
-            weights: d_own.into_iter().map(tensor).collect(),
-            initial: d_initial.into_iter().map(tensor).collect(),
-        })
+        Ok(Gradients { x: dx, weights: d_own, initial: d_initial })
     }
 }
 

@@ -68,12 +68,14 @@ impl Case {
                 h: states[0].as_tensor().clone(),
                 c: states[1].as_tensor().clone(),
             });
-            let options = RunOptions { state: state.as_ref(), lengths, dropout: None };
+            let mut options = RunOptions::new();
+            (options.state, options.lengths) = (state.as_ref(), lengths);
             let (outputs, state) = layer.forward_with(x, options)?;
             return Ok((outputs, vec![state.h, state.c]));
         }
         let state = self.states.as_ref().map(|states| states[0].as_tensor());
-        let options = RunOptions { state, lengths, dropout: None };
+        let mut options = RunOptions::new();
+        (options.state, options.lengths) = (state, lengths);
         let (outputs, state) = match self.kind {
             Kind::RnnTanh => Rnn::new(&self.config, Nonlinearity::Tanh, vb)?
                 .with_backend(backend)
