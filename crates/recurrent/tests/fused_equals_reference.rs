@@ -4,12 +4,9 @@
 mod common;
 
 use candle_core::{DType, Device, Var};
-use common::{Case, Kind, TOLERANCE_F32, assert_equals_reference};
+use common::{Case, Kind, TOLERANCE_F32, TOLERANCE_F64, assert_equals_reference};
 use proptest::prelude::*;
 use recurrent::{Backend, InstructionSet, RecurrentConfig, SeededRng};
-
-/// As [`TOLERANCE_F32`], in f64.
-const TOLERANCE_F64: f64 = 1e-12;
 
 fn kinds() -> impl Strategy<Value = Kind> {
     prop::sample::select(Kind::ALL.to_vec())

@@ -53,7 +53,40 @@ pub struct Case {
 }
 
 impl Case {
+    /// A call with standard normal inputs and states and PyTorch's initial weights, in f32.
+    pub fn random(
+        kind: Kind,
+        config: RecurrentConfig,
+        (batch, steps): (usize, usize),
+        has_state: bool,
+        lengths: Option<Vec<usize>>,
+        rng: &mut SeededRng,
+    ) -> Result<Self> {
+        let mut normal = |shape: (usize, usize, usize)| {
+            Var::from_tensor(&rng.standard_normal(shape, DType::F32, &Device::Cpu)?)
+        };
+        let x = normal((batch, steps, config.input_size))?;
+        let layers = config.num_layers * config.num_directions();
+        let n_states = if has_state { kind.n_states() } else { 0 };
+        let states: Vec<Var> = (0..n_states)
+            .map(|_| normal((layers, batch, config.hidden_size)))
+            .collect::<Result<_>>()?;
+        let weights = kind.initial_weights(&config, rng, DType::F32)?.into_iter();
+        let weights = weights.map(|(name, weight)| Ok((name, Var::from_tensor(&weight)?)));
+        let weights = weights.collect::<Result<_>>()?;
+        Ok(Self { kind, config, weights, x, states: has_state.then_some(states), lengths })
+    }
+
     pub fn forward(&self, backend: Backend) -> Result<(Tensor, Vec<Tensor>)> {
+        self.forward_with_dropout(backend, None)
+    }
+
+    /// The same in training, if there is a generator for the masks.
+    pub fn forward_with_dropout(
+        &self,
+        backend: Backend,
+        dropout: Option<&mut SeededRng>,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
         let tensors: HashMap<String, Tensor> = self
             .weights
             .iter()
@@ -68,12 +101,12 @@ impl Case {
                 h: states[0].as_tensor().clone(),
                 c: states[1].as_tensor().clone(),
             });
-            let options = RunOptions { state: state.as_ref(), lengths, dropout: None };
+            let options = RunOptions { state: state.as_ref(), lengths, dropout };
             let (outputs, state) = layer.forward_with(x, options)?;
             return Ok((outputs, vec![state.h, state.c]));
         }
         let state = self.states.as_ref().map(|states| states[0].as_tensor());
-        let options = RunOptions { state, lengths, dropout: None };
+        let options = RunOptions { state, lengths, dropout };
         let (outputs, state) = match self.kind {
             Kind::RnnTanh => Rnn::new(&self.config, Nonlinearity::Tanh, vb)?
                 .with_backend(backend)
@@ -120,6 +153,26 @@ impl Case {
         slopes: impl Fn(usize, &Tensor) -> Result<Tensor>,
     ) -> Result<Vec<(String, Tensor)>> {
         let (outputs, states) = self.forward(backend)?;
+        self.with_gradients(outputs, states, slopes)
+    }
+
+    /// [`everything`](Self::everything) in training: dropout draws its masks from `rng`.
+    pub fn everything_with_dropout(
+        &self,
+        backend: Backend,
+        rng: &mut SeededRng,
+    ) -> Result<Vec<(String, Tensor)>> {
+        let (outputs, states) = self.forward_with_dropout(backend, Some(rng))?;
+        self.with_gradients(outputs, states, |_, part| ripple(part))
+    }
+
+    /// The results of a call and every gradient, by name.
+    fn with_gradients(
+        &self,
+        outputs: Tensor,
+        states: Vec<Tensor>,
+        slopes: impl Fn(usize, &Tensor) -> Result<Tensor>,
+    ) -> Result<Vec<(String, Tensor)>> {
         let gradients = loss_with_slopes(&outputs, &states, slopes)?.backward()?;
         let mut all = vec![("outputs".to_string(), outputs)];
         for (index, state) in states.into_iter().enumerate() {
@@ -181,6 +234,9 @@ pub fn relative_difference(got: &Tensor, expected: &Tensor) -> Result<f64> {
 /// f32 sums in two orders over at most a few thousand terms; measured at most 4e-6.
 pub const TOLERANCE_F32: f64 = 2e-5;
 
+/// As [`TOLERANCE_F32`], in f64.
+pub const TOLERANCE_F64: f64 = 1e-12;
+
 /// Asserts that a backend's outputs, states and gradients equal the reference's.
 pub fn assert_equals_reference(case: &Case, backend: Backend, tolerance: f64) {
     assert_close(case, backend, &case.everything(Backend::Reference).unwrap(), tolerance);
@@ -188,7 +244,18 @@ pub fn assert_equals_reference(case: &Case, backend: Backend, tolerance: f64) {
 
 /// Asserts that a backend returns the expected tensors.
 pub fn assert_close(case: &Case, backend: Backend, expected: &[(String, Tensor)], tolerance: f64) {
-    let got = case.everything(backend).unwrap();
+    assert_all_close(case, backend, &case.everything(backend).unwrap(), expected, tolerance);
+}
+
+/// Asserts that the tensors that a backend returned are the expected ones.
+pub fn assert_all_close(
+    case: &Case,
+    backend: Backend,
+    got: &[(String, Tensor)],
+    expected: &[(String, Tensor)],
+    tolerance: f64,
+) {
+    assert_eq!(got.len(), expected.len());
     for ((name, got), (_, expected)) in got.iter().zip(expected) {
         let difference = relative_difference(got, expected).unwrap();
         assert!(
