@@ -44,7 +44,8 @@ fn case(kind: Kind, config: RecurrentConfig, flags: [bool; 2]) -> Case {
 
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for kind in Kind::ALL {
+    for kind in &Kind::ALL[..4] {
+        let kind = *kind;
         for num_layers in [1, 3] {
             for flags in 0..32 {
                 let flag = |bit: usize| flags >> bit & 1 == 1;

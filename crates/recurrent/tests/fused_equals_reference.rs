@@ -4,12 +4,9 @@
 mod common;
 
 use candle_core::{DType, Device, Var};
-use common::{Case, Kind, TOLERANCE_F32, assert_equals_reference};
+use common::{Case, Kind, TOLERANCE_F32, TOLERANCE_F64, assert_equals_reference};
 use proptest::prelude::*;
 use recurrent::{Backend, InstructionSet, RecurrentConfig, SeededRng};
-
-/// As [`TOLERANCE_F32`], in f64.
-const TOLERANCE_F64: f64 = 1e-12;
 
 fn kinds() -> impl Strategy<Value = Kind> {
     prop::sample::select(Kind::ALL.to_vec())
@@ -23,13 +20,14 @@ prop_compose! {
         layers in 1usize..4,
         batch in 1usize..14,
         steps in 1usize..12,
-        flags in any::<[bool; 5]>(),
+        flags in any::<[bool; 6]>(),
         seed in any::<u64>(),
         raw_lengths in prop::collection::vec(0usize..12, 14),
     ) -> Case {
-        let [bidirectional, bias, batch_first, has_state, has_lengths] = flags;
+        let [bidirectional, bias, batch_first, has_state, has_lengths, is_projected] = flags;
+        let proj_size = if is_projected && kind == Kind::Lstm { seed as usize % hidden } else { 0 };
         let config = RecurrentConfig {
-            num_layers: layers, bidirectional, bias, batch_first,
+            num_layers: layers, bidirectional, bias, batch_first, proj_size,
             ..RecurrentConfig::new(input, hidden)
         };
         let mut rng = SeededRng::new(seed);
@@ -37,8 +35,9 @@ prop_compose! {
             Var::from_tensor(&rng.standard_normal(shape, DType::F32, &Device::Cpu).unwrap()).unwrap()
         };
         let x = var(if batch_first { (batch, steps, input) } else { (steps, batch, input) });
-        let state_shape = (layers * config.num_directions(), batch, hidden);
-        let states = has_state.then(|| (0..kind.n_states()).map(|_| var(state_shape)).collect());
+        let sizes = [config.h_size(), hidden].into_iter().take(kind.n_states());
+        let n_layers = layers * config.num_directions();
+        let states = has_state.then(|| sizes.map(|size| var((n_layers, batch, size))).collect());
         let weights = kind.initial_weights(&config, &mut rng, DType::F32).unwrap()
             .into_iter().map(|(name, t)| (name, Var::from_tensor(&t).unwrap())).collect();
         let lengths = has_lengths

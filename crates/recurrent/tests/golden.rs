@@ -1,4 +1,5 @@
-//! Outputs, final states and gradients equal PyTorch's golden files (`golden/make_golden.py`).
+//! Outputs, final states and gradients equal PyTorch's golden files (`golden/make_golden.py`), and for the GRU
+//! whose reset gate acts before the product those of `golden/make_reset_before_golden.py`.
 #![allow(clippy::unwrap_used)] // A golden file that cannot be read is a failure of the test.
 
 mod common;
@@ -7,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{Device, Tensor, Var};
 use common::golden_case::GoldenCase;
-use common::{Case, relative_difference};
+use common::{Case, Kind, relative_difference};
 use recurrent::{Backend, InstructionSet};
 
 /// The project's bound for f32.
@@ -15,12 +16,11 @@ const TOLERANCE: f64 = 1e-5;
 
 /// Expected number of tensors in the golden files; otherwise a file that lost cases would pass.
 const N_TENSORS: usize = 834;
-/// Expected number without projections.
-const N_TENSORS_OF_KERNELS: usize = 618;
+const N_TENSORS_RESET_BEFORE: usize = 145;
 
 /// Each case's tensors, by case and part.
-fn golden() -> BTreeMap<String, HashMap<String, Tensor>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/golden.safetensors");
+fn golden(file: &str) -> BTreeMap<String, HashMap<String, Tensor>> {
+    let path = format!("{}/tests/golden/{file}.safetensors", env!("CARGO_MANIFEST_DIR"));
     let mut cases: BTreeMap<String, HashMap<String, Tensor>> = BTreeMap::new();
     for (name, tensor) in candle_core::safetensors::load(path, &Device::Cpu).unwrap() {
         let (case, part) = name.split_once('/').unwrap();
@@ -47,14 +47,12 @@ fn parse(name: &str, parts: &HashMap<String, Tensor>) -> Case {
     Case { kind, config, weights, x: var("x"), states, lengths }
 }
 
-fn assert_golden(backend: Backend) {
+/// Compares every case of a file; `kind` replaces the cell that its names say.
+fn assert_golden(file: &str, backend: Backend, kind: Option<Kind>) -> usize {
     let mut n_compared = 0;
-    for (name, parts) in &golden() {
-        let case = parse(name, parts);
-        // No kernel supports projections.
-        if case.config.proj_size > 0 && backend != Backend::Reference {
-            continue;
-        }
+    for (name, parts) in &golden(file) {
+        let mut case = parse(name, parts);
+        case.kind = kind.unwrap_or(case.kind);
         for (part, got) in case.everything(backend).unwrap() {
             let difference = relative_difference(&got, &parts[&part]).unwrap();
             assert!(
@@ -64,18 +62,25 @@ fn assert_golden(backend: Backend) {
             n_compared += 1;
         }
     }
-    let expected = if backend == Backend::Reference { N_TENSORS } else { N_TENSORS_OF_KERNELS };
-    assert_eq!(n_compared, expected);
+    n_compared
+}
+
+fn backends() -> impl Iterator<Item = Backend> {
+    let sets = InstructionSet::ALL.into_iter().filter(|set| set.is_available());
+    sets.map(Backend::Fused).chain([Backend::Reference])
 }
 
 #[test]
-fn the_reference_equals_pytorch() {
-    assert_golden(Backend::Reference);
+fn every_implementation_equals_pytorch() {
+    for backend in backends() {
+        assert_eq!(assert_golden("golden", backend, None), N_TENSORS);
+    }
 }
 
 #[test]
-fn every_instruction_set_equals_pytorch() {
-    for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
-        assert_golden(Backend::Fused(set));
+fn a_gru_that_resets_before_the_product_equals_its_golden_numbers() {
+    for backend in backends() {
+        let n_compared = assert_golden("reset_before", backend, Some(Kind::GruResetBefore));
+        assert_eq!(n_compared, N_TENSORS_RESET_BEFORE);
     }
 }

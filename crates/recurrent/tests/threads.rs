@@ -10,16 +10,21 @@ use recurrent::{Backend, InstructionSet, RecurrentConfig, SeededRng, set_num_thr
 
 /// Two layers and directions over rows of mixed lengths (0 included), long enough for several
 /// blocks of the product.
-fn case(kind: Kind, (batch, steps): (usize, usize)) -> Case {
-    let config =
-        RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(150, 83) };
+fn case(kind: Kind, proj_size: usize, (batch, steps): (usize, usize)) -> Case {
+    let config = RecurrentConfig {
+        num_layers: 2,
+        bidirectional: true,
+        proj_size,
+        ..RecurrentConfig::new(150, 83)
+    };
     let mut rng = SeededRng::new(7);
     let mut var = |shape: (usize, usize, usize)| {
         let values = rng.standard_normal(shape, DType::F32, &Device::Cpu).unwrap();
         Var::from_tensor(&(values * 0.3).unwrap()).unwrap()
     };
     let x = var((batch, steps, 150));
-    let states = Some((0..kind.n_states()).map(|_| var((4, batch, 83))).collect());
+    let sizes = [config.h_size(), 83].into_iter().take(kind.n_states());
+    let states = Some(sizes.map(|size| var((4, batch, size))).collect());
     let weights = kind.initial_weights(&config, &mut rng, DType::F32).unwrap();
     let weights =
         weights.into_iter().map(|(name, t)| (name, Var::from_tensor(&t).unwrap())).collect();
@@ -31,10 +36,11 @@ fn case(kind: Kind, (batch, steps): (usize, usize)) -> Case {
 fn threads_change_nothing() {
     // SAFETY: no other thread is running yet that could read the environment.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "4") };
-    for kind in Kind::ALL {
+    let kinds = Kind::ALL.map(|kind| (kind, 0));
+    for (kind, proj_size) in kinds.into_iter().chain([(Kind::Lstm, 30)]) {
         // 40 rows fill several chunks of steps; 1 and 3 rows are too few to divide among threads.
         for shape in [(40, 60), (1, 30), (3, 150)] {
-            let case = case(kind, shape);
+            let case = case(kind, proj_size, shape);
             let expected = case.everything(Backend::Reference).unwrap();
             for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
                 for n_threads in [1, 2, 4] {
@@ -54,7 +60,7 @@ fn steps_without_gradient_change_nothing() {
     let calls = [((40, 60), &[Some(0), Some(59), None][..]), ((3, 150), &[Some(0)])];
     for kind in [Kind::Lstm, Kind::Gru] {
         for (shape, times) in calls {
-            let case = case(kind, shape);
+            let case = case(kind, 0, shape);
             for &time in times {
                 let slopes = |index: usize, part: &Tensor| match (index, time) {
                     (0, Some(time)) => {

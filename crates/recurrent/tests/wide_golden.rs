@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use common::golden_case::GoldenCase;
 use common::{Case, Kind};
-use recurrent::{Backend, Gru, InstructionSet, Lstm, RecurrentConfig, Rnn};
+use recurrent::{Backend, InstructionSet, RecurrentConfig};
 
 /// The project's bound for f32: the largest difference between a tensor's numbers, relative to its
 /// largest magnitude.
@@ -201,11 +201,7 @@ impl WideCase {
 }
 
 fn parameter_shapes(kind: Kind, config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
-    match kind {
-        Kind::RnnTanh | Kind::RnnRelu => Rnn::parameter_shapes(config),
-        Kind::Lstm => Lstm::parameter_shapes(config),
-        Kind::Gru => Gru::parameter_shapes(config),
-    }
+    kind.cell().parameter_shapes(config)
 }
 
 /// Runs the cases that fit, and reports all differences at once.

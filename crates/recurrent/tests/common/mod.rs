@@ -6,21 +6,35 @@ pub mod golden_case;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use recurrent::{
-    Backend, Gru, Lstm, LstmState, Nonlinearity, RecurrentConfig, Rnn, RunOptions, SeededRng,
+    AnyState, Backend, Cell, Initialization, Recurrent, RecurrentConfig, RunOptions, SeededRng,
+    State as _,
 };
 use std::collections::HashMap;
 
-/// The four recurrences under test.
+/// The recurrences under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     RnnTanh,
     RnnRelu,
     Lstm,
     Gru,
+    GruResetBefore,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::RnnTanh, Kind::RnnRelu, Kind::Lstm, Kind::Gru];
+    /// All of them; PyTorch and cuDNN have the first four.
+    pub const ALL: [Kind; 5] =
+        [Kind::RnnTanh, Kind::RnnRelu, Kind::Lstm, Kind::Gru, Kind::GruResetBefore];
+
+    pub fn cell(self) -> Cell {
+        match self {
+            Kind::RnnTanh => Cell::RnnTanh,
+            Kind::RnnRelu => Cell::RnnRelu,
+            Kind::Lstm => Cell::Lstm,
+            Kind::Gru => Cell::Gru,
+            Kind::GruResetBefore => Cell::GruResetBefore,
+        }
+    }
 
     pub fn n_states(self) -> usize {
         if self == Kind::Lstm { 2 } else { 1 }
@@ -32,11 +46,7 @@ impl Kind {
         rng: &mut SeededRng,
         dtype: DType,
     ) -> recurrent::Result<Vec<(String, Tensor)>> {
-        match self {
-            Kind::RnnTanh | Kind::RnnRelu => Rnn::initial_weights(config, rng, dtype, &Device::Cpu),
-            Kind::Lstm => Lstm::initial_weights(config, rng, dtype, &Device::Cpu),
-            Kind::Gru => Gru::initial_weights(config, rng, dtype, &Device::Cpu),
-        }
+        self.cell().initial_weights(config, &Initialization::default(), rng, dtype, &Device::Cpu)
     }
 }
 
@@ -53,39 +63,58 @@ pub struct Case {
 }
 
 impl Case {
+    /// A call with standard normal inputs and states and PyTorch's initial weights, in f32.
+    pub fn random(
+        kind: Kind,
+        config: RecurrentConfig,
+        (batch, steps): (usize, usize),
+        has_state: bool,
+        lengths: Option<Vec<usize>>,
+        rng: &mut SeededRng,
+    ) -> Result<Self> {
+        let mut normal = |shape: (usize, usize, usize)| {
+            Var::from_tensor(&rng.standard_normal(shape, DType::F32, &Device::Cpu)?)
+        };
+        let x = normal((batch, steps, config.input_size))?;
+        let layers = config.num_layers * config.num_directions();
+        let n_states = if has_state { kind.n_states() } else { 0 };
+        let sizes = [config.h_size(), config.hidden_size].into_iter().take(n_states);
+        let states: Vec<Var> =
+            sizes.map(|size| normal((layers, batch, size))).collect::<Result<_>>()?;
+        let weights = kind.initial_weights(&config, rng, DType::F32)?.into_iter();
+        let weights = weights.map(|(name, weight)| Ok((name, Var::from_tensor(&weight)?)));
+        let weights = weights.collect::<Result<_>>()?;
+        Ok(Self { kind, config, weights, x, states: has_state.then_some(states), lengths })
+    }
+
     pub fn forward(&self, backend: Backend) -> Result<(Tensor, Vec<Tensor>)> {
+        self.forward_with_dropout(backend, None)
+    }
+
+    /// The same in training, if there is a generator for the masks.
+    pub fn forward_with_dropout(
+        &self,
+        backend: Backend,
+        dropout: Option<&mut SeededRng>,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
         let tensors: HashMap<String, Tensor> = self
             .weights
             .iter()
             .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
             .collect();
         let vb = VarBuilder::from_tensors(tensors, self.x.dtype(), self.x.device());
-        let x = self.x.as_tensor();
-        let lengths = self.lengths.as_deref();
-        if self.kind == Kind::Lstm {
-            let layer = Lstm::new(&self.config, vb)?.with_backend(backend);
-            let state = self.states.as_ref().map(|states| LstmState {
-                h: states[0].as_tensor().clone(),
-                c: states[1].as_tensor().clone(),
-            });
-            let mut options = RunOptions::new();
-            (options.state, options.lengths) = (state.as_ref(), lengths);
-            let (outputs, state) = layer.forward_with(x, options)?;
-            return Ok((outputs, vec![state.h, state.c]));
-        }
-        let state = self.states.as_ref().map(|states| states[0].as_tensor());
+        let layer = Recurrent::new(self.kind.cell(), &self.config, vb)?.with_backend(backend);
+        let state = self.states.as_ref().map(|states| AnyState {
+            h: states[0].as_tensor().clone(),
+            c: states.get(1).map(|c| c.as_tensor().clone()),
+        });
         let mut options = RunOptions::new();
-        (options.state, options.lengths) = (state, lengths);
-        let (outputs, state) = match self.kind {
-            Kind::RnnTanh => Rnn::new(&self.config, Nonlinearity::Tanh, vb)?
-                .with_backend(backend)
-                .forward_with(x, options)?,
-            Kind::RnnRelu => Rnn::new(&self.config, Nonlinearity::Relu, vb)?
-                .with_backend(backend)
-                .forward_with(x, options)?,
-            _ => Gru::new(&self.config, vb)?.with_backend(backend).forward_with(x, options)?,
-        };
-        Ok((outputs, vec![state]))
+        (options.state, options.lengths) = (state.as_ref(), self.lengths.as_deref());
+        if let Some(rng) = dropout {
+            options = options.dropout(rng);
+        }
+        let (outputs, state) = layer.forward_with(self.x.as_tensor(), options)?;
+        Ok((outputs, state.tensors().into_iter().cloned().collect()))
     }
 
     /// The same call on another device and in another dtype.
@@ -122,6 +151,26 @@ impl Case {
         slopes: impl Fn(usize, &Tensor) -> Result<Tensor>,
     ) -> Result<Vec<(String, Tensor)>> {
         let (outputs, states) = self.forward(backend)?;
+        self.with_gradients(outputs, states, slopes)
+    }
+
+    /// [`everything`](Self::everything) in training: dropout draws its masks from `rng`.
+    pub fn everything_with_dropout(
+        &self,
+        backend: Backend,
+        rng: &mut SeededRng,
+    ) -> Result<Vec<(String, Tensor)>> {
+        let (outputs, states) = self.forward_with_dropout(backend, Some(rng))?;
+        self.with_gradients(outputs, states, |_, part| ripple(part))
+    }
+
+    /// The results of a call and every gradient, by name.
+    fn with_gradients(
+        &self,
+        outputs: Tensor,
+        states: Vec<Tensor>,
+        slopes: impl Fn(usize, &Tensor) -> Result<Tensor>,
+    ) -> Result<Vec<(String, Tensor)>> {
         let gradients = loss_with_slopes(&outputs, &states, slopes)?.backward()?;
         let mut all = vec![("outputs".to_string(), outputs)];
         for (index, state) in states.into_iter().enumerate() {
@@ -183,6 +232,9 @@ pub fn relative_difference(got: &Tensor, expected: &Tensor) -> Result<f64> {
 /// f32 sums in two orders over at most a few thousand terms; measured at most 4e-6.
 pub const TOLERANCE_F32: f64 = 2e-5;
 
+/// As [`TOLERANCE_F32`], in f64.
+pub const TOLERANCE_F64: f64 = 1e-12;
+
 /// Asserts that a backend's outputs, states and gradients equal the reference's.
 pub fn assert_equals_reference(case: &Case, backend: Backend, tolerance: f64) {
     assert_close(case, backend, &case.everything(Backend::Reference).unwrap(), tolerance);
@@ -190,7 +242,18 @@ pub fn assert_equals_reference(case: &Case, backend: Backend, tolerance: f64) {
 
 /// Asserts that a backend returns the expected tensors.
 pub fn assert_close(case: &Case, backend: Backend, expected: &[(String, Tensor)], tolerance: f64) {
-    let got = case.everything(backend).unwrap();
+    assert_all_close(case, backend, &case.everything(backend).unwrap(), expected, tolerance);
+}
+
+/// Asserts that the tensors that a backend returned are the expected ones.
+pub fn assert_all_close(
+    case: &Case,
+    backend: Backend,
+    got: &[(String, Tensor)],
+    expected: &[(String, Tensor)],
+    tolerance: f64,
+) {
+    assert_eq!(got.len(), expected.len());
     for ((name, got), (_, expected)) in got.iter().zip(expected) {
         let difference = relative_difference(got, expected).unwrap();
         assert!(
