@@ -52,7 +52,7 @@ fn layers<R>(
         .collect()
 }
 
-impl<R: RNN + 'static> Network for CandleStack<R> {
+impl<R: RNN + Send + Sync + 'static> Network for CandleStack<R> {
     fn run(&self, x: &Tensor, _lengths: Option<&[usize]>) -> Result<Outputs> {
         let (batch, steps, _) = x.dims3()?;
         let mut outputs = x.clone();

@@ -1,13 +1,16 @@
 //! Prepared passes of recurrent layers, ours and candle-nn's, and ways to measure them.
 //!
 //! The criterion benchmark (`benches/recurrent.rs`) and the program `layer-times` run the same
-//! passes: [`PassConfig`] describes a pass, [`Pass`] runs it. Nothing here is meant for other crates.
+//! passes: [`PassConfig`] describes a pass, [`Pass`] runs it. [`Answering`] and [`Training`] are for several
+//! threads at once, in the program `concurrent-callers`. Nothing here is meant for other crates.
 //!
 //! Letters in shapes: B batch, T steps, I input size, H hidden size, L layers, D directions,
 //! G gates.
 
 mod build;
+mod callers;
 mod candle_stack;
+mod concurrent;
 mod config;
 mod lengths;
 mod memory;
@@ -22,6 +25,8 @@ mod serve;
 mod spread;
 
 pub use build::build;
+pub use callers::{Call, calls_per_second};
+pub use concurrent::{Answering, MixedRates, Training, mixed_rates};
 pub use config::{Cell, Implementation, Instructions, Lengths, Loss, Mode, PassConfig, Place};
 pub use memory::{KeptMemory, MemoryError, MemoryReport, measure_memory};
 pub use network::{Gradients, Network, Outputs, Stream};

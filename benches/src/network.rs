@@ -19,8 +19,8 @@ pub struct Outputs {
 /// One step of a stream: `[B, I]` to `[B, H]`. It keeps its state from call to call.
 pub type Stream = Box<dyn FnMut(&Tensor) -> Result<Tensor>>;
 
-/// A stack of recurrent layers.
-pub trait Network {
+/// A stack of recurrent layers. Threads may share it.
+pub trait Network: Send + Sync {
     /// Runs a batch from a zero state: `x [B, T, I]`, and the real steps of each row.
     ///
     /// # Errors

@@ -15,7 +15,20 @@ pub fn time(mut prepared: Prepared, runs: usize, unit: &str) -> Result<String> {
     let times_s = (0..runs).map(|_| prepared.pass.time_s()).collect::<Result<Vec<_>>>()?;
     let spread = Spread::of(&times_s).context("--runs must be at least 1")?;
     let Ready { program, threads, tokens } = prepared.ready;
-    Ok(format!("{program}, {threads} threads, {tokens} {unit}, {runs} runs: {spread}"))
+    Ok(format!("{program}, {threads} threads, {tokens} {unit}, {runs} runs: {}", times(&spread)))
+}
+
+/// Times in seconds, for people.
+fn times(spread: &Spread) -> String {
+    let (unit, scale) = if spread.median < 1e-3 { ("µs", 1e6) } else { ("ms", 1e3) };
+    format!(
+        "median {:.1} {unit}, quartiles {:.1} and {:.1}, range {:.1} to {:.1}",
+        spread.median * scale,
+        spread.lower_quartile * scale,
+        spread.upper_quartile * scale,
+        spread.min * scale,
+        spread.max * scale,
+    )
 }
 
 /// The exit code of a program that ends so; prints an error once.

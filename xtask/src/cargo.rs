@@ -1,10 +1,11 @@
 //! Runs cargo, and other programs that must succeed.
 
 use std::env;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
+use serde_json::Value;
 
 /// The cargo that runs this program, with these arguments.
 pub(crate) fn cargo_command(args: &[&str]) -> Command {
@@ -19,4 +20,22 @@ pub(crate) fn check(command: &mut Command) -> anyhow::Result<()> {
     let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())
+}
+
+/// Runs a `cargo build` with a command's arguments and returns the path of the program that it names so.
+pub(crate) fn built(command: &mut Command, name: &str) -> anyhow::Result<PathBuf> {
+    let output = command
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo build")?;
+    ensure!(output.status.success(), "cannot build {name}: cargo ended with {}", output.status);
+    let messages = output.stdout.split(|&byte| byte == b'\n');
+    let path = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok()).find_map(
+        |message| {
+            let is_it = message["target"]["name"] == name;
+            is_it.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+        },
+    );
+    path.with_context(|| format!("cargo did not report the path of {name}"))
 }

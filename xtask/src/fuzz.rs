@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::cargo::cargo_command;
+use crate::cargo::{built, cargo_command};
 
 /// Mutates tables of each format and reads them. No reader may panic, and if it accepts a table, its
 /// cells must equal those that Python reads: with its csv and json modules, or pyarrow for Parquet.
@@ -92,18 +92,5 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 /// Builds an example program of `dataset` and returns its path.
 pub(crate) fn example(name: &str) -> anyhow::Result<std::path::PathBuf> {
     // The whole workspace's features, so that no dependency is built a second time.
-    let arguments = ["build", "--locked", "--workspace", "--example", name];
-    let output = cargo_command(&arguments)
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .context("cannot run cargo build")?;
-    ensure!(output.status.success(), "cannot build the example {name}");
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let path = messages.lines().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        let is_it = message["target"]["name"] == name;
-        is_it.then(|| message["executable"].as_str().map(Into::into)).flatten()
-    });
-    path.context("cargo did not report the path of the example")
+    built(&mut cargo_command(&["build", "--locked", "--workspace", "--example", name]), name)
 }

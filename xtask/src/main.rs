@@ -5,6 +5,7 @@ mod ci;
 mod experiment;
 mod fetch_data;
 mod fuzz;
+mod instructions;
 mod kill;
 mod layers;
 mod sanitize;
@@ -32,6 +33,7 @@ enum Task {
     FetchData(fetch_data::Args),
     Ci(ci::Args),
     Sanitize(sanitize::Args),
+    Instructions(instructions::Args),
     Experiment(experiment::Args),
     Kill(kill::Args),
     Fuzz(fuzz::Args),
@@ -61,6 +63,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::FetchData(args) => fetch_data::run(args, &user_folder),
         Task::Ci(args) => ci::run(args),
         Task::Sanitize(args) => sanitize::run(args),
+        Task::Instructions(args) => instructions::run(&args),
         Task::Experiment(args) => experiment::run(&args),
         Task::Kill(args) => kill::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 
-use crate::cargo::cargo_command;
+use crate::cargo::{built, cargo_command};
 
 /// The recipe of the training runs; also the folder name of models without --output.
 pub(super) const RECIPE: &str = "quick";
@@ -40,18 +39,8 @@ pub(super) struct Program {
 impl Program {
     /// Builds the workspace's program.
     pub(super) fn built(folder: &Path) -> anyhow::Result<Self> {
-        let mut command =
-            cargo_command(&["build", "--workspace", "--bins", "--locked", "--message-format=json"]);
-        let output = command.stderr(Stdio::inherit()).output().context("cannot run cargo build")?;
-        ensure!(output.status.success(), "cargo build ended with {}", output.status);
-        let messages = output.stdout.split(|&byte| byte == b'\n');
-        let built = messages
-            .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-            .find_map(|message| {
-                let is_it = message["target"]["name"] == "sentiment";
-                is_it.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
-            });
-        Self::at(&built.context("cargo build did not produce sentiment")?, folder)
+        let mut command = cargo_command(&["build", "--workspace", "--bins", "--locked"]);
+        Self::at(&built(&mut command, "sentiment")?, folder)
     }
 
     /// Uses an existing program.
