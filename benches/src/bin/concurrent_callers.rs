@@ -63,7 +63,7 @@ struct Cli {
     #[arg(long, value_enum, default_value = "auto")]
     instructions: Instructions,
 
-    /// Do not call `recurrent::keep_freed_memory`, which changes the C library's settings
+    /// Do not call `heap::keep_freed_memory`, which changes the C library's settings
     #[arg(long)]
     system_malloc: bool,
 }
@@ -74,7 +74,7 @@ const MIXED_CALLERS: usize = 4;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if !cli.system_malloc {
-        recurrent::keep_freed_memory();
+        heap::keep_freed_memory();
     }
     exit_code(run(&cli))
 }

@@ -5,9 +5,10 @@
 //! have crews of their own and never wait for one another; together they use no more threads than allowed,
 //! so that with many callers each pass runs on its caller's thread alone.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+#[cfg(not(recurrent_loom))]
+use super::candle_pool::CandlePool;
 use super::sync::{
     Arc, AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, Place, Thread, current, park,
     spin_loop, start, yield_now,
@@ -35,9 +36,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// A payload of a panic.
-type Panic = Box<dyn Any + Send>;
-
 /// A thread that waits for tasks.
 struct Helper {
     /// Tasks handed over so far; [`Helper::END`] ends the thread.
@@ -56,10 +54,9 @@ struct Task {
     call: unsafe fn(*const (), usize),
     job: *const (),
     member: usize,
-    panic: *const Mutex<Option<Panic>>,
 }
 
-// SAFETY: it is a shared borrow of a `Sync` job; `Crew::run` returns only when its tasks are finished.
+// SAFETY: it is a shared borrow of a `Sync` job; `run_on` returns only when its tasks are finished.
 unsafe impl Send for Task {}
 // SAFETY: as above.
 unsafe impl Sync for Task {}
@@ -69,8 +66,7 @@ impl Helper {
 
     fn start() -> std::io::Result<Arc<Self>> {
         unsafe fn nothing(_: *const (), _: usize) {}
-        let task =
-            Task { call: nothing, job: std::ptr::null(), member: 0, panic: std::ptr::null() };
+        let task = Task { call: nothing, job: std::ptr::null(), member: 0 };
         let helper = Arc::new(Self {
             given: AtomicUsize::new(0),
             finished: AtomicUsize::new(0),
@@ -101,13 +97,9 @@ impl Helper {
             }
             // SAFETY: the acquired count says that the task is written; the next is written only after
             // this one is finished.
-            let Task { call, job, member, panic } = unsafe { self.task.get() };
-            // SAFETY: `Crew::run` keeps the job and the place for panics alive until this is finished.
-            let result = catch_unwind(AssertUnwindSafe(|| unsafe { call(job, member) }));
-            if let Err(payload) = result {
-                // SAFETY: as above.
-                lock(unsafe { &*panic }).get_or_insert(payload);
-            }
+            let Task { call, job, member } = unsafe { self.task.get() };
+            // SAFETY: `run_on` keeps the job alive until this is finished.
+            unsafe { call(job, member) };
             n_finished += 1;
             self.finished.store(n_finished, Ordering::Release);
         }
@@ -151,9 +143,17 @@ fn wait_until(mut is_done: impl FnMut() -> bool) {
 /// The calling thread, member 0, and helpers.
 pub(crate) struct Crew<'a> {
     pool: &'a Pool,
-    helpers: Vec<Arc<Helper>>,
+    helpers: Helpers,
+    n_members: usize,
     /// Members counted as being at work.
     n_counted: usize,
+}
+
+/// The other members of a crew.
+enum Helpers {
+    Own(Vec<Arc<Helper>>),
+    #[cfg(not(recurrent_loom))]
+    Candles(CandlePool),
 }
 
 #[cfg(not(recurrent_loom))]
@@ -191,17 +191,23 @@ impl Pool {
                 Err(changed) => at_work = changed,
             }
         };
-        let mut crew = Crew { pool: self, helpers: Vec::new(), n_counted: n_members };
+        let mut crew = self.crew_of_counted(n_members);
         // Without a further thread the work is done all the same.
-        let _ = crew.add_helpers(n_members - 1);
+        let _ = crew.add_helpers();
+        crew.n_members = crew.n_helpers() + 1;
         crew
     }
 
     fn crew_of(&self, n_members: usize) -> std::io::Result<Crew<'_>> {
         self.at_work.fetch_add(n_members, Ordering::Relaxed);
-        let mut crew = Crew { pool: self, helpers: Vec::new(), n_counted: n_members };
-        crew.add_helpers(n_members - 1)?;
+        let mut crew = self.crew_of_counted(n_members);
+        crew.add_helpers()?;
         Ok(crew)
+    }
+
+    /// A crew without helpers, whose members are already counted.
+    fn crew_of_counted(&self, n_members: usize) -> Crew<'_> {
+        Crew { pool: self, helpers: Helpers::Own(Vec::new()), n_members, n_counted: n_members }
     }
 }
 
@@ -216,47 +222,65 @@ impl Drop for Pool {
 }
 
 impl Crew<'_> {
-    fn add_helpers(&mut self, n: usize) -> std::io::Result<()> {
-        if n == 0 {
+    fn add_helpers(&mut self) -> std::io::Result<()> {
+        #[cfg(not(recurrent_loom))]
+        if std::ptr::eq(self.pool, &raw const POOL)
+            && let Some(candles) = CandlePool::take(self.n_members)
+        {
+            self.helpers = Helpers::Candles(candles);
             return Ok(());
         }
-        let mut idle = lock(&self.pool.idle);
-        // The last ones to return may not be asleep yet.
-        let first = idle.len().saturating_sub(n);
-        self.helpers.extend(idle.drain(first..));
-        drop(idle);
-        while self.helpers.len() < n {
-            self.helpers.push(Helper::start()?);
+        let n = self.n_members - 1;
+        let mut helpers = Vec::new();
+        if n > 0 {
+            let mut idle = lock(&self.pool.idle);
+            // The last ones to return may not be asleep yet.
+            let first = idle.len().saturating_sub(n);
+            helpers.extend(idle.drain(first..));
         }
+        while helpers.len() < n {
+            match Helper::start() {
+                Ok(helper) => helpers.push(helper),
+                Err(error) => {
+                    self.helpers = Helpers::Own(helpers);
+                    return Err(error);
+                }
+            }
+        }
+        self.helpers = Helpers::Own(helpers);
         Ok(())
     }
 
+    fn n_helpers(&self) -> usize {
+        match &self.helpers {
+            Helpers::Own(helpers) => helpers.len(),
+            #[cfg(not(recurrent_loom))]
+            Helpers::Candles(_) => self.n_members - 1,
+        }
+    }
+
     pub(crate) fn n_members(&self) -> usize {
-        self.helpers.len() + 1
+        self.n_members
     }
 
     /// Calls `job` with each member's number, on all members at the same time. A panic of a member is this
     /// call's panic, once all members have returned.
     pub(crate) fn run<J: Fn(usize) + Sync>(&self, job: J) {
-        /// # Safety
-        /// `job` points to a J.
-        unsafe fn call<J: Fn(usize)>(job: *const (), member: usize) {
-            // SAFETY: the caller vouches for it.
-            unsafe { (*job.cast::<J>())(member) }
+        if self.n_members == 1 {
+            return job(0);
         }
         let panic = Mutex::new(None);
-        let job = &job;
-        for (index, helper) in self.helpers.iter().enumerate() {
-            let job = std::ptr::from_ref(job).cast();
-            let task = Task { call: call::<J>, job, member: index + 1, panic: &raw const panic };
-            // SAFETY: this function waits for all tasks below, before `job` and `panic` go.
-            unsafe { helper.give(task) };
+        let guarded = |member: usize| {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job(member))) {
+                lock(&panic).get_or_insert(payload);
+            }
+        };
+        match &self.helpers {
+            Helpers::Own(helpers) => run_on(helpers, &guarded),
+            #[cfg(not(recurrent_loom))]
+            Helpers::Candles(candles) => candles.run(guarded),
         }
-        let own = catch_unwind(AssertUnwindSafe(|| job(0)));
-        for helper in &self.helpers {
-            helper.wait();
-        }
-        if let Some(payload) = own.err().or_else(|| lock(&panic).take()) {
+        if let Some(payload) = lock(&panic).take() {
             resume_unwind(payload);
         }
     }
@@ -273,10 +297,32 @@ impl Crew<'_> {
     }
 }
 
+/// Calls `job`, which does not panic, on the caller's thread as member 0 and on each helper.
+fn run_on<J: Fn(usize) + Sync>(helpers: &[Arc<Helper>], job: &J) {
+    /// # Safety
+    /// `job` points to a J.
+    unsafe fn call<J: Fn(usize)>(job: *const (), member: usize) {
+        // SAFETY: the caller vouches for it.
+        unsafe { (*job.cast::<J>())(member) }
+    }
+    for (index, helper) in helpers.iter().enumerate() {
+        let job = std::ptr::from_ref(job).cast();
+        // SAFETY: this function waits for all tasks below, before `job` goes.
+        unsafe { helper.give(Task { call: call::<J>, job, member: index + 1 }) };
+    }
+    job(0);
+    for helper in helpers {
+        helper.wait();
+    }
+}
+
 impl Drop for Crew<'_> {
     fn drop(&mut self) {
-        if !self.helpers.is_empty() {
-            lock(&self.pool.idle).append(&mut self.helpers);
+        match &mut self.helpers {
+            Helpers::Own(helpers) if helpers.is_empty() => {}
+            Helpers::Own(helpers) => lock(&self.pool.idle).append(helpers),
+            #[cfg(not(recurrent_loom))]
+            Helpers::Candles(_) => {}
         }
         self.pool.at_work.fetch_sub(self.n_counted, Ordering::Relaxed);
     }

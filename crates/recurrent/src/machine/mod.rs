@@ -5,6 +5,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod buffer;
+#[cfg(not(recurrent_loom))]
+mod candle_pool;
 mod crew;
 mod isa;
 mod portable;

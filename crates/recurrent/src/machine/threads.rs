@@ -28,13 +28,23 @@ pub fn num_threads() -> usize {
 fn default_num_threads() -> usize {
     static DEFAULT: OnceLock<usize> = OnceLock::new();
     *DEFAULT.get_or_init(|| {
-        let asked_for = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"].into_iter().find_map(|name| {
-            std::env::var(name).ok()?.parse().ok().filter(|&n_threads: &usize| n_threads > 0)
-        });
-        asked_for.unwrap_or_else(|| {
+        asked_for().unwrap_or_else(|| {
             let allowed = std::thread::available_parallelism().map_or(1, NonZero::get);
             // Candle counts cores: a second thread of the same core adds nothing to a product.
             candle_core::utils::get_num_threads().clamp(1, allowed)
         })
+    })
+}
+
+/// Threads of candle's pool, the caller's included.
+pub(super) fn num_candle_threads() -> usize {
+    static CANDLES: OnceLock<usize> = OnceLock::new();
+    *CANDLES.get_or_init(|| asked_for().unwrap_or_else(candle_core::utils::get_num_threads))
+}
+
+/// The number in the environment.
+fn asked_for() -> Option<usize> {
+    ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"].into_iter().find_map(|name| {
+        std::env::var(name).ok()?.parse().ok().filter(|&n_threads: &usize| n_threads > 0)
     })
 }
