@@ -8,9 +8,7 @@ use crate::dropout::{DropoutMasks, dropout_scale};
 use crate::frozen::Frozenable;
 use crate::machine::{Element, InstructionSet};
 use crate::numbers::numbers_of;
-use crate::recurrence::{
-    BackwardTensors, ForwardTensors, LayerDropout, Problem, SavedPass, Steps, Wanted,
-};
+use crate::recurrence::{BackwardTensors, ForwardTensors, LayerDropout, Problem, SavedPass, Steps};
 use crate::run::{Run, StackOutput};
 use crate::weights::LayerWeights;
 
@@ -66,16 +64,14 @@ fn run_as<E: Frozenable>(
         },
         _ => LayerDropout::default(),
     };
-    let wanted = run
-        .needs_backward(initial)
-        .then(|| Wanted { dx: run.x.track_op(), repeats: run.indexes.is_some() });
+    let wants_dx = run.needs_backward(initial).then(|| run.x.track_op());
     let operands = Operands::new(run, initial)?;
     let forward = operands.with_numbers::<E, _>(|x, initial| {
         with_weights(&contiguous_weights(run)?, run, |weights| {
             let pack = || problem.pack(weights);
             let packed = run.frozen.and_then(|own| E::packed_once(own, instructions, pack));
             let tensors = ForwardTensors { x, weights, packed, initial };
-            problem.forward(&tensors, dropout, wanted)
+            problem.forward(&tensors, dropout, wants_dx)
         })
     })??;
 

@@ -4,7 +4,7 @@ use super::forward::SavedPass;
 use super::input::{Input, InputGradient};
 use super::layer_backward::{BackwardInput, BackwardJob, BackwardShare};
 use super::problem::{Problem, States, Steps};
-use super::repeated::{Repeated, VectorGradientBlock, WeightPanel};
+use super::repeated::{TeamVectors, UsedVectors, used_vectors};
 use super::team::Team;
 use crate::algebra::{Geometry, unpack_panel};
 use crate::cell::Cell;
@@ -49,7 +49,14 @@ impl Problem {
             Crew::of_idle(division.n_seats())
         };
         let mut dx = zeroed_vec(if wants_dx { tensors.x.len() } else { 0 });
-        let mut sums = self.empty_sums(&geometries[0], division.n_teams, tensors.x);
+        let (local, used) = match tensors.x {
+            Steps::Repeated { vectors, indexes } => {
+                let n_vectors = vectors.len() / self.input_size;
+                used_vectors(indexes, n_vectors, self.steps, &saved.plans[0])
+            }
+            Steps::Each(_) => (Vec::new(), Vec::new()),
+        };
+        let mut sums = self.empty_sums::<E>(&geometries[0], &used);
         let mut d_gates = self.chunk_gradients::<E>(&geometries[0], saved);
         let mut below: Vec<[Buffer<E>; 2]> = self.gradients_between(saved, tensors, wants_dx);
         let pass = Pass {
@@ -59,28 +66,24 @@ impl Problem {
             tensors,
             dx: wants_dx.then(|| Shared::new(&mut dx)),
             below: below.iter_mut().map(|below| below.each_mut().map(|d| Shared::new(d))).collect(),
+            local: &local,
+            used: &used,
             sums: sums.iter_mut().map(|sums| Shared::new(sums)).collect(),
             d_gates: d_gates.iter_mut().map(|d| d.each_mut().map(|d| Shared::new(d))).collect(),
         };
         let shares = pass.run(&crew);
-        let of_repeated = pass.finish_repeated_vectors(&crew);
-        let weights = pass.weight_gradients(&crew, &shares, of_repeated);
+        pass.add_vector_gradients(&crew, &shares);
+        let weights = pass.weight_gradients(&crew, &shares);
         let initial = pass.state_gradients(&shares);
         drop(pass);
         Ok(Gradients { x: wants_dx.then_some(dx), weights, initial })
     }
 
     /// For repeated vectors, zeros for the sums of the gates' gradients by vector, `[direction·team]`.
-    fn empty_sums<E: Element>(
-        &self,
-        geometry: &Geometry,
-        n_teams: usize,
-        x: Steps<'_, E>,
-    ) -> Vec<Buffer<E>> {
-        let Steps::Repeated { vectors, indexes } = x else { return Vec::new() };
-        let n_vectors = Repeated { vectors, indexes }.n_vectors(geometry);
-        let len = n_vectors * geometry.padded_gates();
-        (0..self.num_directions * n_teams).map(|_| Buffer::zeros(len)).collect()
+    fn empty_sums<E: Element>(&self, geometry: &Geometry, used: &[UsedVectors]) -> Vec<Buffer<E>> {
+        let zeros =
+            |used: &UsedVectors| Buffer::zeros(used.vectors.len() * geometry.padded_gates());
+        (0..self.num_directions).flat_map(|_| used.iter().map(zeros)).collect()
     }
 
     /// Room for the gates' gradients of one chunk, which the members of a team share, and for a second form
@@ -132,6 +135,9 @@ struct Pass<'a, E> {
     dx: Option<Shared<'a, E>>,
     /// See [`Problem::gradients_between`].
     below: Vec<[Shared<'a, E>; 2]>,
+    /// See [`used_vectors`]; empty if vectors do not repeat.
+    local: &'a [u32],
+    used: &'a [UsedVectors],
     /// See [`Problem::empty_sums`].
     sums: Vec<Shared<'a, E>>,
     /// See [`Problem::chunk_gradients`].
@@ -142,20 +148,12 @@ struct Pass<'a, E> {
 type Shares<E> = Vec<Vec<BackwardShare<E>>>;
 
 impl<'a, E: Element> Pass<'a, E> {
-    /// The repeated vectors of the first layer's input, if they repeat.
-    fn repeated(&self) -> Option<Repeated<'a, E>> {
-        match self.tensors.x {
-            Steps::Repeated { vectors, indexes } => Some(Repeated { vectors, indexes }),
-            Steps::Each(_) => None,
-        }
-    }
-
     /// Where the gradient of a layer's input goes: its place, and another for the second direction if the
     /// directions run at the same time.
     fn below(&self, layer: usize) -> Option<[Shared<'a, E>; 2]> {
         let [first, second] = self.below[layer];
         match layer {
-            0 if self.repeated().is_some() => None,
+            0 if !self.used.is_empty() => None,
             0 => self.dx.map(|dx| [dx, second]),
             _ => Some([first, second]),
         }
@@ -213,15 +211,14 @@ impl<'a, E: Element> Pass<'a, E> {
         let geometry = &self.geometries[layer];
         let (team_index, member) = saved.division.team_and_member(place);
         let dropout = saved.dropout.below(layer);
-        let x = match (layer, self.repeated()) {
-            (0, Some(repeated)) => {
-                let sums = self.sums[direction * saved.division.n_teams + team_index];
-                BackwardInput::Repeated(repeated, sums)
-            }
-            (0, None) => {
-                let numbers = if let Steps::Each(x) = tensors.x { x } else { &[] };
-                BackwardInput::Steps(Input { numbers: Source::new(numbers), dropout })
-            }
+        let x = match (layer, tensors.x) {
+            (0, Steps::Repeated { vectors, .. }) => BackwardInput::Repeated(TeamVectors {
+                vectors,
+                used: &self.used[team_index],
+                local: self.local,
+                sums: self.sums[direction * self.used.len() + team_index],
+            }),
+            (0, Steps::Each(x)) => BackwardInput::Steps(Input { numbers: Source::new(x), dropout }),
             _ => {
                 let numbers = Source::new(&saved.between[layer - 1]);
                 BackwardInput::Steps(Input { numbers, dropout })
@@ -244,7 +241,7 @@ impl<'a, E: Element> Pass<'a, E> {
             plan: &saved.plans[direction][team_index],
             panels: saved.division.panels(geometry, member),
             team,
-            weights: &saved.columns.members[index][member],
+            weights: &saved.columns.0[index][member],
             saved: &saved.layers[index][place],
             x,
             initial: problem.states_of(tensors.initial, index),
@@ -278,52 +275,39 @@ impl<'a, E: Element> Pass<'a, E> {
         });
     }
 
-    /// For repeated vectors, adds up the sums by vector and computes the gradient of the vectors.
-    fn finish_repeated_vectors(&self, crew: &Crew<'_>) -> Vec<Vec<E>> {
-        let Some(repeated) = self.repeated() else { return Vec::new() };
-        let geometry = &self.geometries[0];
-        let n_teams = self.saved.division.n_teams;
-        let n_directions = self.problem.num_directions;
-        let rows = geometry.cell.n_gates() * geometry.hidden;
-        let mut weights: Vec<Vec<E>> =
-            (0..n_directions).map(|_| zeroed_vec(rows * geometry.input)).collect();
-        let to: Vec<Shared<'_, E>> = weights.iter_mut().map(|to| Shared::new(to)).collect();
+    /// For repeated vectors, adds up the gradients of the vectors from all directions, teams and members.
+    fn add_vector_gradients(&self, crew: &Crew<'_>, shares: &Shares<E>) {
+        let (Some(to), false) = (self.dx, self.used.is_empty()) else { return };
+        let input = self.problem.input_size;
+        let n_vectors = self.tensors.x.len() / input;
+        let division = self.saved.division;
         crew.run(|member| {
-            let mut panel_sum = Buffer::scratch(geometry.input * geometry.panel_width());
-            for task in share(n_directions * geometry.n_panels, member, crew.n_members()) {
-                let (direction, panel) = (task / geometry.n_panels, task % geometry.n_panels);
-                let sums = &self.sums[direction * n_teams..][..n_teams];
-                let job = WeightPanel { geometry, repeated, panel, sums, to: &mut panel_sum };
-                E::dispatch(geometry.instructions, job);
-                let vectors = 0..geometry.panel_vectors();
-                let from = (&panel_sum[..], geometry.input);
-                // SAFETY: each panel is one member's.
-                unsafe { unpack_panel(panel, vectors, from, geometry, to[direction]) };
+            let range = share(n_vectors, member, crew.n_members());
+            for (index, shares) in shares.iter().enumerate().take(self.problem.num_directions) {
+                for (place, share) in shares.iter().enumerate() {
+                    let (team, member) = division.team_and_member(place);
+                    let weights = &self.saved.columns.0[index][member];
+                    let Some(columns) = weights.input.as_ref().map(|w| &w.layout().columns) else {
+                        continue;
+                    };
+                    let vectors = &self.used[team].vectors;
+                    let first = vectors.partition_point(|&v| (v as usize) < range.start);
+                    let end = vectors.partition_point(|&v| (v as usize) < range.end);
+                    let rows = share.vectors.chunks_exact(weights.dx_stride().max(1));
+                    for (&vector, from) in vectors[first..end].iter().zip(rows.skip(first)) {
+                        let at = vector as usize * input + columns.start;
+                        // SAFETY: each vector is one thread's.
+                        let to = unsafe { to.write(at..at + columns.len()) };
+                        to.iter_mut().zip(from).for_each(|(to, from)| *to += *from);
+                    }
+                }
             }
         });
-        if let Some(to) = self.dx {
-            let columns = &self.saved.columns.of_vectors;
-            let sums = (0..n_directions).map(|direction| self.sums[direction * n_teams]);
-            let directions: Vec<_> = sums.zip(columns).collect();
-            crew.run(|member| {
-                for block in share(repeated.n_blocks(geometry), member, crew.n_members()) {
-                    let directions = &directions[..];
-                    let job = VectorGradientBlock { geometry, repeated, block, directions, to };
-                    E::dispatch(geometry.instructions, job);
-                }
-            });
-        }
-        weights
     }
 
     /// Adds up the shares of each weight's gradient, in a fixed order, so that a sum does not depend on which
     /// thread finished first.
-    fn weight_gradients(
-        &self,
-        crew: &Crew<'_>,
-        shares: &Shares<E>,
-        of_repeated: Vec<Vec<E>>,
-    ) -> Vec<Vec<Vec<E>>> {
+    fn weight_gradients(&self, crew: &Crew<'_>, shares: &Shares<E>) -> Vec<Vec<Vec<E>>> {
         let division = self.saved.division;
         let n_directions = self.problem.num_directions;
         // Per layer and direction: W_ih, W_hh, b_ih, b_hh, W_hr; empty where there is none.
@@ -333,11 +317,11 @@ impl<'a, E: Element> Pass<'a, E> {
                 let rows = geometry.cell.n_gates() * geometry.hidden;
                 let has_biases = self.tensors.has_biases;
                 let has_second = has_biases && geometry.cell == Cell::Gru;
-                let input = if index < of_repeated.len() { 0 } else { rows * geometry.input };
                 let projection =
                     if geometry.is_projected() { geometry.h_size * geometry.hidden } else { 0 };
                 let biases = [has_biases, has_second].map(|has| if has { rows } else { 0 });
-                [input, rows * geometry.h_size, biases[0], biases[1], projection].map(zeroed_vec)
+                [rows * geometry.input, rows * geometry.h_size, biases[0], biases[1], projection]
+                    .map(zeroed_vec)
             })
             .collect();
         let to: Vec<[Shared<'_, E>; 5]> =
@@ -384,10 +368,8 @@ impl<'a, E: Element> Pass<'a, E> {
                 }
             }
         });
-        let mut of_repeated = of_repeated.into_iter();
         all.into_iter()
             .map(|[input, recurrent, input_bias, recurrent_bias, projection]| {
-                let input = of_repeated.next().unwrap_or(input);
                 let mut tensors = vec![input, recurrent];
                 if self.tensors.has_biases {
                     // Where only the biases' sum matters, both have the same gradient.

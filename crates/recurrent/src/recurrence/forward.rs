@@ -3,7 +3,7 @@
 use super::division::Division;
 use super::input::{Dropout, Input};
 use super::layer_forward::{Columns, ForwardInput, ForwardJob, ForwardShare, Saved};
-use super::packing::{PackedColumns, PackedWeights, Wanted};
+use super::packing::{PackedColumns, PackedWeights};
 use super::plan::Plan;
 use super::problem::{LayerDropout, Problem, States, Steps};
 use super::repeated::{InputProducts, ProductBlock, Repeated, product_stride};
@@ -53,12 +53,12 @@ impl Problem {
         PackedWeights::pack(&Crew::of_idle(num_threads()), &geometries, weights)
     }
 
-    /// Runs forward. `record`: what a backward pass will compute, if one may follow.
+    /// Runs forward. `record`: if a backward pass may follow, whether it will compute the input's gradient.
     pub(crate) fn forward<E: Element>(
         &self,
         tensors: &ForwardTensors<'_, E>,
         dropout: LayerDropout,
-        record: Option<Wanted>,
+        record: Option<bool>,
     ) -> Forward<E> {
         let geometries = self.geometries::<E>();
         let load = self.load(&geometries);
@@ -73,8 +73,8 @@ impl Problem {
                 &packed_now
             }
         };
-        let columns = record.map(|wanted| {
-            PackedColumns::pack(&crew, self, &geometries, tensors.weights, division, wanted)
+        let columns = record.map(|wants_dx| {
+            PackedColumns::pack(&crew, self, &geometries, tensors.weights, division, wants_dx)
         });
         let products = self.input_products(&crew, &geometries[0], packed, tensors.x);
         let pass = Pass::new(self, &geometries, division);
@@ -118,8 +118,8 @@ impl Problem {
         packed: &PackedWeights<E>,
         x: Steps<'_, E>,
     ) -> Option<Vec<Buffer<E>>> {
-        let Steps::Repeated { vectors, indexes } = x else { return None };
-        let repeated = Repeated { vectors, indexes };
+        let Steps::Repeated { vectors, .. } = x else { return None };
+        let repeated = Repeated { vectors };
         let len = repeated.n_vectors(geometry) * product_stride(geometry);
         let mut products: Vec<Buffer<E>> =
             (0..self.num_directions).map(|_| Buffer::scratch(len)).collect();

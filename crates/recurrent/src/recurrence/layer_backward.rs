@@ -26,12 +26,15 @@ use std::ops::Range;
 use super::input::{Input, InputGradient};
 use super::layer_forward::{Columns, Saved, Step};
 use super::plan::{Chunk, Plan};
-use super::repeated::{Repeated, add_by_vector};
+use super::repeated::TeamVectors;
 use super::team::Team;
 use super::units::{self, BackwardRow};
 use crate::algebra::{ColumnBlocks, Geometry, Left, MAX_VECTORS, PanelProduct, spread_stride};
 use crate::cell::Cell;
 use crate::machine::{Buffer, Isa, Job, Number, Shared, Source, Vector};
+
+/// Rows of sums multiplied by all columns of a weight before the next ones: about a chunk's.
+const ROWS_AT_A_TIME: usize = 200;
 
 /// Packed weights of the backward pass, for one member of a team.
 pub(crate) struct BackwardWeights<E> {
@@ -43,12 +46,19 @@ pub(crate) struct BackwardWeights<E> {
     pub(crate) projection: Option<ColumnBlocks<E>>,
 }
 
+impl<E: Number> BackwardWeights<E> {
+    /// Distance between rows of this member's columns of dx.
+    pub(crate) fn dx_stride(&self) -> usize {
+        self.input.as_ref().map_or(0, |weights| spread_stride(weights.layout().padded_columns()))
+    }
+}
+
 /// The input of a layer's backward pass.
 #[derive(Clone, Copy)]
 pub(crate) enum BackwardInput<'a, E> {
     Steps(Input<'a, E>),
-    /// Repeated vectors, and the sums of the gates' gradients by vector, `[panel][N, panel width]`.
-    Repeated(Repeated<'a, E>, Shared<'a, E>),
+    /// Vectors that repeat.
+    Repeated(TeamVectors<'a, E>),
 }
 
 /// Tensors are contiguous; shapes as in the forward pass.
@@ -76,8 +86,11 @@ pub(crate) struct BackwardJob<'a, E> {
 
 /// One thread's share of the gradients. Weight gradients are in gate panels, transposed.
 pub(crate) struct BackwardShare<E> {
-    /// `[panel][I][panel width]`; empty if vectors repeat.
+    /// `[panel][I][panel width]`
     pub(crate) input: Buffer<E>,
+    /// If vectors repeat and their gradient is wanted, this thread's columns of those that its team uses,
+    /// `[used, dx stride]`; else empty.
+    pub(crate) vectors: Buffer<E>,
     /// `[panel][part][h][vectors]`
     pub(crate) recurrent: Buffer<E>,
     /// `[panel][panel width]`
@@ -119,9 +132,14 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
             }
             self.add_weight_gradients(isa, chunk, is_first, &work, &mut share);
             is_first = false;
-            self.input_gradient(isa, chunk, &work.zeros, &mut work.dx);
+            if let BackwardInput::Steps(_) = self.x {
+                self.input_gradient(isa, chunk, &work.zeros, &mut work.dx);
+            }
             // The next chunk's gradients will overwrite this one's.
             self.team.meet();
+        }
+        if let BackwardInput::Repeated(vectors) = self.x {
+            self.repeated_gradients(isa, vectors, &mut work, &mut share);
         }
         if is_first {
             share.input.fill(E::default());
@@ -149,13 +167,17 @@ impl<'a, E: Number> BackwardJob<'a, E> {
 
     fn empty_share(&self, n_gates: usize) -> BackwardShare<E> {
         let geometry = self.geometry;
-        let repeats = matches!(self.x, BackwardInput::Repeated(..));
+        let n_used = match self.x {
+            BackwardInput::Repeated(vectors) if self.weights.input.is_some() => vectors.n_used(),
+            _ => 0,
+        };
         let (own_h, h_stride) = self.own_h();
         let has_two_biases = geometry.cell == Cell::Gru;
         let projection = if geometry.is_projected() { geometry.h_columns().len() } else { 0 };
         let own_c = geometry.units(&self.panels);
         BackwardShare {
-            input: Buffer::scratch(if repeats { 0 } else { geometry.input * n_gates }),
+            input: Buffer::scratch(geometry.input * n_gates),
+            vectors: Buffer::scratch(n_used * self.weights.dx_stride()),
             recurrent: Buffer::scratch(geometry.h_size * n_gates),
             input_bias: Buffer::zeros(n_gates),
             recurrent_bias: Buffer::zeros(if has_two_biases { n_gates } else { 0 }),
@@ -387,10 +409,10 @@ impl<'a, E: Number> BackwardJob<'a, E> {
             // SAFETY: only this thread writes to its panels, and that is done for this chunk.
             unsafe { shared.read(panel * len..(panel + 1) * len) }
         };
-        if let BackwardInput::Repeated(repeated, sums) = self.x {
-            let (place, numbers) = ((self.plan, chunk), (self.d_input, sums));
+        if let BackwardInput::Repeated(vectors) = self.x {
+            let place = (self.plan, chunk);
             // SAFETY: only this thread has its panels of either, and the chunk's are complete.
-            unsafe { add_by_vector(isa, repeated, geometry, place, &self.panels, numbers) };
+            unsafe { vectors.add(isa, geometry, place, &self.panels, self.d_input) };
         }
         for (index, panel) in self.panels.clone().enumerate() {
             let d_input = of_chunk(self.d_input, panel);
@@ -466,6 +488,53 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         unsafe { to.scatter(geometry, (self.plan, chunk), columns, dx, stride) };
     }
 
+    /// For repeated vectors, `dW_ih = Σ vectorᵀ · S` for this thread's panels and `d_vectors = S · W_ih` for its
+    /// columns, where S are the team's sums by vector.
+    #[inline(always)]
+    fn repeated_gradients<V: Vector<Elem = E>>(
+        &self,
+        isa: Isa<V>,
+        vectors: TeamVectors<'_, E>,
+        work: &mut Workspace<E>,
+        share: &mut BackwardShare<E>,
+    ) {
+        let geometry = self.geometry;
+        let (width, input, n_used) = (geometry.panel_width(), geometry.input, vectors.n_used());
+        vectors.gather(geometry, &mut work.x);
+        for (index, panel) in self.panels.clone().enumerate() {
+            isa.call(PanelProduct {
+                c: &mut share.input[index * input * width..][..input * width],
+                c_stride: width,
+                start: Some(&work.zeros[..width]),
+                a: Left::new(&work.x, 1, geometry.input_stride()),
+                n_rows: input,
+                // SAFETY: only this thread writes to its panels, and that is done.
+                panel: unsafe { vectors.sums.read(vectors.panel(panel, width)) },
+                depth: n_used,
+            });
+        }
+        self.team.meet();
+        let Some(weights) = &self.weights.input else { return };
+        let stride = self.weights.dx_stride();
+        for first in (0..n_used).step_by(ROWS_AT_A_TIME) {
+            // SAFETY: all sums of the team are complete.
+            let sums = unsafe {
+                Left::segments(vectors.sums, first * width, (width, width), n_used * width)
+            };
+            for (column, block) in weights.blocks() {
+                isa.call(PanelProduct {
+                    c: &mut share.vectors[first * stride + column..],
+                    c_stride: stride,
+                    start: Some(&work.zeros[..block.len() / geometry.padded_gates()]),
+                    a: sums,
+                    n_rows: ROWS_AT_A_TIME.min(n_used - first),
+                    panel: block,
+                    depth: geometry.padded_gates(),
+                });
+            }
+        }
+    }
+
     /// `dx = 0` for all tokens of a chunk and this thread's columns.
     fn zero_input_gradient(&self, chunk: Chunk, dx: &mut [E]) {
         let (Some(weights), Some(to)) = (&self.weights.input, self.dx) else { return };
@@ -498,7 +567,7 @@ fn add_rows<V: Vector>(isa: Isa<V>, rows: &[V::Elem], sum: &mut [V::Elem]) {
 
 /// One chunk's intermediate results.
 pub(super) struct Workspace<E> {
-    /// `[tokens, input stride]`; empty if vectors repeat.
+    /// `[tokens, input stride]`; if vectors repeat, those that the team uses.
     x: Buffer<E>,
     /// `[tokens, h stride]`
     pub(super) h_before: Buffer<E>,
@@ -511,7 +580,7 @@ pub(super) struct Workspace<E> {
     pub(super) d_second: Buffer<E>,
     /// The gradient of a projected h, `[block][tokens, vectors]`.
     pub(super) d_h: Buffer<E>,
-    /// `[tokens, dx stride]`
+    /// `[tokens, dx stride]`; empty if vectors repeat.
     dx: Buffer<E>,
     /// LSTM: the initial c of this thread's rows and units; else empty.
     initial_c: Buffer<E>,
@@ -524,17 +593,15 @@ impl<E: Number> Workspace<E> {
         let geometry = job.geometry;
         let n_tokens = job.plan.chunk_tokens();
         let h_stride = spread_stride(geometry.padded_h());
-        let dx_stride = job
-            .weights
-            .input
-            .as_ref()
-            .map_or(0, |weights| spread_stride(weights.layout().padded_columns()));
         let is_projected = geometry.is_projected();
         let has_second = is_projected || geometry.cell == Cell::GruResetBefore;
         let second_stride =
             if is_projected { spread_stride(geometry.padded_hidden()) } else { h_stride };
         let if_any = |is_there: bool, len: usize| if is_there { len } else { 0 };
-        let repeats = matches!(job.x, BackwardInput::Repeated(..));
+        let (x_rows, dx_rows) = match job.x {
+            BackwardInput::Steps(_) => (n_tokens, n_tokens),
+            BackwardInput::Repeated(vectors) => (vectors.n_used(), 0),
+        };
         let own_c = geometry.units(&job.panels);
         let initial_c = match geometry.cell {
             Cell::Lstm => {
@@ -544,7 +611,7 @@ impl<E: Number> Workspace<E> {
         };
         let d_h = n_tokens * geometry.h_columns().padded_columns();
         Self {
-            x: Buffer::scratch(if_any(!repeats, n_tokens * geometry.input_stride())),
+            x: Buffer::scratch(x_rows * geometry.input_stride()),
             // Zeros, because padding units are read as well, and zero times NaN is NaN.
             h_before: Buffer::zeros(n_tokens * h_stride),
             h_stride,
@@ -555,7 +622,7 @@ impl<E: Number> Workspace<E> {
                 job.plan.n_rows() * geometry.padded_hidden(),
             )),
             d_h: Buffer::scratch(if_any(is_projected, d_h)),
-            dx: Buffer::scratch(n_tokens * dx_stride),
+            dx: Buffer::scratch(dx_rows * job.weights.dx_stride()),
             initial_c,
             zeros: Buffer::zeros(MAX_VECTORS * geometry.lanes),
         }

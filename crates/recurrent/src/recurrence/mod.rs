@@ -33,5 +33,5 @@ mod units;
 
 pub(crate) use backward::BackwardTensors;
 pub(crate) use forward::{ForwardTensors, SavedPass};
-pub(crate) use packing::{PackedWeights, Wanted};
+pub(crate) use packing::PackedWeights;
 pub(crate) use problem::{LayerDropout, Problem, Steps};

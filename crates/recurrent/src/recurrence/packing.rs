@@ -13,21 +13,10 @@ use crate::machine::{Crew, Element, share};
 pub(crate) struct PackedWeights<E>(pub(crate) Vec<ForwardWeights<E>>);
 
 /// Packed weights of the backward passes.
-pub(crate) struct PackedColumns<E> {
+pub(crate) struct PackedColumns<E>(
     /// `[layer·direction][member]`
-    pub(crate) members: Vec<Vec<BackwardWeights<E>>>,
-    /// All columns of W_ih of the first layer, by direction, if the gradient of repeated vectors is wanted.
-    pub(crate) of_vectors: Vec<ColumnBlocks<E>>,
-}
-
-/// What a backward pass will compute.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
-    /// The gradient of the input.
-    pub(crate) dx: bool,
-    /// Whether the input's vectors repeat.
-    pub(crate) repeats: bool,
-}
+    pub(crate) Vec<Vec<BackwardWeights<E>>>,
+);
 
 impl<E: Element> PackedWeights<E> {
     pub(crate) fn pack(
@@ -72,24 +61,16 @@ impl<E: Element> PackedColumns<E> {
         geometries: &[Geometry],
         weights: &[Weights<'_, E>],
         division: Division,
-        wanted: Wanted,
+        wants_dx: bool,
     ) -> Self {
         let n_members = division.n_members;
         let mut members: Vec<Vec<BackwardWeights<E>>> = (0..weights.len())
             .map(|index| {
                 let layer = index / problem.num_directions;
-                let wants_dx = layer > 0 || (wanted.dx && !wanted.repeats);
+                let wants_dx = layer > 0 || wants_dx;
                 let geometry = &geometries[layer];
                 let room = |member| BackwardWeights::new(geometry, member, n_members, wants_dx);
                 (0..n_members).map(room).collect()
-            })
-            .collect();
-        let n_of_vectors = if wanted.dx && wanted.repeats { problem.num_directions } else { 0 };
-        let mut of_vectors: Vec<ColumnBlocks<E>> = (0..n_of_vectors)
-            .map(|_| {
-                let geometry = &geometries[0];
-                let all = 0..geometry.input;
-                ColumnBlocks::new(geometry.gate_columns(all, &(0..geometry.panel_vectors())))
             })
             .collect();
         let mut parts = Vec::new();
@@ -109,11 +90,6 @@ impl<E: Element> PackedColumns<E> {
                     parts.push((to, geometry, (matrix, geometry.hidden), Rows::Plain));
                 }
             }
-        }
-        for (to, weights) in of_vectors.iter_mut().zip(weights) {
-            let geometry = &geometries[0];
-            let rows = Rows::Gates(0..geometry.panel_vectors());
-            parts.push((to, geometry, (weights.input, geometry.input), rows));
         }
         let parts: Vec<_> = parts
             .into_iter()
@@ -141,7 +117,7 @@ impl<E: Element> PackedColumns<E> {
                 }
             }
         });
-        Self { members, of_vectors }
+        Self(members)
     }
 }
 

@@ -1,26 +1,24 @@
 //! An input whose vectors repeat: products once per vector, not once per step.
 //!
 //! Forward, `bias + vector · W_ihᵀ` is computed for each distinct vector and gathered step by step.
-//! Backward, the gates' gradients are first added by vector: `S[n] = Σ d_gates` over the steps that read
-//! vector n. Then `dW_ih = Σ vectorᵀ · S` and `d_vectors = S · W_ih` are products over the vectors.
+//! Backward, each team first adds the gates' gradients by vector: `S[n] = Σ d_gates` over its steps that read
+//! vector n. Then its shares of `dW_ih = Σ vectorᵀ · S` and `d_vectors = S · W_ih` are products over the
+//! vectors that it uses.
 
 use std::ops::Range;
 
 use super::plan::{Chunk, Plan};
-use crate::algebra::{
-    ColumnBlocks, ForwardWeights, Geometry, Left, MAX_VECTORS, PanelProduct, spread_stride,
-};
-use crate::machine::{Buffer, Isa, Job, Number, Shared, Vector};
+use crate::algebra::{ForwardWeights, Geometry, Left, PanelProduct, spread_stride};
+use crate::machine::{Isa, Job, Number, Shared, Vector};
 
 /// Vectors multiplied by all weights before the next ones: as many as fit in the second-level
 /// cache.
 const BLOCK_VECTORS: usize = 192;
 
-/// Distinct vectors `[N, I]`, and the vector for each place `[B·T]`.
+/// Distinct vectors `[N, I]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Repeated<'a, E> {
     pub(crate) vectors: &'a [E],
-    pub(crate) indexes: &'a [u32],
 }
 
 impl<E: Number> Repeated<'_, E> {
@@ -108,122 +106,111 @@ impl<E: Number> InputProducts<'_, E> {
     }
 }
 
-/// Adds the gates' gradients of a chunk, `[panel][tokens, panel width]`, to the sums of their vectors,
-/// `[panel][N, panel width]`, for some panels.
-///
-/// # Safety
-/// Nothing else may read or write these panels of `sums`, or write these panels of `d_gates`.
-#[inline(always)]
-pub(crate) unsafe fn add_by_vector<V: Vector>(
-    isa: Isa<V>,
-    repeated: Repeated<'_, V::Elem>,
-    geometry: &Geometry,
-    (plan, chunk): (&Plan, Chunk),
-    panels: &Range<usize>,
-    (d_gates, sums): (Shared<'_, V::Elem>, Shared<'_, V::Elem>),
-) {
-    let (width, n_vectors) = (geometry.panel_width(), repeated.n_vectors(geometry));
-    for panel in panels.clone() {
-        let len = chunk.n_tokens * width;
-        // SAFETY: the caller vouches for both.
-        let (d_gates, sums) = unsafe {
-            let sums = sums.write(panel * n_vectors * width..(panel + 1) * n_vectors * width);
-            (d_gates.read(panel * len..(panel + 1) * len), sums)
+/// The vectors that one team's rows read.
+pub(crate) struct UsedVectors {
+    /// Their numbers, ascending.
+    pub(crate) vectors: Vec<u32>,
+}
+
+/// For each place `[B·T]` the index of its vector among those that its row's team uses, and these vectors by
+/// team; of real steps only.
+pub(crate) fn used_vectors(
+    indexes: &[u32],
+    n_vectors: usize,
+    steps: usize,
+    teams: &[Plan],
+) -> (Vec<u32>, Vec<UsedVectors>) {
+    let mut local = vec![0; indexes.len()];
+    let mut index_of = vec![0; n_vectors];
+    let used = teams.iter().map(|plan| {
+        let places = || {
+            let rows = plan.rows.iter().zip(&plan.lengths);
+            rows.flat_map(|(row, length)| row * steps..row * steps + length)
         };
-        for (rank, step, token) in plan.tokens_by_row(chunk) {
-            let vector = repeated.indexes[plan.place(geometry, rank, step)] as usize;
-            let (from, to) =
-                (&d_gates[token * width..][..width], &mut sums[vector * width..][..width]);
-            for at in (0..width).step_by(V::LANES) {
-                isa.store(isa.load(to, at).add(isa.load(from, at)), to, at);
-            }
+        let mut is_used = vec![false; n_vectors];
+        places().for_each(|place| is_used[indexes[place] as usize] = true);
+        let vectors: Vec<u32> =
+            (0..n_vectors as u32).filter(|&vector| is_used[vector as usize]).collect();
+        for (index, &vector) in (0..).zip(&vectors) {
+            index_of[vector as usize] = index;
         }
+        places().for_each(|place| local[place] = index_of[indexes[place] as usize]);
+        UsedVectors { vectors }
+    });
+    let used = used.collect();
+    (local, used)
+}
+
+/// A team's part of the repeated vectors of the first layer's input.
+pub(crate) struct TeamVectors<'a, E> {
+    /// All vectors, `[N, I]`.
+    pub(crate) vectors: &'a [E],
+    pub(crate) used: &'a UsedVectors,
+    /// For each place, the index among them.
+    pub(crate) local: &'a [u32],
+    /// The sums of the gates' gradients by vector, `[panel][used, panel width]`; the team's members have its
+    /// panels among them.
+    pub(crate) sums: Shared<'a, E>,
+}
+
+impl<E> Clone for TeamVectors<'_, E> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
-/// One panel of `dW_ih = Σ vectorᵀ · S`, after the teams' sums are added to the first team's.
-pub(crate) struct WeightPanel<'a, E> {
-    pub(crate) geometry: &'a Geometry,
-    pub(crate) repeated: Repeated<'a, E>,
-    pub(crate) panel: usize,
-    /// `[panel][N, panel width]` of each team; nothing else reads or writes this panel.
-    pub(crate) sums: &'a [Shared<'a, E>],
-    /// `[I][panel width]`
-    pub(crate) to: &'a mut [E],
-}
+impl<E> Copy for TeamVectors<'_, E> {}
 
-impl<E: Number> Job<E> for WeightPanel<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector<Elem = E>>(self, isa: Isa<V>) {
-        let (width, input) = (self.geometry.panel_width(), self.geometry.input);
-        let n_vectors = self.repeated.n_vectors(self.geometry);
-        let range = self.panel * n_vectors * width..(self.panel + 1) * n_vectors * width;
-        // SAFETY: this is the only job for this panel, and its teams have met.
-        let mut sums = self.sums.iter().map(|sums| unsafe { sums.write(range.clone()) });
-        let Some(first) = sums.next() else { return };
-        for other in sums {
-            for at in (0..first.len()).step_by(V::LANES) {
-                isa.store(isa.load(first, at).add(isa.load(other, at)), first, at);
-            }
-        }
-        let zeros = Buffer::zeros(width);
-        isa.call(PanelProduct {
-            c: self.to,
-            c_stride: width,
-            start: Some(&zeros),
-            a: Left::new(self.repeated.vectors, 1, input),
-            n_rows: input,
-            panel: first,
-            depth: n_vectors,
-        });
+impl<E: Number> TeamVectors<'_, E> {
+    pub(crate) fn n_used(&self) -> usize {
+        self.used.vectors.len()
     }
-}
 
-/// One block of vectors of `d_vectors = Σ S · W_ih` over the directions.
-pub(crate) struct VectorGradientBlock<'a, E> {
-    pub(crate) geometry: &'a Geometry,
-    pub(crate) repeated: Repeated<'a, E>,
-    pub(crate) block: usize,
-    /// For each direction its sums, `[panel][N, panel width]`, and the columns of W_ih.
-    pub(crate) directions: &'a [(Shared<'a, E>, &'a ColumnBlocks<E>)],
-    /// `[N, I]`; nothing else writes this block's.
-    pub(crate) to: Shared<'a, E>,
-}
+    /// The place of a panel in the sums.
+    pub(crate) fn panel(&self, panel: usize, width: usize) -> Range<usize> {
+        let len = self.n_used() * width;
+        panel * len..(panel + 1) * len
+    }
 
-impl<E: Number> Job<E> for VectorGradientBlock<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector<Elem = E>>(self, isa: Isa<V>) {
-        let (width, input) = (self.geometry.panel_width(), self.geometry.input);
-        let n_vectors = self.repeated.n_vectors(self.geometry);
-        let vectors = self.repeated.block(self.block, self.geometry);
-        // SAFETY: each block is computed once.
-        let to = unsafe { self.to.write(vectors.start * input..vectors.end * input) };
-        let stride = spread_stride(input.next_multiple_of(V::LANES));
-        let mut rows = Buffer::scratch(vectors.len() * stride);
-        let zeros = Buffer::zeros(MAX_VECTORS * V::LANES);
-        for (index, (sums, weights)) in self.directions.iter().enumerate() {
-            let (first, segment) = (vectors.start * width, n_vectors * width);
-            // SAFETY: all sums are complete, and nothing writes to them any more.
-            let sums = unsafe { Left::segments(*sums, first, (width, width), segment) };
-            let depth = self.geometry.padded_gates();
-            for (column, block) in weights.blocks() {
-                isa.call(PanelProduct {
-                    c: &mut rows[column..],
-                    c_stride: stride,
-                    start: (index == 0).then(|| &zeros[..block.len() / depth]),
-                    a: sums,
-                    n_rows: vectors.len(),
-                    panel: block,
-                    depth,
-                });
-            }
+    /// Copies the vectors to `[used, input stride]`.
+    pub(crate) fn gather(&self, geometry: &Geometry, to: &mut [E]) {
+        let len = geometry.input;
+        let rows = to.chunks_exact_mut(geometry.input_stride());
+        for (to, &vector) in rows.zip(&self.used.vectors) {
+            to[..len].copy_from_slice(&self.vectors[vector as usize * len..][..len]);
         }
-        for (to, from) in to.chunks_exact_mut(input).zip(rows.chunks_exact(stride)) {
-            to.copy_from_slice(&from[..input]);
+    }
+
+    /// Adds the gates' gradients of a chunk, `[panel][tokens, panel width]`, to the sums of their vectors, for
+    /// some panels.
+    ///
+    /// # Safety
+    /// Nothing else may read or write these panels of the sums, or write these panels of `d_gates`.
+    #[inline(always)]
+    pub(crate) unsafe fn add<V: Vector<Elem = E>>(
+        &self,
+        isa: Isa<V>,
+        geometry: &Geometry,
+        (plan, chunk): (&Plan, Chunk),
+        panels: &Range<usize>,
+        d_gates: Shared<'_, E>,
+    ) {
+        let width = geometry.panel_width();
+        for panel in panels.clone() {
+            let len = chunk.n_tokens * width;
+            // SAFETY: the caller vouches for both.
+            let (d_gates, sums) = unsafe {
+                let sums = self.sums.write(self.panel(panel, width));
+                (d_gates.read(panel * len..(panel + 1) * len), sums)
+            };
+            for (rank, step, token) in plan.tokens_by_row(chunk) {
+                let index = self.local[plan.place(geometry, rank, step)] as usize;
+                let from = &d_gates[token * width..][..width];
+                let to = &mut sums[index * width..][..width];
+                for at in (0..width).step_by(V::LANES) {
+                    isa.store(isa.load(to, at).add(isa.load(from, at)), to, at);
+                }
+            }
         }
     }
 }
