@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Shape, Tensor};
 use rayon::prelude::*;
 use recurrent::{contiguous, numbers_of};
 
 use crate::error::Result;
 use crate::mapped::MappedFile;
-use crate::tokens::{DistinctIds, Tokens};
+use crate::tokens::Tokens;
 
 /// Minimum number of rows that one task copies or sums.
 const ROWS_PER_TASK: usize = 32;
@@ -128,20 +128,20 @@ impl MappedTable {
     }
 }
 
-/// Converts the gradient of a batch's vectors, `[B, T, E]`, to that of its distinct rows, `[N, E]`,
-/// summed over each row's tokens in order.
-pub(crate) fn sum_by_row(d_vectors: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
-    let (width, places) = (d_vectors.dim(2)?, &distinct.places);
-    let n_rows = distinct.rows.len();
-    if d_vectors.dim(0)? * d_vectors.dim(1)? != places.len() {
+/// Converts the gradient of some vectors, `[.., E]`, to that of the `n_rows` table rows that they are,
+/// `[N, E]`, summed over each row's vectors in order. `places`: the row of each vector.
+pub(crate) fn sum_by_row(d_vectors: &Tensor, places: &[u32], n_rows: usize) -> Result<Tensor> {
+    let width = d_vectors.dim(D::Minus1)?;
+    let d_vectors = d_vectors.reshape(((), width))?;
+    if d_vectors.dim(0)? != places.len() {
         let (shape, n) = (d_vectors.shape(), places.len());
-        let error = format!("expected the gradient of {n} token vectors, got shape {shape:?}");
+        let error = format!("expected the gradient of {n} vectors, got shape {shape:?}");
         return Err(candle_core::Error::msg(error).into());
     }
     if !(d_vectors.device().is_cpu() && d_vectors.dtype() == DType::F32) {
-        let places = Tensor::new(&**places, d_vectors.device())?;
+        let places = Tensor::new(places, d_vectors.device())?;
         let zeros = Tensor::zeros((n_rows, width), d_vectors.dtype(), d_vectors.device())?;
-        return Ok(zeros.index_add(&places, &d_vectors.flatten(0, 1)?, 0)?);
+        return Ok(zeros.index_add(&places, &d_vectors, 0)?);
     }
     // Tokens grouped by row: those of row r begin at starts[r].
     let mut starts = vec![0usize; n_rows + 1];
@@ -203,7 +203,10 @@ mod tests {
         assert_eq!(x.to_vec3::<f32>()?, whole.to_vec3::<f32>()?);
         assert_eq!(gradient(&x)?, of_table);
         for dtype in [DType::F32, DType::F64] {
-            let of_rows = sum_by_row(&(&x * 2.0)?.to_dtype(dtype)?, &distinct)?;
+            let of_rows = {
+                let d_vectors = (&x * 2.0)?.to_dtype(dtype)?;
+                sum_by_row(&d_vectors, &distinct.places, distinct.rows.len())?
+            };
             let of_rows = of_rows.to_dtype(DType::F32)?.to_vec2::<f32>()?;
             for (&id, of_row) in distinct.rows.iter().zip(&of_rows) {
                 let expected = &of_table[id as usize];

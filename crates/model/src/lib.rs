@@ -25,5 +25,5 @@ pub use ngrams::NgramVocabulary;
 pub use parameters::{NGRAM_BIAS, NGRAM_TABLE, PathScales, TABLE, sorted, with_scaled_logits};
 pub use pooling::{Pooling, PoolingPart};
 pub use recurrent_layer::State;
-pub use tokens::{DistinctIds, Tokens};
+pub use tokens::{DistinctIds, Tokens, Words};
 pub use vocabularies::Vocabularies;

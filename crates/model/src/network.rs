@@ -11,8 +11,11 @@ use crate::linear_path::LinearPath;
 use crate::parameters;
 use crate::pooling::{self, PoolingPart};
 use crate::recurrent_layer::{self, LayerInput, State};
-use crate::tokens::{DistinctIds, Tokens};
+use crate::tokens::{DistinctIds, Tokens, Words};
 use crate::vocabularies::Vocabularies;
+
+/// Most vectors of shared words per hundred tokens for which sharing pays off in training.
+const SHARED_PERCENT: usize = 70;
 
 /// The logits of a network's two paths, each `[B, O]`; the network's logits are their sum.
 #[derive(Debug, Clone)]
@@ -289,7 +292,68 @@ impl RecurrentClassifier {
     /// # Errors
     /// If the shape does not fit or the device fails.
     pub fn row_gradient(&self, d_vectors: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
-        embedding::sum_by_row(d_vectors, distinct)
+        embedding::sum_by_row(d_vectors, &distinct.places, distinct.rows.len())
+    }
+
+    /// The same for the gradient of the vectors of words, `[N, E]`.
+    ///
+    /// # Errors
+    /// If a word is not among the distinct ones, the shape does not fit or the device fails.
+    pub fn row_gradient_of_words(
+        &self,
+        d_vectors: &Tensor,
+        words: &Words,
+        distinct: &DistinctIds,
+    ) -> Result<Tensor> {
+        if words.ids == distinct.rows {
+            return Ok(d_vectors.clone());
+        }
+        let row = |&id: &u32| distinct.rows.partition_point(|&other| other < id) as u32;
+        let places: Vec<u32> = words.ids.iter().map(row).collect();
+        embedding::sum_by_row(d_vectors, &places, distinct.rows.len())
+    }
+
+    /// The words of a batch whose vectors tokens can share in training, so that the first layer's input
+    /// products are computed once for each; `None` if dropout makes each token's vector another, or too few
+    /// words repeat to be worth it. `distinct`: those of the same tokens.
+    pub fn shared_words(&self, tokens: &Tokens, distinct: &DistinctIds) -> Option<Words> {
+        let words = if self.config.embedding_dropout > 0.0 {
+            return None;
+        } else if self.config.variational_dropout > 0.0 {
+            tokens.words_by_text()
+        } else {
+            Words { ids: distinct.rows.clone(), texts: None, places: distinct.places.clone() }
+        };
+        let is_worthwhile = 100 * words.ids.len() <= SHARED_PERCENT * tokens.n_tokens();
+        is_worthwhile.then_some(words)
+    }
+
+    /// [`read`](Self::read) for the vectors of [shared words](Self::shared_words), `[N, E]`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_words(
+        &self,
+        vectors: &Tensor,
+        words: &Words,
+        tokens: &Tokens,
+        state: Option<&State>,
+        mut dropout: Option<&mut SeededRng>,
+    ) -> Result<(Tensor, State)> {
+        if state.is_some() {
+            self.check_takes_chunks()?;
+        }
+        let mut vectors = vectors.clone();
+        if let (Some(rng), Some(texts)) = (dropout.as_deref_mut(), &words.texts) {
+            let shape = (tokens.n_rows(), 1, vectors.dim(1)?);
+            let ones = Tensor::ones(shape, vectors.dtype(), vectors.device())?;
+            let masks = rng.variational_dropout(&ones, self.config.variational_dropout)?;
+            let texts = Tensor::new(&**texts, vectors.device())?;
+            vectors = vectors.mul(&masks.squeeze(1)?.index_select(&texts, 0)?)?;
+        }
+        let (indexes, batch) = (&*words.places, tokens.n_rows());
+        let x = LayerInput::Repeated(RepeatedInput { vectors: &vectors, indexes, batch });
+        recurrent_layer::run(&self.recurrent, x, state, &tokens.lengths, dropout)
     }
 
     /// The recurrent layers: `x [B, T, E]` gives outputs `[B, T, F]` and the new state.

@@ -94,6 +94,28 @@ impl Tokens {
         let places = self.ids.iter().map(place).collect();
         DistinctIds { rows, places }
     }
+
+    /// The distinct words of each text: a vector for each text and word in it.
+    pub(crate) fn words_by_text(&self) -> Words {
+        let n_ids = self.ids.iter().max().map_or(0, |&id| id as usize + 1);
+        // For each id the text that had it last, counted from 1, and its vector there.
+        let mut last = vec![(0u32, 0u32); n_ids];
+        let (mut ids, mut texts) = (Vec::new(), Vec::new());
+        let mut places = vec![0; self.ids.len()];
+        let rows = self.ids.chunks_exact(self.steps).zip(places.chunks_exact_mut(self.steps));
+        for (text, ((row, places), &length)) in (0u32..).zip(rows.zip(&self.lengths)) {
+            for (&id, place) in row[..length].iter().zip(places) {
+                let (of_text, vector) = &mut last[id as usize];
+                if *of_text != text + 1 {
+                    (*of_text, *vector) = (text + 1, ids.len() as u32);
+                    ids.push(id);
+                    texts.push(text);
+                }
+                *place = *vector;
+            }
+        }
+        Words { ids, texts: Some(texts), places }
+    }
 }
 
 /// Rows of ids as one left-aligned matrix, as wide as the longest row.
@@ -106,6 +128,24 @@ fn left_aligned(rows: &[&[u32]]) -> (Vec<u32>, usize) {
     (ids, steps)
 }
 
+/// Words of a batch whose vectors several tokens share.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// `[N]`: the id of each vector.
+    pub(crate) ids: Vec<u32>,
+    /// `[N]`: the text whose tokens share the vector; absent if those of all texts do.
+    pub(crate) texts: Option<Vec<u32>>,
+    /// `[B·T]`: each token's vector; any past a text's end.
+    pub(crate) places: Vec<u32>,
+}
+
+impl Words {
+    /// The id of each vector, `[N]`.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+}
+
 /// The distinct ids of a batch: the rows of the embedding's table that it reads.
 #[derive(Debug, Clone)]
 pub struct DistinctIds {
@@ -113,4 +153,22 @@ pub struct DistinctIds {
     pub rows: Vec<u32>,
     /// `[B·T]`: index of each token's id in `rows`.
     pub(crate) places: Vec<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn each_text_has_a_vector_for_each_of_its_words() -> Result<()> {
+        let ids = Tensor::new(&[[0u32, 4, 2, 4], [0, 0, 0, 4], [0, 0, 0, 0]], &Device::Cpu)?;
+        let tokens = Tokens::new(&ids, Padding::Skip, 7)?;
+        let Words { ids, texts, places } = tokens.words_by_text();
+        assert_eq!(ids, [4, 2, 4]);
+        assert_eq!(texts, Some(vec![0, 0, 1]));
+        assert_eq!(places, [0, 1, 0, 2, 0, 0, 0, 0, 0]);
+        Ok(())
+    }
 }

@@ -1,8 +1,11 @@
 //! Dropout of a tensor's numbers, with masks from any source.
 
-use candle_core::Tensor;
+use candle_core::backend::BackendStorage as _;
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 
 use crate::error::Result;
+use crate::machine::Element;
+use crate::numbers::contiguous;
 
 /// A source of dropout masks, such as [`SeededRng`](crate::SeededRng).
 pub trait DropoutMasks {
@@ -20,11 +23,62 @@ pub fn dropout(masks: &mut (impl DropoutMasks + ?Sized), x: &Tensor, rate: f64) 
     if rate == 0.0 {
         return Ok(x.clone());
     }
-    let scale = dropout_scale(rate) as f32;
     let kept = masks.kept(x.elem_count(), rate);
-    let mask: Vec<f32> = kept.into_iter().map(|kept| if kept { scale } else { 0.0 }).collect();
-    let mask = Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?;
-    Ok(x.mul(&mask)?)
+    let masked = Masked { kept, scale: dropout_scale(rate) };
+    if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
+        return Ok(x.contiguous()?.apply_op1(masked)?);
+    }
+    let mask = Tensor::from_vec(masked.factors::<f32>(), x.shape(), x.device())?;
+    Ok(x.mul(&mask.to_dtype(x.dtype())?)?)
+}
+
+/// Multiplication by a mask on the CPU. Candle's own would need the mask in numbers, forward and backward.
+struct Masked {
+    kept: Vec<bool>,
+    scale: f64,
+}
+
+impl Masked {
+    fn factors<E: Element>(&self) -> Vec<E> {
+        let scale = E::from_f64(self.scale);
+        self.kept.iter().map(|&kept| if kept { scale } else { E::default() }).collect()
+    }
+
+    fn apply<E: Element>(&self, numbers: &[E]) -> Vec<E> {
+        let factors = [E::default(), E::from_f64(self.scale)];
+        // A factor and not a choice: random choices would stall the processor.
+        let factor = |kept: bool| factors[usize::from(kept)];
+        numbers.iter().zip(&self.kept).map(|(&number, &kept)| number * factor(kept)).collect()
+    }
+}
+
+impl CustomOp1 for Masked {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let masked = match storage.dtype() {
+            DType::F64 => CpuStorage::F64(self.apply(contiguous(storage, layout)?)),
+            _ => CpuStorage::F32(self.apply(contiguous(storage, layout)?)),
+        };
+        Ok((masked, layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        _: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        // The same again, and linear: so are its derivatives.
+        let again = Masked { kept: self.kept.clone(), scale: self.scale };
+        Ok(Some(gradient.contiguous()?.apply_op1(again)?))
+    }
 }
 
 /// Zeroes each feature of each row of `x (batch, steps, features)` in all steps with probability `rate`, and
@@ -53,7 +107,7 @@ pub(crate) fn dropout_scale(rate: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device};
+    use candle_core::Device;
 
     use super::*;
     use crate::random::SeededRng;

@@ -9,6 +9,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::dropout::{DropoutMasks, dropout, variational_dropout};
 use crate::error::Result;
 
+/// Draws of the generator for a mask at a time.
+const DRAWS_AT_A_TIME: usize = 1024;
+
 /// A seeded generator for dropout masks and initial weights.
 #[derive(Debug, Clone)]
 pub struct SeededRng(ChaCha8Rng);
@@ -92,8 +95,17 @@ impl SeededRng {
 
 impl DropoutMasks for SeededRng {
     fn kept(&mut self, n: usize, rate: f64) -> Vec<bool> {
-        let rate = rate as f32;
-        (0..n).map(|_| self.unit() >= rate).collect()
+        // `unit() >= rate` in whole numbers, for many draws at a time.
+        let least = (f64::from(rate as f32) * f64::from(1 << 24)).ceil() as u32;
+        let mut kept = Vec::with_capacity(n);
+        let mut bytes = [0; 4 * DRAWS_AT_A_TIME];
+        while kept.len() < n {
+            let bytes = &mut bytes[..4 * DRAWS_AT_A_TIME.min(n - kept.len())];
+            self.0.fill_bytes(bytes);
+            let (draws, _) = bytes.as_chunks::<4>();
+            kept.extend(draws.iter().map(|&draw| u32::from_le_bytes(draw) >> 8 >= least));
+        }
+        kept
     }
 }
 
@@ -110,6 +122,20 @@ mod tests {
         assert_eq!(draw(7)?, draw(7)?);
         assert_ne!(draw(7)?, draw(8)?);
         Ok(())
+    }
+
+    #[test]
+    fn a_mask_is_what_single_draws_give() {
+        for rate in [0.0, 0.1, 0.25, 0.3, 0.999, 1.0 - f64::from(f32::EPSILON)] {
+            for n in [1, 7, 3000] {
+                let mut one_by_one = SeededRng::new(5);
+                let expected: Vec<bool> =
+                    (0..n).map(|_| one_by_one.unit() >= rate as f32).collect();
+                let mut rng = SeededRng::new(5);
+                assert_eq!(rng.kept(n, rate), expected, "{n} numbers, rate {rate}");
+                assert_eq!(rng.unit(), one_by_one.unit(), "the next draw");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use candle_nn::VarMap;
 use dataset::Batch;
 use model::{
     DistinctIds, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, RecurrentClassifier, State, TABLE, Tokens,
-    Vocabularies,
+    Vocabularies, Words,
 };
 use recurrent::{OutOfRange, SeededRng, State as _};
 
@@ -47,11 +47,13 @@ struct Accumulated {
     weight: f64,
 }
 
-/// The input of a pass, besides the embedded texts.
+/// The input of a pass, besides the embedded texts or words.
 struct PassInput<'a> {
     batch: &'a Batch,
     tokens: &'a Tokens,
     distinct: DistinctIds,
+    /// The words whose vectors were embedded; every token's own if absent.
+    words: Option<Words>,
     /// The factor of the mean loss.
     weight: f64,
 }
@@ -229,15 +231,22 @@ impl TrainingStep {
         let tokens = profile.time(Part::Load, || network.tokens(&batch.ids))?;
         let unknown = network.vocab_size().saturating_sub(1) as u32;
         let tokens = tokens.with_word_dropout(network.config().word_dropout, unknown, dropout);
-        let (x, distinct) = profile.time(Part::Embed, || -> Result<_> {
+        let is_adversarial = config.adversarial_norm > 0.0;
+        let (x, distinct, words) = profile.time(Part::Embed, || -> Result<_> {
             let distinct = tokens.distinct();
             optimizer.catch_up(TABLE, &distinct.rows)?;
-            Ok((Var::from_tensor(&network.embed(&tokens)?.detach())?, distinct))
+            // A perturbation moves each token's vector differently.
+            let words =
+                if is_adversarial { None } else { network.shared_words(&tokens, &distinct) };
+            let x = match &words {
+                Some(words) => network.embed_ids(words.ids())?,
+                None => network.embed(&tokens)?,
+            };
+            Ok((Var::from_tensor(&x.detach())?, distinct, words))
         })?;
-        let is_adversarial = config.adversarial_norm > 0.0;
         // Two losses are averaged, so that clipping and learning rate mean what they do with one.
         let weight = self.batch_weight(batch) * if is_adversarial { 0.5 } else { 1.0 };
-        let input = PassInput { batch, tokens: &tokens, distinct, weight };
+        let input = PassInput { batch, tokens: &tokens, distinct, words, weight };
         // A short batch cannot take over a full one's state.
         let n_rows = batch.rows.len();
         let state = self.state.take().filter(|state| state.batch().is_ok_and(|n| n == n_rows));
@@ -262,9 +271,11 @@ impl TrainingStep {
     /// Forward and backward from the embedded texts on.
     fn pass(&mut self, x: &Var, input: &PassInput<'_>, state: Option<&State>) -> Result<Pass> {
         let Self { config, network, optimizer, dropout, profile, class_weights, .. } = self;
-        let &PassInput { batch, tokens, ref distinct, weight } = input;
-        let (outputs, new_state) = profile
-            .time(Part::RecurrentForward, || network.read(x, tokens, state, Some(&mut *dropout)))?;
+        let &PassInput { batch, tokens, ref distinct, ref words, weight } = input;
+        let (outputs, new_state) = profile.time(Part::RecurrentForward, || match words {
+            Some(words) => network.read_words(x, words, tokens, state, Some(&mut *dropout)),
+            None => network.read(x, tokens, state, Some(&mut *dropout)),
+        })?;
         let flops = network.config().recurrent_flops(tokens.n_tokens());
         profile.add_flops(Part::RecurrentForward, flops);
         let (weighed, loss) = profile.time(Part::Head, || -> Result<_> {
@@ -289,7 +300,10 @@ impl TrainingStep {
             return Err(Error::Gradient { reason });
         };
         let of_rows = profile.time(Part::EmbedBackward, || -> Result<_> {
-            let values = network.row_gradient(&d_x, distinct)?;
+            let values = match words {
+                Some(words) => network.row_gradient_of_words(&d_x, words, distinct)?,
+                None => network.row_gradient(&d_x, distinct)?,
+            };
             Ok(RowGradient { rows: distinct.rows.clone(), values })
         })?;
         let gradients = optimizer.gradients(&store).with_rows(TABLE, Some(of_rows));
