@@ -6,9 +6,13 @@ use crate::algebra::Weights;
 use crate::autograd::{Backward, Numbers, record};
 use crate::dropout::{DropoutMasks, dropout_scale};
 use crate::frozen::Frozenable;
-use crate::machine::{Element, InstructionSet};
+use crate::machine::{Element, InstructionSet, Source};
 use crate::numbers::numbers_of;
-use crate::recurrence::{BackwardTensors, ForwardTensors, LayerDropout, Problem, SavedPass, Steps};
+use crate::pooling::Pooling;
+use crate::recurrence::{
+    Argmax, BackwardTensors, ForwardTensors, LayerDropout, OutputGradient, PooledGradient, Problem,
+    SavedPass, Steps,
+};
 use crate::run::{Run, StackOutput};
 use crate::weights::LayerWeights;
 
@@ -23,11 +27,12 @@ pub(crate) fn run(
     run: &Run<'_>,
     initial: &[Tensor],
     dropout: Option<&mut dyn DropoutMasks>,
+    pooling: Option<Pooling>,
     instructions: InstructionSet,
 ) -> Result<StackOutput> {
     match run.x.dtype() {
-        DType::F64 => run_as::<f64>(run, initial, dropout, instructions),
-        _ => run_as::<f32>(run, initial, dropout, instructions),
+        DType::F64 => run_as::<f64>(run, initial, dropout, pooling, instructions),
+        _ => run_as::<f32>(run, initial, dropout, pooling, instructions),
     }
 }
 
@@ -51,6 +56,7 @@ fn run_as<E: Frozenable>(
     run: &Run<'_>,
     initial: &[Tensor],
     dropout: Option<&mut dyn DropoutMasks>,
+    pooling: Option<Pooling>,
     instructions: InstructionSet,
 ) -> Result<StackOutput> {
     let (config, problem) = (run.config, problem(run, instructions));
@@ -75,11 +81,18 @@ fn run_as<E: Frozenable>(
         })
     })??;
 
-    let output_shape = Shape::from((batch, steps, config.output_size()));
+    let (outputs, output_shape, pooled) = match pooling {
+        None => (forward.outputs, Shape::from((batch, steps, config.output_size())), None),
+        Some(pooling) => {
+            let (vectors, argmax) = problem.pool(&forward.outputs, pooling);
+            let shape = Shape::from((batch, pooling.n_parts() * config.output_size()));
+            (vectors, shape, Some(Pooled { pooling, argmax, outputs: forward.outputs }))
+        }
+    };
     let layers = config.num_layers * config.num_directions();
     let state_shapes =
         config.state_sizes(run.cell).into_iter().map(|size| Shape::from((layers, batch, size)));
-    let results = std::iter::once((forward.outputs, output_shape))
+    let results = std::iter::once((outputs, output_shape))
         .chain(forward.final_states.into_iter().zip(state_shapes));
     let mut tensors = match forward.saved {
         None => results
@@ -92,7 +105,7 @@ fn run_as<E: Frozenable>(
             let is_wanted = inputs.iter().map(|input| input.track_op()).collect();
             let has_biases = config.bias;
             let backward =
-                FusedBackward { problem, operands, saved, has_biases, shapes, is_wanted };
+                FusedBackward { problem, operands, saved, pooled, has_biases, shapes, is_wanted };
             record(&inputs, results, backward)?
         }
     };
@@ -170,10 +183,19 @@ impl Operands {
     }
 }
 
+/// What the gradient of pooled outputs depends on.
+struct Pooled<E> {
+    pooling: Pooling,
+    argmax: Argmax,
+    /// `[B, T, D·h]`
+    outputs: Vec<E>,
+}
+
 struct FusedBackward<E> {
     problem: Problem,
     operands: Operands,
     saved: SavedPass<E>,
+    pooled: Option<Pooled<E>>,
     has_biases: bool,
     /// Of the input, the weights and the initial states.
     shapes: Vec<Shape>,
@@ -197,13 +219,28 @@ impl<E: Element> Backward for FusedBackward<E> {
             *to = numbers.as_ref().map(numbers_of::<E>).transpose()?;
         }
         let outputs = numbers_of::<E>(&outputs)?;
+        let of_pooled = self.pooled.as_ref().zip(d_results[0]).map(|(pooled, d_pooled)| {
+            (pooled, self.problem.pooled_gradients(d_pooled, pooled.pooling))
+        });
+        let (outputs, d_outputs) = match (&self.pooled, &of_pooled) {
+            (None, _) => (outputs, d_results[0].map(|d| OutputGradient::Steps(Source::new(d)))),
+            (Some(pooled), None) => (&pooled.outputs[..], None),
+            (Some(pooled), Some((_, [max, mean]))) => {
+                let Pooling { max: has_max, mean: has_mean } = pooled.pooling;
+                let gradient = PooledGradient {
+                    max: has_max.then_some((&max[..], &pooled.argmax[..])),
+                    mean: has_mean.then_some(&mean[..]),
+                };
+                (&pooled.outputs[..], Some(OutputGradient::Pooled(gradient)))
+            }
+        };
         let gradients = self.operands.with_numbers::<E, _>(|x, initial| {
             let tensors = BackwardTensors {
                 x,
                 has_biases: self.has_biases,
                 initial,
                 outputs,
-                d_outputs: d_results[0],
+                d_outputs,
                 d_final: [d_results[1], d_results[2]],
             };
             self.problem.backward(&self.saved, &tensors, self.is_wanted[0])

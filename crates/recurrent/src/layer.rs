@@ -11,7 +11,8 @@ use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::initialization::Initialization;
-use crate::options::{RepeatedInput, RunOptions};
+use crate::options::{Input, RepeatedInput, RunOptions};
+use crate::pooling::Pooling;
 use crate::random::SeededRng;
 use crate::run::StackOutput;
 use crate::stack::{Stack, StackOptions};
@@ -174,6 +175,25 @@ impl<C: CellType> Layer<C> {
         Self::parted(self.stack.run_repeated(input, Self::stack_options(options))?)
     }
 
+    /// Runs a sequence as `forward_with` does, and pools the outputs over the real steps: returns
+    /// `(batch, parts * output_size)`, without the batch if the input has none, and the state. On the CPU
+    /// neither the outputs nor a gradient of their size become tensors.
+    ///
+    /// # Errors
+    /// As `forward_with`; also if `pooling` wants nothing.
+    pub fn forward_pooled<'a>(
+        &self,
+        input: impl Into<Input<'a>>,
+        pooling: Pooling,
+        options: RunOptions<'_, C::State>,
+    ) -> Result<(Tensor, C::State)> {
+        let options = StackOptions { pooling: Some(pooling), ..Self::stack_options(options) };
+        Self::parted(match input.into() {
+            Input::Steps(x) => self.stack.run(x, options)?,
+            Input::Repeated(input) => self.stack.run_repeated(input, options)?,
+        })
+    }
+
     /// Runs one step of a stream: takes `x (batch, input)`, returns the output
     /// `(batch, output_size)` and the new state. [Freeze](Self::freeze) the layer first if its weights do not
     /// change from step to step.
@@ -188,7 +208,7 @@ impl<C: CellType> Layer<C> {
     fn stack_options(options: RunOptions<'_, C::State>) -> StackOptions<'_> {
         let RunOptions { state, lengths, dropout, record } = options;
         let states = state.map(|state| state.tensors().into_iter().cloned().collect());
-        StackOptions { states, lengths, dropout, record }
+        StackOptions { states, lengths, dropout, record, pooling: None }
     }
 
     fn parted(output: StackOutput) -> Result<(Tensor, C::State)> {

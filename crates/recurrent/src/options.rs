@@ -98,3 +98,24 @@ pub struct RepeatedInput<'a> {
     /// B, the rows of the batch.
     pub batch: usize,
 }
+
+/// An input of either form.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    /// A vector for each step.
+    Steps(&'a Tensor),
+    /// Vectors that repeat.
+    Repeated(RepeatedInput<'a>),
+}
+
+impl<'a> From<&'a Tensor> for Input<'a> {
+    fn from(x: &'a Tensor) -> Self {
+        Self::Steps(x)
+    }
+}
+
+impl<'a> From<RepeatedInput<'a>> for Input<'a> {
+    fn from(input: RepeatedInput<'a>) -> Self {
+        Self::Repeated(input)
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::VarBuilder;
 
 use crate::backend::{Backend, Implementation};
@@ -17,8 +17,10 @@ use crate::fused;
 use crate::lengths::Lengths;
 use crate::machine::InstructionSet;
 use crate::options::RepeatedInput;
+use crate::pooling::{Pooling, pool};
 use crate::reference;
 use crate::run::{Run, StackOutput};
+use crate::settings;
 use crate::weights::{LayerWeights, Parameter, parameters};
 
 /// Most distinct vectors per hundred steps for which precomputing their products pays off; above
@@ -32,6 +34,8 @@ pub(crate) struct StackOptions<'a> {
     pub(crate) lengths: Option<&'a [usize]>,
     pub(crate) dropout: Option<&'a mut dyn DropoutMasks>,
     pub(crate) record: bool,
+    /// Set to get pooled outputs, `(B, parts · output size)`.
+    pub(crate) pooling: Option<Pooling>,
 }
 
 #[derive(Debug, Clone)]
@@ -117,12 +121,14 @@ impl Stack {
             return self.run_batch(x, options);
         }
         let batch = usize::from(!self.config.batch_first);
+        let is_pooled = options.pooling.is_some();
         let states = options.states.map(|states| {
             states.iter().map(|state| state.unsqueeze(1)).collect::<candle_core::Result<_>>()
         });
         let states = states.transpose()?;
         let output = self.run_batch(&x.unsqueeze(batch)?, StackOptions { states, ..options })?;
         let without_batch = |state: Tensor| state.squeeze(1);
+        let batch = if is_pooled { 0 } else { batch };
         Ok(StackOutput {
             outputs: output.outputs.squeeze(batch)?,
             states: output
@@ -134,10 +140,11 @@ impl Stack {
     }
 
     fn run_batch(&self, x: &Tensor, options: StackOptions<'_>) -> Result<StackOutput> {
-        let StackOptions { states, lengths, mut dropout, record } = options;
+        let StackOptions { states, lengths, mut dropout, record, pooling } = options;
+        check_pooling(pooling)?;
         let rate = self.config.weight_dropout;
         if let Some(masks) = dropout.as_deref_mut().filter(|_| rate > 0.0) {
-            let options = StackOptions { states, lengths, dropout: None, record };
+            let options = StackOptions { states, lengths, dropout: None, record, pooling };
             let dropped = self.with_weight_dropout(rate, masks)?;
             return dropped.run_batch(x, StackOptions { dropout, ..options });
         }
@@ -148,22 +155,33 @@ impl Stack {
         let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
         let zeros_if_absent = || initial.clone().map_or_else(|| self.zero_states(batch), Ok);
         if steps == 0 {
-            let shape = (batch, 0, self.config.output_size());
-            let outputs = Tensor::zeros(shape, self.dtype, &self.device)?;
-            let states = zeros_if_absent()?;
-            return Ok(StackOutput { outputs: self.caller_order(outputs)?, states });
+            let width = self.config.output_size();
+            let zeros = |shape: Shape| Tensor::zeros(shape, self.dtype, &self.device);
+            let outputs = match pooling {
+                Some(pooling) => zeros((batch, pooling.n_parts() * width).into())?,
+                None => self.caller_order(zeros((batch, 0, width).into())?)?,
+            };
+            return Ok(StackOutput { outputs, states: zeros_if_absent()? });
         }
         let run = self.checked_run(&x, None, (batch, steps), lengths, record);
         let given = initial.as_deref().unwrap_or_default();
         let output = match self.backend.implementation(&run)? {
-            Implementation::Cpu(set) => fused::run(&run, given, dropout, set)?,
-            Implementation::Cudnn => cudnn::run(&run, given, dropout)?,
-            Implementation::Reference => {
-                let output = reference::run(&run, &zeros_if_absent()?, dropout)?;
-                if record { output } else { output.detach() }
+            Implementation::Cpu(set) => {
+                let output = fused::run(&run, given, dropout, pooling, set)?;
+                return self.in_caller_order(output, pooling);
             }
+            Implementation::Cudnn => cudnn::run(&run, given, dropout)?,
+            Implementation::Reference => reference::run(&run, &zeros_if_absent()?, dropout)?,
         };
-        Ok(StackOutput { outputs: self.caller_order(output.outputs)?, states: output.states })
+        let output = match pooling {
+            Some(pooling) => {
+                let outputs = pool(&output.outputs, lengths, pooling)?;
+                StackOutput { outputs, ..output }
+            }
+            None => output,
+        };
+        let output = if record { output } else { output.detach() };
+        self.in_caller_order(output, pooling)
     }
 
     /// This stack with weight-drop applied, for one training pass.
@@ -201,7 +219,8 @@ impl Stack {
         let (n_vectors, steps) = self.check_repeated(&input)?;
         let is_worthwhile = steps > 0 && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len();
         if is_worthwhile && let Some(set) = self.fused_set(vectors)? {
-            let StackOptions { states, lengths, mut dropout, record } = options;
+            let StackOptions { states, lengths, mut dropout, record, pooling } = options;
+            check_pooling(pooling)?;
             let rate = self.config.weight_dropout;
             let dropped;
             let stack = match dropout.as_deref_mut().filter(|_| rate > 0.0) {
@@ -215,8 +234,8 @@ impl Stack {
             let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
             let run = stack.checked_run(vectors, Some(indexes), (batch, steps), checked, record);
             let given = initial.as_deref().unwrap_or_default();
-            let StackOutput { outputs, states } = fused::run(&run, given, dropout, set)?;
-            return Ok(StackOutput { outputs: self.caller_order(outputs)?, states });
+            let output = fused::run(&run, given, dropout, pooling, set)?;
+            return self.in_caller_order(output, pooling);
         }
         let indexes = Tensor::new(indexes, vectors.device())?;
         let x = vectors.index_select(&indexes, 0)?.reshape((batch, steps, vectors.dim(1)?))?;
@@ -306,6 +325,17 @@ impl Stack {
         Error::Shape { tensor: "the input", expected, got: x.dims().to_vec() }
     }
 
+    fn in_caller_order(
+        &self,
+        output: StackOutput,
+        pooling: Option<Pooling>,
+    ) -> Result<StackOutput> {
+        if pooling.is_some() {
+            return Ok(output);
+        }
+        Ok(StackOutput { outputs: self.caller_order(output.outputs)?, ..output })
+    }
+
     fn caller_order(&self, outputs: Tensor) -> Result<Tensor> {
         Ok(if self.config.batch_first { outputs } else { outputs.transpose(0, 1)? })
     }
@@ -341,6 +371,11 @@ impl Stack {
             got: describe(x.dtype(), x.device()),
         })
     }
+}
+
+fn check_pooling(pooling: Option<Pooling>) -> Result<()> {
+    let is_fine = pooling.is_none_or(|pooling| pooling.n_parts() > 0);
+    Ok(settings::check("pooling", is_fine, "max, mean or both", "neither")?)
 }
 
 /// Every parameter of a layer stack, in PyTorch's order.

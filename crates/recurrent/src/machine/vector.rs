@@ -12,6 +12,8 @@ pub(crate) trait Number:
     + PartialEq
     + std::ops::AddAssign
     + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+    + PartialOrd
     + 'static
 {
     const ONE: Self;

@@ -3,6 +3,7 @@
 use super::forward::SavedPass;
 use super::input::{Input, InputGradient};
 use super::layer_backward::{BackwardInput, BackwardJob, BackwardShare};
+use super::pooled::PooledGradient;
 use super::problem::{Problem, States, Steps};
 use super::repeated::{TeamVectors, UsedVectors, used_vectors};
 use super::team::Team;
@@ -20,13 +21,22 @@ pub(crate) struct Gradients<E> {
     pub(crate) initial: Vec<Vec<E>>,
 }
 
+/// The gradient of the network's outputs.
+#[derive(Clone, Copy)]
+pub(crate) enum OutputGradient<'a, E> {
+    /// `[B, T, D·h]`
+    Steps(Source<'a, E>),
+    /// Of what they are pooled to.
+    Pooled(PooledGradient<'a, E>),
+}
+
 /// The tensors that a backward pass reads; shapes as in the forward pass.
 pub(crate) struct BackwardTensors<'a, E> {
     pub(crate) x: Steps<'a, E>,
     pub(crate) has_biases: bool,
     pub(crate) initial: States<'a, E>,
     pub(crate) outputs: &'a [E],
-    pub(crate) d_outputs: Option<&'a [E]>,
+    pub(crate) d_outputs: Option<OutputGradient<'a, E>>,
     pub(crate) d_final: States<'a, E>,
 }
 
@@ -225,8 +235,8 @@ impl<'a, E: Element> Pass<'a, E> {
             }
         };
         let d_outputs = match self.below.get(layer + 1) {
-            Some([above, _]) => Some(above.source(0)),
-            None => tensors.d_outputs.map(Source::new),
+            Some([above, _]) => Some(OutputGradient::Steps(above.source(0))),
+            None => tensors.d_outputs,
         };
         let at_once = saved.division.directions_at_once();
         let dx = self.below(layer).map(|[first, second]| InputGradient {

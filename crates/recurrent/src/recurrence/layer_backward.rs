@@ -23,6 +23,7 @@
 
 use std::ops::Range;
 
+use super::backward::OutputGradient;
 use super::input::{Input, InputGradient};
 use super::layer_forward::{Columns, Saved, Step};
 use super::plan::{Chunk, Plan};
@@ -31,7 +32,7 @@ use super::team::Team;
 use super::units::{self, BackwardRow};
 use crate::algebra::{ColumnBlocks, Geometry, Left, MAX_VECTORS, PanelProduct, spread_stride};
 use crate::cell::Cell;
-use crate::machine::{Buffer, Isa, Job, Number, Shared, Source, Vector};
+use crate::machine::{Buffer, Isa, Job, Number, Shared, Vector};
 
 /// Rows of sums multiplied by all columns of a weight before the next ones: about a chunk's.
 const ROWS_AT_A_TIME: usize = 200;
@@ -74,7 +75,7 @@ pub(crate) struct BackwardJob<'a, E> {
     pub(crate) initial: [Option<&'a [E]>; 2],
     pub(crate) outputs: Columns<&'a [E]>,
     /// Complete for this team's rows.
-    pub(crate) d_outputs: Option<Columns<Source<'a, E>>>,
+    pub(crate) d_outputs: Option<Columns<OutputGradient<'a, E>>>,
     /// Gradients of the final state, as `initial`.
     pub(crate) d_final: [Option<&'a [E]>; 2],
     /// Gradient of a for one chunk, `[panel][tokens, panel width]`.
@@ -218,9 +219,17 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         let all = 0..self.geometry.h_size;
         (chunk.start..chunk.end).rev().any(|step| {
             (0..self.plan.active[step]).any(|rank| {
-                let place = self.plan.place(self.geometry, rank, step);
-                // SAFETY: the gradients of this team's rows are complete.
-                has_nonzero(unsafe { d_outputs.numbers.read(d_outputs.range(place, &all)) })
+                match d_outputs.numbers {
+                    OutputGradient::Steps(numbers) => {
+                        let place = self.plan.place(self.geometry, rank, step);
+                        // SAFETY: the gradients of this team's rows are complete.
+                        has_nonzero(unsafe { numbers.read(d_outputs.range(place, &all)) })
+                    }
+                    OutputGradient::Pooled(pooled) => {
+                        let (row, time) = (self.plan.rows[rank], self.plan.time(rank, step));
+                        pooled.is_nonzero(row, time, d_outputs.width)
+                    }
+                }
             })
         })
     }
@@ -271,15 +280,24 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         self.dh(isa, step, dh);
     }
 
+    #[inline(always)]
     fn add_output_gradient(&self, step: Step, dh: &mut [E]) {
         let Some(d_outputs) = self.d_outputs else { return };
         let (own, stride) = self.own_h();
         for rank in 0..step.n_rows {
-            let from = d_outputs.range(self.plan.place(self.geometry, rank, step.step), &own);
             let dh = &mut dh[rank * stride..][..own.len()];
-            // SAFETY: the gradients of this team's rows are complete.
-            for (dh, d_output) in dh.iter_mut().zip(unsafe { d_outputs.numbers.read(from) }) {
-                *dh += *d_output;
+            match d_outputs.numbers {
+                OutputGradient::Steps(numbers) => {
+                    let place = self.plan.place(self.geometry, rank, step.step);
+                    // SAFETY: the gradients of this team's rows are complete.
+                    let from = unsafe { numbers.read(d_outputs.range(place, &own)) };
+                    dh.iter_mut().zip(from).for_each(|(dh, d_output)| *dh += *d_output);
+                }
+                OutputGradient::Pooled(pooled) => {
+                    let (row, time) = (self.plan.rows[rank], self.plan.time(rank, step.step));
+                    let first = d_outputs.column + own.start;
+                    pooled.add(row, time, d_outputs.width, first, dh);
+                }
             }
         }
     }
