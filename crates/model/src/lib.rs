@@ -20,7 +20,7 @@ pub use config::{CellKind, ModelConfig, Padding};
 pub use device::DeviceChoice;
 pub use error::{Error, Result};
 pub use folder::TrainedModel;
-pub use network::{PathLogits, RecurrentClassifier};
+pub use network::{PathLogits, Reading, RecurrentClassifier};
 pub use ngrams::NgramVocabulary;
 pub use parameters::{NGRAM_BIAS, NGRAM_TABLE, PathScales, TABLE, sorted, with_scaled_logits};
 pub use pooling::{Pooling, PoolingPart};

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{Linear, VarBuilder, VarMap};
-use recurrent::{Recurrent, RepeatedInput, SeededRng};
+use recurrent::{Input, Recurrent, RepeatedInput, SeededRng};
 
 use crate::config::ModelConfig;
 use crate::embedding::{self, Embedding};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::linear_path::LinearPath;
 use crate::parameters;
 use crate::pooling::{self, PoolingPart};
-use crate::recurrent_layer::{self, LayerInput, State};
+use crate::recurrent_layer::{self, State};
 use crate::tokens::{DistinctIds, Tokens, Words};
 use crate::vocabularies::Vocabularies;
 
@@ -39,6 +39,16 @@ impl PathLogits {
     }
 }
 
+/// What the recurrent layers have made of a batch of texts.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// `[B, T, F]`; if the layers have pooled them, `[B, F]` for each of max and mean.
+    outputs: Tensor,
+    is_pooled: bool,
+    /// The state after each text's last step.
+    pub state: State,
+}
+
 /// A recurrent network that predicts the probability that a text, given as ids, is positive.
 ///
 /// B batch rows, T steps, E `embedding_dim`, F the size of a step's output (H, or 2 H in two
@@ -48,8 +58,8 @@ impl PathLogits {
 /// one:
 ///
 /// ```text
-/// ids ── tokens ──► Tokens ── embed ──► [B, T, E] ── read ──► [B, T, F], State ── classify ──► [B, O]
-///                     └────────────────── linear path ──────────────────────────────────────► + [B, O]
+/// ids ── tokens ──► Tokens ── embed ──► [B, T, E] ── read ──► Reading ── classify ──► [B, O]
+///                     └────────────────── linear path ──────────────────────────────► + [B, O]
 /// ```
 ///
 /// The linear path is fitted separately, before the network is trained, and receives no gradient.
@@ -251,11 +261,12 @@ impl RecurrentClassifier {
             });
         }
         let tokens = self.tokens(ids)?;
-        let (outputs, state) = match dropout.as_deref_mut() {
+        let reading = match dropout.as_deref_mut() {
             Some(rng) => self.read(&self.embed(&tokens)?, &tokens, state, Some(rng))?,
             None => self.read_tokens(&tokens, state)?,
         };
-        let recurrent = self.classify(&outputs, &state, &tokens, dropout)?;
+        let recurrent = self.classify(&reading, &tokens, dropout)?;
+        let state = reading.state;
         let linear = self.linear_path.as_ref();
         let linear = linear.map(|path| path.logits(&tokens, &self.device)).transpose()?;
         Ok((PathLogits { recurrent, linear }, state))
@@ -339,10 +350,7 @@ impl RecurrentClassifier {
         tokens: &Tokens,
         state: Option<&State>,
         mut dropout: Option<&mut SeededRng>,
-    ) -> Result<(Tensor, State)> {
-        if state.is_some() {
-            self.check_takes_chunks()?;
-        }
+    ) -> Result<Reading> {
         let mut vectors = vectors.clone();
         if let (Some(rng), Some(texts)) = (dropout.as_deref_mut(), &words.texts) {
             let shape = (tokens.n_rows(), 1, vectors.dim(1)?);
@@ -352,11 +360,11 @@ impl RecurrentClassifier {
             vectors = vectors.mul(&masks.squeeze(1)?.index_select(&texts, 0)?)?;
         }
         let (indexes, batch) = (&*words.places, tokens.n_rows());
-        let x = LayerInput::Repeated(RepeatedInput { vectors: &vectors, indexes, batch });
-        recurrent_layer::run(&self.recurrent, x, state, &tokens.lengths, dropout)
+        let input = RepeatedInput { vectors: &vectors, indexes, batch };
+        self.run(input.into(), self.config.pooling.of_layers(), tokens, state, dropout)
     }
 
-    /// The recurrent layers: `x [B, T, E]` gives outputs `[B, T, F]` and the new state.
+    /// The recurrent layers: what they make of `x [B, T, E]`, to be [classified](Self::classify).
     ///
     /// # Errors
     /// [`Error::NotChunked`] if a state is passed to a network that pools over steps or reads in both
@@ -367,30 +375,56 @@ impl RecurrentClassifier {
         tokens: &Tokens,
         state: Option<&State>,
         mut dropout: Option<&mut SeededRng>,
-    ) -> Result<(Tensor, State)> {
-        if state.is_some() {
-            self.check_takes_chunks()?;
-        }
-        let mut x = x.clone();
-        if let Some(rng) = dropout.as_deref_mut() {
-            x = rng.variational_dropout(&x, self.config.variational_dropout)?;
-            x = rng.dropout(&x, self.config.embedding_dropout)?;
-        }
-        recurrent_layer::run(&self.recurrent, LayerInput::Each(&x), state, &tokens.lengths, dropout)
+    ) -> Result<Reading> {
+        let x = self.with_dropout(x, dropout.as_deref_mut())?;
+        self.run((&x).into(), self.config.pooling.of_layers(), tokens, state, dropout)
+    }
+
+    /// The recurrent layers' outputs of all steps, `[B, T, F]`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn outputs(
+        &self,
+        x: &Tensor,
+        tokens: &Tokens,
+        mut dropout: Option<&mut SeededRng>,
+    ) -> Result<Tensor> {
+        let x = self.with_dropout(x, dropout.as_deref_mut())?;
+        Ok(self.run((&x).into(), None, tokens, None, dropout)?.outputs)
+    }
+
+    fn with_dropout(&self, x: &Tensor, dropout: Option<&mut SeededRng>) -> Result<Tensor> {
+        let Some(rng) = dropout else { return Ok(x.clone()) };
+        let x = rng.variational_dropout(x, self.config.variational_dropout)?;
+        Ok(rng.dropout(&x, self.config.embedding_dropout)?)
     }
 
     /// [`embed`](Self::embed) and [`read`](Self::read) combined, without dropout; repeated words cost
     /// less here.
-    fn read_tokens(&self, tokens: &Tokens, state: Option<&State>) -> Result<(Tensor, State)> {
-        if state.is_some() {
-            self.check_takes_chunks()?;
-        }
+    fn read_tokens(&self, tokens: &Tokens, state: Option<&State>) -> Result<Reading> {
         let distinct = tokens.distinct();
         let vectors = self.embedding.rows(&distinct.rows)?;
         let input =
             RepeatedInput { vectors: &vectors, indexes: &distinct.places, batch: tokens.n_rows() };
-        let x = LayerInput::Repeated(input);
-        recurrent_layer::run(&self.recurrent, x, state, &tokens.lengths, None)
+        self.run(input.into(), self.config.pooling.of_layers(), tokens, state, None)
+    }
+
+    fn run(
+        &self,
+        x: Input<'_>,
+        pooling: Option<recurrent::Pooling>,
+        tokens: &Tokens,
+        state: Option<&State>,
+        dropout: Option<&mut SeededRng>,
+    ) -> Result<Reading> {
+        if state.is_some() {
+            self.check_takes_chunks()?;
+        }
+        let lengths = &tokens.lengths;
+        let (outputs, state) =
+            recurrent_layer::run(&self.recurrent, x, pooling, state, lengths, dropout)?;
+        Ok(Reading { outputs, is_pooled: pooling.is_some(), state })
     }
 
     /// Pooling and the fully connected layer: the sigmoid's input, `[B, O]`.
@@ -399,19 +433,19 @@ impl RecurrentClassifier {
     /// If the device fails.
     pub fn classify(
         &self,
-        outputs: &Tensor,
-        state: &State,
+        reading: &Reading,
         tokens: &Tokens,
         dropout: Option<&mut SeededRng>,
     ) -> Result<Tensor> {
-        let mut pooled = self.pool(outputs, state, &tokens.lengths)?;
+        let mut pooled = self.pool(reading, &tokens.lengths)?;
         if let Some(rng) = dropout {
             pooled = rng.dropout(&pooled, self.config.output_dropout)?;
         }
         Ok(self.fc.forward(&pooled)?)
     }
 
-    fn pool(&self, outputs: &Tensor, state: &State, lengths: &[usize]) -> Result<Tensor> {
+    fn pool(&self, reading: &Reading, lengths: &[usize]) -> Result<Tensor> {
+        let Reading { outputs, is_pooled, state } = reading;
         let pooling = self.config.pooling;
         let num_directions = if self.config.bidirectional { 2 } else { 1 };
         // In the order of `PoolingPart::ALL`.
@@ -420,7 +454,11 @@ impl RecurrentClassifier {
                 .has(PoolingPart::Last)
                 .then(|| pooling::last(&state.h, num_directions))
                 .transpose()?,
-            pooling::max_and_mean(pooling, outputs, lengths)?,
+            if *is_pooled {
+                Some(outputs.clone())
+            } else {
+                pooling::max_and_mean(pooling, outputs, lengths)?
+            },
             self.attention
                 .as_ref()
                 .map(|weight| pooling::attention(outputs, weight, lengths))

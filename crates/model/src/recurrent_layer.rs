@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use recurrent::{
-    Cell, Initialization, Recurrent, RecurrentConfig, RepeatedInput, RunOptions, SeededRng,
+    Cell, Initialization, Input, Pooling, Recurrent, RecurrentConfig, RunOptions, SeededRng,
 };
 
 use crate::config::{CellKind, ModelConfig};
@@ -40,19 +40,11 @@ fn full_name(config: &ModelConfig, name: &str) -> String {
     format!("{}.{name}", config.cell.parameter_prefix())
 }
 
-/// Input of the recurrent layers.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum LayerInput<'a> {
-    /// `[B, T, E]`
-    Each(&'a Tensor),
-    /// The distinct vectors of a batch's words.
-    Repeated(RepeatedInput<'a>),
-}
-
-/// Outputs `[B, T, D·H]` and the new state.
+/// Outputs `[B, T, D·H]`, pooled if `pooling` says so, and the new state.
 pub(crate) fn run(
     layers: &Recurrent,
-    x: LayerInput<'_>,
+    x: Input<'_>,
+    pooling: Option<Pooling>,
     state: Option<&State>,
     lengths: &[usize],
     dropout: Option<&mut SeededRng>,
@@ -62,9 +54,10 @@ pub(crate) fn run(
     if let Some(rng) = dropout {
         options = options.dropout(rng);
     }
-    Ok(match x {
-        LayerInput::Each(x) => layers.forward_with(x, options)?,
-        LayerInput::Repeated(x) => layers.forward_repeated(x, options)?,
+    Ok(match (x, pooling) {
+        (x, Some(pooling)) => layers.forward_pooled(x, pooling, options)?,
+        (Input::Steps(x), None) => layers.forward_with(x, options)?,
+        (Input::Repeated(x), None) => layers.forward_repeated(x, options)?,
     })
 }
 

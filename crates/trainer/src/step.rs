@@ -272,14 +272,14 @@ impl TrainingStep {
     fn pass(&mut self, x: &Var, input: &PassInput<'_>, state: Option<&State>) -> Result<Pass> {
         let Self { config, network, optimizer, dropout, profile, class_weights, .. } = self;
         let &PassInput { batch, tokens, ref distinct, ref words, weight } = input;
-        let (outputs, new_state) = profile.time(Part::RecurrentForward, || match words {
+        let reading = profile.time(Part::RecurrentForward, || match words {
             Some(words) => network.read_words(x, words, tokens, state, Some(&mut *dropout)),
             None => network.read(x, tokens, state, Some(&mut *dropout)),
         })?;
         let flops = network.config().recurrent_flops(tokens.n_tokens());
         profile.add_flops(Part::RecurrentForward, flops);
         let (weighed, loss) = profile.time(Part::Head, || -> Result<_> {
-            let logits = network.classify(&outputs, &new_state, tokens, Some(&mut *dropout))?;
+            let logits = network.classify(&reading, tokens, Some(&mut *dropout))?;
             let options = BceOptions {
                 label_smoothing: config.label_smoothing,
                 class_weights: *class_weights,
@@ -288,7 +288,7 @@ impl TrainingStep {
             let loss = mean.to_scalar::<f32>()?;
             Ok((if weight == 1.0 { mean } else { (mean * weight)? }, loss))
         })?;
-        let state = new_state.detach()?;
+        let state = reading.state.detach()?;
         if !loss.is_finite() {
             return Ok(Pass { loss, state, gradients: None });
         }

@@ -1,16 +1,13 @@
 //! From the outputs of all steps to one vector per text.
 
-mod fused;
-mod plain;
+mod vectors;
 
 use std::fmt;
 use std::str::FromStr;
 
-use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::plain::{attention, last};
-use crate::error::Result;
+pub(crate) use self::vectors::{attention, last, max_and_mean};
 
 /// How the outputs of all steps are pooled into one vector: by one or more [`PoolingPart`]s, whose
 /// vectors are concatenated.
@@ -80,6 +77,14 @@ impl Pooling {
         self.parts().any(|own| own == part)
     }
 
+    /// What the recurrent layers can pool themselves, if that is all that is made of their outputs: max and
+    /// mean.
+    pub(crate) fn of_layers(self) -> Option<recurrent::Pooling> {
+        let [max, mean] = [PoolingPart::Max, PoolingPart::Mean].map(|part| self.has(part));
+        let needs_outputs = self.has(PoolingPart::Attention);
+        ((max || mean) && !needs_outputs).then_some(recurrent::Pooling { max, mean })
+    }
+
     /// Number of parts: at least one.
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // Never empty.
@@ -127,25 +132,6 @@ impl TryFrom<String> for Pooling {
     fn try_from(text: String) -> std::result::Result<Self, String> {
         text.parse()
     }
-}
-
-/// Max and mean over each row's real steps, feature by feature: those of the two that `pooling` includes,
-/// in this order, or `None` if it includes neither.
-///
-/// `outputs`: `[B, T, F]`, zero past `lengths [B]`. Returns `[B, F]`, or `[B, 2 F]` for both. An empty row
-/// gives zeros.
-pub(crate) fn max_and_mean(
-    pooling: Pooling,
-    outputs: &Tensor,
-    lengths: &[usize],
-) -> Result<Option<Tensor>> {
-    if !pooling.has(PoolingPart::Max) && !pooling.has(PoolingPart::Mean) {
-        return Ok(None);
-    }
-    Ok(Some(match (outputs.device(), outputs.dtype()) {
-        (Device::Cpu, DType::F32 | DType::F64) => fused::max_and_mean(pooling, outputs, lengths)?,
-        _ => plain::max_and_mean(pooling, outputs, lengths)?,
-    }))
 }
 
 #[cfg(test)]

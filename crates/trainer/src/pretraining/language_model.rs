@@ -117,7 +117,7 @@ impl<'a> LanguageModel<'a> {
         let rows = Var::from_tensor(&self.network.embed_ids(&distinct.rows)?.detach())?;
         let biases = Var::from_tensor(&self.biases.as_detached_tensor().index_select(&ids, 0)?)?;
 
-        let (outputs, _) = self.network.read(&x, &tokens, None, Some(&mut self.dropout))?;
+        let outputs = self.network.outputs(&x, &tokens, Some(&mut self.dropout))?;
         let outputs = self.dropout.dropout(&outputs, self.network.config().output_dropout)?;
         let scale = 1.0 / n_words as f64;
         let mut losses = Vec::new();
@@ -198,7 +198,7 @@ impl<'a> LanguageModel<'a> {
         for batch in Loader::new(Arc::clone(split), &config, device)?.take(n_texts.div_ceil(10)) {
             let tokens = self.network.tokens(&batch?.ids)?;
             let x = self.network.embed(&tokens)?.detach();
-            let outputs = self.network.read(&x, &tokens, None, None)?.0.detach();
+            let outputs = self.network.outputs(&x, &tokens, None)?.detach();
             let groups = groups_by_direction(self.network.config(), &tokens);
             for (direction, groups) in groups.iter().enumerate() {
                 let h = self.projected(&outputs, direction)?.detach();

@@ -1,5 +1,5 @@
-//! Pooling in candle's own operations, on any device. For max and mean on the CPU, `fused` is faster; tests
-//! compare it with this.
+//! Pooling in candle's own operations. Where only max and mean are made of the outputs, the recurrent layers
+//! do it themselves, which is faster; see [`Pooling::of_layers`].
 
 use candle_core::{D, Tensor};
 use candle_nn::ops::softmax;
@@ -7,12 +7,16 @@ use candle_nn::ops::softmax;
 use super::{Pooling, PoolingPart};
 use crate::error::Result;
 
-/// See [`super::max_and_mean`].
-pub(super) fn max_and_mean(
+/// Max and mean over each row's real steps, feature by feature: those of the two that `pooling` includes,
+/// in this order, or `None` if it includes neither.
+///
+/// `outputs`: `[B, T, F]`, zero past `lengths [B]`. Returns `[B, F]`, or `[B, 2 F]` for both. An empty row
+/// gives zeros.
+pub(crate) fn max_and_mean(
     pooling: Pooling,
     outputs: &Tensor,
     lengths: &[usize],
-) -> Result<Tensor> {
+) -> Result<Option<Tensor>> {
     let mut vectors = vec![];
     if pooling.has(PoolingPart::Max) {
         vectors.push(max(outputs, lengths)?);
@@ -20,7 +24,7 @@ pub(super) fn max_and_mean(
     if pooling.has(PoolingPart::Mean) {
         vectors.push(mean(outputs, lengths)?);
     }
-    Ok(Tensor::cat(&vectors, 1)?)
+    Ok(if vectors.is_empty() { None } else { Some(Tensor::cat(&vectors, 1)?) })
 }
 
 /// Mean over each row's real steps: `outputs [B, T, F]`, zero past `lengths`, gives `[B, F]`. An empty
