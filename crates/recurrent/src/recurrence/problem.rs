@@ -95,7 +95,7 @@ impl Problem {
 
     /// What the division among threads depends on.
     pub(crate) fn load(&self, geometries: &[Geometry]) -> Load {
-        let n_tokens: usize = self.batch * self.steps;
+        let n_tokens: usize = self.lengths.iter().sum();
         let gates = self.cell.n_gates() * self.hidden_size;
         let per_token: usize = geometries
             .iter()
@@ -108,7 +108,7 @@ impl Problem {
             n_rows: self.batch,
             n_directions: self.num_directions,
             n_panels: if has_second_product { 1 } else { n_panels },
-            work: n_tokens.saturating_mul(per_token) / self.num_directions,
+            work: n_tokens.saturating_mul(per_token),
         }
     }
 }
