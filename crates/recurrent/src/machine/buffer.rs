@@ -6,6 +6,7 @@
 //! reuses them as they are.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
@@ -151,8 +152,36 @@ fn advise_huge_pages(start: NonNull<u8>, bytes: usize) {
     let _ = (start, bytes);
 }
 
-/// Blocks below this size come from the allocator, which is fast enough there.
+/// Blocks below this size are kept by the thread that drops them: the threads of a pass would otherwise wait
+/// for one another in the allocator, which takes longer than a step of a stream.
 const MIN_KEPT_BYTES: usize = 64 << 10;
+
+/// Small blocks that a thread keeps.
+const MAX_SMALL_BLOCKS: usize = 32;
+
+thread_local! {
+    static SMALL: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A small block of at least `bytes` bytes, at most twice as large, if this thread keeps one.
+fn take_small(bytes: usize) -> Option<Block> {
+    SMALL.with_borrow_mut(|blocks| {
+        let fits = |block: &Block| (bytes..=2 * bytes).contains(&block.bytes);
+        let index = blocks.iter().rposition(fits)?;
+        Some(blocks.swap_remove(index))
+    })
+}
+
+fn keep_small(block: Block) {
+    // At the end of a thread there may be no list any more; the block is then freed.
+    let _ = SMALL.try_with(|blocks| {
+        let mut blocks = blocks.borrow_mut();
+        if blocks.len() == MAX_SMALL_BLOCKS {
+            blocks.remove(0);
+        }
+        blocks.push(block);
+    });
+}
 
 /// Number of requests after which an unused block is freed. A pass makes about ten per thread, so
 /// this covers many passes: as many as an evaluation between two epochs.
@@ -217,7 +246,7 @@ impl Kept {
 fn lend(bytes: usize) -> Block {
     let bytes = bytes.next_multiple_of(CACHE_LINE);
     if bytes < MIN_KEPT_BYTES {
-        return Block::new(bytes);
+        return take_small(bytes).unwrap_or_else(|| Block::new(bytes));
     }
     // Nothing inside the lock can leave the list inconsistent.
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -234,6 +263,9 @@ fn lend(bytes: usize) -> Block {
 
 fn give_back(block: Block) {
     if block.bytes < MIN_KEPT_BYTES {
+        if block.bytes > 0 {
+            keep_small(block);
+        }
         return;
     }
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -245,6 +277,7 @@ fn give_back(block: Block) {
 /// Frees the blocks that the kernels keep for their next passes: for a program that has done with training
 /// and wants the memory for other work. The next passes allocate anew.
 pub fn free_memory() {
+    SMALL.with_borrow_mut(Vec::clear);
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.max_bytes = kept.lent_bytes;
     let free = std::mem::take(&mut kept.free);

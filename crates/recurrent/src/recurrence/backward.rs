@@ -9,7 +9,7 @@ use super::repeated::{TeamVectors, UsedVectors, used_vectors};
 use super::team::Team;
 use crate::algebra::{Geometry, unpack_panel};
 use crate::cell::Cell;
-use crate::machine::{Alarm, Buffer, Crew, Element, Shared, Source, share, zeroed_vec};
+use crate::machine::{Alarm, Barrier, Buffer, Crew, Element, Shared, Source, share, zeroed_vec};
 
 /// Gradients, each in the shape of its tensor.
 pub(crate) struct Gradients<E> {
@@ -179,13 +179,18 @@ impl<'a, E: Element> Pass<'a, E> {
             .map(|_| (0..division.n_places()).map(|_| None).collect())
             .collect();
         let n_threads = crew.n_members().min(division.n_seats());
+        let everyone = Barrier::new(n_threads);
         let stages: Vec<_> = division.stages(self.problem.num_layers).collect();
-        for stage in stages.into_iter().rev() {
-            let results = crew.map(|thread| {
-                let _attendance = alarm.attend();
-                let mut own = Vec::new();
-                if thread >= n_threads {
-                    return own;
+        let results = crew.map(|thread| {
+            let _attendance = alarm.attend();
+            let mut own = Vec::new();
+            if thread >= n_threads {
+                return own;
+            }
+            for (index, stage) in stages.iter().rev().enumerate() {
+                if index > 0 {
+                    // The next layer reads what others have written.
+                    everyone.wait(&alarm);
                 }
                 for layer in stage.clone().rev() {
                     for seat in division.seats(thread, n_threads) {
@@ -198,14 +203,17 @@ impl<'a, E: Element> Pass<'a, E> {
                         }
                     }
                 }
-                own
-            });
-            for (index, place, share) in results.into_iter().flatten() {
-                shares[index][place] = Some(share);
+                if division.directions_at_once() {
+                    everyone.wait(&alarm);
+                    stage.clone().for_each(|layer| {
+                        self.add_second_direction(layer, (thread, n_threads));
+                    });
+                }
             }
-            if division.directions_at_once() {
-                stage.for_each(|layer| self.add_second_direction(crew, layer));
-            }
+            own
+        });
+        for (index, place, share) in results.into_iter().flatten() {
+            shares[index][place] = Some(share);
         }
         shares.into_iter().map(|shares| shares.into_iter().flatten().collect()).collect()
     }
@@ -268,21 +276,18 @@ impl<'a, E: Element> Pass<'a, E> {
         E::dispatch(geometry.instructions, job)
     }
 
-    /// Adds the second direction's part of a gradient of a layer's input to the first's.
-    fn add_second_direction(&self, crew: &Crew<'_>, layer: usize) {
+    /// Adds the second direction's part of a gradient of a layer's input to the first's, for one thread's rows.
+    fn add_second_direction(&self, layer: usize, (thread, n_threads): (usize, usize)) {
         let Some([first, second]) = self.below(layer) else { return };
-        let width = self.geometries[layer].input;
-        let steps = self.problem.steps;
-        crew.run(|member| {
-            for row in share(self.problem.batch, member, crew.n_members()) {
-                // Nothing reads the places past a row's end, but those of the input's gradient are zero.
-                let places = row * steps..row * steps + self.problem.lengths[row];
-                let range = places.start * width..places.end * width;
-                // SAFETY: each row is one member's, and the layer's threads are done.
-                let (to, from) = unsafe { (first.write(range.clone()), second.read(range)) };
-                to.iter_mut().zip(from).for_each(|(to, from)| *to += *from);
-            }
-        });
+        let (width, steps) = (self.geometries[layer].input, self.problem.steps);
+        for row in share(self.problem.batch, thread, n_threads) {
+            // Nothing reads the places past a row's end, but those of the input's gradient are zero.
+            let places = row * steps..row * steps + self.problem.lengths[row];
+            let range = places.start * width..places.end * width;
+            // SAFETY: each row is one thread's, and all have met after the layer.
+            let (to, from) = unsafe { (first.write(range.clone()), second.read(range)) };
+            to.iter_mut().zip(from).for_each(|(to, from)| *to += *from);
+        }
     }
 
     /// For repeated vectors, adds up the gradients of the vectors from all directions, teams and members.

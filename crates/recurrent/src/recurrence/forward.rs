@@ -11,7 +11,7 @@ use super::team::Team;
 use crate::algebra::{ForwardWeights, Geometry, Weights};
 use crate::cell::Cell;
 use crate::machine::{
-    Alarm, Buffer, Crew, Element, Shared, Source, num_threads, share, zeroed_vec,
+    Alarm, Barrier, Buffer, Crew, Element, Shared, Source, num_threads, share, zeroed_vec,
 };
 
 /// Results of a forward pass.
@@ -260,12 +260,18 @@ impl<'a> Pass<'a> {
             .map(|_| (0..division.n_places()).map(|_| None).collect())
             .collect();
         let n_threads = crew.n_members().min(division.n_seats());
-        for stage in division.stages(self.problem.num_layers) {
-            let results = crew.map(|thread| {
-                let _attendance = alarm.attend();
-                let mut own = Vec::new();
-                if thread >= n_threads {
-                    return own;
+        let everyone = Barrier::new(n_threads);
+        let stages: Vec<_> = division.stages(self.problem.num_layers).collect();
+        let results = crew.map(|thread| {
+            let _attendance = alarm.attend();
+            let mut own = Vec::new();
+            if thread >= n_threads {
+                return own;
+            }
+            for (index, stage) in stages.iter().enumerate() {
+                if index > 0 {
+                    // The next layer reads what others have written.
+                    everyone.wait(&alarm);
                 }
                 for layer in stage.clone() {
                     for seat in division.seats(thread, n_threads) {
@@ -274,19 +280,16 @@ impl<'a> Pass<'a> {
                             let barrier = &barriers[division.barrier(seat.team, direction)];
                             let team = Team { barrier, alarm: &alarm };
                             let share = self.layer(numbers, (layer, direction, place), team);
-                            own.push((
-                                layer * self.problem.num_directions + direction,
-                                place,
-                                share,
-                            ));
+                            let index = layer * self.problem.num_directions + direction;
+                            own.push((index, place, share));
                         }
                     }
                 }
-                own
-            });
-            for (index, place, share) in results.into_iter().flatten() {
-                shares[index][place] = Some(share);
             }
+            own
+        });
+        for (index, place, share) in results.into_iter().flatten() {
+            shares[index][place] = Some(share);
         }
         shares.into_iter().map(|shares| shares.into_iter().flatten().collect()).collect()
     }

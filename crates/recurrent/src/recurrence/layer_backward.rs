@@ -117,7 +117,7 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
         let mut share = self.empty_share(n_gates);
         let mut has_gradient = self.final_states_have_gradient();
         let mut is_first = true;
-        for &chunk in plan.chunks().iter().rev() {
+        for &chunk in plan.chunks.iter().rev() {
             has_gradient = has_gradient || self.outputs_have_gradient(chunk);
             if !has_gradient {
                 self.zero_input_gradient(chunk, &mut work.dx);

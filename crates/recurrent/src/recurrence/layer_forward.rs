@@ -132,7 +132,7 @@ impl<E: Number> Job<E> for ForwardJob<'_, E> {
         let mut x = Buffer::scratch(x_len);
         let gate_tokens = if self.save { plan.n_tokens() } else { chunk_tokens };
         let mut saved_gates = Buffer::scratch(gate_tokens * gates_per_token);
-        for chunk in plan.chunks() {
+        for &chunk in &plan.chunks {
             let first = if self.save { chunk.first_token } else { 0 };
             let gates =
                 &mut saved_gates[first * gates_per_token..][..chunk.n_tokens * gates_per_token];
@@ -154,7 +154,9 @@ impl<E: Number> Job<E> for ForwardJob<'_, E> {
                     self.step(isa, step, gates, &mut running);
                 }
                 self.write_outputs(step);
-                self.team.meet();
+                if step.step + 1 < plan.n_steps() {
+                    self.team.meet();
+                }
             }
         }
         let Running { c, extra, .. } = running;

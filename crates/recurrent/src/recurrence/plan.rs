@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) active: Vec<usize>,
     /// First token of a step, by step; one more at the end.
     pub(crate) offset: Vec<usize>,
+    /// Ranges of steps, each of about [`CHUNK_TOKENS`] tokens, in the order of the forward pass.
+    pub(crate) chunks: Vec<Chunk>,
     /// Whether the layer runs from each row's last step to its first.
     reverse: bool,
 }
@@ -36,7 +38,8 @@ impl Plan {
         for step in 0..n_steps {
             offset[step + 1] = offset[step] + active[step];
         }
-        Self { rows, lengths, active, offset, reverse }
+        let chunks = chunks(&offset);
+        Self { rows, lengths, active, offset, chunks, reverse }
     }
 
     /// Deals the batch's rows to at most `n_teams` plans of nearly equal work.
@@ -123,22 +126,23 @@ impl Plan {
 
     /// Tokens of the longest chunk.
     pub(crate) fn chunk_tokens(&self) -> usize {
-        self.chunks().iter().map(|chunk| chunk.n_tokens).max().unwrap_or(0)
+        self.chunks.iter().map(|chunk| chunk.n_tokens).max().unwrap_or(0)
     }
+}
 
-    /// Ranges of steps, each of about [`CHUNK_TOKENS`] tokens, in the order of the forward pass.
-    pub(crate) fn chunks(&self) -> Vec<Chunk> {
-        let mut chunks = Vec::new();
-        let mut start = 0;
-        for end in 1..=self.n_steps() {
-            let n_tokens = self.offset[end] - self.offset[start];
-            if n_tokens >= CHUNK_TOKENS || end == self.n_steps() {
-                chunks.push(Chunk { start, end, first_token: self.offset[start], n_tokens });
-                start = end;
-            }
+/// See [`Plan::chunks`]; `offset`: as there.
+fn chunks(offset: &[usize]) -> Vec<Chunk> {
+    let n_steps = offset.len() - 1;
+    let mut chunks = Vec::new();
+    let mut start = 0;
+    for end in 1..=n_steps {
+        let n_tokens = offset[end] - offset[start];
+        if n_tokens >= CHUNK_TOKENS || end == n_steps {
+            chunks.push(Chunk { start, end, first_token: offset[start], n_tokens });
+            start = end;
         }
-        chunks
     }
+    chunks
 }
 
 /// A range of steps that is processed as one.
@@ -164,9 +168,9 @@ mod tests {
         assert_eq!(plans.iter().map(Plan::n_tokens).sum::<usize>(), 22);
         for plan in &plans {
             assert!(plan.lengths.is_sorted_by(|a, b| a >= b));
-            let covered: usize = plan.chunks().iter().map(|chunk| chunk.n_tokens).sum();
+            let covered: usize = plan.chunks.iter().map(|chunk| chunk.n_tokens).sum();
             assert_eq!(covered, plan.n_tokens());
-            for chunk in plan.chunks() {
+            for &chunk in &plan.chunks {
                 let mut tokens: Vec<usize> = plan
                     .tokens_by_row(chunk)
                     .map(|(rank, step, token)| {
