@@ -8,6 +8,7 @@ mod fuzz;
 mod instructions;
 mod kill;
 mod layers;
+mod loom;
 mod sanitize;
 mod smoke;
 mod tables;
@@ -33,6 +34,7 @@ enum Task {
     FetchData(fetch_data::Args),
     Ci(ci::Args),
     Sanitize(sanitize::Args),
+    Loom(loom::Args),
     Instructions(instructions::Args),
     Experiment(experiment::Args),
     Kill(kill::Args),
@@ -63,6 +65,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::FetchData(args) => fetch_data::run(args, &user_folder),
         Task::Ci(args) => ci::run(args),
         Task::Sanitize(args) => sanitize::run(args),
+        Task::Loom(args) => loom::run(args),
         Task::Instructions(args) => instructions::run(&args),
         Task::Experiment(args) => experiment::run(&args),
         Task::Kill(args) => kill::run(&args),

@@ -13,7 +13,7 @@ use crate::recurrence::{
     Argmax, BackwardTensors, ForwardTensors, LayerDropout, OutputGradient, PooledGradient, Problem,
     SavedPass, Steps,
 };
-use crate::run::{Run, StackOutput};
+use crate::run::{Run, StackOutput, Wanted};
 use crate::weights::LayerWeights;
 
 /// Why fused kernels cannot run a network on these tensors; `None` if they can.
@@ -27,12 +27,12 @@ pub(crate) fn run(
     run: &Run<'_>,
     initial: &[Tensor],
     dropout: Option<&mut dyn DropoutMasks>,
-    pooling: Option<Pooling>,
+    result: Wanted,
     instructions: InstructionSet,
 ) -> Result<StackOutput> {
     match run.x.dtype() {
-        DType::F64 => run_as::<f64>(run, initial, dropout, pooling, instructions),
-        _ => run_as::<f32>(run, initial, dropout, pooling, instructions),
+        DType::F64 => run_as::<f64>(run, initial, dropout, result, instructions),
+        _ => run_as::<f32>(run, initial, dropout, result, instructions),
     }
 }
 
@@ -56,7 +56,7 @@ fn run_as<E: Frozenable>(
     run: &Run<'_>,
     initial: &[Tensor],
     dropout: Option<&mut dyn DropoutMasks>,
-    pooling: Option<Pooling>,
+    result: Wanted,
     instructions: InstructionSet,
 ) -> Result<StackOutput> {
     let (config, problem) = (run.config, problem(run, instructions));
@@ -77,13 +77,14 @@ fn run_as<E: Frozenable>(
             let pack = || problem.pack(weights);
             let packed = run.frozen.and_then(|own| E::packed_once(own, instructions, pack));
             let tensors = ForwardTensors { x, weights, packed, initial };
-            problem.forward(&tensors, dropout, wants_dx)
+            problem.forward(&tensors, dropout, wants_dx, result == Wanted::AllLayers)
         })
     })??;
 
-    let (outputs, output_shape, pooled) = match pooling {
-        None => (forward.outputs, Shape::from((batch, steps, config.output_size())), None),
-        Some(pooling) => {
+    let steps_shape = Shape::from((batch, steps, config.output_size()));
+    let (outputs, output_shape, pooled) = match result {
+        Wanted::Outputs | Wanted::AllLayers => (forward.outputs, steps_shape.clone(), None),
+        Wanted::Pooled(pooling) => {
             let (vectors, argmax) = problem.pool(&forward.outputs, pooling);
             let shape = Shape::from((batch, pooling.n_parts() * config.output_size()));
             (vectors, shape, Some(Pooled { pooling, argmax, outputs: forward.outputs }))
@@ -93,7 +94,8 @@ fn run_as<E: Frozenable>(
     let state_shapes =
         config.state_sizes(run.cell).into_iter().map(|size| Shape::from((layers, batch, size)));
     let results = std::iter::once((outputs, output_shape))
-        .chain(forward.final_states.into_iter().zip(state_shapes));
+        .chain(forward.final_states.into_iter().zip(state_shapes))
+        .chain(forward.between.into_iter().map(|numbers| (numbers, steps_shape.clone())));
     let mut tensors = match forward.saved {
         None => results
             .map(|(numbers, shape)| Tensor::from_vec(numbers, shape, &Device::Cpu))
@@ -109,8 +111,9 @@ fn run_as<E: Frozenable>(
             record(&inputs, results, backward)?
         }
     };
-    let states = tensors.split_off(1);
-    Ok(StackOutput { outputs: tensors.swap_remove(0), states })
+    let mut states = tensors.split_off(1);
+    let between = states.split_off(run.cell.n_states());
+    Ok(StackOutput { outputs: tensors.swap_remove(0), states, between })
 }
 
 fn plain<E: Element>(numbers: Vec<E>, shape: Shape) -> Numbers {
@@ -214,16 +217,20 @@ impl<E: Element> Backward for FusedBackward<E> {
             .iter()
             .map(|gradient| gradient.as_ref().map(Tensor::storage_and_layout))
             .collect();
-        let mut d_results = [None; 3];
-        for (to, numbers) in d_results.iter_mut().zip(&gradients) {
-            *to = numbers.as_ref().map(numbers_of::<E>).transpose()?;
-        }
+        let n_states = self.problem.cell.n_states();
+        let numbers = |index: usize| {
+            let gradient = gradients.get(index).and_then(Option::as_ref);
+            gradient.map(numbers_of::<E>).transpose()
+        };
+        let d_result = numbers(0)?;
+        let d_final = [numbers(1)?, if n_states > 1 { numbers(2)? } else { None }];
+        let d_between = (1 + n_states..gradients.len()).map(numbers).collect::<Result<Vec<_>>>()?;
         let outputs = numbers_of::<E>(&outputs)?;
-        let of_pooled = self.pooled.as_ref().zip(d_results[0]).map(|(pooled, d_pooled)| {
+        let of_pooled = self.pooled.as_ref().zip(d_result).map(|(pooled, d_pooled)| {
             (pooled, self.problem.pooled_gradients(d_pooled, pooled.pooling))
         });
         let (outputs, d_outputs) = match (&self.pooled, &of_pooled) {
-            (None, _) => (outputs, d_results[0].map(|d| OutputGradient::Steps(Source::new(d)))),
+            (None, _) => (outputs, d_result.map(|d| OutputGradient::Steps(Source::new(d)))),
             (Some(pooled), None) => (&pooled.outputs[..], None),
             (Some(pooled), Some((_, [max, mean]))) => {
                 let Pooling { max: has_max, mean: has_mean } = pooled.pooling;
@@ -241,7 +248,8 @@ impl<E: Element> Backward for FusedBackward<E> {
                 initial,
                 outputs,
                 d_outputs,
-                d_final: [d_results[1], d_results[2]],
+                d_between: &d_between,
+                d_final,
             };
             self.problem.backward(&self.saved, &tensors, self.is_wanted[0])
         })??;

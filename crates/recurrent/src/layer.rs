@@ -14,7 +14,7 @@ use crate::initialization::Initialization;
 use crate::options::{Input, RepeatedInput, RunOptions};
 use crate::pooling::Pooling;
 use crate::random::SeededRng;
-use crate::run::StackOutput;
+use crate::run::{StackOutput, Wanted};
 use crate::stack::{Stack, StackOptions};
 use crate::state::State;
 
@@ -175,6 +175,25 @@ impl<C: CellType> Layer<C> {
         Self::parted(self.stack.run_repeated(input, Self::stack_options(options))?)
     }
 
+    /// Runs a sequence as `forward_with` does, and returns the outputs of every layer, the first layer's first,
+    /// each without dropout; and the state.
+    ///
+    /// # Errors
+    /// As `forward_with`.
+    pub fn forward_layers<'a>(
+        &self,
+        input: impl Into<Input<'a>>,
+        options: RunOptions<'_, C::State>,
+    ) -> Result<(Vec<Tensor>, C::State)> {
+        let options = StackOptions { wanted: Wanted::AllLayers, ..Self::stack_options(options) };
+        let StackOutput { outputs, states, mut between } = match input.into() {
+            Input::Steps(x) => self.stack.run(x, options)?,
+            Input::Repeated(input) => self.stack.run_repeated(input, options)?,
+        };
+        between.push(outputs);
+        Ok((between, C::State::from_tensors(states)?))
+    }
+
     /// Runs a sequence as `forward_with` does, and pools the outputs over the real steps: returns
     /// `(batch, parts * output_size)`, without the batch if the input has none, and the state. On the CPU
     /// neither the outputs nor a gradient of their size become tensors.
@@ -187,7 +206,8 @@ impl<C: CellType> Layer<C> {
         pooling: Pooling,
         options: RunOptions<'_, C::State>,
     ) -> Result<(Tensor, C::State)> {
-        let options = StackOptions { pooling: Some(pooling), ..Self::stack_options(options) };
+        let wanted = Wanted::Pooled(pooling);
+        let options = StackOptions { wanted, ..Self::stack_options(options) };
         Self::parted(match input.into() {
             Input::Steps(x) => self.stack.run(x, options)?,
             Input::Repeated(input) => self.stack.run_repeated(input, options)?,
@@ -208,7 +228,7 @@ impl<C: CellType> Layer<C> {
     fn stack_options(options: RunOptions<'_, C::State>) -> StackOptions<'_> {
         let RunOptions { state, lengths, dropout, record } = options;
         let states = state.map(|state| state.tensors().into_iter().cloned().collect());
-        StackOptions { states, lengths, dropout, record, pooling: None }
+        StackOptions { states, lengths, dropout, record, wanted: Wanted::Outputs }
     }
 
     fn parted(output: StackOutput) -> Result<(Tensor, C::State)> {

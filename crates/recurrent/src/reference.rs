@@ -23,6 +23,7 @@ pub(crate) fn run(
     let mut x = run.x.clone();
     // By layer and direction, then by state tensor.
     let mut final_states: Vec<Vec<Tensor>> = Vec::new();
+    let mut between = Vec::new();
     for (layer, directions) in run.weights.iter().enumerate() {
         let mut outputs = Vec::with_capacity(directions.len());
         for (direction, weights) in directions.iter().enumerate() {
@@ -42,6 +43,9 @@ pub(crate) fn run(
             Tensor::cat(&outputs, D::Minus1)?
         };
         let is_last = layer + 1 == run.weights.len();
+        if !is_last {
+            between.push(x.clone());
+        }
         if let (false, Some(masks)) = (is_last, masks.as_deref_mut()) {
             x = dropout(masks, &x, run.config.dropout)?;
         }
@@ -51,7 +55,7 @@ pub(crate) fn run(
         Tensor::stack(&by_layer, 0)
     };
     let states = (0..initial.len()).map(of_state).collect::<Result<_>>()?;
-    Ok(StackOutput { outputs: x, states })
+    Ok(StackOutput { outputs: x, states, between })
 }
 
 /// One layer in one direction.

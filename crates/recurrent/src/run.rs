@@ -6,6 +6,7 @@ use crate::cell::Cell;
 use crate::config::RecurrentConfig;
 use crate::frozen::Frozen;
 use crate::lengths::Lengths;
+use crate::pooling::Pooling;
 use crate::weights::LayerWeights;
 
 /// One validated run of a stack.
@@ -32,13 +33,27 @@ pub(crate) struct Run<'a> {
 pub(crate) struct StackOutput {
     pub(crate) outputs: Tensor,
     pub(crate) states: Vec<Tensor>,
+    /// Outputs of every layer but the last, if they were wanted; else empty.
+    pub(crate) between: Vec<Tensor>,
+}
+
+/// What a run is to return besides the states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The last layer's outputs.
+    Outputs,
+    /// The outputs of all layers.
+    AllLayers,
+    /// The last layer's outputs, pooled: `(B, parts · output size)`.
+    Pooled(Pooling),
 }
 
 impl StackOutput {
     /// The same without a graph.
     pub(crate) fn detach(self) -> Self {
-        let states = self.states.iter().map(Tensor::detach).collect();
-        Self { outputs: self.outputs.detach(), states }
+        let detached = |tensors: Vec<Tensor>| tensors.iter().map(Tensor::detach).collect();
+        let outputs = self.outputs.detach();
+        Self { outputs, states: detached(self.states), between: detached(self.between) }
     }
 }
 

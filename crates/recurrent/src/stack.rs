@@ -17,9 +17,9 @@ use crate::fused;
 use crate::lengths::Lengths;
 use crate::machine::InstructionSet;
 use crate::options::RepeatedInput;
-use crate::pooling::{Pooling, pool};
+use crate::pooling::pool;
 use crate::reference;
-use crate::run::{Run, StackOutput};
+use crate::run::{Run, StackOutput, Wanted};
 use crate::settings;
 use crate::weights::{LayerWeights, Parameter, parameters};
 
@@ -34,8 +34,7 @@ pub(crate) struct StackOptions<'a> {
     pub(crate) lengths: Option<&'a [usize]>,
     pub(crate) dropout: Option<&'a mut dyn DropoutMasks>,
     pub(crate) record: bool,
-    /// Set to get pooled outputs, `(B, parts · output size)`.
-    pub(crate) pooling: Option<Pooling>,
+    pub(crate) wanted: Wanted,
 }
 
 #[derive(Debug, Clone)]
@@ -121,30 +120,30 @@ impl Stack {
             return self.run_batch(x, options);
         }
         let batch = usize::from(!self.config.batch_first);
-        let is_pooled = options.pooling.is_some();
+        let is_pooled = matches!(options.wanted, Wanted::Pooled(_));
         let states = options.states.map(|states| {
             states.iter().map(|state| state.unsqueeze(1)).collect::<candle_core::Result<_>>()
         });
         let states = states.transpose()?;
         let output = self.run_batch(&x.unsqueeze(batch)?, StackOptions { states, ..options })?;
-        let without_batch = |state: Tensor| state.squeeze(1);
         let batch = if is_pooled { 0 } else { batch };
+        let each = |tensors: Vec<Tensor>, dimension: usize| {
+            let squeezed = tensors.iter().map(|tensor| tensor.squeeze(dimension));
+            squeezed.collect::<candle_core::Result<_>>()
+        };
         Ok(StackOutput {
             outputs: output.outputs.squeeze(batch)?,
-            states: output
-                .states
-                .into_iter()
-                .map(without_batch)
-                .collect::<candle_core::Result<_>>()?,
+            states: each(output.states, 1)?,
+            between: each(output.between, batch)?,
         })
     }
 
     fn run_batch(&self, x: &Tensor, options: StackOptions<'_>) -> Result<StackOutput> {
-        let StackOptions { states, lengths, mut dropout, record, pooling } = options;
-        check_pooling(pooling)?;
+        let StackOptions { states, lengths, mut dropout, record, wanted } = options;
+        check_wanted(wanted)?;
         let rate = self.config.weight_dropout;
         if let Some(masks) = dropout.as_deref_mut().filter(|_| rate > 0.0) {
-            let options = StackOptions { states, lengths, dropout: None, record, pooling };
+            let options = StackOptions { states, lengths, dropout: None, record, wanted };
             let dropped = self.with_weight_dropout(rate, masks)?;
             return dropped.run_batch(x, StackOptions { dropout, ..options });
         }
@@ -157,31 +156,34 @@ impl Stack {
         if steps == 0 {
             let width = self.config.output_size();
             let zeros = |shape: Shape| Tensor::zeros(shape, self.dtype, &self.device);
-            let outputs = match pooling {
-                Some(pooling) => zeros((batch, pooling.n_parts() * width).into())?,
-                None => self.caller_order(zeros((batch, 0, width).into())?)?,
+            let no_steps = self.caller_order(zeros((batch, 0, width).into())?)?;
+            let (outputs, n_between) = match wanted {
+                Wanted::Pooled(pooling) => (zeros((batch, pooling.n_parts() * width).into())?, 0),
+                Wanted::Outputs => (no_steps.clone(), 0),
+                Wanted::AllLayers => (no_steps.clone(), self.config.num_layers - 1),
             };
-            return Ok(StackOutput { outputs, states: zeros_if_absent()? });
+            let between = vec![no_steps; n_between];
+            return Ok(StackOutput { outputs, states: zeros_if_absent()?, between });
         }
         let run = self.checked_run(&x, None, (batch, steps), lengths, record);
         let given = initial.as_deref().unwrap_or_default();
         let output = match self.backend.implementation(&run)? {
             Implementation::Cpu(set) => {
-                let output = fused::run(&run, given, dropout, pooling, set)?;
-                return self.in_caller_order(output, pooling);
+                let output = fused::run(&run, given, dropout, wanted, set)?;
+                return self.in_caller_order(output, wanted);
             }
-            Implementation::Cudnn => cudnn::run(&run, given, dropout)?,
+            Implementation::Cudnn => cudnn::run(&run, given, dropout, wanted)?,
             Implementation::Reference => reference::run(&run, &zeros_if_absent()?, dropout)?,
         };
-        let output = match pooling {
-            Some(pooling) => {
+        let output = match wanted {
+            Wanted::Pooled(pooling) => {
                 let outputs = pool(&output.outputs, lengths, pooling)?;
                 StackOutput { outputs, ..output }
             }
-            None => output,
+            Wanted::Outputs | Wanted::AllLayers => output,
         };
         let output = if record { output } else { output.detach() };
-        self.in_caller_order(output, pooling)
+        self.in_caller_order(output, wanted)
     }
 
     /// This stack with weight-drop applied, for one training pass.
@@ -219,8 +221,8 @@ impl Stack {
         let (n_vectors, steps) = self.check_repeated(&input)?;
         let is_worthwhile = steps > 0 && 100 * n_vectors <= DISTINCT_PERCENT * indexes.len();
         if is_worthwhile && let Some(set) = self.fused_set(vectors)? {
-            let StackOptions { states, lengths, mut dropout, record, pooling } = options;
-            check_pooling(pooling)?;
+            let StackOptions { states, lengths, mut dropout, record, wanted } = options;
+            check_wanted(wanted)?;
             let rate = self.config.weight_dropout;
             let dropped;
             let stack = match dropout.as_deref_mut().filter(|_| rate > 0.0) {
@@ -234,8 +236,8 @@ impl Stack {
             let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
             let run = stack.checked_run(vectors, Some(indexes), (batch, steps), checked, record);
             let given = initial.as_deref().unwrap_or_default();
-            let output = fused::run(&run, given, dropout, pooling, set)?;
-            return self.in_caller_order(output, pooling);
+            let output = fused::run(&run, given, dropout, wanted, set)?;
+            return self.in_caller_order(output, wanted);
         }
         let indexes = Tensor::new(indexes, vectors.device())?;
         let x = vectors.index_select(&indexes, 0)?.reshape((batch, steps, vectors.dim(1)?))?;
@@ -288,7 +290,7 @@ impl Stack {
             return Err(self.input_shape_error("(batch, {})", x));
         }
         let output = self.run_batch(&x.unsqueeze(time)?, options)?;
-        Ok(StackOutput { outputs: output.outputs.squeeze(time)?, states: output.states })
+        Ok(StackOutput { outputs: output.outputs.squeeze(time)?, ..output })
     }
 
     /// Checks that the numbers of a pass can be addressed: an input may be a view that repeats a few numbers.
@@ -325,15 +327,14 @@ impl Stack {
         Error::Shape { tensor: "the input", expected, got: x.dims().to_vec() }
     }
 
-    fn in_caller_order(
-        &self,
-        output: StackOutput,
-        pooling: Option<Pooling>,
-    ) -> Result<StackOutput> {
-        if pooling.is_some() {
+    fn in_caller_order(&self, output: StackOutput, wanted: Wanted) -> Result<StackOutput> {
+        if let Wanted::Pooled(_) = wanted {
             return Ok(output);
         }
-        Ok(StackOutput { outputs: self.caller_order(output.outputs)?, ..output })
+        let StackOutput { outputs, states, between } = output;
+        let between = between.into_iter().map(|outputs| self.caller_order(outputs));
+        let between = between.collect::<Result<_>>()?;
+        Ok(StackOutput { outputs: self.caller_order(outputs)?, states, between })
     }
 
     fn caller_order(&self, outputs: Tensor) -> Result<Tensor> {
@@ -373,8 +374,8 @@ impl Stack {
     }
 }
 
-fn check_pooling(pooling: Option<Pooling>) -> Result<()> {
-    let is_fine = pooling.is_none_or(|pooling| pooling.n_parts() > 0);
+fn check_wanted(wanted: Wanted) -> Result<()> {
+    let is_fine = !matches!(wanted, Wanted::Pooled(pooling) if pooling.n_parts() == 0);
     Ok(settings::check("pooling", is_fine, "max, mean or both", "neither")?)
 }
 

@@ -205,3 +205,58 @@ fn gradients_of_repeated_vectors_equal_those_of_the_steps_written_out() {
         }
     }
 }
+
+/// The outputs of lower layers, and gradients that enter there.
+#[test]
+fn the_outputs_of_every_layer_are_those_of_shorter_stacks() {
+    for (cell, bidirectional, batch) in
+        [(Cell::Lstm, true, 20), (Cell::Gru, false, 3), (Cell::Lstm, true, 2)]
+    {
+        let config = RecurrentConfig {
+            num_layers: 3,
+            bidirectional,
+            dropout: 0.3,
+            ..RecurrentConfig::new(12, 33)
+        };
+        let (variables, layer) = recurrent(cell, &config);
+        let x = SeededRng::new(1).standard_normal((batch, 30, 12), DType::F32, &Device::Cpu);
+        let x = Var::from_tensor(&x.unwrap()).unwrap();
+        let lengths: Vec<usize> = (0..batch).map(|row| 30 - row * 7 % 31).collect();
+        // Without dropout, the first layers are a stack of their own.
+        let options = || RunOptions::new().lengths(&lengths);
+        let (outputs, state) = layer.forward_layers(x.as_tensor(), options()).unwrap();
+        assert_eq!(outputs.len(), 3);
+        for num_layers in 1..=3 {
+            let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+            let shorter = RecurrentConfig { num_layers, ..config.clone() };
+            let shorter = Recurrent::new(cell, &shorter, vb).unwrap();
+            let (expected, _) = shorter.forward_with(&x, options()).unwrap();
+            let difference = relative_difference(&outputs[num_layers - 1], &expected).unwrap();
+            assert_eq!(difference, 0.0, "layer {num_layers}");
+        }
+        assert_eq!(state.h.dim(0).unwrap(), 3 * config.num_directions());
+        // In training, with the same masks, gradients enter at every layer.
+        let gradients = |layer: &Recurrent| -> Vec<Tensor> {
+            let mut rng = SeededRng::new(6);
+            let options = RunOptions::new().lengths(&lengths).dropout(&mut rng);
+            let (outputs, _) = layer.forward_layers(x.as_tensor(), options).unwrap();
+            let losses = outputs.iter().map(|outputs| {
+                outputs.mul(&common::ripple(outputs).unwrap()).unwrap().sum_all().unwrap()
+            });
+            let loss = losses.reduce(|a, b| (a + b).unwrap()).unwrap();
+            let store = loss.backward().unwrap();
+            let variables = variables.data().lock().unwrap();
+            let mut names: Vec<&String> = variables.keys().collect();
+            names.sort();
+            let weights = names.into_iter().map(|name| store.get(&variables[name]).unwrap());
+            std::iter::once(store.get(&x).unwrap()).chain(weights).cloned().collect()
+        };
+        let expected = gradients(&layer.clone().with_backend(Backend::Reference));
+        for set in sets() {
+            let got = gradients(&layer.clone().with_backend(Backend::Fused(set)));
+            for (got, expected) in got.iter().zip(&expected) {
+                assert!(relative_difference(got, expected).unwrap() < 2e-5, "{set}");
+            }
+        }
+    }
+}

@@ -3,13 +3,14 @@
 use candle_core::{Result, Tensor};
 
 use crate::dropout::DropoutMasks;
-use crate::run::{Run, StackOutput};
+use crate::run::{Run, StackOutput, Wanted};
 
 /// Never called: [`super::obstacle`] is checked first.
 pub(crate) fn run(
     _: &Run<'_>,
     _: &[Tensor],
     _: Option<&mut dyn DropoutMasks>,
+    _: Wanted,
 ) -> Result<StackOutput> {
     candle_core::bail!("`recurrent` was built without the feature `cuda`")
 }

@@ -8,7 +8,7 @@ use super::pass::{Problem, Saved};
 use super::storage::tensor;
 use crate::autograd::{Backward, Numbers, record};
 use crate::dropout::{DropoutMasks, dropout};
-use crate::run::{Run, StackOutput};
+use crate::run::{Run, StackOutput, Wanted};
 use crate::weights::LayerWeights;
 
 /// Runs a network; [`super::obstacle`] must be `None` for its tensors.
@@ -16,28 +16,35 @@ pub(crate) fn run(
     run: &Run<'_>,
     initial: &[Tensor],
     masks: Option<&mut dyn DropoutMasks>,
+    result: Wanted,
 ) -> Result<StackOutput> {
+    let has_dropout = masks.is_some() && run.config.dropout > 0.0;
     match masks {
-        Some(masks) if run.config.dropout > 0.0 && run.config.num_layers > 1 => {
+        masks if run.config.num_layers > 1 && (has_dropout || result == Wanted::AllLayers) => {
             layer_by_layer(run, initial, masks)
         }
         _ => layers(run, run.weights, run.x, initial),
     }
 }
 
-/// One call per layer, with our own dropout in between: its masks are the same on every device.
+/// One call per layer, with our own dropout in between: its masks are the same on every device. Returns the
+/// outputs of all layers.
 fn layer_by_layer(
     run: &Run<'_>,
     initial: &[Tensor],
-    masks: &mut dyn DropoutMasks,
+    mut masks: Option<&mut dyn DropoutMasks>,
 ) -> Result<StackOutput> {
     let directions = run.config.num_directions();
     let mut x = run.x.clone();
     // By layer, then by state tensor.
     let mut states = Vec::new();
+    let mut between = Vec::new();
     for (layer, weights) in run.weights.chunks(1).enumerate() {
         if layer > 0 {
-            x = dropout(masks, &x, run.config.dropout)?;
+            between.push(x.clone());
+            if let Some(masks) = masks.as_deref_mut() {
+                x = dropout(masks, &x, run.config.dropout)?;
+            }
         }
         let of_layer = |state: &Tensor| state.narrow(0, layer * directions, directions);
         let initial: Vec<Tensor> = initial.iter().map(of_layer).collect::<Result<_>>()?;
@@ -49,7 +56,7 @@ fn layer_by_layer(
         Tensor::cat(&states.iter().map(|of_layer| &of_layer[state]).collect::<Vec<_>>(), 0)
     };
     let states = (0..run.cell.n_states()).map(of_state).collect::<Result<_>>()?;
-    Ok(StackOutput { outputs: x, states })
+    Ok(StackOutput { outputs: x, states, between })
 }
 
 /// Runs some layers in one call, given the input of the first.
@@ -101,7 +108,7 @@ fn layers(
         }
     };
     let states = tensors.split_off(1);
-    Ok(StackOutput { outputs: tensors.swap_remove(0), states })
+    Ok(StackOutput { outputs: tensors.swap_remove(0), states, between: Vec::new() })
 }
 
 struct CudnnBackward {

@@ -37,6 +37,8 @@ pub(crate) struct BackwardTensors<'a, E> {
     pub(crate) initial: States<'a, E>,
     pub(crate) outputs: &'a [E],
     pub(crate) d_outputs: Option<OutputGradient<'a, E>>,
+    /// Of the outputs of the layers below the last, `[B, T, D·h]`; empty if there are none.
+    pub(crate) d_between: &'a [Option<&'a [E]>],
     pub(crate) d_final: States<'a, E>,
 }
 
@@ -246,6 +248,8 @@ impl<'a, E: Element> Pass<'a, E> {
             Some([above, _]) => Some(OutputGradient::Steps(above.source(0))),
             None => tensors.d_outputs,
         };
+        let own = tensors.d_between.get(layer).copied().flatten();
+        let own = own.map(|numbers| OutputGradient::Steps(Source::new(numbers)));
         let at_once = saved.division.directions_at_once();
         let dx = self.below(layer).map(|[first, second]| InputGradient {
             numbers: if at_once && direction == 1 { second } else { first },
@@ -267,7 +271,7 @@ impl<'a, E: Element> Pass<'a, E> {
                 saved.between.get(layer).map_or(tensors.outputs, |outputs| outputs),
                 direction,
             ),
-            d_outputs: d_outputs.map(|numbers| problem.columns(numbers, direction)),
+            d_outputs: [d_outputs, own].map(|numbers| Some(problem.columns(numbers?, direction))),
             d_final: problem.states_of(tensors.d_final, index),
             d_input,
             d_recurrent: has_second.then_some(d_recurrent),

@@ -20,6 +20,8 @@ pub(crate) struct Forward<E> {
     pub(crate) outputs: Vec<E>,
     /// For each state tensor in the cell's order, `[L·D, B, h or H]`.
     pub(crate) final_states: Vec<Vec<E>>,
+    /// Copies of the outputs of every layer but the last, if they are wanted.
+    pub(crate) between: Vec<Vec<E>>,
     pub(crate) saved: Option<SavedPass<E>>,
 }
 
@@ -59,6 +61,7 @@ impl Problem {
         tensors: &ForwardTensors<'_, E>,
         dropout: LayerDropout,
         record: Option<bool>,
+        wants_between: bool,
     ) -> Forward<E> {
         let geometries = self.geometries::<E>();
         let load = self.load(&geometries);
@@ -100,6 +103,8 @@ impl Problem {
         );
         let final_states = pass.final_states(&h, &results);
         let Pass { plans, .. } = pass;
+        let wanted = between.iter().filter(|_| wants_between);
+        let copies = wanted.map(|outputs| outputs.to_vec()).collect();
         let saved = columns.map(|columns| {
             let layers = results
                 .into_iter()
@@ -107,7 +112,7 @@ impl Problem {
                 .collect();
             SavedPass { division, plans, layers, between, dropout, columns }
         });
-        Forward { outputs, final_states, saved }
+        Forward { outputs, final_states, between: copies, saved }
     }
 
     /// For repeated vectors, their products with the first layer's W_ih, by direction: `[N, stride]`.

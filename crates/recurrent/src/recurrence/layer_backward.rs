@@ -75,7 +75,7 @@ pub(crate) struct BackwardJob<'a, E> {
     pub(crate) initial: [Option<&'a [E]>; 2],
     pub(crate) outputs: Columns<&'a [E]>,
     /// Complete for this team's rows.
-    pub(crate) d_outputs: Option<Columns<OutputGradient<'a, E>>>,
+    pub(crate) d_outputs: [Option<Columns<OutputGradient<'a, E>>>; 2],
     /// Gradients of the final state, as `initial`.
     pub(crate) d_final: [Option<&'a [E]>; 2],
     /// Gradient of a for one chunk, `[panel][tokens, panel width]`.
@@ -215,7 +215,11 @@ impl<'a, E: Number> BackwardJob<'a, E> {
     /// Whether the outputs of a chunk have any gradient, in any unit: all threads of a team must
     /// make the same decision.
     fn outputs_have_gradient(&self, chunk: Chunk) -> bool {
-        let Some(d_outputs) = self.d_outputs else { return false };
+        self.d_outputs.iter().flatten().any(|d_outputs| self.has_gradient(d_outputs, chunk))
+    }
+
+    /// Whether one of the gradients of a chunk's outputs is nonzero anywhere.
+    fn has_gradient(&self, d_outputs: &Columns<OutputGradient<'_, E>>, chunk: Chunk) -> bool {
         let all = 0..self.geometry.h_size;
         (chunk.start..chunk.end).rev().any(|step| {
             (0..self.plan.active[step]).any(|rank| {
@@ -262,7 +266,9 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         share: &mut BackwardShare<E>,
     ) {
         let BackwardShare { dh, dc, .. } = share;
-        self.add_output_gradient(step, dh);
+        for d_outputs in self.d_outputs.iter().flatten() {
+            self.add_output_gradient(d_outputs, step, dh);
+        }
         if self.geometry.cell == Cell::GruResetBefore {
             self.reset_before_gradients(isa, step, work, dh);
             return;
@@ -281,8 +287,12 @@ impl<'a, E: Number> BackwardJob<'a, E> {
     }
 
     #[inline(always)]
-    fn add_output_gradient(&self, step: Step, dh: &mut [E]) {
-        let Some(d_outputs) = self.d_outputs else { return };
+    fn add_output_gradient(
+        &self,
+        d_outputs: &Columns<OutputGradient<'_, E>>,
+        step: Step,
+        dh: &mut [E],
+    ) {
         let (own, stride) = self.own_h();
         for rank in 0..step.n_rows {
             let dh = &mut dh[rank * stride..][..own.len()];
