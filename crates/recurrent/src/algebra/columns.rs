@@ -133,8 +133,8 @@ impl<E: Number> ColumnBlocks<E> {
         Self { packed: Buffer::scratch(layout.len()), layout }
     }
 
-    /// The blocks to pack.
-    pub(crate) fn to_pack(&mut self) -> (&ColumnLayout, Shared<'_, E>) {
+    /// The layout, and the room in which the blocks are to be packed.
+    pub(crate) fn unpacked(&mut self) -> (&ColumnLayout, Shared<'_, E>) {
         (&self.layout, Shared::new(&mut self.packed))
     }
 

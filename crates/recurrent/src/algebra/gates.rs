@@ -100,8 +100,8 @@ impl<E: Element> ForwardWeights<E> {
 }
 
 impl<E: Number> ForwardWeights<E> {
-    /// The panels to pack.
-    pub(crate) fn to_pack(&mut self) -> (ForwardLayout, Shared<'_, E>) {
+    /// The layout, and the room in which the panels are to be packed.
+    pub(crate) fn unpacked(&mut self) -> (ForwardLayout, Shared<'_, E>) {
         (self.layout, Shared::new(&mut self.packed))
     }
 

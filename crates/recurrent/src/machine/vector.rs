@@ -12,19 +12,31 @@ pub(crate) trait Number:
     + PartialEq
     + std::ops::AddAssign
     + std::ops::Mul<Output = Self>
-    + std::ops::Div<Output = Self>
+    + std::ops::DivAssign
     + PartialOrd
     + 'static
 {
     const ONE: Self;
+
+    fn is_nan(self) -> bool;
 }
 
 impl Number for f32 {
     const ONE: Self = 1.0;
+
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        self.is_nan()
+    }
 }
 
 impl Number for f64 {
     const ONE: Self = 1.0;
+
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        self.is_nan()
+    }
 }
 
 /// One register of `LANES` numbers.

@@ -365,7 +365,7 @@ impl<'a, E: Element> Pass<'a, E> {
                     })
                     .collect();
                 let [input, recurrent, input_bias, recurrent_bias, projection] = to[index];
-                let all_vectors = || [0..geometry.panel_vectors()].into_iter();
+                let all_vectors = || std::iter::once(0..geometry.panel_vectors());
                 // SAFETY: each panel of each tensor is one thread's; the projection is the first panel's.
                 unsafe {
                     add_panels(geometry, panel, geometry.input, all_vectors(), input, &own, |s| {

@@ -219,14 +219,10 @@ impl<E: Number> ForwardJob<'_, E> {
         unsafe { self.h[step.step % 2].read(0..len) }
     }
 
-    /// The place for some numbers of h after a step.
-    ///
-    /// # Safety
-    /// They must belong to this thread's units, and nothing may read or write them meanwhile.
+    /// The place for h after a step, `[ranks, padded h]`.
     #[inline(always)]
-    pub(super) unsafe fn h_after(&self, step: Step, range: Range<usize>) -> &mut [E] {
-        // SAFETY: the caller vouches for it.
-        unsafe { self.h[(step.step + 1) % 2].write(range) }
+    pub(super) fn h_after(&self, step: Step) -> Shared<'_, E> {
+        self.h[(step.step + 1) % 2]
     }
 
     /// One step of all rows and this thread's units.
@@ -276,7 +272,7 @@ impl<E: Number> ForwardJob<'_, E> {
                     recurrent = if is_gru { &scratch[rank * width..][..width] } else { &[] };
                     // SAFETY: these units are this thread's, and nothing reads them before the
                     // meeting.
-                    h = unsafe { self.h_after(step, unit..unit + units) };
+                    h = unsafe { self.h_after(step).write(unit..unit + units) };
                 }
                 let row = ForwardRow {
                     gates: &mut gates[rank * width..][..width],

@@ -31,7 +31,7 @@ impl<E: Element> PackedWeights<E> {
             .enumerate()
             .map(|(index, weights)| ForwardWeights::new(geometry(index), weights))
             .collect();
-        let parts: Vec<_> = packed.iter_mut().map(ForwardWeights::to_pack).collect();
+        let parts: Vec<_> = packed.iter_mut().map(ForwardWeights::unpacked).collect();
         let tasks: Vec<(usize, usize)> = (0..weights.len())
             .flat_map(|index| (0..geometry(index).n_panels).map(move |panel| (index, panel)))
             .collect();
@@ -93,7 +93,7 @@ impl<E: Element> PackedColumns<E> {
         }
         let parts: Vec<_> = parts
             .into_iter()
-            .map(|(to, geometry, matrix, rows)| (to.to_pack(), geometry, matrix, rows))
+            .map(|(to, geometry, matrix, rows)| (to.unpacked(), geometry, matrix, rows))
             .collect();
         let tasks: Vec<(usize, usize)> = parts
             .iter()

@@ -98,8 +98,8 @@ impl<E: Element> Job<E> for PoolRow<'_, E> {
         }
         for (step, row) in (1..).zip(rows) {
             for ((max, argmax), &output) in max.iter_mut().zip(&mut *argmax).zip(row) {
-                // NaN is not equal to itself; the first of several stays.
-                let is_nan = output != output && *max == *max;
+                // The first of several NaNs stays, too.
+                let is_nan = output.is_nan() && !max.is_nan();
                 let is_new = output > *max || is_nan;
                 *max = if is_new { output } else { *max };
                 *argmax = if is_new { step } else { *argmax };
@@ -107,7 +107,7 @@ impl<E: Element> Job<E> for PoolRow<'_, E> {
             mean.iter_mut().zip(row).for_each(|(sum, &output)| *sum += output);
         }
         let n_steps = E::from_f64(n_steps as f64);
-        mean.iter_mut().for_each(|sum| *sum = *sum / n_steps);
+        mean.iter_mut().for_each(|sum| *sum /= n_steps);
     }
 }
 

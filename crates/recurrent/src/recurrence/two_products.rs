@@ -78,7 +78,7 @@ impl<E: Number> ForwardJob<'_, E> {
             for rank in 0..n_rows {
                 let unit = rank * padded + panel * units;
                 // SAFETY: these units are this thread's alone.
-                let h = unsafe { self.h_after(step, unit..unit + units) };
+                let h = unsafe { self.h_after(step).write(unit..unit + units) };
                 let gates = &mut gates[rank * width..][..width];
                 units::new_state(isa, gates, &h_before[unit..][..units], h);
             }
@@ -92,7 +92,7 @@ impl<E: Number> ForwardJob<'_, E> {
         let Some(weights) = &self.weights.projection else { return };
         let padded = geometry.padded_h();
         // SAFETY: this thread has all units.
-        let h = unsafe { self.h_after(step, 0..step.n_rows * padded) };
+        let h = unsafe { self.h_after(step).write(0..step.n_rows * padded) };
         h.fill(E::default());
         for (column, block) in weights.blocks() {
             isa.call(PanelProduct {
