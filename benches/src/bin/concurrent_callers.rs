@@ -21,13 +21,13 @@ use clap::Parser;
     after_help = "\
 Examples:
   concurrent-callers                                1, 2, 4 and 8 callers
-  concurrent-callers --threads-per-pass 1           each pass on its caller's thread only
+  concurrent-callers --threads 1                    each pass on its caller's thread only
   concurrent-callers --callers 1,8 --seconds 1      a quick look
   concurrent-callers --mixed                        a training beside four callers
 
-All passes share candle's threads: one per core, or as CANDLE_NUM_THREADS or RAYON_NUM_THREADS
-says. Threads of one pass wait for one another, so other work on the machine distorts the rates:
-look at the quartiles, and compare only rates from one call."
+All passes share the threads that are allowed: one per core, or as CANDLE_NUM_THREADS or
+RAYON_NUM_THREADS says. A pass that finds none free runs on its caller's thread. Other work on the
+machine distorts the rates: look at the quartiles, and compare only rates from one call."
 )]
 struct Cli {
     /// Numbers of callers to compare
@@ -47,9 +47,10 @@ struct Cli {
     #[arg(long)]
     mixed: bool,
 
-    /// Threads that one pass may use, for all callers (recurrent::set_num_threads) [default: all]
+    /// Threads that all passes may use together, besides their callers' (recurrent::set_num_threads)
+    /// [default: all]
     #[arg(long, value_name = "N")]
-    threads_per_pass: Option<usize>,
+    threads: Option<usize>,
 
     /// Duration of each measurement in seconds
     #[arg(long, value_name = "S", default_value = "3")]
@@ -82,10 +83,10 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<()> {
     ensure!(cli.rounds > 0, "--rounds must be at least 1");
     ensure!(cli.callers.iter().all(|&n| n > 0), "--callers must be numbers of at least 1");
-    ensure!(cli.threads_per_pass != Some(0), "--threads-per-pass must be at least 1");
+    ensure!(cli.threads != Some(0), "--threads must be at least 1");
     let duration = Duration::try_from_secs_f64(cli.seconds).ok().filter(|time| !time.is_zero());
     let duration = duration.context("--seconds must be greater than 0")?;
-    recurrent::set_num_threads(cli.threads_per_pass.unwrap_or(0));
+    recurrent::set_num_threads(cli.threads.unwrap_or(0));
 
     let answer = PassConfig {
         batch: 1,
@@ -98,12 +99,11 @@ fn run(cli: &Cli) -> Result<()> {
         ..PassConfig::default()
     };
     let answering = Answering::new(&answer)?;
-    let n_threads = candle_core::utils::get_num_threads();
     println!(
-        "recurrent {}, {}; {n_threads} threads in candle's pool, up to {} per pass; {} rounds of {} s",
+        "recurrent {}, {}; {} threads allowed; {} rounds of {} s",
         env!("CARGO_PKG_VERSION"),
         answer.backend(),
-        cli.threads_per_pass.map_or(n_threads, |wanted| wanted.min(n_threads)),
+        recurrent::num_threads(),
         cli.rounds,
         cli.seconds
     );

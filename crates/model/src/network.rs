@@ -335,7 +335,8 @@ impl RecurrentClassifier {
         } else {
             Words { ids: distinct.rows.clone(), texts: None, places: distinct.places.clone() }
         };
-        let is_worthwhile = 100 * words.ids.len() <= SHARED_PERCENT * tokens.n_tokens();
+        let is_worthwhile =
+            !words.ids.is_empty() && 100 * words.ids.len() <= SHARED_PERCENT * tokens.n_tokens();
         is_worthwhile.then_some(words)
     }
 

@@ -102,7 +102,8 @@ impl Tokens {
         let mut last = vec![(0u32, 0u32); n_ids];
         let (mut ids, mut texts) = (Vec::new(), Vec::new());
         let mut places = vec![0; self.ids.len()];
-        let rows = self.ids.chunks_exact(self.steps).zip(places.chunks_exact_mut(self.steps));
+        let steps = self.steps.max(1);
+        let rows = self.ids.chunks_exact(steps).zip(places.chunks_exact_mut(steps));
         for (text, ((row, places), &length)) in (0u32..).zip(rows.zip(&self.lengths)) {
             for (&id, place) in row[..length].iter().zip(places) {
                 let (of_text, vector) = &mut last[id as usize];
@@ -169,6 +170,10 @@ mod tests {
         assert_eq!(ids, [4, 2, 4]);
         assert_eq!(texts, Some(vec![0, 0, 1]));
         assert_eq!(places, [0, 1, 0, 2, 0, 0, 0, 0, 0]);
+
+        let empty = Tensor::new(&[[0u32], [0]], &Device::Cpu)?;
+        let words = Tokens::new(&empty, Padding::Skip, 7)?.words_by_text();
+        assert!(words.ids.is_empty() && words.places == [0, 0]);
         Ok(())
     }
 }

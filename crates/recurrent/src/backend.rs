@@ -19,8 +19,8 @@ pub enum Backend {
     Reference,
     /// Fused CPU kernels for this instruction set; an error if the CPU lacks it or no kernel fits.
     Fused(InstructionSet),
-    /// cuDNN on a CUDA device; an error elsewhere, without the feature `cuda`, or if a row has
-    /// length 0.
+    /// cuDNN on a CUDA device; an error elsewhere, without the feature `cuda`, if a row has length 0,
+    /// or for a GRU whose reset gate acts before the product.
     Cudnn,
 }
 

@@ -5,7 +5,7 @@ use crate::cell::Cell;
 use crate::error::Result;
 use crate::settings;
 
-/// Configuration shared by [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm) and [`Gru`](crate::Gru).
+/// Configuration of a [`Layer`](crate::Layer), whatever its cell.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct RecurrentConfig {
     /// Features of each step of the input, I.

@@ -1,9 +1,11 @@
 //! Dropout of a tensor's numbers, with masks from any source.
 
+use std::sync::Arc;
+
 use candle_core::backend::BackendStorage as _;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::machine::Element;
 use crate::numbers::contiguous;
 
@@ -23,7 +25,7 @@ pub fn dropout(masks: &mut (impl DropoutMasks + ?Sized), x: &Tensor, rate: f64) 
     if rate == 0.0 {
         return Ok(x.clone());
     }
-    let kept = masks.kept(x.elem_count(), rate);
+    let kept = mask(masks, x.elem_count(), rate)?.into();
     let masked = Masked { kept, scale: dropout_scale(rate) };
     if x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::F64) {
         return Ok(x.contiguous()?.apply_op1(masked)?);
@@ -32,9 +34,23 @@ pub fn dropout(masks: &mut (impl DropoutMasks + ?Sized), x: &Tensor, rate: f64) 
     Ok(x.mul(&mask.to_dtype(x.dtype())?)?)
 }
 
+/// A mask of `n` numbers.
+///
+/// # Errors
+/// [`Error::MaskLength`] if the source gives more or fewer.
+pub(crate) fn mask(
+    masks: &mut (impl DropoutMasks + ?Sized),
+    n: usize,
+    rate: f64,
+) -> Result<Vec<bool>> {
+    let kept = masks.kept(n, rate);
+    if kept.len() == n { Ok(kept) } else { Err(Error::MaskLength { got: kept.len(), expected: n }) }
+}
+
 /// Multiplication by a mask on the CPU. Candle's own would need the mask in numbers, forward and backward.
+#[derive(Clone)]
 struct Masked {
-    kept: Vec<bool>,
+    kept: Arc<[bool]>,
     scale: f64,
 }
 
@@ -45,10 +61,12 @@ impl Masked {
     }
 
     fn apply<E: Element>(&self, numbers: &[E]) -> Vec<E> {
-        let factors = [E::default(), E::from_f64(self.scale)];
-        // A factor and not a choice: random choices would stall the processor.
-        let factor = |kept: bool| factors[usize::from(kept)];
-        numbers.iter().zip(&self.kept).map(|(&number, &kept)| number * factor(kept)).collect()
+        let scale = E::from_f64(self.scale);
+        let masked = |(&number, &kept): (&E, &bool)| {
+            let scaled = number * scale;
+            if kept { scaled } else { E::default() }
+        };
+        numbers.iter().zip(self.kept.iter()).map(masked).collect()
     }
 }
 
@@ -76,8 +94,7 @@ impl CustomOp1 for Masked {
         gradient: &Tensor,
     ) -> candle_core::Result<Option<Tensor>> {
         // The same again, and linear: so are its derivatives.
-        let again = Masked { kept: self.kept.clone(), scale: self.scale };
-        Ok(Some(gradient.contiguous()?.apply_op1(again)?))
+        Ok(Some(gradient.contiguous()?.apply_op1(self.clone())?))
     }
 }
 

@@ -68,6 +68,14 @@ pub enum Error {
         /// Those of the layer's states.
         expected: usize,
     },
+    /// A source of dropout masks gave a mask of the wrong length.
+    #[error("a dropout mask has {got} values; expected {expected}")]
+    MaskLength {
+        /// Its length.
+        got: usize,
+        /// The numbers to mask.
+        expected: usize,
+    },
     /// The pass has more numbers than memory can have.
     #[error("{batch} rows of {steps} steps are more than any memory holds")]
     TooLarge {

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Shape, Storage, Tensor};
 
 use crate::algebra::Weights;
 use crate::autograd::{Backward, Numbers, record};
-use crate::dropout::{DropoutMasks, dropout_scale};
+use crate::dropout::{DropoutMasks, dropout_scale, mask};
 use crate::frozen::Frozenable;
 use crate::machine::{Element, InstructionSet, Source};
 use crate::numbers::numbers_of;
@@ -64,8 +64,8 @@ fn run_as<E: Frozenable>(
     let dropout = match dropout {
         Some(masks) if config.dropout > 0.0 => LayerDropout {
             kept: (1..config.num_layers)
-                .map(|_| masks.kept(batch * steps * config.output_size(), config.dropout))
-                .collect(),
+                .map(|_| mask(masks, batch * steps * config.output_size(), config.dropout))
+                .collect::<crate::Result<_>>()?,
             scale: dropout_scale(config.dropout),
         },
         _ => LayerDropout::default(),
@@ -206,6 +206,14 @@ struct FusedBackward<E> {
     is_wanted: Vec<bool>,
 }
 
+impl<E> FusedBackward<E> {
+    /// Whether any weight's gradient is wanted.
+    fn wants_weights(&self) -> bool {
+        let n_states = self.operands.initial.len();
+        self.is_wanted[1..self.is_wanted.len() - n_states].contains(&true)
+    }
+}
+
 impl<E: Element> Backward for FusedBackward<E> {
     fn backward(
         &self,
@@ -248,6 +256,7 @@ impl<E: Element> Backward for FusedBackward<E> {
                 initial,
                 outputs,
                 d_outputs,
+                wants_weights: self.wants_weights(),
                 d_between: &d_between,
                 d_final,
             };

@@ -104,8 +104,8 @@ impl<C: CellType> Layer<C> {
         self
     }
 
-    /// The same layer with copies of its weights as they are now, packed for its backend, so that passes need
-    /// not pack them: for answering rather than training. Later changes of variables do not reach it, and its
+    /// The same layer with copies of its weights as they are now, which its first pass packs once and for all:
+    /// for answering rather than training. Later changes of variables do not reach it, and its
     /// weights get no gradients; inputs and states do.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ pub use machine::{InstructionSet, free_memory, num_threads, set_num_threads};
 pub use numbers::{contiguous, numbers_of};
 pub use options::{Input, RepeatedInput, RunOptions};
 pub use pad::pad_sequence;
-pub use pooling::Pooling;
+pub use pooling::{Pooling, pool};
 pub use random::SeededRng;
 pub use rnn::{Nonlinearity, Rnn, RnnCell};
 pub use settings::OutOfRange;

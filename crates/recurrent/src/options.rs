@@ -87,8 +87,8 @@ impl<S: fmt::Debug> fmt::Debug for RunOptions<'_, S> {
 /// An input in which vectors repeat, like word vectors in a text: step t of batch row b is
 /// `vectors[indexes[b·T + t]]`.
 ///
-/// On the CPU the first layer computes its input product once per vector rather than once per step, and so
-/// its two gradients; elsewhere the steps are written out first.
+/// On the CPU, in f32 and f64, the first layer computes its input product once per vector rather than once per
+/// step, and so its two gradients; elsewhere, and if hardly any vector repeats, the steps are written out first.
 #[derive(Debug, Clone, Copy)]
 pub struct RepeatedInput<'a> {
     /// The distinct vectors, `[N, I]`.

@@ -1,11 +1,16 @@
 //! Pooling of a sequence's outputs to one vector, in candle's operations.
 
-use candle_core::{Result, Tensor};
+use candle_core::Tensor;
 
+use crate::error::Result;
 use crate::lengths::Lengths;
 
 /// How [`forward_pooled`](crate::Layer::forward_pooled) makes one vector of the outputs of a row's steps,
-/// feature by feature. At least one of the two must be wanted.
+/// feature by feature. At least one of the two must be wanted. A row without steps gives zeros.
+///
+/// The fused kernels treat equal maxima and NaN as PyTorch does: of several equal maxima the first gets the
+/// gradient, and a NaN makes both the max and the mean NaN. Elsewhere candle's `max` decides, in which each of
+/// several equal maxima gets all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pooling {
     /// The largest value over the real steps, first in the vector.
@@ -21,8 +26,21 @@ impl Pooling {
     }
 }
 
-/// Pools outputs `[B, T, F]`, zero past each row's length; an empty row gives zeros.
-pub(crate) fn pool(outputs: &Tensor, lengths: &Lengths, pooling: Pooling) -> Result<Tensor> {
+/// Pools outputs `(batch, steps, features)` that are zero past each row's length, in candle's operations.
+///
+/// # Errors
+/// If there are not as many lengths as rows, one is too large, or the device fails.
+pub fn pool(outputs: &Tensor, lengths: &[usize], pooling: Pooling) -> Result<Tensor> {
+    let (batch, steps, _) = outputs.dims3()?;
+    Ok(pool_checked(outputs, &Lengths::check(Some(lengths), batch, steps)?, pooling)?)
+}
+
+/// Pools outputs `[B, T, F]`.
+pub(crate) fn pool_checked(
+    outputs: &Tensor,
+    lengths: &Lengths,
+    pooling: Pooling,
+) -> candle_core::Result<Tensor> {
     let mut parts = Vec::new();
     if pooling.max {
         parts.push(max(outputs, lengths)?);
@@ -36,7 +54,7 @@ pub(crate) fn pool(outputs: &Tensor, lengths: &Lengths, pooling: Pooling) -> Res
     Tensor::cat(&parts, 1)
 }
 
-fn max(outputs: &Tensor, lengths: &Lengths) -> Result<Tensor> {
+fn max(outputs: &Tensor, lengths: &Lengths) -> candle_core::Result<Tensor> {
     if lengths.all_full {
         return outputs.max(1);
     }

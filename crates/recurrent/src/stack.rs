@@ -1,5 +1,5 @@
-//! A stack of layers in one or two directions, with dropout between them: the basis of all three
-//! public layers.
+//! A stack of layers in one or two directions, with dropout between them: what is behind
+//! [`Layer`](crate::Layer), whatever its cell.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::fused;
 use crate::lengths::Lengths;
 use crate::machine::InstructionSet;
 use crate::options::RepeatedInput;
-use crate::pooling::pool;
+use crate::pooling::pool_checked;
 use crate::reference;
 use crate::run::{Run, StackOutput, Wanted};
 use crate::settings;
@@ -163,7 +163,8 @@ impl Stack {
                 Wanted::AllLayers => (no_steps.clone(), self.config.num_layers - 1),
             };
             let between = vec![no_steps; n_between];
-            return Ok(StackOutput { outputs, states: zeros_if_absent()?, between });
+            let output = StackOutput { outputs, states: zeros_if_absent()?, between };
+            return Ok(if record { output } else { output.detach() });
         }
         let run = self.checked_run(&x, None, (batch, steps), lengths, record);
         let given = initial.as_deref().unwrap_or_default();
@@ -177,7 +178,7 @@ impl Stack {
         };
         let output = match wanted {
             Wanted::Pooled(pooling) => {
-                let outputs = pool(&output.outputs, lengths, pooling)?;
+                let outputs = pool_checked(&output.outputs, lengths, pooling)?;
                 StackOutput { outputs, ..output }
             }
             Wanted::Outputs | Wanted::AllLayers => output,

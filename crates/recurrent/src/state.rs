@@ -35,6 +35,7 @@ pub trait State: Clone + fmt::Debug + Sized {
     /// # Errors
     /// If a row does not exist or the device fails.
     fn index_select(&self, rows: &[u32]) -> Result<Self> {
+        self.batch()?;
         let rows = Tensor::new(rows, self.h().device())?;
         let selected = self.tensors().into_iter().map(|tensor| tensor.index_select(&rows, 1));
         Self::from_tensors(selected.collect::<candle_core::Result<_>>()?)
@@ -54,7 +55,8 @@ pub trait State: Clone + fmt::Debug + Sized {
     /// # Errors
     /// If the state has no batch.
     fn batch(&self) -> Result<usize> {
-        Ok(self.h().dim(1)?)
+        let (_, batch, _) = self.h().dims3()?;
+        Ok(batch)
     }
 }
 

@@ -13,13 +13,13 @@ fn available_sets() -> impl Iterator<Item = InstructionSet> {
     InstructionSet::ALL.into_iter().filter(|set| set.is_available())
 }
 
-/// Vectors in the widest panel (`kernels/geometry.rs`).
+/// Vectors in the widest panel (`algebra/geometry.rs`).
 const MAX_VECTORS: usize = 4;
 
-/// Multiply-adds of a forward pass from which two threads share it (`kernels/pass.rs`).
+/// Multiply-adds of a forward pass from which two threads share it (`recurrence/division.rs`).
 const WORK_OF_TWO_THREADS: usize = 400_000;
 
-/// Tokens of one chunk of steps (`kernels/plan.rs`).
+/// Tokens of one chunk of steps (`recurrence/plan.rs`).
 const CHUNK_TOKENS: usize = 200;
 
 /// One set of kernels.
@@ -29,21 +29,19 @@ struct Kernels {
     dtype: DType,
     /// Numbers in one vector.
     lanes: usize,
-    /// Bytes of a panel in one block (`PANEL_BLOCK_BYTES` in `kernels/x86.rs` and
-    /// `kernels/portable.rs`).
+    /// Bytes of a panel in one block (`PANEL_BLOCK_BYTES` of the vectors in `machine`).
     block_bytes: usize,
 }
 
 impl Kernels {
     fn available() -> Vec<Self> {
-        let of_f32 = |set| {
-            let (lanes, block_bytes) =
-                if set == InstructionSet::Avx512 { (16, 256 << 10) } else { (8, 16 << 10) };
-            Self { set, dtype: DType::F32, lanes, block_bytes }
+        let of = |set, dtype: DType| {
+            let (bytes, block_bytes) =
+                if set == InstructionSet::Avx512 { (64, 256 << 10) } else { (32, 16 << 10) };
+            Self { set, dtype, lanes: bytes / dtype.size_in_bytes(), block_bytes }
         };
-        let set = InstructionSet::best();
-        let of_f64 = Self { set, dtype: DType::F64, lanes: 4, block_bytes: 16 << 10 };
-        available_sets().map(of_f32).chain([of_f64]).collect()
+        let of_f32 = available_sets().map(|set| of(set, DType::F32));
+        of_f32.chain([of(InstructionSet::best(), DType::F64)]).collect()
     }
 
     /// Panel rows in one block if a panel is `n_vectors` wide.

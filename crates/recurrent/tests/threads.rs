@@ -1,5 +1,5 @@
-//! Any number of threads and either division of the work (rows of the batch, hidden units) gives
-//! the plain reference's numbers. Alone in its process, so that no other test uses the threads.
+//! Any number of threads and every division of the work (rows of the batch, directions, hidden units)
+//! gives the plain reference's numbers. Alone in its process, so that no other test uses the threads.
 #![allow(clippy::unwrap_used)] // A failure to build a case is a failure of the test.
 
 mod common;

@@ -295,7 +295,7 @@ impl TrainingStep {
         let store = profile.time(Part::RecurrentBackward, || weighed.backward())?;
         // The backward pass takes two products for each one of the forward pass.
         profile.add_flops(Part::RecurrentBackward, 2.0 * flops);
-        let Some(d_x) = store.get(x).cloned() else {
+        let Some(d_x) = store.get(x).map(Tensor::detach) else {
             let reason = "the loss does not depend on the texts".to_string();
             return Err(Error::Gradient { reason });
         };

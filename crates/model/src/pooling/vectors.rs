@@ -17,31 +17,11 @@ pub(crate) fn max_and_mean(
     outputs: &Tensor,
     lengths: &[usize],
 ) -> Result<Option<Tensor>> {
-    let mut vectors = vec![];
-    if pooling.has(PoolingPart::Max) {
-        vectors.push(max(outputs, lengths)?);
+    let [max, mean] = [PoolingPart::Max, PoolingPart::Mean].map(|part| pooling.has(part));
+    if !max && !mean {
+        return Ok(None);
     }
-    if pooling.has(PoolingPart::Mean) {
-        vectors.push(mean(outputs, lengths)?);
-    }
-    Ok(if vectors.is_empty() { None } else { Some(Tensor::cat(&vectors, 1)?) })
-}
-
-/// Mean over each row's real steps: `outputs [B, T, F]`, zero past `lengths`, gives `[B, F]`. An empty
-/// row gives zeros.
-fn mean(outputs: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-    let counts: Vec<f32> = lengths.iter().map(|&length| length.max(1) as f32).collect();
-    let counts = Tensor::from_vec(counts, (lengths.len(), 1), outputs.device())?;
-    Ok(outputs.sum(1)?.broadcast_div(&counts.to_dtype(outputs.dtype())?)?)
-}
-
-/// Largest value over each row's real steps, feature by feature. An empty row gives zeros.
-fn max(outputs: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-    let steps = outputs.dim(1)?;
-    if lengths.iter().all(|&length| length == steps) {
-        return Ok(outputs.max(1)?);
-    }
-    Ok(with_lowest_past_the_end(outputs, lengths)?.max(1)?)
+    Ok(Some(recurrent::pool(outputs, lengths, recurrent::Pooling { max, mean })?))
 }
 
 /// Mean over each row's real steps, weighted by the softmax of their products with `weight [1, F]`. An
@@ -87,15 +67,17 @@ mod tests {
 
     #[test]
     fn mean_counts_real_steps_only() -> Result<()> {
-        let mean: Vec<Vec<f32>> = mean(&outputs()?, &[2, 1, 0])?.to_vec2()?;
-        assert_eq!(mean, [[-2.0, 3.0], [-5.0, 6.0], [0.0, 0.0]]);
+        let mean = max_and_mean(PoolingPart::Mean.into(), &outputs()?, &[2, 1, 0])?;
+        let mean: Option<Vec<Vec<f32>>> = mean.map(|mean| mean.to_vec2()).transpose()?;
+        assert_eq!(mean, Some(vec![vec![-2.0, 3.0], vec![-5.0, 6.0], vec![0.0, 0.0]]));
         Ok(())
     }
 
     #[test]
     fn max_does_not_see_the_zeros_past_a_rows_end() -> Result<()> {
-        let max: Vec<Vec<f32>> = max(&outputs()?, &[2, 1, 0])?.to_vec2()?;
-        assert_eq!(max, [[-1.0, 4.0], [-5.0, 6.0], [0.0, 0.0]]);
+        let max = max_and_mean(PoolingPart::Max.into(), &outputs()?, &[2, 1, 0])?;
+        let max: Option<Vec<Vec<f32>>> = max.map(|max| max.to_vec2()).transpose()?;
+        assert_eq!(max, Some(vec![vec![-1.0, 4.0], vec![-5.0, 6.0], vec![0.0, 0.0]]));
         Ok(())
     }
 

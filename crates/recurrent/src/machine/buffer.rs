@@ -2,8 +2,8 @@
 //!
 //! A training pass needs tens of megabytes for a fraction of a second. The system provides memory
 //! page by page and reclaims it when it is freed; for a large batch that costs more than the
-//! pass's own element-wise arithmetic. So large buffers are kept when dropped, and the next pass
-//! reuses them as they are.
+//! pass's own element-wise arithmetic. So buffers are kept when dropped, large ones for all threads and small
+//! ones by the thread that drops them, and the next pass reuses them as they are.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
@@ -154,7 +154,7 @@ fn advise_huge_pages(start: NonNull<u8>, bytes: usize) {
 
 /// Blocks below this size are kept by the thread that drops them: the threads of a pass would otherwise wait
 /// for one another in the allocator, which takes longer than a step of a stream.
-const MIN_KEPT_BYTES: usize = 64 << 10;
+const MIN_SHARED_BYTES: usize = 64 << 10;
 
 /// Small blocks that a thread keeps.
 const MAX_SMALL_BLOCKS: usize = 32;
@@ -165,11 +165,13 @@ thread_local! {
 
 /// A small block of at least `bytes` bytes, at most twice as large, if this thread keeps one.
 fn take_small(bytes: usize) -> Option<Block> {
-    SMALL.with_borrow_mut(|blocks| {
+    let take = |blocks: &RefCell<Vec<Block>>| {
+        let mut blocks = blocks.borrow_mut();
         let fits = |block: &Block| (bytes..=2 * bytes).contains(&block.bytes);
         let index = blocks.iter().rposition(fits)?;
         Some(blocks.swap_remove(index))
-    })
+    };
+    SMALL.try_with(take).ok().flatten()
 }
 
 fn keep_small(block: Block) {
@@ -245,7 +247,7 @@ impl Kept {
 /// At least `bytes` initialised bytes; a kept block that is not much larger, or a new one.
 fn lend(bytes: usize) -> Block {
     let bytes = bytes.next_multiple_of(CACHE_LINE);
-    if bytes < MIN_KEPT_BYTES {
+    if bytes < MIN_SHARED_BYTES {
         return take_small(bytes).unwrap_or_else(|| Block::new(bytes));
     }
     // Nothing inside the lock can leave the list inconsistent.
@@ -262,7 +264,7 @@ fn lend(bytes: usize) -> Block {
 }
 
 fn give_back(block: Block) {
-    if block.bytes < MIN_KEPT_BYTES {
+    if block.bytes < MIN_SHARED_BYTES {
         if block.bytes > 0 {
             keep_small(block);
         }
@@ -275,9 +277,10 @@ fn give_back(block: Block) {
 }
 
 /// Frees the blocks that the kernels keep for their next passes: for a program that has done with training
-/// and wants the memory for other work. The next passes allocate anew.
+/// and wants the memory for other work. The next passes allocate anew. (Each thread that has run passes keeps
+/// up to 2 MiB of small blocks, of which only the calling thread's are freed.)
 pub fn free_memory() {
-    SMALL.with_borrow_mut(Vec::clear);
+    let _ = SMALL.try_with(|blocks| blocks.borrow_mut().clear());
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.max_bytes = kept.lent_bytes;
     let free = std::mem::take(&mut kept.free);

@@ -2,8 +2,9 @@
 //!
 //! A pass borrows helpers for as long as it runs and works itself. Helpers belong to the process, start
 //! within a microsecond if they were just at work, and sleep otherwise. Passes that run at the same time
-//! have crews of their own and never wait for one another; together they use no more threads than allowed,
-//! so that with many callers each pass runs on its caller's thread alone.
+//! have crews of their own and never wait for one another. A pass takes helpers only while fewer threads are at
+//! work than are allowed, so with many callers each pass runs on its caller's thread alone; only a backward
+//! pass whose threads wait for one another needs as many as its forward pass had.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -27,9 +28,20 @@ pub(crate) struct Pool {
     at_work: AtomicUsize,
 }
 
-/// The pool of this process.
 #[cfg(not(recurrent_loom))]
 static POOL: Pool = Pool { idle: Mutex::new(Vec::new()), at_work: AtomicUsize::new(0) };
+
+/// The pool of this process.
+#[cfg(not(recurrent_loom))]
+fn pool() -> &'static Pool {
+    &POOL
+}
+
+/// Never called: models have pools of their own.
+#[cfg(recurrent_loom)]
+fn pool() -> &'static Pool {
+    Box::leak(Box::new(Pool::new()))
+}
 
 /// Ignores poisoning: nothing panics while it holds one of the locks here.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -156,12 +168,11 @@ enum Helpers {
     Candles(CandlePool),
 }
 
-#[cfg(not(recurrent_loom))]
 impl Crew<'static> {
     /// A crew of at most `wanted` members, out of the threads that may be used and are not at work; at least
     /// the calling thread.
     pub(crate) fn of_idle(wanted: usize) -> Self {
-        POOL.crew_of_idle(wanted, super::threads::num_threads())
+        pool().crew_of_idle(wanted, super::threads::num_threads())
     }
 
     /// A crew of exactly this many members, even if there are more of them than idle cores: for members that
@@ -170,7 +181,7 @@ impl Crew<'static> {
     /// # Errors
     /// If the system refuses a thread.
     pub(crate) fn of(n_members: usize) -> std::io::Result<Self> {
-        POOL.crew_of(n_members)
+        pool().crew_of(n_members)
     }
 }
 
@@ -340,16 +351,20 @@ pub(crate) struct Alarm(AtomicBool);
 impl Alarm {
     /// While the result lives, a panic in this thread raises the alarm.
     pub(crate) fn attend(&self) -> Attendance<'_> {
-        Attendance(self)
+        // A pass may run in a destructor while its thread unwinds.
+        Attendance { alarm: self, was_panicking: std::thread::panicking() }
     }
 }
 
-pub(crate) struct Attendance<'a>(&'a Alarm);
+pub(crate) struct Attendance<'a> {
+    alarm: &'a Alarm,
+    was_panicking: bool,
+}
 
 impl Drop for Attendance<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.0.store(true, Ordering::Relaxed);
+        if std::thread::panicking() && !self.was_panicking {
+            self.alarm.0.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -381,8 +396,10 @@ impl Barrier {
             return;
         }
         wait_until(|| {
-            assert!(!alarm.0.load(Ordering::Relaxed), "another thread of the pass panicked");
-            self.meetings.load(Ordering::Acquire) != meeting
+            let have_met = self.meetings.load(Ordering::Acquire) != meeting;
+            let is_alarm = alarm.0.load(Ordering::Relaxed);
+            assert!(have_met || !is_alarm, "another thread of the pass panicked");
+            have_met
         });
     }
 }

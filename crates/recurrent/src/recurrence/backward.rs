@@ -34,6 +34,8 @@ pub(crate) enum OutputGradient<'a, E> {
 pub(crate) struct BackwardTensors<'a, E> {
     pub(crate) x: Steps<'a, E>,
     pub(crate) has_biases: bool,
+    /// Whether any weight's gradient is wanted; without, those of the result are empty.
+    pub(crate) wants_weights: bool,
     pub(crate) initial: States<'a, E>,
     pub(crate) outputs: &'a [E],
     pub(crate) d_outputs: Option<OutputGradient<'a, E>>,
@@ -85,7 +87,8 @@ impl Problem {
         };
         let shares = pass.run(&crew);
         pass.add_vector_gradients(&crew, &shares);
-        let weights = pass.weight_gradients(&crew, &shares);
+        let weights =
+            if tensors.wants_weights { pass.weight_gradients(&crew, &shares) } else { Vec::new() };
         let initial = pass.state_gradients(&shares);
         drop(pass);
         Ok(Gradients { x: wants_dx.then_some(dx), weights, initial })
@@ -276,6 +279,7 @@ impl<'a, E: Element> Pass<'a, E> {
             d_input,
             d_recurrent: has_second.then_some(d_recurrent),
             dx,
+            wants_weights: tensors.wants_weights,
         };
         E::dispatch(geometry.instructions, job)
     }

@@ -83,6 +83,7 @@ pub(crate) struct BackwardJob<'a, E> {
     /// Gradient of b if it differs from a's (GRU), or is packed in other parts.
     pub(crate) d_recurrent: Option<Shared<'a, E>>,
     pub(crate) dx: Option<InputGradient<'a, E>>,
+    pub(crate) wants_weights: bool,
 }
 
 /// One thread's share of the gradients. Weight gradients are in gate panels, transposed.
@@ -139,10 +140,13 @@ impl<E: Number> Job<E> for BackwardJob<'_, E> {
             // The next chunk's gradients will overwrite this one's.
             self.team.meet();
         }
-        if let BackwardInput::Repeated(vectors) = self.x {
+        if let BackwardInput::Repeated(vectors) = self.x
+            && !is_first
+        {
             self.repeated_gradients(isa, vectors, &mut work, &mut share);
         }
         if is_first {
+            share.vectors.fill(E::default());
             share.input.fill(E::default());
             share.recurrent.fill(E::default());
             share.projection.fill(E::default());
@@ -442,6 +446,9 @@ impl<'a, E: Number> BackwardJob<'a, E> {
             // SAFETY: only this thread has its panels of either, and the chunk's are complete.
             unsafe { vectors.add(isa, geometry, place, &self.panels, self.d_input) };
         }
+        if !self.wants_weights {
+            return;
+        }
         for (index, panel) in self.panels.clone().enumerate() {
             let d_input = of_chunk(self.d_input, panel);
             let d_recurrent = self.d_recurrent.map_or(d_input, |d| of_chunk(d, panel));
@@ -529,7 +536,7 @@ impl<'a, E: Number> BackwardJob<'a, E> {
         let geometry = self.geometry;
         let (width, input, n_used) = (geometry.panel_width(), geometry.input, vectors.n_used());
         vectors.gather(geometry, &mut work.x);
-        for (index, panel) in self.panels.clone().enumerate() {
+        for (index, panel) in self.panels.clone().enumerate().filter(|_| self.wants_weights) {
             isa.call(PanelProduct {
                 c: &mut share.input[index * input * width..][..input * width],
                 c_stride: width,
@@ -640,7 +647,7 @@ impl<E: Number> Workspace<E> {
         let d_h = n_tokens * geometry.h_columns().padded_columns();
         Self {
             x: Buffer::scratch(x_rows * geometry.input_stride()),
-            // Zeros, because padding units are read as well, and zero times NaN is NaN.
+            // Zeros: the cells read padding units as well.
             h_before: Buffer::zeros(n_tokens * h_stride),
             h_stride,
             second: Buffer::scratch(if_any(has_second, n_tokens * second_stride)),

@@ -2,7 +2,7 @@
 //!
 //! What makes them fast:
 //! - the input product of many steps is one matrix product, not one per step;
-//! - weights are packed once per pass into panels that a register tile reads in order;
+//! - weights are packed, once per pass unless they are frozen, into panels that a register tile reads in order;
 //! - a panel holds all gates of the same hidden units, so the non-linearities run on numbers that
 //!   the product has just left in the first-level cache;
 //! - a thread that owns rows of the batch runs all steps, layers and directions alone, without meeting

@@ -26,7 +26,7 @@ impl Problem {
         let n_max = if pooling.max { width } else { 0 };
         let mut pooled = vec![E::default(); self.batch * n_parts * width];
         let mut argmax = vec![0; self.batch * n_max];
-        let crew = Crew::of_idle(if outputs.len() > POOLED_PER_THREAD { usize::MAX } else { 1 });
+        let crew = Crew::of_idle((outputs.len() / POOLED_PER_THREAD).clamp(1, self.batch));
         let (to_pooled, to_argmax) = (Shared::new(&mut pooled), Shared::new(&mut argmax));
         crew.run(|member| {
             for row in share(self.batch, member, crew.n_members()) {

@@ -29,7 +29,7 @@ pub struct RowGradient {
 impl RowGradient {
     /// The gradient of a variable made from some rows of a table; none if it took no part in the loss.
     pub fn of(rows: Vec<u32>, row_weights: &Var, gradients: &GradStore) -> Option<Self> {
-        gradients.get(row_weights).map(|values| Self { rows, values: values.clone() })
+        gradients.get(row_weights).map(|values| Self { rows, values: values.detach() })
     }
 
     /// The sum of two gradients, over the rows of both.

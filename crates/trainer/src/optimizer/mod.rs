@@ -160,8 +160,11 @@ impl Optimizer {
     /// Takes the gradients of this optimiser's ordinary parameters from a backward pass; add those of
     /// tables with [`with_rows`](Gradients::with_rows).
     pub fn gradients(&self, store: &GradStore) -> Gradients {
-        let whole =
-            self.parameters.iter().map(|parameter| store.get(&parameter.var).cloned()).collect();
+        // Without their graphs, which would keep what the passes have saved.
+        let whole = self.parameters.iter();
+        let whole = whole
+            .map(|parameter| store.get(&parameter.var).map(|gradient| gradient.detach()))
+            .collect();
         Gradients { whole, rows: BTreeMap::new() }
     }
 

@@ -134,15 +134,17 @@ impl<'a> LanguageModel<'a> {
         let store = loss.backward()?;
         let row_gradient = |of_rows: Option<&Tensor>, more: Option<Tensor>| -> Result<_> {
             let values = match (of_rows, more) {
-                (Some(values), Some(more)) => (values + more)?,
-                (Some(values), None) => values.clone(),
+                (Some(values), Some(more)) => (values.detach() + more)?,
+                (Some(values), None) => values.detach(),
                 (None, Some(more)) => more,
                 (None, None) => return Ok(None),
             };
             Ok(Some(RowGradient { rows: distinct.rows.clone(), values }))
         };
-        let of_inputs =
-            store.get(&x).map(|d_x| self.network.row_gradient(d_x, &distinct)).transpose()?;
+        let of_inputs = store
+            .get(&x)
+            .map(|d_x| self.network.row_gradient(&d_x.detach(), &distinct))
+            .transpose()?;
         let gradients = self
             .optimizer
             .gradients(&store)
