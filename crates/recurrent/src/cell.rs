@@ -1,12 +1,4 @@
-//! The recurrences: the number of gates and state tensors of each, its gate order and its parameters.
-
-use candle_core::{DType, Device, Tensor};
-
-use crate::config::RecurrentConfig;
-use crate::error::Result;
-use crate::initialization::{self, Initialization};
-use crate::random::SeededRng;
-use crate::stack;
+//! The recurrences: the number of gates and state tensors of each, and its gate order.
 
 /// One recurrence. The gate order inside stacked weights is PyTorch's.
 ///
@@ -44,26 +36,5 @@ impl Cell {
             Cell::Lstm => 2,
             _ => 1,
         }
-    }
-
-    /// Name and shape of every parameter of a layer with this cell, in PyTorch's order.
-    pub fn parameter_shapes(self, config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
-        stack::parameter_shapes(self, config)
-    }
-
-    /// Draws every parameter of a layer with this cell, by name.
-    ///
-    /// # Errors
-    /// If the configuration is out of range, `initialization` sets a forget bias for a cell that has none, or
-    /// the device fails.
-    pub fn initial_weights(
-        self,
-        config: &RecurrentConfig,
-        initialization: &Initialization,
-        rng: &mut SeededRng,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Vec<(String, Tensor)>> {
-        initialization::initial_weights(self, config, initialization, rng, dtype, device)
     }
 }

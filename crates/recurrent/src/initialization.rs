@@ -8,8 +8,7 @@ use crate::error::Result;
 use crate::orthogonal::orthogonal_matrix;
 use crate::random::SeededRng;
 use crate::settings;
-use crate::stack::all_parameters;
-use crate::weights::{Parameter, Role, initial_bound};
+use crate::weights::{Parameter, Role, all_parameters, initial_bound};
 
 /// How initial weights are drawn. The default is PyTorch's: every number from U(±1/√H)
 /// ([torch.nn.LSTM](https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html)). An option
@@ -59,8 +58,25 @@ impl Initialization {
     }
 }
 
-/// Draws every parameter of a layer stack, in PyTorch's order.
-pub(crate) fn initial_weights(
+impl Cell {
+    /// Draws every parameter of a layer with this cell, by name, in PyTorch's order.
+    ///
+    /// # Errors
+    /// If the configuration is out of range, `initialization` sets a forget bias for a cell that has none, or
+    /// the device fails.
+    pub fn initial_weights(
+        self,
+        config: &RecurrentConfig,
+        initialization: &Initialization,
+        rng: &mut SeededRng,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Vec<(String, Tensor)>> {
+        initial_weights(self, config, initialization, rng, dtype, device)
+    }
+}
+
+fn initial_weights(
     cell: Cell,
     config: &RecurrentConfig,
     initialization: &Initialization,

@@ -21,7 +21,7 @@ use crate::pooling::pool_checked;
 use crate::reference;
 use crate::run::{Run, StackOutput, Wanted};
 use crate::settings;
-use crate::weights::{LayerWeights, Parameter, parameters};
+use crate::weights::LayerWeights;
 
 /// Most distinct vectors per hundred steps for which precomputing their products pays off; above
 /// that, writing and reading the products costs what it saves.
@@ -378,20 +378,4 @@ impl Stack {
 fn check_wanted(wanted: Wanted) -> Result<()> {
     let is_fine = !matches!(wanted, Wanted::Pooled(pooling) if pooling.n_parts() == 0);
     Ok(settings::check("pooling", is_fine, "max, mean or both", "neither")?)
-}
-
-/// Every parameter of a layer stack, in PyTorch's order.
-pub(crate) fn all_parameters(
-    cell: Cell,
-    config: &RecurrentConfig,
-) -> impl Iterator<Item = Parameter> {
-    let directions = &[false, true][..config.num_directions()];
-    (0..config.num_layers)
-        .flat_map(|layer| directions.iter().map(move |&reverse| (layer, reverse)))
-        .flat_map(move |(layer, reverse)| parameters(cell, config, layer, reverse))
-}
-
-/// Name and shape of every parameter of a layer stack, in PyTorch's order.
-pub(crate) fn parameter_shapes(cell: Cell, config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
-    all_parameters(cell, config).map(|parameter| (parameter.name, parameter.shape)).collect()
 }

@@ -137,3 +137,21 @@ impl LayerWeights {
 pub(crate) fn initial_bound(config: &RecurrentConfig) -> f64 {
     1.0 / (config.hidden_size as f64).sqrt()
 }
+
+/// Every parameter of a layer stack, in PyTorch's order.
+pub(crate) fn all_parameters(
+    cell: Cell,
+    config: &RecurrentConfig,
+) -> impl Iterator<Item = Parameter> {
+    let directions = &[false, true][..config.num_directions()];
+    (0..config.num_layers)
+        .flat_map(|layer| directions.iter().map(move |&reverse| (layer, reverse)))
+        .flat_map(move |(layer, reverse)| parameters(cell, config, layer, reverse))
+}
+
+impl Cell {
+    /// Name and shape of every parameter of a layer with this cell, in PyTorch's order.
+    pub fn parameter_shapes(self, config: &RecurrentConfig) -> Vec<(String, Vec<usize>)> {
+        all_parameters(self, config).map(|parameter| (parameter.name, parameter.shape)).collect()
+    }
+}

@@ -154,3 +154,23 @@ fn a_row_of_length_0_is_left_to_the_reference() {
     assert!(case.forward(Backend::Cudnn).is_err());
     assert!(case.forward(Backend::Auto).is_ok());
 }
+
+/// As on the CPU: an optimiser may change the variables before the backward pass.
+#[test]
+fn a_backward_pass_reads_the_weights_of_its_forward_pass() {
+    let run = |changes: bool| {
+        let case = case(Kind::Lstm, RecurrentConfig::new(5, 6), [true, false]);
+        let case = case.to(&device(), DType::F32).unwrap();
+        let (outputs, states) = case.forward(Backend::Cudnn).unwrap();
+        let loss = case.loss(&outputs, &states).unwrap();
+        for (_, var) in case.weights.iter().filter(|_| changes) {
+            var.set(&(var.as_tensor() * 2.0).unwrap()).unwrap();
+        }
+        let gradients = loss.backward().unwrap();
+        let vars = case.weights.iter().map(|(_, var)| var).chain([&case.x]);
+        vars.map(|var| gradients.get(var).unwrap().clone()).collect::<Vec<_>>()
+    };
+    for (got, expected) in run(true).iter().zip(&run(false)) {
+        assert_eq!(relative_difference(got, expected).unwrap(), 0.0);
+    }
+}

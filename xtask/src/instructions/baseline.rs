@@ -7,8 +7,6 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
-use super::comparison::grouped;
-
 /// Where the baseline is.
 pub(super) const FILE: &str = "xtask/instructions.toml";
 
@@ -98,6 +96,19 @@ impl fmt::Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.rustc, self.target)
     }
+}
+
+/// A number with an underscore before each group of three digits, as in TOML and Rust.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push('_');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::baseline::Pass;
+use super::baseline::{Pass, grouped};
 
 /// Greater differences count. Counts themselves vary by less than a tenth of a percent.
 pub(super) const TOLERANCE_PERCENT: u64 = 2;
@@ -62,19 +62,6 @@ pub(super) fn table(comparisons: &[Comparison]) -> String {
         let (name, now) = (&comparison.pass.name, grouped(comparison.now));
         // Writing to a string cannot fail.
         let _ = write!(text, "\n{name:width$}  {baseline:>14}  {now:>14}  {ratio:>5}{remark}");
-    }
-    text
-}
-
-/// A number with an underscore before each group of three digits, as in TOML and Rust.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push('_');
-        }
-        text.push(digit);
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::geometry::MAX_VECTORS;
+use super::product::MAX_VECTORS;
 use super::transpose::Transpose;
 use crate::machine::{Buffer, Element, InstructionSet, Number, Shared};
 

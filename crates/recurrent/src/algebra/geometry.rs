@@ -9,11 +9,9 @@
 use std::ops::Range;
 
 use super::columns::ColumnLayout;
+use super::product::MAX_VECTORS;
 use crate::cell::Cell;
 use crate::machine::{Element, InstructionSet};
-
-/// Vectors in the widest panel that the matrix product supports.
-pub(crate) const MAX_VECTORS: usize = 4;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Geometry {

@@ -8,5 +8,5 @@ mod transpose;
 
 pub(crate) use columns::{ColumnBlocks, ColumnLayout};
 pub(crate) use gates::{ForwardWeights, Weights, gate_row, unpack_panel};
-pub(crate) use geometry::{Geometry, MAX_VECTORS, Sizes, spread_stride};
-pub(crate) use product::{Left, PanelProduct};
+pub(crate) use geometry::{Geometry, Sizes, spread_stride};
+pub(crate) use product::{Left, MAX_VECTORS, PanelProduct};

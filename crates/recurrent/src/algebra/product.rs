@@ -5,8 +5,10 @@
 //! k, a register tile of R rows by `width` columns multiplies R numbers of A with one panel row:
 //! `R · vectors` fused multiply-adds for `R + vectors` loads.
 
-use super::geometry::MAX_VECTORS;
 use crate::machine::{Isa, Job, Number, Shared, Source, Vector};
+
+/// Vectors in the widest panel that the product supports.
+pub(crate) const MAX_VECTORS: usize = 4;
 
 /// The layout of A. Its columns are grouped in segments of `segment` columns each: element (row r,
 /// column k) is `data[r * row_stride + k / segment * segment_stride + k % segment *

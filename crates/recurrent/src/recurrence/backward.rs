@@ -3,13 +3,14 @@
 use super::forward::SavedPass;
 use super::input::{Input, InputGradient};
 use super::layer_backward::{BackwardInput, BackwardJob, BackwardShare};
-use super::pooled::PooledGradient;
+use super::pooled::OutputGradient;
 use super::problem::{Problem, States, Steps};
+use super::region::{Part, Region};
 use super::repeated::{TeamVectors, UsedVectors, used_vectors};
 use super::team::Team;
 use crate::algebra::{Geometry, unpack_panel};
 use crate::cell::Cell;
-use crate::machine::{Alarm, Barrier, Buffer, Crew, Element, Shared, Source, share, zeroed_vec};
+use crate::machine::{Buffer, Crew, Element, Shared, Source, share, zeroed_vec};
 
 /// Gradients, each in the shape of its tensor.
 pub(crate) struct Gradients<E> {
@@ -19,15 +20,6 @@ pub(crate) struct Gradients<E> {
     pub(crate) weights: Vec<Vec<Vec<E>>>,
     /// For each state tensor, `[L·D, B, h or H]`.
     pub(crate) initial: Vec<Vec<E>>,
-}
-
-/// The gradient of the network's outputs.
-#[derive(Clone, Copy)]
-pub(crate) enum OutputGradient<'a, E> {
-    /// `[B, T, D·h]`
-    Steps(Source<'a, E>),
-    /// Of what they are pooled to.
-    Pooled(PooledGradient<'a, E>),
 }
 
 /// The tensors that a backward pass reads; shapes as in the forward pass.
@@ -176,59 +168,15 @@ impl<'a, E: Element> Pass<'a, E> {
 
     /// Runs all layers.
     fn run(&self, crew: &Crew<'_>) -> Shares<E> {
+        let Problem { num_layers, num_directions, .. } = *self.problem;
         let division = self.saved.division;
-        let n_directions = self.problem.num_directions;
-        let barriers = division.barriers();
-        let alarm = Alarm::default();
-        let mut shares: Vec<Vec<Option<BackwardShare<E>>>> = (0..self.problem.n_directed_layers())
-            .map(|_| (0..division.n_places()).map(|_| None).collect())
-            .collect();
-        let n_threads = crew.n_members().min(division.n_seats());
-        let everyone = Barrier::new(n_threads);
-        let stages: Vec<_> = division.stages(self.problem.num_layers).collect();
-        let results = crew.map(|thread| {
-            let _attendance = alarm.attend();
-            let mut own = Vec::new();
-            if thread >= n_threads {
-                return own;
-            }
-            for (index, stage) in stages.iter().rev().enumerate() {
-                if index > 0 {
-                    // The next layer reads what others have written.
-                    everyone.wait(&alarm);
-                }
-                for layer in stage.clone().rev() {
-                    for seat in division.seats(thread, n_threads) {
-                        for direction in seat.directions {
-                            let place = division.place(seat.team, seat.member);
-                            let barrier = &barriers[division.barrier(seat.team, direction)];
-                            let team = Team { barrier, alarm: &alarm };
-                            let share = self.layer((layer, direction, place), team);
-                            own.push((layer * n_directions + direction, place, share));
-                        }
-                    }
-                }
-                if division.directions_at_once() {
-                    everyone.wait(&alarm);
-                    stage.clone().for_each(|layer| {
-                        self.add_second_direction(layer, (thread, n_threads));
-                    });
-                }
-            }
-            own
-        });
-        for (index, place, share) in results.into_iter().flatten() {
-            shares[index][place] = Some(share);
-        }
-        shares.into_iter().map(|shares| shares.into_iter().flatten().collect()).collect()
+        let region = Region { division, num_layers, num_directions, reverse: true };
+        let add = |layer, threads| self.add_second_direction(layer, threads);
+        region.run(crew, |part, team| self.layer(part, team), Some(&add))
     }
 
     /// One thread's part of one layer and direction.
-    fn layer(
-        &self,
-        (layer, direction, place): (usize, usize, usize),
-        team: Team<'_>,
-    ) -> BackwardShare<E> {
+    fn layer(&self, Part { layer, direction, place }: Part, team: Team<'_>) -> BackwardShare<E> {
         let Self { problem, saved, tensors, .. } = self;
         let index = layer * problem.num_directions + direction;
         let geometry = &self.geometries[layer];

@@ -142,13 +142,6 @@ impl Division {
         team * self.n_directions + direction
     }
 
-    /// Layers between which threads must meet: each one if threads read what others have written, else all
-    /// of them together.
-    pub(crate) fn stages(&self, n_layers: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-        let len = if self.is_together() { 1 } else { n_layers };
-        (0..n_layers).step_by(len).map(move |first| first..first + len)
-    }
-
     /// The seats of one of `n_threads` threads.
     pub(crate) fn seats(&self, thread: usize, n_threads: usize) -> impl Iterator<Item = Seat> {
         let division = *self;

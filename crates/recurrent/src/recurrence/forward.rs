@@ -6,13 +6,12 @@ use super::layer_forward::{Columns, ForwardInput, ForwardJob, ForwardShare, Save
 use super::packing::{PackedColumns, PackedWeights};
 use super::plan::Plan;
 use super::problem::{LayerDropout, Problem, States, Steps};
+use super::region::{Part, Region};
 use super::repeated::{InputProducts, ProductBlock, Repeated, product_stride};
 use super::team::Team;
 use crate::algebra::{ForwardWeights, Geometry, Weights};
 use crate::cell::Cell;
-use crate::machine::{
-    Alarm, Barrier, Buffer, Crew, Element, Shared, Source, num_threads, share, zeroed_vec,
-};
+use crate::machine::{Buffer, Crew, Element, Shared, Source, num_threads, share, zeroed_vec};
 
 /// Results of a forward pass.
 pub(crate) struct Forward<E> {
@@ -258,52 +257,16 @@ impl<'a> Pass<'a> {
         crew: &Crew<'_>,
         numbers: &Numbers<'_, E>,
     ) -> Vec<Vec<ForwardShare<E>>> {
-        let division = self.division;
-        let barriers = division.barriers();
-        let alarm = Alarm::default();
-        let mut shares: Vec<Vec<Option<ForwardShare<E>>>> = (0..self.problem.n_directed_layers())
-            .map(|_| (0..division.n_places()).map(|_| None).collect())
-            .collect();
-        let n_threads = crew.n_members().min(division.n_seats());
-        let everyone = Barrier::new(n_threads);
-        let stages: Vec<_> = division.stages(self.problem.num_layers).collect();
-        let results = crew.map(|thread| {
-            let _attendance = alarm.attend();
-            let mut own = Vec::new();
-            if thread >= n_threads {
-                return own;
-            }
-            for (index, stage) in stages.iter().enumerate() {
-                if index > 0 {
-                    // The next layer reads what others have written.
-                    everyone.wait(&alarm);
-                }
-                for layer in stage.clone() {
-                    for seat in division.seats(thread, n_threads) {
-                        for direction in seat.directions {
-                            let place = division.place(seat.team, seat.member);
-                            let barrier = &barriers[division.barrier(seat.team, direction)];
-                            let team = Team { barrier, alarm: &alarm };
-                            let share = self.layer(numbers, (layer, direction, place), team);
-                            let index = layer * self.problem.num_directions + direction;
-                            own.push((index, place, share));
-                        }
-                    }
-                }
-            }
-            own
-        });
-        for (index, place, share) in results.into_iter().flatten() {
-            shares[index][place] = Some(share);
-        }
-        shares.into_iter().map(|shares| shares.into_iter().flatten().collect()).collect()
+        let Problem { num_layers, num_directions, .. } = *self.problem;
+        let region = Region { division: self.division, num_layers, num_directions, reverse: false };
+        region.run(crew, |part, team| self.layer(numbers, part, team), None)
     }
 
     /// One thread's part of one layer and direction.
     fn layer<E: Element>(
         &self,
         numbers: &Numbers<'_, E>,
-        (layer, direction, place): (usize, usize, usize),
+        Part { layer, direction, place }: Part,
         team: Team<'_>,
     ) -> ForwardShare<E> {
         let problem = self.problem;

@@ -23,10 +23,10 @@
 
 use std::ops::Range;
 
-use super::backward::OutputGradient;
 use super::input::{Input, InputGradient};
 use super::layer_forward::{Columns, Saved, Step};
 use super::plan::{Chunk, Plan};
+use super::pooled::OutputGradient;
 use super::repeated::TeamVectors;
 use super::team::Team;
 use super::units::{self, BackwardRow};

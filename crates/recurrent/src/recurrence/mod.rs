@@ -27,13 +27,14 @@ mod packing;
 mod plan;
 mod pooled;
 mod problem;
+mod region;
 mod repeated;
 mod team;
 mod two_products;
 mod units;
 
-pub(crate) use backward::{BackwardTensors, OutputGradient};
+pub(crate) use backward::BackwardTensors;
 pub(crate) use forward::{ForwardTensors, SavedPass};
 pub(crate) use packing::PackedWeights;
-pub(crate) use pooled::{Argmax, PooledGradient};
+pub(crate) use pooled::{Argmax, OutputGradient, PooledGradient};
 pub(crate) use problem::{LayerDropout, Problem, Steps};

@@ -4,7 +4,7 @@
 //! maxima the first gets the gradient. A row without steps gives zeros.
 
 use super::problem::Problem;
-use crate::machine::{Crew, Element, Isa, Job, Number, Shared, Vector, share};
+use crate::machine::{Crew, Element, Isa, Job, Number, Shared, Source, Vector, share};
 use crate::pooling::Pooling;
 
 /// The step of the maximum for each row and feature, `[B, F]`; empty without max.
@@ -17,6 +17,15 @@ pub(crate) struct PooledGradient<'a, E> {
     pub(crate) max: Option<(&'a [E], &'a [u32])>,
     /// What each real step gets of the mean's, `[B, F]`.
     pub(crate) mean: Option<&'a [E]>,
+}
+
+/// The gradient of the network's outputs.
+#[derive(Clone, Copy)]
+pub(crate) enum OutputGradient<'a, E> {
+    /// `[B, T, D·h]`
+    Steps(Source<'a, E>),
+    /// Of what they are pooled to.
+    Pooled(PooledGradient<'a, E>),
 }
 
 impl Problem {
