@@ -29,7 +29,7 @@ pub(crate) struct Pool {
 }
 
 #[cfg(not(recurrent_loom))]
-static POOL: Pool = Pool { idle: Mutex::new(Vec::new()), at_work: AtomicUsize::new(0) };
+static POOL: Pool = Pool::new();
 
 /// The pool of this process.
 #[cfg(not(recurrent_loom))]
@@ -186,6 +186,11 @@ impl Crew<'static> {
 }
 
 impl Pool {
+    #[cfg(not(recurrent_loom))]
+    const fn new() -> Self {
+        Self { idle: Mutex::new(Vec::new()), at_work: AtomicUsize::new(0) }
+    }
+
     #[cfg(recurrent_loom)]
     fn new() -> Self {
         Self { idle: Mutex::new(Vec::new()), at_work: AtomicUsize::new(0) }
@@ -222,7 +227,7 @@ impl Pool {
     }
 }
 
-#[cfg(recurrent_loom)]
+/// Ends the helpers of a test's pool; that of the process lives as long as it does.
 impl Drop for Pool {
     fn drop(&mut self) {
         for helper in lock(&self.idle).drain(..) {
@@ -408,14 +413,9 @@ impl Barrier {
 mod tests {
     use super::*;
 
-    /// A pool of its own, whose threads outlive the test.
-    fn pool() -> &'static Pool {
-        Box::leak(Box::new(Pool { idle: Mutex::new(Vec::new()), at_work: AtomicUsize::new(0) }))
-    }
-
     #[test]
     fn every_member_works_once_and_barriers_keep_them_in_step() -> std::io::Result<()> {
-        let pool = pool();
+        let pool = Pool::new();
         for n in (1..=4).cycle().take(200) {
             let crew = pool.crew_of(n)?;
             let (barrier, alarm) = (Barrier::new(n), Alarm::default());
@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn crews_that_run_at_the_same_time_share_the_threads_that_are_allowed() {
-        let pool = pool();
+        let pool = Pool::new();
         let first = pool.crew_of_idle(3, 4);
         let second = pool.crew_of_idle(3, 4);
         let third = pool.crew_of_idle(3, 4);
@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_caller_and_the_threads_go_on_working() -> std::io::Result<()> {
-        let pool = pool();
+        let pool = Pool::new();
         for n_panics in [1, 3] {
             let crew = pool.crew_of(3)?;
             let (barrier, alarm) = (Barrier::new(3), Alarm::default());
