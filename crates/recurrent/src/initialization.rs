@@ -72,41 +72,31 @@ impl Cell {
         dtype: DType,
         device: &Device,
     ) -> Result<Vec<(String, Tensor)>> {
-        initial_weights(self, config, initialization, rng, dtype, device)
+        let cell = self;
+        config.check(cell)?;
+        initialization.check(cell, config)?;
+        let bound = initial_bound(config) as f32;
+        all_parameters(cell, config)
+            .map(|Parameter { role, name, shape }| {
+                let is_recurrent = role == Role::RecurrentWeight;
+                if is_recurrent && initialization.recurrent == RecurrentInit::Orthogonal {
+                    let blocks = (0..cell.n_gates())
+                        .map(|_| orthogonal_matrix(config.hidden_size, config.h_size(), rng))
+                        .collect::<Result<Vec<_>>>()?;
+                    let stacked = Tensor::cat(&blocks, 0)?;
+                    return Ok((name, stacked.to_dtype(dtype)?.to_device(device)?));
+                }
+                // Drawn even if the forget bias overwrites part of it, so that the rest stays the same.
+                let drawn = rng.uniform((-bound, bound), shape, dtype, device)?;
+                let tensor = match (initialization.forget_bias, role) {
+                    (Some(bias), Role::InputBias) => with_forget_bias(&drawn, bias)?,
+                    (Some(_), Role::RecurrentBias) => with_forget_bias(&drawn, 0.0)?,
+                    _ => drawn,
+                };
+                Ok((name, tensor))
+            })
+            .collect()
     }
-}
-
-fn initial_weights(
-    cell: Cell,
-    config: &RecurrentConfig,
-    initialization: &Initialization,
-    rng: &mut SeededRng,
-    dtype: DType,
-    device: &Device,
-) -> Result<Vec<(String, Tensor)>> {
-    config.check(cell)?;
-    initialization.check(cell, config)?;
-    let bound = initial_bound(config) as f32;
-    all_parameters(cell, config)
-        .map(|Parameter { role, name, shape }| {
-            let is_recurrent = role == Role::RecurrentWeight;
-            if is_recurrent && initialization.recurrent == RecurrentInit::Orthogonal {
-                let blocks = (0..cell.n_gates())
-                    .map(|_| orthogonal_matrix(config.hidden_size, config.h_size(), rng))
-                    .collect::<Result<Vec<_>>>()?;
-                let stacked = Tensor::cat(&blocks, 0)?;
-                return Ok((name, stacked.to_dtype(dtype)?.to_device(device)?));
-            }
-            // Drawn even if the forget bias overwrites part of it, so that the rest stays the same.
-            let drawn = rng.uniform((-bound, bound), shape, dtype, device)?;
-            let tensor = match (initialization.forget_bias, role) {
-                (Some(bias), Role::InputBias) => with_forget_bias(&drawn, bias)?,
-                (Some(_), Role::RecurrentBias) => with_forget_bias(&drawn, 0.0)?,
-                _ => drawn,
-            };
-            Ok((name, tensor))
-        })
-        .collect()
 }
 
 /// An LSTM bias `[4·H]` with its second block, the forget gate's, set to `value`.
