@@ -6,8 +6,9 @@ use anyhow::{Context as _, ensure};
 
 use crate::cargo::cargo_command;
 
-/// Runs the models of the recurrent layers' threads under loom, which tries every order in which their
-/// steps can happen: handing work to a helper, waiting for it, meeting at a barrier, two callers at once.
+/// Runs the models of the recurrent layers' threads under loom, which tries the orders in which their
+/// steps can happen, with up to two switches that no thread waits for: handing work to a helper, waiting for
+/// it, meeting at a barrier, two callers at once.
 /// Builds the dependencies in a separate folder, which takes a few minutes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
