@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Bins, Excess};
@@ -171,7 +172,7 @@ impl<'a> Sample<'a> {
 
     /// The texts in the order of each class's probability.
     pub(crate) fn rankings(&self) -> Vec<Ranking> {
-        (0..self.n_classes).map(|class| self.ranking(class)).collect()
+        (0..self.n_classes).into_par_iter().map(|class| self.ranking(class)).collect()
     }
 
     fn ranking(&self, class: usize) -> Ranking {

@@ -60,7 +60,7 @@ pub fn intervals_binary(
     logits: &[f32],
     labels: &[u32],
     threshold: f32,
-    config: &Bootstrap,
+    config: Bootstrap,
 ) -> Result<Intervals> {
     let sample = binary::Sample::new(logits, labels, threshold)?;
     intervals(sample.len(), |times| sample.measure(times).scalars(), config)
@@ -76,7 +76,7 @@ pub fn intervals_one_of(
     n_classes: usize,
     labels: &[u32],
     thresholds: Option<&[f32]>,
-    config: &Bootstrap,
+    config: Bootstrap,
 ) -> Result<Intervals> {
     let sample = one_of::Sample::new(logits, n_classes, labels, thresholds)?;
     let rankings = sample.rankings();
@@ -93,7 +93,7 @@ pub fn intervals_any_of(
     n_classes: usize,
     targets: LabelSets<'_>,
     thresholds: Option<&[f32]>,
-    config: &Bootstrap,
+    config: Bootstrap,
 ) -> Result<Intervals> {
     let sample = any_of::Sample::new(logits, n_classes, targets, thresholds)?;
     let rankings = sample.rankings();
@@ -104,9 +104,9 @@ pub fn intervals_any_of(
 fn intervals(
     n_rows: usize,
     measure: impl Fn(&[u32]) -> Scalars + Sync,
-    config: &Bootstrap,
+    config: Bootstrap,
 ) -> Result<Intervals> {
-    let &Bootstrap { n_resamples, seed, level } = config;
+    let Bootstrap { n_resamples, seed, level } = config;
     if !(level > 0.0 && level < 1.0) {
         return Err(Error::Level { got: level });
     }
@@ -212,11 +212,77 @@ mod tests {
     #[test]
     fn no_texts_have_no_intervals_and_a_level_is_between_0_and_1() {
         let config = Bootstrap::default();
-        assert_eq!(intervals_binary(&[], &[], 0.5, &config), Ok(Intervals::default()));
+        assert_eq!(intervals_binary(&[], &[], 0.5, config), Ok(Intervals::default()));
         for level in [0.0, 1.0, f64::NAN] {
             let config = Bootstrap { level, ..config };
-            let refused = intervals_binary(&[1.0], &[1], 0.5, &config);
+            let refused = intervals_binary(&[1.0], &[1], 0.5, config);
             assert!(matches!(refused, Err(Error::Level { .. })), "{level}");
         }
+    }
+
+    /// Texts of three classes, some with equal logits, and how often each occurs.
+    const TIMES: [u32; 8] = [1, 0, 3, 2, 0, 1, 4, 1];
+    const LABELS: [u32; 8] = [0, 1, 2, 0, 2, 1, 1, 0];
+    const STARTS: [usize; 9] = [0, 1, 3, 3, 5, 5, 5, 6, 8];
+    const CLASSES: [u32; 8] = [0, 1, 2, 0, 1, 2, 0, 1];
+
+    fn logits(n_classes: usize) -> Vec<f32> {
+        let mut random = SplitMix64::stream(1, 1);
+        (0..8 * n_classes).map(|_| (random.below(17) as f32 - 8.0) / 4.0).collect()
+    }
+
+    /// Rows, each as often as its text occurs.
+    fn repeated<T: Copy>(rows: &[T], n_columns: usize) -> Vec<T> {
+        let rows = rows.chunks(n_columns).zip(TIMES);
+        rows.flat_map(|(row, times)| row.repeat(times as usize)).collect()
+    }
+
+    fn assert_same(got: Scalars, expected: Scalars) {
+        assert_eq!(got.len(), expected.len());
+        for ((name, got), (of, expected)) in got.into_iter().zip(expected) {
+            assert_eq!((name, got.is_some()), (of, expected.is_some()), "{name}");
+            let difference = got.unwrap_or(0.0) - expected.unwrap_or(0.0);
+            assert!(difference.abs() < 1e-12, "{name}: {got:?}, {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_resample_of_two_classes_measures_what_its_texts_written_out_do() {
+        let (logits, labels) = (logits(1), LABELS.map(|label| label % 2));
+        let sample = binary::Sample::new(&logits, &labels, 0.4).unwrap();
+        let (logits, labels) = (repeated(&logits, 1), repeated(&labels, 1));
+        let expected = binary::Binary::of_logits(&logits, &labels, 0.4).unwrap();
+        assert_same(sample.measure(&TIMES).scalars(), expected.scalars());
+    }
+
+    #[test]
+    fn a_resample_of_one_of_several_classes_measures_what_its_texts_written_out_do() {
+        let logits = logits(3);
+        let thresholds = Some(&[0.3, 0.5, 0.4][..]);
+        let sample = one_of::Sample::new(&logits, 3, &LABELS, thresholds).unwrap();
+        let (logits, labels) = (repeated(&logits, 3), repeated(&LABELS, 1));
+        let expected = one_of::OneOf::of_logits(&logits, 3, &labels, thresholds).unwrap();
+        let ranked = sample.measure(&TIMES, Some(&sample.rankings()));
+        assert_eq!(ranked, sample.measure(&TIMES, None));
+        assert_same(ranked.scalars(), expected.scalars());
+    }
+
+    #[test]
+    fn a_resample_of_any_number_of_labels_measures_what_its_texts_written_out_do() {
+        let logits = logits(3);
+        let targets = LabelSets { starts: &STARTS, classes: &CLASSES };
+        let sample = any_of::Sample::new(&logits, 3, targets, None).unwrap();
+        let (mut starts, mut classes) = (vec![0], Vec::new());
+        for (range, times) in STARTS.windows(2).zip(TIMES) {
+            for _ in 0..times {
+                classes.extend(&CLASSES[range[0]..range[1]]);
+                starts.push(classes.len());
+            }
+        }
+        let targets = LabelSets { starts: &starts, classes: &classes };
+        let expected = any_of::AnyOf::of_logits(&repeated(&logits, 3), 3, targets, None).unwrap();
+        let ranked = sample.measure(&TIMES, Some(&sample.rankings()));
+        assert_eq!(ranked, sample.measure(&TIMES, None));
+        assert_same(ranked.scalars(), expected.scalars());
     }
 }

@@ -1,5 +1,6 @@
 //! Metrics of several classes of which each text has one: a softmax.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Bins, Excess};
@@ -165,7 +166,7 @@ impl<'a> Sample<'a> {
 
     /// The texts in the order of each class's probability.
     pub(crate) fn rankings(&self) -> Vec<Ranking> {
-        (0..self.n_classes).map(|class| self.ranking(class)).collect()
+        (0..self.n_classes).into_par_iter().map(|class| self.ranking(class)).collect()
     }
 
     fn ranking(&self, class: usize) -> Ranking {
