@@ -56,8 +56,11 @@ class FastText:
         return [{"epoch": n, "lr": rate} for n, rate in product([5, 15, 50], [0.1, 0.3, 1.0])]
 
     def fits(self, settings, rows, _weights):
-        import fasttext
-
+        try:
+            import fasttext
+        except ModuleNotFoundError:
+            message = "fasttext is not installed: pip install fasttext, or choose a part with --only"
+            raise SystemExit(message) from None
         names = sorted(set(rows.label))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "train.txt"

@@ -4,12 +4,12 @@
     python benches/peers/compare_classes.py --data data/bbc-news.csv --recipe quick
     python benches/peers/compare_classes.py --data data/opinions.csv --class-weights balanced --json figures.json
 
-Needs pandas, pyarrow, scikit-learn and fasttext. Texts that occur twice are used once. For each seed, a tenth of the
-texts of each class is kept for testing. `sentiment train` gets the others, of which it learns from 80 %, selects
-the model on 10 % and holds back 10 % for a test of its own (recipes with `refit = true` learn from 90 % in the
-end). The peers choose their settings on as many texts, and are then fitted twice: to as many texts as `sentiment`
-learns from (80 %), and to all texts outside the test. They choose by accuracy, with class weights by macro F1.
-Seconds are those of one training with the chosen settings, on a machine that does nothing else.
+Needs pandas, pyarrow, scikit-learn and fasttext. Texts that occur twice are used once. For each seed, a tenth of
+the texts of each class is kept for testing. `sentiment train` gets the others, of which it learns from 80 %,
+selects the model on 10 % and holds back 10 % for a test of its own (recipes with `refit = true` learn from 90 % in
+the end). The peers choose their settings on as many texts, and are then fitted twice: to as many texts as
+`sentiment` learns from, and to all texts outside the test. They choose by accuracy, with class weights by macro F1.
+Seconds are those of one training with the chosen settings; other work on the machine lengthens them.
 """
 
 import argparse
@@ -172,6 +172,7 @@ def main():
 
     table = class_tables.read(args.data)
     print(table)
+    print("sentiment learns from 80 % of the texts outside the test; peers from as many, then from all")
     common = {"data": table.name, "sha256": table.sha256, "class_weights": args.class_weights}
     figures = Figures(args.json, common | {"rarest": table.rarest})
     for seed in range(args.seeds):

@@ -1,8 +1,8 @@
-//! Short messages about companies, products, sports and weather, with an opinion in each: negative, neutral or
-//! positive, as people judged it, and how far they agreed.
+//! Tweets about airlines, self-driving cars, a festival, football, a phone maker and medicines. Each is negative,
+//! neutral or positive, as a panel of CrowdFlower judged it, with a figure for how far the panel agreed.
 //!
-//! About one text in eight is damaged, and stays so: earlier conversions turned bytes of its UTF-8 into other
-//! letters (`äó»` where an apostrophe was), and what they had no letter for into `_`, which cannot be undone.
+//! One text in eight is damaged, and stays so: earlier conversions turned bytes of its UTF-8 into other letters
+//! (`äó»` where an apostrophe was), or into `_` if they had none for it, which cannot be undone.
 
 use anyhow::{Context as _, ensure};
 
