@@ -13,6 +13,7 @@ Seconds are those of one training with the chosen settings; other work on the ma
 """
 
 import argparse
+import csv
 import json
 import os
 import subprocess
@@ -75,8 +76,9 @@ def sentiment_run(args, parts, seed, rarest):
     """The run of a model that this workspace's program trains."""
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: str(Path(folder) / f"{name}.csv") for name in ("train", "test")}
-        parts.rest.to_csv(paths["train"], index=False)
-        parts.test.to_csv(paths["test"], index=False)
+        for name, rows in [("train", parts.rest), ("test", parts.test)]:
+            # All cells are quoted, because Python leaves carriage returns outside quotation marks.
+            rows.to_csv(paths[name], index=False, quoting=csv.QUOTE_ALL)
         model = str(Path(folder) / "model")
         command = [args.program, "train", "--recipe", args.recipe, "--data", paths["train"]]
         command += ["--output", model, "--no-cache", "--seed", str(seed)]
