@@ -1,12 +1,12 @@
 """Compares weighted classes with scikit-learn's balanced logistic regression on skewed reviews.
 
-    cargo xtask fetch-data --dir data && cargo build -p cli
+    cargo xtask fetch-data && cargo build -p cli
     python benches/peers/compare_skewed.py --recipe quick --seeds 3
 
 Needs pandas, pyarrow and scikit-learn. For each class in turn and each seed, the class is thinned out to one text
-in ten, a fifth of the texts is kept for testing, and both are trained on the rest: `sentiment train --set
-training.positive_weight=balanced`, which holds back a fifth of it to validate and test on, and scikit-learn on as
-many texts as `sentiment` learns from, and on all of it.
+in ten, a fifth of the texts is kept for testing, and both are trained on the rest: `sentiment train --class-weights
+balanced`, which holds back a fifth of it to validate and test on, and scikit-learn on as many texts as `sentiment`
+learns from, and on all of it.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def sentiment_scores(program, recipe, train, test, rare):
         test.to_parquet(paths["test"])
         model = str(Path(folder) / "model")
         command = [program, "train", "--recipe", recipe, "--data", paths["train"], "--output", model]
-        command += ["--no-cache", "--set", "training.positive_weight=balanced"]
+        command += ["--no-cache", "--class-weights", "balanced"]
         subprocess.run(command, check=True, capture_output=True)
         command = [program, "evaluate", "--model", model, "--data", paths["test"], "--json"]
         output = subprocess.run(command, check=True, capture_output=True).stdout

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod ci;
+mod class_data;
 mod experiment;
 mod fetch_data;
 mod fuzz;
@@ -32,6 +33,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     FetchData(fetch_data::Args),
+    ClassData(class_data::Args),
     Ci(ci::Args),
     Sanitize(sanitize::Args),
     Loom(loom::Args),
@@ -63,6 +65,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     env::set_current_dir(root).with_context(|| format!("cannot enter {}", root.display()))?;
     match task {
         Task::FetchData(args) => fetch_data::run(args, &user_folder),
+        Task::ClassData(args) => class_data::run(&args, &user_folder),
         Task::Ci(args) => ci::run(args),
         Task::Sanitize(args) => sanitize::run(args),
         Task::Loom(args) => loom::run(args),
