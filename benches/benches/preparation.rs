@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dataset::{ColumnChoice, Conflicts, DataFile, LabelledTexts, ReadOptions};
+use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, LabelledTexts, ReadOptions};
 use text_preprocessing::{PreprocessingConfig, TextEncoder, TokenScheme, text_digests};
 use trainer::{Cache, DataRequest, SplitPlan, load};
 
@@ -26,16 +26,16 @@ fn reviews(folder: &Path) -> Option<PathBuf> {
 fn preparation(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let Some(csv) = reviews(folder.path()) else { return };
-    let columns = ColumnChoice::default();
+    let (columns, labels) = (ColumnChoice::default(), LabelOptions::default());
     let (plan, options) = (SplitPlan::default(), ReadOptions::default());
     let file = DataFile::open(&csv).unwrap();
     let mut group = c.benchmark_group("preparation of 25,000 reviews");
     group.sample_size(10);
 
     group.bench_function("read CSV", |b| {
-        b.iter(|| LabelledTexts::read(&file, &columns, &options).unwrap());
+        b.iter(|| LabelledTexts::read(&file, &columns, &labels, &options).unwrap());
     });
-    let table = LabelledTexts::read(&file, &columns, &options).unwrap();
+    let table = LabelledTexts::read(&file, &columns, &labels, &options).unwrap();
     group.bench_function("fingerprint", |b| b.iter(|| table.fingerprint()));
     let texts: Vec<&str> = table.texts().collect();
     group.bench_function("digests of texts", |b| b.iter(|| text_digests(&texts)));
@@ -58,6 +58,7 @@ fn preparation(c: &mut Criterion) {
         let request = DataRequest {
             file: &file,
             columns: &columns,
+            labels: &labels,
             options: &options,
             plan: &plan,
             preprocessing: &preprocessing,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
-use model::{ModelConfig, RecurrentClassifier, TABLE};
+use model::{InitConfig, ModelConfig, RecurrentClassifier, Regularization, TABLE};
 use recurrent::SeededRng;
 use text_preprocessing::PAD_ID;
 use trainer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
@@ -32,7 +32,10 @@ fn reviews() -> Arc<EncodedSplit> {
 fn parts(c: &mut Criterion) {
     heap::keep_freed_memory();
     let config = ModelConfig::default();
-    let (network, variables) = RecurrentClassifier::init(&config, VOCAB, 1, &Device::Cpu).unwrap();
+    let init = InitConfig { seed: 1, ..InitConfig::default() };
+    let regularization = Regularization::default();
+    let (network, variables) =
+        RecurrentClassifier::init(&config, &regularization, VOCAB, init, &Device::Cpu).unwrap();
     let split = reviews();
     let padding = BatchPadding::Fixed(WORDS);
     let loader = |order| {

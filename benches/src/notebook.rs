@@ -9,11 +9,14 @@ use anyhow::{Context as _, Result, ensure};
 use candle_core::{Device, Tensor};
 use clap::{Args, ValueEnum};
 use dataset::{
-    BatchPadding, ColumnChoice, DataFile, EncodedSplit, Loader, LoaderConfig, Order, ReadOptions,
+    BatchPadding, ColumnChoice, DataFile, EncodedSplit, LabelOptions, Loader, LoaderConfig, Order,
+    ReadOptions,
 };
-use model::{CellKind, ModelConfig, Padding, RecurrentClassifier};
+use model::{CellKind, ModelConfig, Padding, RecurrentClassifier, Regularization, Task};
 use text_preprocessing::{PAD_ID, PreprocessingConfig};
-use trainer::{Cache, DataRequest, Prepared, SplitPlan, TrainingConfig, TrainingStep, load};
+use trainer::{
+    Cache, DataRequest, Prepared, SplitPlan, StepPlan, TrainingConfig, TrainingStep, load,
+};
 
 use crate::serve::Timed;
 
@@ -93,6 +96,7 @@ impl NotebookConfig {
         let request = DataRequest {
             file: &DataFile::open(&self.data)?,
             columns: &ColumnChoice::default(),
+            labels: &LabelOptions::default(),
             options: &ReadOptions::default(),
             plan: &SplitPlan::default(),
             preprocessing: &PreprocessingConfig::default(),
@@ -126,7 +130,13 @@ impl Notebook {
     pub fn new(config: &NotebookConfig, reviews: Prepared) -> Result<Self> {
         let training = TrainingConfig::default();
         let vocab_size = reviews.encoder.vocab_size();
-        let step = TrainingStep::new(&config.model(), &training, vocab_size, &Device::Cpu)?;
+        let plan = StepPlan {
+            task: &Task::binary(),
+            model: &config.model(),
+            regularization: &Regularization::default(),
+            training: &training,
+        };
+        let step = TrainingStep::new(plan, None, vocab_size, &Device::Cpu)?;
         let batches = batches(config, &reviews, &training, 0)?;
         Ok(Self { config: config.clone(), reviews, step, batches, epoch: 0 })
     }
@@ -157,7 +167,7 @@ impl Notebook {
         self.step.with_weights(|variables, _| {
             let network = RecurrentClassifier::frozen(&config, vocab_size, variables)?;
             let seq_len = reviews.encoder.config().seq_len;
-            trainer::evaluate(&network, &reviews.test, seq_len, &mut |_| {})
+            trainer::logits(&network, &reviews.test, seq_len, &mut |_| {})
         })?;
         Ok(())
     }
@@ -205,8 +215,9 @@ pub fn export(reviews: &Prepared, folder: &Path) -> Result<()> {
         let ids: Vec<u32> =
             (0..split.len()).flat_map(|row| reviews.encoder.pad(split.row(row))).collect();
         let shape = (split.len(), reviews.encoder.config().seq_len);
-        let labels = split.labels().context("the reviews have no labels")?;
-        let labels: Vec<f32> = labels.iter().map(|&label| f32::from(label)).collect();
+        let labels = split.targets().and_then(|targets| targets.one_of());
+        let labels = labels.context("the reviews have no labels")?;
+        let labels: Vec<f32> = labels.iter().map(|&label| label as f32).collect();
         let save = |what: &str, tensor: Tensor| {
             let path = folder.join(format!("{name}_{what}.npy"));
             tensor.write_npy(&path).with_context(|| format!("cannot write {}", path.display()))

@@ -18,7 +18,7 @@ use crate::cargo::cargo_command;
 #[command(after_help = "\
 Examples:
   cargo xtask experiment default --seeds 3
-  cargo xtask experiment default --seeds 3 --set model.word_dropout=0.2 --note \"word dropout\"
+  cargo xtask experiment default --seeds 3 --set regularization.word_dropout=0.2 --note \"word dropout\"
   cargo xtask experiment default --seeds 5 --test")]
 pub(crate) struct Args {
     /// A built-in recipe or a TOML file

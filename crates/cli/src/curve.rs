@@ -16,7 +16,7 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws losses and accuracy over epochs as SVG and saves it in the model folder.
+/// Draws losses and accuracy, or micro F1, over epochs as SVG and saves it in the model folder.
 pub(crate) fn draw(history: &[ValidationRecord], folder: &OutputFolder) -> anyhow::Result<()> {
     let points = |value: fn(&ValidationRecord) -> f64| {
         history.iter().map(|record| (record.epoch, value(record))).collect()
@@ -28,12 +28,12 @@ pub(crate) fn draw(history: &[ValidationRecord], folder: &OutputFolder) -> anyho
     let mut accuracy = vec![Line {
         name: "validation",
         color: RED,
-        points: points(|record| record.validation.accuracy),
+        points: points(|record| record.validation.headline().1),
     }];
     // Each path alone, if there are two.
     if history.iter().all(|record| record.alone.is_some()) {
         let of_path = |path: fn(&PathScores) -> &PathScore| {
-            let score = |record: &ValidationRecord| Some(path(record.alone.as_ref()?).accuracy);
+            let score = |record: &ValidationRecord| Some(path(record.alone.as_ref()?).headline());
             history.iter().filter_map(|record| Some((record.epoch, score(record)?))).collect()
         };
         let linear = of_path(|alone| &alone.linear);
@@ -42,6 +42,8 @@ pub(crate) fn draw(history: &[ValidationRecord], folder: &OutputFolder) -> anyho
         accuracy.push(Line { name: "recurrent layers alone", color: ORANGE, points: recurrent });
     }
 
+    let headline = history.first().map_or("accuracy", |record| record.validation.headline().0);
+
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -49,7 +51,7 @@ pub(crate) fn draw(history: &[ValidationRecord], folder: &OutputFolder) -> anyho
         let (left, right) = root.split_horizontally(SIZE.0 / 2);
         // Losses fall and accuracies rise, so these corners stay free longest.
         panel(&left, "loss", &losses, SeriesLabelPosition::UpperRight)?;
-        panel(&right, "accuracy", &accuracy, SeriesLabelPosition::LowerRight)?;
+        panel(&right, headline, &accuracy, SeriesLabelPosition::LowerRight)?;
         root.present().map_err(drawing_error)?;
     }
     Ok(folder.write_file(CURVE_FILE, svg.as_bytes())?)

@@ -1,26 +1,26 @@
 //! `sentiment evaluate`.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use dataset::{ColumnChoice, DataFile, LabelledTexts};
-use model::folder;
+use dataset::{ColumnChoice, DataFile, LabelOptions, LabelledTexts};
+use model::{Task, folder};
 use serde::Serialize;
-use trainer::{
-    Divided, Evaluation, Metrics, PathScores, Scope, SeenMetrics, TrainingReport, Warning,
-};
+use serde_json::Value;
+use trainer::{Divided, Evaluation, PathScores, Scope, SeenMetrics, TrainingReport, Warning};
 
 use crate::device::DeviceName;
+use crate::figures;
+use crate::labels::LabelArgs;
 use crate::progress::scoring_bar;
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
 use crate::warnings;
 
-/// Evaluates a model on labelled texts: loss, accuracy, precision, recall, F1, ROC AUC and the
-/// confusion matrix.
+/// Evaluates a model on labelled texts: loss, accuracy, precision, recall, F1, ROC AUC and more, with 95 %
+/// intervals, and the confusion matrix.
 ///
 /// Texts that the model saw in training are also measured separately, whichever file they are in:
 /// only unseen texts are a test.
@@ -48,9 +48,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
 
-    /// Column with the labels [default: the one used in training, or guessed by name]
-    #[arg(long, value_name = "NAME")]
-    label_column: Option<String>,
+    #[command(flatten)]
+    labels: LabelArgs,
 
     /// Print the metrics as JSON
     #[arg(long)]
@@ -76,7 +75,7 @@ enum SplitName {
 #[derive(Debug, Serialize)]
 struct Printed<'a> {
     #[serde(flatten)]
-    all: &'a Metrics,
+    metrics: Value,
     by_seen: &'a Option<SeenMetrics>,
     alone: &'a Option<PathScores>,
     warnings: Vec<String>,
@@ -91,14 +90,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let split = args.split.unwrap_or(if is_own_data { SplitName::Test } else { SplitName::All });
 
     let is_known = is_own_data || split == SplitName::Test;
-    let table = match (read(args, &report, path, (is_own_data, is_known)), &args.data) {
-        (Err(error @ dataset::Error::Missing { .. }), None) => {
-            return Err(error).context(
-                "cannot find the data that the model was trained on (pass it with --data FILE)",
-            );
-        }
-        (result, _) => result?,
-    };
+    let table =
+        match (read(args, (&report, &trained.task), path, (is_own_data, is_known)), &args.data) {
+            (Err(error @ dataset::Error::Missing { .. }), None) => {
+                return Err(error).context(
+                    "cannot find the data that the model was trained on (pass it with --data FILE)",
+                );
+            }
+            (result, _) => result?,
+        };
     tell_notes(path, table.notes());
     tell_guesses(path, table.columns());
     let (rows, digests) = match split {
@@ -129,12 +129,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let scope = if split == SplitName::Test { Scope::Test } else { Scope::Given };
     let encoded = Arc::new(trainer::encode_rows(&table, &rows, &trained.encoder)?);
     let bar = scoring_bar("evaluating", rows.len());
-    let seq_len = trained.encoder.config().seq_len;
     let mut evaluation = trainer::evaluate_seen(
-        &trained.network,
+        &trained,
         (&encoded, &digests),
         records.seen.as_ref(),
-        (scope, seq_len),
+        scope,
         &mut |n_rows| bar.inc(n_rows as u64),
     )?;
     bar.finish_and_clear();
@@ -142,31 +141,39 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         // The fingerprint and the split's digest already show that these texts are unseen.
         evaluation.warnings.retain(|warning| *warning != Warning::SeenUnknown);
     }
-    print(args.json, &evaluation)?;
+    print(args.json, &evaluation, &trained.task)?;
     warnings::tell(&evaluation.warnings);
     Ok(())
 }
 
 fn read(
     args: &Args,
-    report: &TrainingReport,
+    (report, task): (&TrainingReport, &Task),
     path: &Path,
     (is_own_data, is_known): (bool, bool),
 ) -> dataset::Result<LabelledTexts> {
     let data = &report.data;
+    let given = args.labels.options();
+    // What the labels of the training data mean is known; other data may be labelled otherwise.
+    let map = given.map.or_else(|| data.labels.map.clone().filter(|_| is_known));
+    let separator = given.separator.or(data.labels.separator);
+    let known = Some(trainer::classes_of(task, separator));
+    let labels = LabelOptions { task: given.task, map, separator, known };
     let choice = ColumnChoice {
         text: args.text_column.clone(),
-        label: args.label_column.clone(),
+        label: args.labels.columns(),
         // The test split cannot be reconstructed without its groups.
         group: data.group_column.clone().filter(|_| is_known),
         known_text: Some(data.text_column.clone()),
-        known_label: Some(data.label_column.clone()),
+        known_label: data.label_columns.clone(),
+        // Figures count texts, whatever they weighed in training.
+        weight: None,
     };
     let options = match is_own_data && args.reading.is_default() {
         true => data.options.clone(),
         false => args.reading.options(),
     };
-    LabelledTexts::read(&DataFile::open(path)?, &choice, &options)
+    LabelledTexts::read(&DataFile::open(path)?, &choice, &labels, &options)
 }
 
 /// The test split can only be reconstructed from the data that was split.
@@ -195,98 +202,18 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-fn print(json: bool, evaluation: &Evaluation) -> anyhow::Result<()> {
-    let Evaluation { all, by_seen, alone, warnings } = evaluation;
+fn print(json: bool, evaluation: &Evaluation, task: &Task) -> anyhow::Result<()> {
+    let Evaluation { all, intervals, by_seen, alone, warnings } = evaluation;
     let mut out = std::io::stdout().lock();
     if json {
+        let metrics = figures::as_json(all, intervals, task)?;
         let warnings = warnings.iter().map(ToString::to_string).collect();
-        let printed = Printed { all, by_seen, alone, warnings };
+        let printed = Printed { metrics, by_seen, alone, warnings };
         writeln!(out, "{}", serde_json::to_string_pretty(&printed)?)?;
         return Ok(());
     }
-    let paths = alone.as_ref().map_or_else(String::new, paths_table);
-    let seen = by_seen.as_ref().map_or_else(String::new, seen_table);
-    write!(out, "{}{paths}{seen}", table(all))?;
+    let paths = alone.as_ref().map_or_else(String::new, figures::paths_table);
+    let seen = by_seen.as_ref().map_or_else(String::new, figures::seen_table);
+    write!(out, "{}{paths}{seen}", figures::table(all, intervals, task))?;
     Ok(())
-}
-
-/// The metrics as a table.
-fn table(metrics: &Metrics) -> String {
-    let roc_auc =
-        metrics.roc_auc.map_or("-   (one class only)".to_string(), |auc| format!("{auc:.4}"));
-    let [n_negative, n_positive] = metrics.class_counts();
-    let recall = |recall: f64, n_texts: usize, class: &str| match n_texts {
-        0 => format!("-        (no {class} texts)"),
-        _ => format!("{recall:.4}   of {class} texts"),
-    };
-    let larger = if n_positive > n_negative { "positive" } else { "negative" };
-    let counts = metrics.confusion;
-    format!(
-        "\
-texts      {}
-loss       {:.4}
-accuracy   {:.4}
-majority   {:.4}   (accuracy of always predicting {larger})
-precision  {:.4}
-recall     {}
-           {}
-F1         {:.4}
-macro F1   {:.4}   (mean of both classes)
-ROC AUC    {roc_auc}
-ECE        {:.4}   (expected calibration error, 15 bins)
-
-                     predicted
-                negative  positive
-is negative    {:>9} {:>9}
-is positive    {:>9} {:>9}
-",
-        metrics.n_rows,
-        metrics.loss,
-        metrics.accuracy,
-        metrics.majority_accuracy,
-        metrics.precision,
-        recall(metrics.recall, n_positive, "positive"),
-        recall(metrics.negative_recall, n_negative, "negative"),
-        metrics.f1,
-        metrics.macro_f1,
-        metrics.calibration_error,
-        counts.true_negative,
-        counts.false_positive,
-        counts.false_negative,
-        counts.true_positive,
-    )
-}
-
-/// The metrics of each path alone.
-fn paths_table(PathScores { linear, recurrent }: &PathScores) -> String {
-    let mut table = "\nalone             accuracy  macro F1\n".to_string();
-    for (name, score) in [("linear path", linear), ("recurrent layers", recurrent)] {
-        // Writing to a string cannot fail.
-        let _ = writeln!(table, "{name:<16}    {:.4}    {:.4}", score.accuracy, score.macro_f1);
-    }
-    table
-}
-
-/// The metrics of seen and unseen texts; empty if the model has seen none of them.
-fn seen_table(seen: &SeenMetrics) -> String {
-    if seen.learned.is_none() && seen.chosen_by.is_none() {
-        return String::new();
-    }
-    let mut table = "\n                       texts  accuracy      loss\n".to_string();
-    for (name, metrics) in [
-        ("training texts", &seen.learned),
-        ("validation texts", &seen.chosen_by),
-        ("unseen texts", &seen.unseen),
-    ] {
-        // Writing to a string cannot fail.
-        let _ = match metrics {
-            Some(metrics) => writeln!(
-                table,
-                "{name:<16}{:>12}    {:.4}    {:.4}",
-                metrics.n_rows, metrics.accuracy, metrics.loss
-            ),
-            None => writeln!(table, "{name:<16}{:>12}         -         -", 0),
-        };
-    }
-    table
 }

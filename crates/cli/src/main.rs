@@ -1,12 +1,15 @@
 //! `sentiment`: trains, tests and uses recurrent text classifiers. This file parses the command
 //! line, dispatches, and prints an error once; one file per command.
 
+mod answer;
 mod curve;
 mod device;
 mod error;
 mod evaluate;
 mod fetch;
+mod figures;
 mod interrupt;
+mod labels;
 mod memory;
 mod output_folder;
 mod predict;

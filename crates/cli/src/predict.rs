@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use dataset::{
-    CLASS_NAMES, ColumnChoice, DataFile, EncodedSplit, Existing, Predictions, TextTable,
+    AnswerColumn, AnswerValues, ColumnChoice, DataFile, EncodedSplit, Existing, TextTable,
 };
-use model::TrainedModel;
-use model::folder;
-use serde::Serialize;
+use model::{Task, TrainedModel, folder};
 use trainer::TrainingReport;
 
+use crate::answer::{Answer, Showing};
 use crate::device::DeviceName;
 use crate::progress::scoring_bar;
 use crate::reading::{ReadingArgs, tell_guess, tell_notes};
@@ -21,7 +20,7 @@ use crate::understanding::Understanding;
 /// A byte order mark, which some shells put at the start of a pipe.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Classifies texts as negative or positive, with the probability of positive.
+/// Classifies texts, with the probability of the predicted class; of two classes, that of the positive one.
 ///
 /// Texts come from the command line, from a table (--input), or line by line from standard input.
 #[derive(Debug, clap::Args)]
@@ -30,13 +29,17 @@ Examples:
   sentiment predict --model models/default \"What a film!\" \"I left early.\"
   cat lines.txt | sentiment predict --model models/default --json
   sentiment predict --model models/default --input reviews.csv --output answers.csv
+  sentiment predict --model models/topics --top 3 --abstain 0.6 \"Parliament votes on the budget\"
   zcat old.csv.gz | sentiment predict --model models/default --input - --format csv \\
       --encoding windows-1252 --output answers.parquet
 
 Put -- before a text that begins with a dash: predict --model models/default -- \"-5 stars\"
 
---output writes all columns of the input, then predicted_label and probability (of positive). If the
-input has columns of these names, the new ones are predicted_label_2 and probability_2, and so on.")]
+--output writes all columns of the input, then predicted_label and probability: of the positive class where
+there are two, else of the predicted one. Where a text may have several labels, there is a column
+probability_of_LABEL for each, and predicted_label holds those predicted. --top K adds top_1_label,
+top_1_probability and so on. If the input has columns of these names, the new ones are predicted_label_2 and
+probability_2, and so on.")]
 pub(crate) struct Args {
     /// Folder of a trained model
     #[arg(long, value_name = "DIR")]
@@ -53,6 +56,14 @@ pub(crate) struct Args {
     /// Output table, or - for standard output: the input plus the columns predicted_label and probability
     #[arg(long, value_name = "FILE", requires = "input")]
     output: Option<PathBuf>,
+
+    /// Also give the K most probable classes
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
+    top: Option<u16>,
+
+    /// Predict nothing where the model is less certain than this probability, so that a person can decide
+    #[arg(long, value_name = "BELOW", value_parser = probability)]
+    abstain: Option<f32>,
 
     /// Replace the output file if it exists
     #[arg(long, requires = "output")]
@@ -74,13 +85,22 @@ pub(crate) struct Args {
     reading: ReadingArgs,
 }
 
-/// One prediction, as JSON.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    text: &'a str,
-    label: &'static str,
-    /// Probability of positive.
-    probability: f32,
+/// Between the labels of a text where the training data had no separator of its own.
+const SEPARATOR: char = '|';
+
+/// A probability on the command line.
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(probability) if (0.0..=1.0).contains(&probability) => Ok(probability),
+        _ => Err("expected a probability from 0 to 1".to_string()),
+    }
+}
+
+impl Args {
+    fn showing(&self, separator: Option<char>) -> Showing {
+        let top = self.top.map(usize::from);
+        Showing { top, abstain: self.abstain, separator: separator.unwrap_or(SEPARATOR) }
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -94,14 +114,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let trained = folder::load(&args.model, &device)?;
     let mut understanding = Understanding::default();
     let mut out = std::io::stdout().lock();
+    let showing = args.showing(None);
     if !args.texts.is_empty() {
         let texts: Vec<&str> = args.texts.iter().map(String::as_str).collect();
-        let probabilities = probabilities(&trained, &texts, &mut understanding, &mut |_| {})?;
-        for (text, probability) in texts.into_iter().zip(probabilities) {
-            print(&mut out, args.json, text, probability)?;
+        let answers = answers(&trained, &texts, showing, (&mut understanding, &mut |_| {}))?;
+        for (text, answer) in texts.into_iter().zip(answers) {
+            answer.print(&mut out, (text, args.json), showing)?;
         }
     } else {
-        answer_lines(&trained, args.json, &mut out, &mut understanding)?;
+        answer_lines(&trained, (args.json, showing), &mut out, &mut understanding)?;
     }
     understanding.tell(&trained);
     Ok(())
@@ -110,7 +131,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 /// Classifies each line of standard input before reading the next.
 fn answer_lines(
     trained: &TrainedModel,
-    json: bool,
+    (is_json, showing): (bool, Showing),
     out: &mut impl Write,
     understanding: &mut Understanding,
 ) -> anyhow::Result<()> {
@@ -127,8 +148,9 @@ fn answer_lines(
         })?;
         // It occurs in the middle where files were concatenated.
         let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
-        let probabilities = probabilities(trained, &[text], understanding, &mut |_| {})?;
-        print(out, json, text, probabilities[0])?;
+        for answer in answers(trained, &[text], showing, (understanding, &mut |_| {}))? {
+            answer.print(out, (text, is_json), showing)?;
+        }
         // Print each prediction at once, even into a pipe.
         out.flush()?;
     }
@@ -156,21 +178,22 @@ fn predict_table(args: &Args, input: &Path, output: &Path) -> anyhow::Result<()>
     let bar = scoring_bar("predicting", texts.len());
     let mut understanding = Understanding::default();
     let mut on_rows = |n_rows| bar.inc(n_rows as u64);
-    let probabilities = probabilities(&trained, &texts, &mut understanding, &mut on_rows)?;
+    let showing = args.showing(report.data.labels.separator);
+    let answers = answers(&trained, &texts, showing, (&mut understanding, &mut on_rows))?;
     bar.finish_and_clear();
-    let labels: Vec<u8> = probabilities.iter().map(|&p| label(p)).collect();
-    let predictions = Predictions { labels: &labels, probabilities: &probabilities };
-    let names = table.write_predictions(output, &predictions, existing)?;
+    let columns = Columns::of(&answers, &trained.task, showing);
+    let names = table.write_answers(output, &columns.as_answers(), existing)?;
     let place = match output.to_str() {
         Some("-") => "standard output".into(),
         _ => output.display().to_string(),
     };
-    eprintln!(
-        "{place}: {} texts with columns {:?} and {:?}",
-        texts.len(),
-        names.label,
-        names.probability
-    );
+    eprintln!("{place}: {} texts with columns {}", texts.len(), named(&names.names));
+    let n_abstained = answers.iter().filter(|answer| answer.is_abstention()).count();
+    if let Some(below) = showing.abstain {
+        eprintln!(
+            "{place}: no label for {n_abstained} texts, of which the model is less certain than {below}"
+        );
+    }
     for change in &names.changes {
         eprintln!("{place}: {change}");
     }
@@ -178,33 +201,91 @@ fn predict_table(args: &Args, input: &Path, output: &Path) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The probability of positive for each text.
-fn probabilities(
-    trained: &TrainedModel,
+/// The answer for each text.
+fn answers<'a>(
+    trained: &'a TrainedModel,
     texts: &[&str],
-    understanding: &mut Understanding,
-    on_rows: &mut dyn FnMut(usize),
-) -> anyhow::Result<Vec<f32>> {
+    showing: Showing,
+    (understanding, on_rows): (&mut Understanding, &mut dyn FnMut(usize)),
+) -> anyhow::Result<Vec<Answer<'a>>> {
     let encoded = trained.encoder.encode_batch_counted(texts)?;
     understanding.add(&encoded);
     let ids = encoded.into_iter().map(|encoded| encoded.ids);
     let split = Arc::new(EncodedSplit::unlabelled(ids)?);
     let seq_len = trained.encoder.config().seq_len;
     let logits = trainer::logits(&trained.network, &split, seq_len, on_rows)?;
-    Ok(logits.into_iter().map(trainer::probability).collect())
+    let (task, thresholds) = (&trained.task, trained.thresholds.as_deref());
+    let of_texts = logits.chunks_exact(task.n_outputs());
+    Ok(of_texts.map(|logits| Answer::new(task, logits, thresholds, showing)).collect())
 }
 
-fn label(probability: f32) -> u8 {
-    u8::from(probability >= 0.5)
+/// The columns of answers beside a table.
+struct Columns {
+    words: Vec<(String, Vec<Option<String>>)>,
+    numbers: Vec<(String, Vec<f32>)>,
 }
 
-fn print(out: &mut impl Write, json: bool, text: &str, probability: f32) -> anyhow::Result<()> {
-    let label = CLASS_NAMES[usize::from(label(probability))];
-    if json {
-        let answer = Answer { text, label, probability };
-        writeln!(out, "{}", serde_json::to_string(&answer)?)?;
-    } else {
-        writeln!(out, "{label}  {probability:.4}  {text}")?;
+impl Columns {
+    fn of(answers: &[Answer<'_>], task: &Task, showing: Showing) -> Self {
+        let labels = answers.iter().map(|answer| answer.label(showing.separator)).collect();
+        let mut columns =
+            Self { words: vec![("predicted_label".to_string(), labels)], numbers: Vec::new() };
+        match task {
+            Task::AnyOf(classes) => {
+                for (class, name) in classes.iter().enumerate() {
+                    let of_class =
+                        answers.iter().map(|answer| answer.probabilities[class]).collect();
+                    columns.numbers.push((format!("probability_of_{name}"), of_class));
+                }
+            }
+            _ => {
+                let probabilities = answers.iter().map(Answer::probability).collect();
+                columns.numbers.push(("probability".to_string(), probabilities));
+            }
+        }
+        let n_top = showing.top.unwrap_or(0).min(task.classes().len());
+        let top: Vec<Vec<usize>> =
+            answers.iter().map(|answer| answer.most_probable(n_top)).collect();
+        for place in 0..n_top {
+            let names = top.iter().map(|classes| Some(task.classes()[classes[place]].clone()));
+            columns.words.push((format!("top_{}_label", place + 1), names.collect()));
+            let of_place = answers.iter().zip(&top);
+            let of_place = of_place.map(|(answer, top)| answer.probabilities[top[place]]).collect();
+            columns.numbers.push((format!("top_{}_probability", place + 1), of_place));
+        }
+        columns
     }
-    Ok(())
+
+    /// The predicted label and its probability first, then all others.
+    fn as_answers(&self) -> Vec<AnswerColumn<'_>> {
+        let words = self.words.iter().map(|(name, words)| AnswerColumn {
+            name: name.clone(),
+            values: AnswerValues::Words(words),
+        });
+        let numbers = self.numbers.iter().map(|(name, numbers)| AnswerColumn {
+            name: name.clone(),
+            values: AnswerValues::Numbers(numbers),
+        });
+        let mut columns: Vec<AnswerColumn<'_>> = words.chain(numbers).collect();
+        // Each place's label beside its probability.
+        columns.sort_by_key(|column| place_of(&column.name));
+        columns
+    }
+}
+
+/// The place of `top_3_label`; 0 for other columns.
+fn place_of(name: &str) -> usize {
+    let place = name.strip_prefix("top_").and_then(|rest| rest.split('_').next());
+    place.and_then(|place| place.parse().ok()).unwrap_or(0)
+}
+
+/// `"a", "b" and 18 more`.
+fn named(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
+    match (names.len().saturating_sub(SHOWN), shown.as_slice()) {
+        (0, [first @ .., last]) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        (0, _) => shown.concat(),
+        (n_more, _) => format!("{} and {n_more} more", shown.join(", ")),
+    }
 }

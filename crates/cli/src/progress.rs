@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use trainer::{Event, Observer, PretrainingRecord, ValidationRecord};
+use trainer::{Event, Metrics, Observer, PretrainingRecord, ValidationRecord};
 
 use crate::interrupt::Interrupt;
 use crate::memory::return_freed_memory;
@@ -62,8 +62,9 @@ impl Observer for TrainingProgress {
                 self.line(&format!("fitting a linear path over {n_ngrams} n-grams"));
             }
             Event::LinearPathFitted { metrics } => self.line(&format!(
-                "linear path alone  validation loss {:.4} accuracy {:.4}",
-                metrics.loss, metrics.accuracy
+                "linear path alone  validation loss {:.4} {}",
+                metrics.loss(),
+                headline(metrics)
             )),
             Event::WordVectors { used } => self.line(&format!(
                 "{}: found vectors for {} of the {} words",
@@ -177,12 +178,19 @@ fn validation_line(record: &ValidationRecord) -> String {
     let kept = if *is_kept { "  kept" } else { "" };
     let weighted =
         record.weighted_loss.map_or_else(String::new, |loss| format!(" (weighted {loss:.4})"));
-    let alone = record.alone.map_or_else(String::new, |alone| {
-        format!(" (recurrent layers alone {:.4})", alone.recurrent.accuracy)
+    let alone = record.alone.as_ref().map_or_else(String::new, |alone| {
+        format!(" (recurrent layers alone {:.4})", alone.recurrent.headline())
     });
     format!(
-        "epoch {epoch:<4}  train loss {train_loss:.4}  validation loss {:.4}{weighted} accuracy {:.4}{alone}  \
+        "epoch {epoch:<4}  train loss {train_loss:.4}  validation loss {:.4}{weighted} {}{alone}  \
          {train_s:.0} s, {texts_per_s:.0} texts/s{kept}",
-        validation.loss, validation.accuracy,
+        validation.loss(),
+        headline(validation),
     )
+}
+
+/// The most telling metric with its name.
+fn headline(metrics: &Metrics) -> String {
+    let (name, value) = metrics.headline();
+    format!("{name} {value:.4}")
 }

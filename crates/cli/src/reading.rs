@@ -110,7 +110,9 @@ pub(crate) fn tell_notes(path: &Path, notes: &ReadNotes) {
 /// Prints which columns were guessed, and the other candidates.
 pub(crate) fn tell_guesses(path: &Path, columns: &ColumnNames) {
     tell_guess(path, "text", &columns.text);
-    tell_guess(path, "label", &columns.label);
+    for column in &columns.labels {
+        tell_guess(path, "label", column);
+    }
 }
 
 /// Prints that a column was guessed, and the other candidates.

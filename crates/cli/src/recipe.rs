@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use dataset::nearest;
-use model::ModelConfig;
+use model::{ModelConfig, Regularization};
 use serde::Deserialize;
 use text_preprocessing::PreprocessingConfig;
 use trainer::{PretrainingConfig, TrainingConfig};
@@ -25,6 +25,7 @@ pub(crate) struct Recipe {
     pub(crate) name: String,
     pub(crate) preprocessing: PreprocessingConfig,
     pub(crate) model: ModelConfig,
+    pub(crate) regularization: Regularization,
     pub(crate) pretraining: PretrainingConfig,
     pub(crate) training: TrainingConfig,
 }
@@ -35,6 +36,7 @@ pub(crate) struct Recipe {
 struct Tables {
     preprocessing: PreprocessingConfig,
     model: ModelConfig,
+    regularization: Regularization,
     pretraining: PretrainingConfig,
     training: TrainingConfig,
 }
@@ -53,17 +55,20 @@ impl Recipe {
             apply(&mut table, setting)?;
         }
         refuse_removed(&table).with_context(|| format!("recipe {name_or_file}"))?;
-        let Tables { preprocessing, model, pretraining, training } = table
+        let Tables { preprocessing, model, regularization, pretraining, training } = table
             .try_into()
             .map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error)))
             .with_context(|| format!("recipe {name_or_file}"))?;
         preprocessing.check().with_context(|| format!("recipe {name_or_file}, [preprocessing]"))?;
         model.check().with_context(|| format!("recipe {name_or_file}, [model]"))?;
+        regularization
+            .check()
+            .with_context(|| format!("recipe {name_or_file}, [regularization]"))?;
         pretraining
             .check(&model)
             .with_context(|| format!("recipe {name_or_file}, [pretraining]"))?;
         training.check().with_context(|| format!("recipe {name_or_file}, [training]"))?;
-        Ok(Self { name, preprocessing, model, pretraining, training })
+        Ok(Self { name, preprocessing, model, regularization, pretraining, training })
     }
 }
 
@@ -77,6 +82,12 @@ const REMOVED: [(&str, &str); 4] = [
 
 /// Says of a removed setting what happened to it, where a suggestion would mislead.
 fn refuse_removed(recipe: &toml::Table) -> anyhow::Result<()> {
+    if recipe.get("training").and_then(|table| table.get("positive_weight")).is_some() {
+        bail!(
+            "training.positive_weight is now training.class_weights: none, auto, balanced, or weights by class, \
+             such as \"positive=3\""
+        );
+    }
     for (table, key) in REMOVED {
         if recipe.get(table).and_then(|table| table.get(key)).is_some() {
             bail!(
@@ -133,6 +144,7 @@ fn key_elsewhere(name: &str) -> Option<String> {
     let tables = [
         ("preprocessing", toml::Table::try_from(PreprocessingConfig::default())),
         ("model", toml::Table::try_from(ModelConfig::default())),
+        ("regularization", toml::Table::try_from(Regularization::default())),
         ("training", toml::Table::try_from(TrainingConfig::default())),
         ("pretraining", toml::Table::try_from(PretrainingConfig::default())),
     ];
@@ -168,6 +180,7 @@ mod tests {
         let recipe = Recipe::load("notebook", &[])?;
         assert_eq!(recipe.preprocessing, PreprocessingConfig::default());
         assert_eq!(recipe.model, ModelConfig::default());
+        assert_eq!(recipe.regularization, Regularization::default());
         assert_eq!(recipe.pretraining, PretrainingConfig::default());
         assert_eq!(recipe.training, TrainingConfig::default());
         Ok(())
@@ -209,8 +222,19 @@ mod tests {
             assert!(message(removed).contains("no longer exists"), "{}", message(removed));
             assert!(!message(removed).contains("did you mean"), "{}", message(removed));
         }
-        assert!(message("training.positive_weight=balance").contains("or \"balanced\""));
-        assert!(message("training.positive_weight=0").contains("above 0, or \"balanced\""));
+        assert!(
+            message("training.class_weights=balance").contains("none, auto, balanced, or weights")
+        );
+        assert!(
+            message("training.class_weights=positive=0")
+                .contains("none, auto, balanced, or weights")
+        );
+        assert!(message("training.positive_weight=3").contains("is now training.class_weights"));
+        assert!(
+            message("model.word_dropout=0.1")
+                .ends_with("did you mean `regularization.word_dropout`?")
+        );
+        assert!(message("training.threshold=recall").contains("such as cost=5:1"));
         assert!(message("model.cell=lstn").ends_with("did you mean `lstm`?"));
     }
 }

@@ -7,14 +7,17 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::ValueEnum;
 use dataset::{ColumnChoice, Conflicts, DataFile, SplitConfig};
+use measures::Metrics;
+use model::Task;
 use model::folder::{self, OutputFolder};
 use trainer::{
-    Cache, DataOrigin, DataRequest, DataSummary, Duplicates, Ending, LoadedData, PathScore,
-    PathScores, Prepared, SplitPlan, TrainingJob, TrainingReport,
+    Cache, ClassWeights, DataOrigin, DataRequest, DataSummary, Duplicates, Ending, LoadedData,
+    PathScore, PathScores, Prepared, SplitPlan, ThresholdGoal, TrainingJob, TrainingReport,
 };
 
 use crate::device::DeviceName;
 use crate::interrupt::{self, Interrupt};
+use crate::labels::LabelArgs;
 use crate::memory::return_freed_memory;
 use crate::progress::{TrainingProgress, scoring_bar, spinner};
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
@@ -28,13 +31,17 @@ use crate::{curve, fetch, output_folder, profile, warnings};
 /// Duplicate texts (the same but for case, spaces, punctuation and markup) are used once. 80 % of the texts
 /// are for training, 10 % for validation, which selects the model, and 10 % for one test at the end.
 ///
+/// Labels may be of two classes, of several, or several a text; which of them is recognised and printed.
+///
 /// Ctrl-C stops the training early and keeps the model.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   sentiment train
   sentiment train --recipe quick
-  sentiment train --data mine.csv --text-column comment --label-column stars_good
+  sentiment train --data mine.csv --text-column comment --label-column topic
+  sentiment train --data stars.csv --labels \"1,2=negative; 3=skip; 4,5=positive\"
+  sentiment train --data skewed.csv --class-weights balanced --threshold recall=0.95
   sentiment train --data tweets.csv --encoding windows-1252 --group-column author
   sentiment train --set training.epochs=2 --set model.cell=gru --output models/quick")]
 pub(crate) struct Args {
@@ -59,18 +66,27 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     text_column: Option<String>,
 
-    /// Column with the labels: 0/1 (also 0.0/1.0), -1/1, neg/pos, negative/positive, false/true, f/t,
-    /// no/yes or n/y, in upper or lower case [default: guessed by name]
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
-    label_column: Option<String>,
-
     /// Column of groups, such as author, film or thread: all rows of a group go to the same split
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     group_column: Option<String>,
 
-    /// What to do with texts that have both labels
+    /// Column with the weight of each row, at least 0, in everything that is fitted
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    weight_column: Option<String>,
+
+    /// What to do with texts that have different labels
     #[arg(long, value_enum, default_value_t, value_name = "ACTION", help_heading = "Data")]
     conflicts: ConflictsName,
+
+    /// How much the texts of each class count: none, auto, balanced, or weights such as positive=3,neutral=0.5
+    /// [default: the recipe's]
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Decisions")]
+    class_weights: Option<ClassWeights>,
+
+    /// Choose decision thresholds on the validation texts for a goal: f1, recall=0.95, precision=0.9, or
+    /// cost=5:1 (a missed text costs 5 times a false alarm) [default: the most probable class]
+    #[arg(long, value_name = "GOAL", help_heading = "Decisions")]
+    threshold: Option<ThresholdGoal>,
 
     /// Use only about N of the texts, for a quick trial
     #[arg(long, value_name = "N", help_heading = "Data")]
@@ -105,6 +121,9 @@ pub(crate) struct Args {
     device: DeviceName,
 
     #[command(flatten)]
+    labels: LabelArgs,
+
+    #[command(flatten)]
     reading: ReadingArgs,
 }
 
@@ -134,6 +153,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(seed) = args.seed {
         recipe.training.seed = seed;
     }
+    if let Some(weights) = &args.class_weights {
+        recipe.training.class_weights = weights.clone();
+    }
+    recipe.training.threshold = args.threshold.or(recipe.training.threshold);
     // Fail before reading anything if the model could not be saved or another training has the folder.
     let folder = output_folder::claim(args.output.as_deref(), &recipe.name, args.force)?;
     let device = model::DeviceChoice::from(args.device).open()?;
@@ -150,6 +173,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let job = TrainingJob {
         recipe: &recipe.name,
         model: &recipe.model,
+        regularization: &recipe.regularization,
         training: &recipe.training,
         pretraining: &recipe.pretraining,
         data: &data,
@@ -197,8 +221,9 @@ fn prepare(
 ) -> anyhow::Result<(Prepared, DataOrigin)> {
     let columns = ColumnChoice {
         text: args.text_column.clone(),
-        label: args.label_column.clone(),
+        label: args.labels.columns(),
         group: args.group_column.clone(),
+        weight: args.weight_column.clone(),
         ..ColumnChoice::default()
     };
     let plan = SplitPlan {
@@ -207,10 +232,11 @@ fn prepare(
         conflicts: args.conflicts.into(),
         duplicates: Duplicates::default(),
     };
-    let options = args.reading.options();
+    let (options, labels) = (args.reading.options(), args.labels.options());
     let request = DataRequest {
         file,
         columns: &columns,
+        labels: &labels,
         options: &options,
         plan: &plan,
         preprocessing: &recipe.preprocessing,
@@ -225,7 +251,7 @@ fn prepare(
     tell_notes(path, &notes);
     tell_guesses(path, &columns);
     tell_summary(path, &data.summary);
-    let origin = DataOrigin::new(path, columns, options, fingerprint, plan, &data);
+    let origin = DataOrigin::new(path, columns, (options, labels), fingerprint, plan, &data);
     Ok((data, origin))
 }
 
@@ -284,11 +310,9 @@ fn test(
     let trained = folder::load(folder.path(), device)?;
     let bar = scoring_bar("testing", data.test.len());
     let mut on_rows = |n_rows| bar.inc(n_rows as u64);
-    let seq_len = trained.encoder.config().seq_len;
-    let (metrics, alone) =
-        trainer::evaluate_paths(&trained.network, &data.test, seq_len, &mut on_rows)?;
+    let measured = trainer::test(&trained, &data.test, &mut on_rows)?;
     bar.finish_and_clear();
-    report.add_test(metrics, alone);
+    report.add_test(measured);
     // Save the result now, in case a later step fails.
     folder.save_metrics(report)?;
     Ok(())
@@ -311,8 +335,11 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
         writeln!(
             out,
             "training {how} after {:.0} s; kept the model after epoch {:.4}: validation loss {:.4}, \
-             accuracy {:.4}",
-            report.train_s, kept.epoch, kept.validation.loss, kept.validation.accuracy,
+             {}",
+            report.train_s,
+            kept.epoch,
+            kept.validation.loss(),
+            headline("", &kept.validation),
         )?;
     }
     if let Some(refit) = &report.refit {
@@ -323,19 +350,25 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
         )?;
     }
     if let Some(test) = &report.test {
+        let n_texts = test.n_rows();
         writeln!(
             out,
-            "test loss {:.4}, test accuracy {:.4} ({} texts)",
-            test.loss, test.accuracy, test.n_rows
+            "test loss {:.4}, {} ({n_texts} texts)",
+            test.loss(),
+            headline("test ", test)
         )?;
+        if let Some(thresholds) = &report.kept().and_then(|kept| kept.thresholds.as_ref()) {
+            writeln!(out, "{}", thresholds_in_words(thresholds, &report.task))?;
+        }
     }
     if let Some(alone) = &report.test_alone {
         writeln!(out, "{}", in_words(alone, "test"))?;
     }
-    if let Some(PathScore { accuracy, .. }) = report.linear_baseline {
+    if let Some(score) = &report.linear_baseline {
+        let (name, value) = (name_of(score), score.headline());
         writeln!(
             out,
-            "for comparison: a linear model over words and word pairs has test accuracy {accuracy:.4}"
+            "for comparison: a linear model over words and word pairs has test {name} {value:.4}"
         )?;
     }
     writeln!(out, "model: {0}   learning curve: {0}/{1}", folder.display(), folder::CURVE_FILE)?;
@@ -346,12 +379,50 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
     Ok(())
 }
 
-/// The accuracy of each path alone, in words.
+/// The most telling metrics: accuracy, and macro F1 where classes may be rare; micro and macro F1 where a text may
+/// have several labels.
+fn headline(prefix: &str, metrics: &Metrics) -> String {
+    let (name, value) = metrics.headline();
+    match metrics {
+        Metrics::Binary(_) => format!("{prefix}{name} {value:.4}"),
+        _ => format!("{prefix}{name} {value:.4}, macro F1 {:.4}", metrics.macro_f1()),
+    }
+}
+
+/// The chosen decision thresholds.
+fn thresholds_in_words(thresholds: &[f32], task: &Task) -> String {
+    const SHOWN: usize = 12;
+    let (what, classes) = match task {
+        Task::Binary(names) => {
+            (format!("a text is {} from a probability of", names[1]), &names[1..])
+        }
+        Task::OneOf(names) => ("probabilities are divided by".to_string(), &names[..]),
+        Task::AnyOf(names) => {
+            ("a label is predicted from a probability of".to_string(), &names[..])
+        }
+    };
+    let shown = thresholds.iter().zip(classes).take(SHOWN).map(|(threshold, name)| match task {
+        Task::Binary(_) => format!("{threshold:.4}"),
+        _ => format!("{threshold:.4} ({name})"),
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = if thresholds.len() > SHOWN { " and so on" } else { "" };
+    format!("thresholds: {what} {shown}{more}")
+}
+
+/// The name of a path's headline.
+fn name_of(score: &PathScore) -> &'static str {
+    if score.micro_f1.is_some() { "micro F1" } else { "accuracy" }
+}
+
+/// The headline of each path alone, in words.
 pub(crate) fn in_words(alone: &PathScores, texts: &str) -> String {
     let PathScores { linear, recurrent } = alone;
+    let name = name_of(linear);
     format!(
-        "{texts} accuracy of each path alone: linear {:.4}, recurrent {:.4}",
-        linear.accuracy, recurrent.accuracy
+        "{texts} {name} of each path alone: linear {:.4}, recurrent {:.4}",
+        linear.headline(),
+        recurrent.headline()
     )
 }
 

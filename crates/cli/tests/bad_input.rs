@@ -229,8 +229,8 @@ fn damaged_model_files_are_named() {
         ("config.json", b"{}".to_vec(), &["it has no format_version", again]),
         (
             "config.json",
-            edited("\"format_version\": 4", "\"format_version\": 5"),
-            &["has format 5, written by sentiment-rnn", "reads formats 2 to 4: install version"],
+            edited("\"format_version\": 5", "\"format_version\": 6"),
+            &["has format 6, written by sentiment-rnn", "reads formats 2 to 5: install version"],
         ),
         (
             "config.json",

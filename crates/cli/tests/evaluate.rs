@@ -29,7 +29,10 @@ fn the_table_for_people_holds_the_numbers_of_the_json() {
     let rows: Vec<Vec<String>> = table.lines().map(words).collect();
     for (name, field) in [("loss", "loss"), ("accuracy", "accuracy"), ("F1", "f1")] {
         let value = format!("{:.4}", json[field].as_f64().unwrap());
-        assert!(rows.contains(&vec![name.to_owned(), value]), "{name} in:\n{table}");
+        let bounds =
+            [0, 1].map(|end| format!("{:.4}", json["intervals"][field][end].as_f64().unwrap()));
+        let expected = [name, &value, &format!("[{},", bounds[0]), &format!("{}]", bounds[1])];
+        assert!(rows.contains(&expected.map(str::to_owned).to_vec()), "{name} in:\n{table}");
     }
     let counts = &json["confusion"];
     let count = |field: &str| counts[field].to_string();

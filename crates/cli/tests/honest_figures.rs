@@ -176,7 +176,7 @@ fn contradicting_labels_are_told_and_treated_as_asked() {
     }
     place.write("reviews.csv", contradicting);
     let outcome = place.train(&["--output", "keep"]).succeeded();
-    assert!(outcome.stderr.contains("6 texts have both labels"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("6 texts have different labels"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("rows 1 and 101"), "{}", outcome.stderr);
     let report = place.train(&["--output", "drop", "--conflicts", "drop", "--json"]);
     let summary = &report.succeeded().json()["report"]["data"]["summary"];

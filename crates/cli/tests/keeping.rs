@@ -73,17 +73,17 @@ fn an_older_model_stays_when_the_data_turns_out_bad_or_the_training_fails() {
         names.iter().map(|name| place.bytes(format!("model/{name}"))).collect::<Vec<_>>()
     };
     let before = files();
-    place.write("bad.csv", "text,label\ngood,1\nbad,maybe\n");
+    place.write("bad.csv", "text,label\ngood,1\nbad,\n");
     let mut args = common::train_args(&["--output", "model", "--force"]);
     args[2] = "bad.csv";
-    place.run(&args).failed(1, &["bad.csv, row 2 (line 3): unknown label"]);
+    place.run(&args).failed(1, &["bad.csv, row 2 (line 3): column \"label\" has no value"]);
     assert!(files() == before && place.names(".") == ["bad.csv", "model", "reviews.csv"]);
 }
 
 #[test]
 fn a_folder_that_was_claimed_for_nothing_leaves_nothing() {
     let place = Workplace::new();
-    place.write("bad.csv", "text,label\ngood,1\nbad,maybe\n");
+    place.write("bad.csv", "text,label\ngood,1\nbad,\n");
     for output in [&["--output", "deep/er/model"][..], &[]] {
         let mut args = common::train_args(output);
         args[2] = "bad.csv";

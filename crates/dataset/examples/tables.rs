@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use cells::expected;
 use dataset::{
-    ColumnChoice, DataFile, Error, Existing, Fault, Predictions, Quoting, ReadOptions, TextTable,
+    AnswerColumn, AnswerValues, ColumnChoice, DataFile, Error, Existing, Fault, Quoting,
+    ReadOptions, TextTable,
 };
 
 fn main() -> ExitCode {
@@ -73,13 +74,19 @@ fn write(golden: &Path, output: &Path) -> ExitCode {
     for file in expected(golden).iter().filter(|file| !file.is_error) {
         let table = read(&golden.join(&file.file)).unwrap();
         let n_texts = table.texts().len();
-        let labels: Vec<u8> = (0..n_texts).map(|row| u8::from(row % 3 == 1)).collect();
+        let word = |row: usize| if row % 3 == 1 { "positive" } else { "negative" };
+        let words: Vec<Option<String>> =
+            (0..n_texts).map(|row| Some(word(row).to_owned())).collect();
         // `read_back.py` computes the same.
         let probabilities: Vec<f32> = (0..n_texts).map(|row| 1.0 / (row as f32 + 1.0)).collect();
-        let predictions = Predictions { labels: &labels, probabilities: &probabilities };
+        let column = |name: &str, values| AnswerColumn { name: name.to_owned(), values };
+        let answers = [
+            column("predicted_label", AnswerValues::Words(&words)),
+            column("probability", AnswerValues::Numbers(&probabilities)),
+        ];
         for extension in ["csv", "tsv", "jsonl", "parquet"] {
             let path = output.join(format!("{}.{extension}", file.file));
-            table.write_predictions(path, &predictions, Existing::Replace).unwrap();
+            table.write_answers(path, &answers, Existing::Replace).unwrap();
             n_files += 1;
         }
     }

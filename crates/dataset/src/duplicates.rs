@@ -1,4 +1,4 @@
-//! Finds texts that occur more than once, and texts that occur with both labels.
+//! Finds texts that occur more than once, and texts that occur with different labels.
 //!
 //! The caller's digests decide which texts are the same; this module only compares numbers.
 
@@ -6,16 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::labelled::LabelledTexts;
-use crate::labels::CLASS_NAMES;
 
 /// At most this many pairs of conflicting rows are named.
 const N_EXAMPLES: usize = 5;
 
-/// What to do with a text that occurs with both labels.
+/// What to do with a text that occurs with different labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conflicts {
-    /// It keeps the label of its first row.
+    /// It keeps the labels of its first row.
     #[default]
     Keep,
     /// All its rows are dropped.
@@ -33,12 +32,12 @@ pub struct Deduplicated {
     pub n_duplicates: usize,
     /// How many of these duplicates match the first row of their text byte for byte.
     pub n_exact: usize,
-    /// Texts, not rows, that occur with both labels.
+    /// Texts, not rows, that occur with different labels.
     pub n_conflicting: usize,
     /// Rows dropped by [`Conflicts::Drop`]: all rows of the conflicting texts.
     pub n_dropped: usize,
     /// Some of the conflicting texts in file order, each as two data rows of the file, from 1: the
-    /// first row of the text, and the first row with the other label.
+    /// first row of the text, and the first row with another label.
     pub conflicting_rows: Vec<[usize; 2]>,
 }
 
@@ -68,8 +67,8 @@ impl LabelledTexts {
         for same in by_text.chunk_by(|(a, _), (b, _)| a == b) {
             n_texts += 1;
             let [(_, first), rest @ ..] = same else { continue };
-            let label = |row: u32| self.labels()[row as usize];
-            let other = rest.iter().find(|(_, row)| label(*row) != label(*first));
+            let classes = |row: u32| self.targets().of_row(row as usize);
+            let other = rest.iter().find(|(_, row)| classes(*row) != classes(*first));
             if let Some((_, other)) = other {
                 pairs.push([*first, *other]);
             }
@@ -95,19 +94,25 @@ impl LabelledTexts {
         }
         if conflicts == Conflicts::Error && result.n_conflicting > 0 {
             let Deduplicated { n_conflicting: n_texts, conflicting_rows: examples, .. } = result;
-            return Err(Error::ConflictingLabels { n_texts, examples });
+            let is_binary = self.is_one_of_two();
+            return Err(Error::ConflictingLabels { n_texts, is_binary, examples });
         }
         self.check_classes(&result.kept)?;
         Ok(result)
     }
 
+    fn is_one_of_two(&self) -> bool {
+        self.classes().len() == 2 && self.targets().one_of().is_some()
+    }
+
     /// Fails if a class has rows, but none of them is kept.
     fn check_classes(&self, kept: &[u32]) -> Result<()> {
+        let names = &self.classes().names;
+        let n_kept = self.targets_of(kept).counts(names.len());
         for (class, n_rows) in self.class_counts().into_iter().enumerate() {
-            let is_left =
-                || kept.iter().any(|&row| usize::from(self.labels()[row as usize]) == class);
-            if n_rows > 0 && !is_left() {
-                let (label, other) = (CLASS_NAMES[class], CLASS_NAMES[1 - class]);
+            if n_rows > 0 && n_kept[class] == 0 {
+                let label = names[class].clone();
+                let other = self.is_one_of_two().then(|| names[1 - class].clone());
                 return Err(Error::ClassWithoutTexts { label, other, n_rows });
             }
         }
@@ -118,6 +123,8 @@ impl LabelledTexts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classes::{Classes, TaskKind};
+    use crate::targets::Targets;
 
     fn table(texts: &[&str], labels: &[u8]) -> LabelledTexts {
         LabelledTexts::new(texts, labels.to_vec()).unwrap()
@@ -195,6 +202,39 @@ mod tests {
         };
         assert_eq!(message(Conflicts::Keep), expected("positive", "negative"));
         assert_eq!(message(Conflicts::Drop), expected("negative", "positive"));
+    }
+
+    #[test]
+    fn texts_with_other_sets_of_labels_conflict() {
+        let texts = ["a", "b", "A", "B", "c"];
+        let targets = Targets::any_of([&[0, 1][..], &[0], &[1], &[0], &[0, 1]]);
+        let names = ["x", "y"].map(str::to_owned).to_vec();
+        let classes = Classes::new(TaskKind::AnyOf, names);
+        let table = LabelledTexts::with_targets(texts, targets, classes).unwrap();
+        let unique = table.deduplicate(&digests(&texts), Conflicts::Keep).unwrap();
+        assert_eq!((unique.kept, unique.n_conflicting), (vec![0, 1, 4], 1));
+        let refused = table.deduplicate(&digests(&texts), Conflicts::Error).unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .starts_with("1 text has different labels, for example rows 1 and 3;"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_class_of_several_whose_texts_all_have_other_labels_is_named() {
+        let texts = ["a", "b", "c", "A"];
+        let targets = Targets::OneOf(vec![0, 1, 2, 3]);
+        let names = ["w", "x", "y", "z"].map(str::to_owned).to_vec();
+        let classes = Classes::new(TaskKind::OneOf, names);
+        let table = LabelledTexts::with_targets(texts, targets, classes).unwrap();
+        let refused = table.deduplicate(&digests(&texts), Conflicts::Keep).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "none of the 1 rows labelled z can be used: the same words (ignoring case, spaces and \
+             punctuation) are also labelled differently"
+        );
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Token ids of many texts in one contiguous buffer.
 
 use crate::error::{Error, Result};
-use crate::labels;
+use crate::targets::Targets;
+use crate::{labels, weights};
 
-/// The token ids and labels of one part of a split; the texts are not kept.
+/// The token ids, classes and weights of one part of a split; the texts are not kept.
 ///
 /// Ragged: row `r` is `ids[offsets[r]..offsets[r + 1]]`. A row may be empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EncodedSplit {
     ids: Vec<u32>,
     /// `[n_rows + 1]`, from 0 to `ids.len()`.
     offsets: Vec<usize>,
-    /// `[n_rows]`; `None` for texts to predict.
-    labels: Option<Vec<u8>>,
+    /// Of `n_rows`; `None` for texts to predict.
+    targets: Option<Targets>,
+    /// `[n_rows]`; `None` if all rows count the same.
+    weights: Option<Vec<f32>>,
 }
 
 impl EncodedSplit {
@@ -34,11 +37,22 @@ impl EncodedSplit {
     where
         I: IntoIterator<Item: AsRef<[u32]>>,
     {
-        Self::unlabelled(rows)?.labelled(labels)
+        labels::check(&labels)?;
+        Self::with_targets(rows, labels.into())
     }
 
-    /// Collects rows of ids whose labels are unknown. The labels in their batches are NaN, so that a
-    /// loss computed by mistake is NaN too, not a plausible number.
+    /// Collects rows of ids and their classes.
+    ///
+    /// # Errors
+    /// `LengthMismatch` if the classes are not of as many rows, `MalformedTargets`, `TooManyRows`.
+    pub fn with_targets<I>(rows: I, targets: Targets) -> Result<Self>
+    where
+        I: IntoIterator<Item: AsRef<[u32]>>,
+    {
+        Self::unlabelled(rows)?.labelled(targets)
+    }
+
+    /// Collects rows of ids whose classes are unknown.
     ///
     /// # Errors
     /// `TooManyRows` from 2³² rows on.
@@ -59,15 +73,15 @@ impl EncodedSplit {
         if u32::try_from(n_rows).is_err() {
             return Err(Error::TooManyRows { n_rows });
         }
-        Ok(Self { ids, offsets, labels: None })
+        Ok(Self { ids, offsets, targets: None, weights: None })
     }
 
-    /// Rebuilds a split from `ids()`, the length of every row, and the labels.
+    /// Rebuilds a split from `ids()`, the length of every row, and the classes.
     ///
     /// # Errors
-    /// `LengthMismatch` if the lengths do not add up to the ids or there are not as many labels as
-    /// rows, `LabelNotBinary`, `TooManyRows`.
-    pub fn from_parts(ids: Vec<u32>, lengths: &[u32], labels: Vec<u8>) -> Result<Self> {
+    /// `LengthMismatch` if the lengths do not add up to the ids or the classes are not of as many rows,
+    /// `MalformedTargets`, `TooManyRows`.
+    pub fn from_parts(ids: Vec<u32>, lengths: &[u32], targets: Targets) -> Result<Self> {
         let mut end = 0;
         let ends = lengths.iter().map(|&length| {
             end += length as usize;
@@ -77,34 +91,55 @@ impl EncodedSplit {
         if end != ids.len() {
             return Err(Error::LengthMismatch { what: "ids", expected: end, got: ids.len() });
         }
-        Self { ids, offsets, labels: None }.labelled(labels)
+        Self { ids, offsets, targets: None, weights: None }.labelled(targets)
+    }
+
+    /// Adds a weight to each row: how much it counts in training.
+    ///
+    /// # Errors
+    /// `LengthMismatch` if there are not as many weights as rows; `BadWeight` if one is negative or not
+    /// finite; `NoWeight` if all are 0.
+    pub fn with_weights(self, weights: Vec<f32>) -> Result<Self> {
+        weights::check(&weights, self.len())?;
+        Ok(Self { weights: Some(weights), ..self })
     }
 
     /// Concatenates the rows of two splits.
     ///
     /// # Errors
-    /// `LengthMismatch` if either has rows without labels, `TooManyRows`.
+    /// `LengthMismatch` if either has rows without classes, `DifferentTargets`, `OneWithWeights` if only
+    /// one has weights, `TooManyRows`.
     pub fn joined(first: &Self, second: &Self) -> Result<Self> {
-        let labels = [first, second].map(|split| split.labels.as_deref().unwrap_or_default());
+        let targets = |split: &Self| {
+            let missing = Error::LengthMismatch { what: "labels", expected: split.len(), got: 0 };
+            split.targets.clone().ok_or(missing)
+        };
+        let targets = Targets::joined(&targets(first)?, &targets(second)?)?;
         let rows = |split| (0..Self::len(split)).map(|row| Self::row(split, row));
-        Self::new(rows(first).chain(rows(second)), labels.concat())
+        let joined = Self::with_targets(rows(first).chain(rows(second)), targets)?;
+        match (&first.weights, &second.weights) {
+            (None, None) => Ok(joined),
+            (Some(one), Some(other)) => joined.with_weights([one.as_slice(), other].concat()),
+            _ => Err(Error::OneWithWeights),
+        }
     }
 
-    /// Adds labels.
-    fn labelled(mut self, labels: Vec<u8>) -> Result<Self> {
-        if labels.len() != self.len() {
+    /// Adds classes.
+    fn labelled(mut self, targets: Targets) -> Result<Self> {
+        if targets.len() != self.len() {
             return Err(Error::LengthMismatch {
                 what: "labels",
                 expected: self.len(),
-                got: labels.len(),
+                got: targets.len(),
             });
         }
-        labels::check(&labels)?;
+        // The number of classes is the table's matter.
+        targets.check(usize::MAX)?;
         let n_rows = self.len();
         if u32::try_from(n_rows).is_err() {
             return Err(Error::TooManyRows { n_rows });
         }
-        self.labels = Some(labels);
+        self.targets = Some(targets);
         Ok(self)
     }
 
@@ -131,9 +166,14 @@ impl EncodedSplit {
         &self.ids[self.offsets[row]..self.offsets[row + 1]]
     }
 
-    /// The labels, `[n_rows]`, if they are known.
-    pub fn labels(&self) -> Option<&[u8]> {
-        self.labels.as_deref()
+    /// The classes of the rows, if they are known.
+    pub fn targets(&self) -> Option<&Targets> {
+        self.targets.as_ref()
+    }
+
+    /// The weights of the rows, `[n_rows]`, if they have any.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref()
     }
 
     /// The total number of ids in all rows.
@@ -162,6 +202,33 @@ mod tests {
         let unlabelled = EncodedSplit::unlabelled([vec![3]])?;
         assert!(EncodedSplit::joined(&first, &unlabelled).is_err());
         Ok(())
+    }
+
+    #[test]
+    fn joined_rows_have_weights_and_classes_of_one_kind() -> Result<()> {
+        let split = EncodedSplit::new([vec![1, 2], vec![]], vec![0, 1])?;
+        let weighted = split.clone().with_weights(vec![0.5, 0.0])?;
+        let joined = EncodedSplit::joined(&weighted, &weighted)?;
+        assert_eq!(joined.weights(), Some(&[0.5, 0.0, 0.5, 0.0][..]));
+        assert!(matches!(EncodedSplit::joined(&split, &weighted), Err(Error::OneWithWeights)));
+        let any = EncodedSplit::with_targets([[7]], Targets::any_of([[2, 1]]))?;
+        assert_eq!(any.targets().map(|targets| targets.of_row(0)), Some(&[1, 2][..]));
+        assert!(matches!(EncodedSplit::joined(&split, &any), Err(Error::DifferentTargets)));
+        let again = EncodedSplit::from_parts(vec![7], &[1], Targets::any_of([[2, 1]]))?;
+        assert_eq!(again, any);
+        Ok(())
+    }
+
+    #[test]
+    fn weights_must_fit() {
+        let message = |weights: Vec<f32>| {
+            let split = EncodedSplit::new([[1], [2]], vec![0, 1]).unwrap();
+            split.with_weights(weights).unwrap_err().to_string()
+        };
+        assert_eq!(message(vec![1.0]), "expected 2 weights, one per row, got 1");
+        assert_eq!(message(vec![1.0, -1.0]), "row 2: weight -1 is not a number of at least 0");
+        assert_eq!(message(vec![f32::NAN, 1.0]), "row 1: weight NaN is not a number of at least 0");
+        assert_eq!(message(vec![0.0; 2]), "all 2 rows have weight 0; at least one must be above 0");
     }
 
     #[test]

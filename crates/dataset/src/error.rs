@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::classes::TaskKind;
 use crate::tables::{Fault, Format, Place, format};
 use crate::wording::{DidYouMean, QuotedList, RowPairs, shortened};
 
@@ -180,7 +181,7 @@ pub enum Error {
     AmbiguousColumn {
         /// The path as given.
         path: PathBuf,
-        /// `text`, `label` or `group`.
+        /// `text`, `label`, `group` or `weight`.
         role: &'static str,
         /// The name that the user gave.
         wanted: String,
@@ -264,7 +265,7 @@ pub enum Error {
         path: PathBuf,
         /// The column.
         column: String,
-        /// `text` or `label`.
+        /// `text`, `label`, `group` or `weight`.
         role: &'static str,
         /// The type in the file.
         found: String,
@@ -323,13 +324,189 @@ pub enum Error {
     },
 
     /// Every row has the same label.
-    #[error("all {n_rows} rows are labelled {label}; a classifier needs both classes")]
+    #[error(
+        "all {n_rows} rows are labelled {}; a classifier needs {}",
+        shortened(label),
+        if *n_classes == 2 { "both classes" } else { "at least two classes" }
+    )]
     SingleClass {
-        /// The only class, by name.
-        label: &'static str,
+        /// The only class, by name; of any number of labels a text, the names of all.
+        label: String,
+        /// The number of rows.
+        n_rows: usize,
+        /// The number of classes that there could be; 0 if it is not known.
+        n_classes: usize,
+    },
+
+    /// No row has any label.
+    #[error("none of the {n_rows} rows has a label")]
+    NoLabels {
         /// The number of rows.
         n_rows: usize,
     },
+
+    /// The map of labels leaves out every row.
+    #[error("{}: the label map leaves out all {n_rows} rows", path.display())]
+    AllSkipped {
+        /// The path as given.
+        path: PathBuf,
+        /// The number of rows.
+        n_rows: usize,
+    },
+
+    /// A label column does not hold labels.
+    #[error(
+        "{}: column \"{column}\" does not look like labels: it has {n_values} different values in \
+         {n_rows} rows, such as {}",
+        path.display(),
+        QuotedList(examples)
+    )]
+    NotLabels {
+        /// The path as given.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The number of different values.
+        n_values: usize,
+        /// The number of rows.
+        n_rows: usize,
+        /// Some of the values.
+        examples: Vec<String>,
+    },
+
+    /// A label column has more values than the requested task has classes.
+    #[error(
+        "{}: column \"{column}\" has {} different labels ({}), but the task is {task}, which has two \
+         classes",
+        path.display(),
+        values.len(),
+        QuotedList(values)
+    )]
+    TooManyClasses {
+        /// The path as given.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The requested task.
+        task: TaskKind,
+        /// The labels.
+        values: Vec<String>,
+    },
+
+    /// Several label columns, which are one class each, but another task.
+    #[error(
+        "{}: {n_columns} label columns hold any number of labels a row, but the task is {task}",
+        path.display()
+    )]
+    ColumnsAreAnyOf {
+        /// The path as given.
+        path: PathBuf,
+        /// The number of label columns.
+        n_columns: usize,
+        /// The task.
+        task: TaskKind,
+    },
+
+    /// A label column is named twice.
+    #[error("{}: label column \"{column}\" is named twice", path.display())]
+    LabelTwice {
+        /// The path as given.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+
+    /// A column of labels is called like none of the classes of a model.
+    #[error(
+        "{}: column \"{column}\" is not a class of the model; its classes are {}{}",
+        path.display(),
+        QuotedList(classes),
+        DidYouMean(nearest)
+    )]
+    UnknownClassColumn {
+        /// The path as given.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The classes.
+        classes: Vec<String>,
+        /// The nearest of them.
+        nearest: Option<String>,
+    },
+
+    /// Several label columns and a map of labels.
+    #[error("a label map needs one label column, not {n_columns}")]
+    MapOfColumns {
+        /// The number of label columns.
+        n_columns: usize,
+    },
+
+    /// A map of labels is not written as one.
+    #[error("cannot read the label map \"{map}\": {detail}")]
+    LabelMap {
+        /// The map as written.
+        map: String,
+        /// What is wrong, with the part.
+        detail: String,
+    },
+
+    /// The user named a task that we do not know.
+    #[error("there is no task \"{}\"; expected binary, one-of or any-of", shortened(name))]
+    UnknownTask {
+        /// The name.
+        name: String,
+    },
+
+    /// A class given in memory has no name.
+    #[error("row {row}: class {class} is not one of {n_classes}, numbered from 0")]
+    ClassOutOfRange {
+        /// The row, from 1.
+        row: usize,
+        /// The class, from 0.
+        class: u32,
+        /// The number of classes.
+        n_classes: usize,
+    },
+
+    /// Lists of classes given in memory are not well formed.
+    #[error(
+        "the starts of the rows must ascend from 0 to the number of classes, and the classes of a row \
+         must ascend"
+    )]
+    MalformedTargets,
+
+    /// Classes given in memory do not suit the task.
+    #[error("the task {task} does not suit these labels or this number of classes ({n_classes})")]
+    TargetsNotOfTask {
+        /// The task.
+        task: TaskKind,
+        /// The number of classes.
+        n_classes: usize,
+    },
+
+    /// One class a row on one side, any number on the other.
+    #[error("labels of one class a row cannot be joined with labels of any number")]
+    DifferentTargets,
+
+    /// A weight given in memory is not a number of at least 0.
+    #[error("row {row}: weight {value} is not a number of at least 0")]
+    BadWeight {
+        /// The row, from 1.
+        row: usize,
+        /// The weight.
+        value: f32,
+    },
+
+    /// All rows have the weight 0.
+    #[error("all {n_rows} rows have weight 0; at least one must be above 0")]
+    NoWeight {
+        /// The number of rows.
+        n_rows: usize,
+    },
+
+    /// Only one of two splits has weights.
+    #[error("rows with weights cannot be joined with rows without")]
+    OneWithWeights,
 
     /// There are many rows but few distinct texts.
     #[error("{n_rows} rows have only {n_texts} distinct texts; at least {needed} are needed")]
@@ -344,29 +521,34 @@ pub enum Error {
 
     /// A class has rows, but deduplication leaves none of them.
     #[error(
-        "none of the {n_rows} rows labelled {label} can be used: the same words (ignoring case, spaces \
-         and punctuation) are also labelled {other}"
+        "none of the {n_rows} rows labelled {} can be used: the same words (ignoring case, spaces \
+         and punctuation) are also labelled {}",
+        shortened(label),
+        other.as_deref().map_or("differently".into(), shortened)
     )]
     ClassWithoutTexts {
         /// The class, by name.
-        label: &'static str,
-        /// The other class.
-        other: &'static str,
+        label: String,
+        /// The other class, if there are two.
+        other: Option<String>,
         /// The number of rows with the label.
         n_rows: usize,
     },
 
     /// Some texts have both labels, which was not allowed.
     #[error(
-        "{n_texts} {} both labels, for example {}; correct the labels, or choose whether to keep the \
+        "{n_texts} {} {} labels, for example {}; correct the labels, or choose whether to keep the \
          first label or drop these texts",
         if *n_texts == 1 { "text has" } else { "texts have" },
+        if *is_binary { "both" } else { "different" },
         RowPairs(examples)
     )]
     ConflictingLabels {
         /// The number of such texts.
         n_texts: usize,
-        /// Data rows of the file, from 1: the first row of such a text, and the first with the other
+        /// Whether each text has one of two classes.
+        is_binary: bool,
+        /// Data rows of the file, from 1: the first row of such a text, and the first with another
         /// label.
         examples: Vec<[usize; 2]>,
     },
@@ -414,10 +596,10 @@ pub enum Error {
     },
 
     /// A class got no row in the training part.
-    #[error("no row labelled {label} is left for training, out of {n_rows} in total")]
+    #[error("no row labelled {} is left for training, out of {n_rows} in total", shortened(label))]
     ClassNotInTraining {
         /// The class, by name.
-        label: &'static str,
+        label: String,
         /// The number of rows with that label.
         n_rows: usize,
     },
@@ -448,6 +630,13 @@ pub enum Error {
     Tensor {
         /// The tensor library's error.
         source: candle_core::Error,
+    },
+
+    /// Two columns of answers should have the same name.
+    #[error("two columns of answers would be called \"{}\"", shortened(name))]
+    AnswerTwice {
+        /// The name.
+        name: String,
     },
 
     /// The folder to write into does not exist.
@@ -529,6 +718,28 @@ impl Error {
             Self::NotTexts { .. } => "Name the text column with --text-column.".into(),
             Self::ColumnLeftOut { .. } => {
                 "Choose another column, or convert its values to strings.".into()
+            }
+            Self::NotLabels { .. } => {
+                "Choose another column with --label-column, or set --task if these are classes."
+                    .into()
+            }
+            Self::TooManyClasses { .. } => {
+                "Map them to two classes with --labels, for example --labels \"1,2=negative; 3=skip; \
+                 4,5=positive\", or choose --task one-of."
+                    .into()
+            }
+            Self::ColumnsAreAnyOf { .. } => "Use --task any-of, or name one label column.".into(),
+            Self::LabelTwice { .. } => "Name each column once.".into(),
+            Self::UnknownClassColumn { .. } => {
+                "Rename the column, or leave it out of --label-column.".into()
+            }
+            Self::MapOfColumns { .. } => "Leave out --labels, or name one label column.".into(),
+            Self::LabelMap { .. } => {
+                "Write it like \"1,2=negative; 3=skip; 4,5=positive\".".into()
+            }
+            Self::AllSkipped { .. } => "Name at least one class in --labels.".into(),
+            Self::ClassWithoutTexts { other: None, .. } => {
+                "Correct the labels, or leave out the class with --labels.".into()
             }
             Self::AllTheSame { .. } => {
                 "Check how the file was made, or choose another column with --text-column.".into()

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::classes::Classes;
 use crate::error::{Error, Result};
-use crate::labels::CLASS_NAMES;
 use crate::shuffle::{Purpose, generator, shuffle};
 use crate::split::{Split, SplitConfig, by_class, check_fractions};
+use crate::targets::Targets;
 
 /// Names of the parts, in the order of [`parts`].
 const PARTS: [&str; 3] = ["training", "validation", "test"];
@@ -15,41 +16,49 @@ const LEAST_OF_SHARE: f64 = 0.5;
 /// The rows of a group, and how many belong to each class.
 struct Group {
     rows: Vec<u32>,
-    counts: [f64; 2],
+    /// The classes that occur, ascending, with their numbers of rows.
+    counts: Vec<(usize, f64)>,
 }
 
 /// A part of the split while it is filled.
 struct Part {
     groups: Vec<Group>,
-    counts: [f64; 2],
-    /// The number of rows of each class that it should get.
-    targets: [f64; 2],
+    /// `[n_classes]`
+    counts: Vec<f64>,
+    /// `[n_classes]`: the number of rows of each class that it should get.
+    targets: Vec<f64>,
+    /// Its share of the rows.
+    share: f64,
 }
 
 impl Part {
     /// How much farther from its targets the part would be with this group: the change in the sum of
     /// `(count - target)² / target`.
     fn cost(&self, group: &Group) -> f64 {
-        let of_class = |class: usize| {
+        let of_class = |&(class, more): &(usize, f64)| {
             let (count, target) = (self.counts[class], self.targets[class]);
-            let more = group.counts[class];
             more * (more + 2.0 * (count - target)) / target
         };
-        of_class(0) + of_class(1)
+        group.counts.iter().map(of_class).sum()
     }
 
     fn add(&mut self, group: Group) {
-        (0..2).for_each(|class| self.counts[class] += group.counts[class]);
+        group.counts.iter().for_each(|&(class, n_rows)| self.counts[class] += n_rows);
         self.groups.push(group);
     }
 
-    /// Removes the smallest group; of equal ones, the one added last.
-    fn remove_smallest(&mut self) -> Option<Group> {
+    fn remove(&mut self, idx: usize) -> Group {
+        let group = self.groups.remove(idx);
+        group.counts.iter().for_each(|&(class, n_rows)| self.counts[class] -= n_rows);
+        group
+    }
+
+    /// Removes the smallest of the groups that fit; of equal ones, the one added last.
+    fn remove_smallest(&mut self, fits: impl Fn(&Group) -> bool) -> Option<Group> {
         let n_rows = |idx: &usize| self.groups[*idx].rows.len();
-        let smallest = (0..self.groups.len()).rev().min_by_key(n_rows)?;
-        let group = self.groups.remove(smallest);
-        (0..2).for_each(|class| self.counts[class] -= group.counts[class]);
-        Some(group)
+        let fitting = (0..self.groups.len()).rev().filter(|&idx| fits(&self.groups[idx]));
+        let smallest = fitting.min_by_key(n_rows)?;
+        Some(self.remove(smallest))
     }
 
     fn n_rows(&self) -> usize {
@@ -61,45 +70,46 @@ impl Split {
     /// Splits rows by group: all rows of a group go into the same part. Each part gets as close to its
     /// share of each class as whole groups allow, which is not close if there are few groups.
     ///
-    /// The seed decides the order of the groups, and each goes to the part that needs it most.
+    /// The seed decides the order of the groups, and each goes to the part that needs it most. A class
+    /// that training would lack gets the smallest group with rows of it.
     ///
-    /// `labels` and `groups`: of the whole table; `rows`: the rows to split.
+    /// `targets` and `groups`: of the whole table; `rows`: the rows to split.
     ///
     /// # Errors
     /// As [`Split::stratified`]; `TooFewGroups` if a part would get no group, or the training part less
-    /// than half of its share; `LargeGroup` if one group leaves too little for validation and test.
+    /// than half of its share; `LargeGroup` if one group leaves too little for validation and test;
+    /// `ClassNotInTraining` if all rows of a class are in the only group of another part.
     ///
     /// # Panics
-    /// If a row is past the end of `labels` or `groups`, like a slice.
+    /// If a row is past the end of `targets` or `groups`, like a slice.
     pub fn grouped(
-        labels: &[u8],
+        targets: &Targets,
+        classes: &Classes,
         rows: &[u32],
         groups: &[u32],
         config: &SplitConfig,
     ) -> Result<Self> {
         check_fractions(config)?;
-        let of_class = by_class(labels, rows)?.map(|rows| rows.len() as f64);
+        let of_class = by_class(targets, classes, rows)?;
+        let mut of_class: Vec<f64> = of_class.iter().map(|rows| rows.len() as f64).collect();
         let n_all = rows.len();
-        let mut by_group: BTreeMap<u32, Group> = BTreeMap::new();
-        for &row in rows {
-            let group = by_group
-                .entry(groups[row as usize])
-                .or_insert_with(|| Group { rows: Vec::new(), counts: [0.0; 2] });
-            group.rows.push(row);
-            group.counts[usize::from(labels[row as usize] == 1)] += 1.0;
+        if matches!(targets, Targets::AnyOf { .. }) {
+            // Rows may have no class, so the rows themselves are shared as if they were one.
+            of_class.push(n_all as f64);
         }
-        let mut shuffled: Vec<Group> = by_group.into_values().collect();
+        let mut shuffled = gathered(targets, classes.len(), rows, groups);
         let n_groups = shuffled.len();
         check_largest(&shuffled, n_all, config)?;
         shuffle(&mut shuffled, &mut generator(config.seed, Purpose::Split));
 
         let mut parts = [config.train, config.validation, config.test].map(|share| Part {
             groups: Vec::new(),
-            counts: [0.0; 2],
-            targets: of_class.map(|n_rows| n_rows * share),
+            counts: vec![0.0; of_class.len()],
+            targets: of_class.iter().map(|n_rows| n_rows * share).collect(),
+            share,
         });
         for group in shuffled {
-            let open = parts.iter_mut().filter(|part| part.targets[0] > 0.0);
+            let open = parts.iter_mut().filter(|part| part.share > 0.0);
             let best = open.min_by(|a, b| a.cost(&group).total_cmp(&b.cost(&group)));
             if let Some(best) = best {
                 best.add(group);
@@ -109,10 +119,10 @@ impl Split {
             Err(Error::TooFewGroups { n_groups, part: PARTS[idx], n_rows, n_all })
         };
         for idx in 0..parts.len() {
-            if parts[idx].targets[0] > 0.0 && parts[idx].groups.is_empty() {
+            if parts[idx].share > 0.0 && parts[idx].groups.is_empty() {
                 let richest = parts.iter_mut().max_by_key(|part| part.groups.len());
                 let spare = richest.filter(|part| part.groups.len() > 1);
-                match spare.and_then(Part::remove_smallest) {
+                match spare.and_then(|part| part.remove_smallest(|_| true)) {
                     Some(group) => parts[idx].add(group),
                     None => return too_few(idx, 0),
                 }
@@ -122,16 +132,48 @@ impl Split {
         if (n_train as f64) < LEAST_OF_SHARE * config.train * n_all as f64 {
             return too_few(0, n_train);
         }
-        for (class, label) in CLASS_NAMES.into_iter().enumerate() {
-            if parts[0].counts[class] == 0.0 {
-                let n_rows = of_class[class] as usize;
-                return Err(Error::ClassNotInTraining { label, n_rows });
+        for (class, &n_rows) in of_class.iter().enumerate() {
+            if n_rows > 0.0 && parts[0].counts[class] == 0.0 {
+                bring_to_training(&mut parts, class).ok_or_else(|| Error::ClassNotInTraining {
+                    label: classes.name(class).to_owned(),
+                    n_rows: n_rows as usize,
+                })?;
             }
         }
         let [train, validation, test] = parts
             .map(|part| part.groups.into_iter().flat_map(|group| group.rows).collect::<Vec<u32>>());
         Self { train, validation, test }.finished(n_all, config)
     }
+}
+
+/// The groups, in the order of their numbers.
+fn gathered(targets: &Targets, n_classes: usize, rows: &[u32], groups: &[u32]) -> Vec<Group> {
+    let mut by_group: BTreeMap<u32, (Vec<u32>, BTreeMap<usize, f64>)> = BTreeMap::new();
+    for &row in rows {
+        let (of_group, counts) = by_group.entry(groups[row as usize]).or_default();
+        of_group.push(row);
+        for &class in targets.of_row(row as usize) {
+            *counts.entry(class as usize).or_default() += 1.0;
+        }
+        if matches!(targets, Targets::AnyOf { .. }) {
+            *counts.entry(n_classes).or_default() += 1.0;
+        }
+    }
+    let group = |(rows, counts): (Vec<u32>, BTreeMap<usize, f64>)| Group {
+        rows,
+        counts: counts.into_iter().collect(),
+    };
+    by_group.into_values().map(group).collect()
+}
+
+/// Moves the smallest group with rows of a class to training, from a part that has other groups.
+fn bring_to_training(parts: &mut [Part; 3], class: usize) -> Option<()> {
+    let has_class = |group: &Group| group.counts.iter().any(|&(of_group, _)| of_group == class);
+    let [train, others @ ..] = parts;
+    let spare = others.iter_mut().filter(|part| part.groups.len() > 1);
+    let group = spare.into_iter().find_map(|part| part.remove_smallest(has_class))?;
+    train.add(group);
+    Some(())
 }
 
 /// Fails if the largest group leaves too little for validation and test.
@@ -150,6 +192,7 @@ fn check_largest(groups: &[Group], n_all: usize, config: &SplitConfig) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classes::TaskKind;
 
     const SEEDS: std::ops::Range<u64> = 0..30;
 
@@ -163,7 +206,8 @@ mod tests {
 
     fn split(sizes: &[usize], seed: u64) -> Result<Split> {
         let (labels, rows, groups) = table(sizes);
-        Split::grouped(&labels, &rows, &groups, &SplitConfig { seed, ..SplitConfig::default() })
+        let config = SplitConfig { seed, ..SplitConfig::default() };
+        Split::grouped(&labels.into(), &Classes::binary(), &rows, &groups, &config)
     }
 
     fn message(sizes: &[usize]) -> String {
@@ -252,7 +296,55 @@ mod tests {
         let groups: Vec<u32> = (0..20).map(|row: u32| row.saturating_sub(9)).collect();
         let rows: Vec<u32> = (0..20).collect();
         let config = SplitConfig::default();
-        let split = Split::grouped(&labels, &rows, &groups, &config).unwrap();
+        let targets = Targets::from(labels);
+        let classes = Classes::binary();
+        let split = Split::grouped(&targets, &classes, &rows, &groups, &config).unwrap();
         assert!((0..10).all(|row| split.train.contains(&row)), "{split:?}");
+    }
+
+    #[test]
+    fn a_class_of_one_group_is_in_training() {
+        // Twenty groups of five rows; each of the classes 1 to 20 is one row of its own group.
+        let labels: Vec<u32> =
+            (0..100).map(|row| if row % 5 == 0 { row / 5 + 1 } else { 0 }).collect();
+        let groups: Vec<u32> = (0..100).map(|row| row / 5).collect();
+        let rows: Vec<u32> = (0..100).collect();
+        let names = (0..21).map(|class| format!("c{class}")).collect();
+        let classes = Classes::new(TaskKind::OneOf, names);
+        for seed in SEEDS {
+            let config = SplitConfig { seed, ..SplitConfig::default() };
+            let targets = Targets::OneOf(labels.clone());
+            let refused = Split::grouped(&targets, &classes, &rows, &groups, &config).unwrap_err();
+            // Every group has a class that only it has, so no other part can have one.
+            assert!(matches!(refused, Error::ClassNotInTraining { .. }), "{refused}");
+            let targets = Targets::OneOf(labels.iter().map(|&label| label.min(3)).collect());
+            let split = Split::grouped(&targets, &classes, &rows, &groups, &config).unwrap();
+            assert!(targets.select(&split.train).counts(4).iter().all(|&count| count > 0));
+        }
+    }
+
+    #[test]
+    fn groups_of_rows_with_any_number_of_classes_are_shared() {
+        // A third of the groups has no class at all.
+        let targets = Targets::any_of((0u32..600).map(|row| match row / 6 % 3 {
+            0 => vec![],
+            _ => (0..3).filter(|class| (row + class) % 3 != 1).collect::<Vec<u32>>(),
+        }));
+        let groups: Vec<u32> = (0..600).map(|row| row / 6).collect();
+        let rows: Vec<u32> = (0..600).collect();
+        let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let classes = Classes::new(TaskKind::AnyOf, names);
+        for seed in SEEDS {
+            let config = SplitConfig { seed, ..SplitConfig::default() };
+            let split = Split::grouped(&targets, &classes, &rows, &groups, &config).unwrap();
+            for (part, share) in [(&split.train, 0.8), (&split.validation, 0.1), (&split.test, 0.1)]
+            {
+                assert!((part.len() as f64 - 600.0 * share).abs() <= 12.0, "{}", part.len());
+                for (n_part, n_all) in targets.select(part).counts(3).iter().zip(targets.counts(3))
+                {
+                    assert!((*n_part as f64 - n_all as f64 * share).abs() <= 12.0, "{n_part}");
+                }
+            }
+        }
     }
 }

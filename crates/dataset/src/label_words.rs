@@ -17,17 +17,16 @@ const LONGEST_WORD: usize = 8;
 pub fn parse_label(word: &str) -> Option<u8> {
     match Written::word(word) {
         Written::Label(label) => Some(label),
-        Written::MinusOne | Written::Missing | Written::Unknown => None,
+        Written::MinusOne | Written::Unknown => None,
     }
 }
 
-/// The value of a cell in a label column.
+/// What a word in a label column stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     Label(u8),
     /// -1: negative if the column has no 0, otherwise unknown.
     MinusOne,
-    Missing,
     Unknown,
 }
 
@@ -51,7 +50,7 @@ impl Written {
     }
 
     /// Reads a number digit by digit, so that nothing is rounded to 0 or 1.
-    pub(crate) fn number(digits: &str) -> Self {
+    fn number(digits: &str) -> Self {
         let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent),
             None => (digits, "0"),
@@ -69,16 +68,6 @@ impl Written {
             false if is_one() => Self::Label(1),
             true if is_one() => Self::MinusOne,
             _ => Self::Unknown,
-        }
-    }
-
-    pub(crate) fn float(number: Option<f64>) -> Self {
-        match number {
-            None => Self::Missing,
-            Some(0.0) => Self::Label(0),
-            Some(1.0) => Self::Label(1),
-            Some(-1.0) => Self::MinusOne,
-            Some(_) => Self::Unknown,
         }
     }
 }

@@ -2,21 +2,26 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::classes::{Classes, TaskKind};
 use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, check_texts, choose_all};
 use crate::digest::hex;
 use crate::error::{Error, Result};
+use crate::labels::{Found, LabelOptions};
 use crate::tables::{self, DataFile, ReadNotes, ReadOptions, TextColumn, Texts};
-use crate::{groups, labels};
+use crate::targets::Targets;
+use crate::{groups, labels, weights};
 
-/// Texts with labels: 0 is negative, 1 is positive.
+/// Texts with the classes that they belong to.
 ///
 /// The texts stay in the string column that polars read them into; all methods borrow `&str` from it.
 #[derive(Clone, Debug)]
 pub struct LabelledTexts {
     texts: Texts,
-    labels: Vec<u8>,
+    targets: Targets,
+    classes: Classes,
     columns: ColumnNames,
     groups: Option<Vec<u32>>,
+    weights: Option<Vec<f32>>,
     notes: ReadNotes,
     /// The rows of the file that were kept; `None` if all of them were.
     rows: Option<Vec<u32>>,
@@ -25,53 +30,90 @@ pub struct LabelledTexts {
 impl LabelledTexts {
     /// Reads the texts and labels of a table. Every column is read and checked, wanted or not.
     ///
-    /// Columns that `choice` leaves open are guessed by name. Labels may be 0 and 1 as integers, floats
-    /// or strings, booleans, or the words of [`parse_label`](crate::parse_label). A row without label or
-    /// group is an error, unless it is left out because it has no text either.
+    /// Columns that `choice` leaves open are guessed by name. What the labels mean is recognised, unless
+    /// `label_options` says it (see [`LabelOptions`]). A row without label, group or weight is an error,
+    /// unless it is left out because it has no text either.
     ///
     /// # Errors
     /// An [`Error`] that names the file, and the row, line or column at fault: a missing, empty or
     /// damaged file, a row with the wrong number of fields, an unknown column, a row without text or
-    /// label, or a label of neither class.
-    pub fn read(file: &DataFile, choice: &ColumnChoice, options: &ReadOptions) -> Result<Self> {
+    /// label, or labels that are no classes or not those of `label_options`.
+    pub fn read(
+        file: &DataFile,
+        choice: &ColumnChoice,
+        label_options: &LabelOptions,
+        options: &ReadOptions,
+    ) -> Result<Self> {
         let mut notes = ReadNotes::default();
         let path = file.name();
         let table = tables::read(file, options, &mut notes)?;
         let columns = choose_all(&path, &table, choice, &mut notes)?;
-        let TextColumn { texts, rows } =
+        let TextColumn { mut texts, mut rows } =
             TextColumn::of(&path, &table, &columns.text.name, options.missing, &mut notes)?;
         check_texts(&path, &table, &columns.text, &texts, &mut notes)?;
-        let labels = labels::of_rows(&path, &table, &columns.label.name, rows.as_deref())?;
+        let source = labels::Source { path: &path, table: &table, rows: rows.as_deref() };
+        let found = labels::read(&source, &columns.labels, label_options, &mut notes)?;
+        if let Some(kept) = &found.kept {
+            texts = texts.select(kept);
+            let file_row = |&row: &u32| rows.as_ref().map_or(row, |rows| rows[row as usize]);
+            rows = Some(kept.iter().map(file_row).collect());
+        }
         let groups = match &columns.group {
             Some(column) => Some(groups::of_rows(&path, &table, &column.name, rows.as_deref())?),
             None => None,
         };
-        Ok(Self { texts, labels, columns, groups, notes, rows })
+        let weights = match &columns.weight {
+            Some(column) => Some(weights::of_rows(&path, &table, &column.name, rows.as_deref())?),
+            None => None,
+        };
+        let Found { targets, classes, .. } = found;
+        Ok(Self { texts, targets, classes, columns, groups, weights, notes, rows })
     }
 
-    /// Labelled texts from memory.
+    /// Texts from memory with labels of two classes, 0 (negative) and 1 (positive).
     ///
     /// # Errors
     /// `LengthMismatch` if there are not as many labels as texts, `LabelNotBinary`, `TooManyRows`.
     pub fn new<S: AsRef<str>>(texts: impl IntoIterator<Item = S>, labels: Vec<u8>) -> Result<Self> {
         let texts = Texts::from_strings(texts);
-        if texts.len() != labels.len() {
-            return Err(Error::LengthMismatch {
-                what: "labels",
-                expected: texts.len(),
-                got: labels.len(),
-            });
-        }
+        check_length(&texts, labels.len())?;
+        labels::check(&labels)?;
+        Self::of_parts(texts, labels.into(), Classes::binary())
+    }
+
+    /// Texts from memory with classes of any task.
+    ///
+    /// # Errors
+    /// `LengthMismatch` if the classes are not of as many rows; `TargetsNotOfTask` if the task has one
+    /// class a row and `targets` has any number, or the other way round, or the task is binary and there
+    /// are not two names; `ClassOutOfRange`, `MalformedTargets`, `TooManyRows`.
+    pub fn with_targets<S: AsRef<str>>(
+        texts: impl IntoIterator<Item = S>,
+        targets: Targets,
+        classes: Classes,
+    ) -> Result<Self> {
+        Self::of_parts(Texts::from_strings(texts), targets, classes)
+    }
+
+    fn of_parts(texts: Texts, targets: Targets, classes: Classes) -> Result<Self> {
+        check_length(&texts, targets.len())?;
         if u32::try_from(texts.len()).is_err() {
             return Err(Error::TooManyRows { n_rows: texts.len() });
         }
-        labels::check(&labels)?;
-        let (text, label) = (ChosenColumn::named("text"), ChosenColumn::named("label"));
+        let (task, n_classes) = (classes.task, classes.len());
+        let is_any_of = matches!(targets, Targets::AnyOf { .. });
+        if is_any_of != (task == TaskKind::AnyOf) || task == TaskKind::Binary && n_classes != 2 {
+            return Err(Error::TargetsNotOfTask { task, n_classes });
+        }
+        targets.check(n_classes)?;
+        let (text, labels) = (ChosenColumn::named("text"), vec![ChosenColumn::named("label")]);
         Ok(Self {
             texts,
-            labels,
-            columns: ColumnNames { text, label, group: None },
+            targets,
+            classes,
+            columns: ColumnNames { text, labels, group: None, weight: None },
             groups: None,
+            weights: None,
             notes: ReadNotes::default(),
             rows: None,
         })
@@ -91,14 +133,24 @@ impl LabelledTexts {
         Ok(Self { groups: Some(groups), ..self })
     }
 
+    /// Adds a weight to each text: how much it counts in training.
+    ///
+    /// # Errors
+    /// `LengthMismatch` if there are not as many weights as texts; `BadWeight` if one is negative or not
+    /// finite; `NoWeight` if all are 0.
+    pub fn with_weights(self, weights: Vec<f32>) -> Result<Self> {
+        weights::check(&weights, self.len())?;
+        Ok(Self { weights: Some(weights), ..self })
+    }
+
     /// The number of rows.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.texts.len()
     }
 
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
     /// The columns that were read, and whether they were guessed.
@@ -146,36 +198,81 @@ impl LabelledTexts {
         rows.iter().map(|&row| self.texts.get(row as usize))
     }
 
-    /// The labels, in file order: `[n_rows]`, each 0 or 1.
-    pub fn labels(&self) -> &[u8] {
-        &self.labels
+    /// The classes of the rows, in file order, as indices into the names of [`classes`](Self::classes).
+    pub fn targets(&self) -> &Targets {
+        &self.targets
     }
 
-    /// The labels of some rows, in the order given.
+    /// The task, and the names of its classes.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// The classes of some rows, in the order given.
     ///
     /// # Panics
     /// If a row is past the end, like a slice.
-    pub fn labels_of(&self, rows: &[u32]) -> Vec<u8> {
-        rows.iter().map(|&row| self.labels[row as usize]).collect()
+    pub fn targets_of(&self, rows: &[u32]) -> Targets {
+        self.targets.select(rows)
     }
 
-    /// The number of rows of each class: `[negative, positive]`.
-    pub fn class_counts(&self) -> [usize; 2] {
-        let n_positive = self.labels.iter().filter(|&&label| label == 1).count();
-        [self.len() - n_positive, n_positive]
+    /// The number of rows of each class, `[n_classes]`.
+    pub fn class_counts(&self) -> Vec<usize> {
+        self.targets.counts(self.classes.len())
     }
 
-    /// SHA-256 over all labels and texts in their order, in hexadecimal: equal for equal contents,
-    /// whatever the file's name or format.
+    /// The weight of each row, if a column of weights was requested: `[n_rows]`, finite and at least 0.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref()
+    }
+
+    /// The weights of some rows, in the order given.
+    ///
+    /// # Panics
+    /// If a row is past the end, like a slice.
+    pub fn weights_of(&self, rows: &[u32]) -> Option<Vec<f32>> {
+        let weights = self.weights.as_ref()?;
+        Some(rows.iter().map(|&row| weights[row as usize]).collect())
+    }
+
+    /// SHA-256 over all classes and texts in their order, in hexadecimal: equal for equal contents,
+    /// whatever the file's name or format. Weights and groups do not enter.
+    ///
+    /// Of the classes `negative` and `positive`, each row is its label as one byte, the length of its text
+    /// and the text. Of other classes, the task and the names come first, and a row begins with the number
+    /// of its classes and these, each in four bytes.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
-        for (text, label) in self.texts().zip(self.labels()) {
-            hash.update([*label]);
-            // With the length, the end of one text cannot be mistaken for the start of the next.
+        // With the length, the end of one text cannot be mistaken for the start of the next.
+        let add = |hash: &mut Sha256, text: &str| {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
+        };
+        let is_default = self.classes.is_default();
+        if !is_default {
+            add(&mut hash, self.classes.task.name());
+            self.classes.names.iter().for_each(|name| add(&mut hash, name));
+        }
+        for (row, text) in self.texts().enumerate() {
+            let classes = self.targets.of_row(row);
+            if is_default {
+                hash.update([u8::from(classes == [1])]);
+            } else {
+                hash.update((classes.len() as u32).to_le_bytes());
+                classes.iter().for_each(|class| hash.update(class.to_le_bytes()));
+            }
+            add(&mut hash, text);
         }
         hex(hash)
+    }
+}
+
+fn check_length(texts: &Texts, got: usize) -> Result<()> {
+    let expected = texts.len();
+    if got == expected {
+        Ok(())
+    } else {
+        Err(Error::LengthMismatch { what: "labels", expected, got })
     }
 }
 
@@ -189,7 +286,8 @@ mod tests {
             |texts: [&str; 2], labels| LabelledTexts::new(texts, labels).unwrap().fingerprint();
         let one = print(["ab", "c"], vec![0, 1]);
         assert_eq!(one, print(["ab", "c"], vec![0, 1]));
-        assert_eq!(one.len(), 64);
+        // A change here makes older models think that they were trained on other texts.
+        assert_eq!(one, "45be45e8a0feb79aba42c7e4c1f8507d4f0726f7b8d497d87294152a7a0d1716");
         for other in [
             print(["a", "bc"], vec![0, 1]),
             print(["c", "ab"], vec![1, 0]),
@@ -204,8 +302,66 @@ mod tests {
         let table = LabelledTexts::new(["a", "", "c"], vec![0, 1, 1]).unwrap();
         assert_eq!(table.texts().collect::<Vec<_>>(), ["a", "", "c"]);
         assert_eq!(table.texts_of(&[2, 0]).collect::<Vec<_>>(), ["c", "a"]);
-        assert_eq!(table.labels_of(&[2, 0]), [1, 0]);
+        assert_eq!(table.targets_of(&[2, 0]), Targets::OneOf(vec![1, 0]));
         assert_eq!(table.class_counts(), [1, 2]);
+    }
+
+    #[test]
+    fn fingerprints_tell_tasks_and_names_of_classes() {
+        let classes = |task, names: &[&str]| {
+            Classes::new(task, names.iter().map(ToString::to_string).collect())
+        };
+        let one_of = || Targets::OneOf(vec![0, 1]);
+        let any_of = |first: &[u32]| Targets::any_of([first, &[1]]);
+        let print = |targets, classes| {
+            LabelledTexts::with_targets(["a", "b"], targets, classes).unwrap().fingerprint()
+        };
+        let (ham, spam) = (&["ham", "spam"], &["spam", "ham"]);
+        let prints = [
+            LabelledTexts::new(["a", "b"], vec![0, 1]).unwrap().fingerprint(),
+            print(one_of(), classes(TaskKind::OneOf, &crate::CLASS_NAMES)),
+            print(one_of(), classes(TaskKind::Binary, ham)),
+            print(one_of(), classes(TaskKind::OneOf, ham)),
+            print(one_of(), classes(TaskKind::OneOf, spam)),
+            print(one_of(), classes(TaskKind::OneOf, &["ham", "spam", "x"])),
+            print(any_of(&[0]), classes(TaskKind::AnyOf, ham)),
+            print(any_of(&[]), classes(TaskKind::AnyOf, ham)),
+            print(any_of(&[0, 1]), classes(TaskKind::AnyOf, ham)),
+        ];
+        let distinct: std::collections::BTreeSet<&String> = prints.iter().collect();
+        assert_eq!(distinct.len(), prints.len());
+        assert_eq!(prints[0], print(one_of(), Classes::binary()));
+        let table = LabelledTexts::new(["a", "b"], vec![0, 1]).unwrap();
+        assert_eq!(prints[0], table.with_weights(vec![1.0, 0.0]).unwrap().fingerprint());
+    }
+
+    #[test]
+    fn classes_must_suit_their_task() {
+        let refused = |targets, classes| {
+            LabelledTexts::with_targets(["a", "b"], targets, classes).unwrap_err().to_string()
+        };
+        let three = || vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        let one_of = || Targets::OneOf(vec![0, 3]);
+        let classes = |task| Classes::new(task, three());
+        assert_eq!(
+            refused(one_of(), classes(TaskKind::OneOf)),
+            "row 2: class 3 is not one of 3, numbered from 0"
+        );
+        let expected = "does not suit these labels or this number of classes (3)";
+        for task in [TaskKind::Binary, TaskKind::AnyOf] {
+            assert!(refused(one_of(), classes(task)).ends_with(expected));
+        }
+        let any_of = Targets::any_of([[0], [1]]);
+        assert!(refused(any_of, classes(TaskKind::OneOf)).ends_with(expected));
+    }
+
+    #[test]
+    fn weights_are_lent_in_the_order_asked_for() {
+        let table = LabelledTexts::new(["a", "b"], vec![0, 1]).unwrap();
+        assert_eq!((table.weights(), table.weights_of(&[1])), (None, None));
+        let table = table.with_weights(vec![0.5, 2.0]).unwrap();
+        assert_eq!(table.weights_of(&[1, 0]), Some(vec![2.0, 0.5]));
+        assert!(table.with_weights(vec![1.0]).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod classes;
 mod columns;
 mod digest;
 mod duplicates;
@@ -8,6 +9,9 @@ mod error;
 pub mod fetch;
 mod grouped;
 mod groups;
+mod iterative;
+mod label_key;
+mod label_map;
 mod label_words;
 mod labelled;
 mod labels;
@@ -18,18 +22,22 @@ mod prefetch;
 mod shuffle;
 mod split;
 mod tables;
+mod targets;
+mod weights;
 mod wording;
 
+pub use classes::{CLASS_NAMES, Classes, TaskKind};
 pub use columns::{ChosenColumn, ColumnChoice, ColumnNames};
 pub use duplicates::{Conflicts, Deduplicated};
 pub use encoded::EncodedSplit;
 pub use error::{Error, Result};
+pub use label_map::LabelMap;
 pub use label_words::parse_label;
 pub use labelled::LabelledTexts;
-pub use labels::CLASS_NAMES;
+pub use labels::LabelOptions;
 pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order};
 pub use nearest::nearest;
-pub use predictions::{PredictionColumns, Predictions, check_output};
+pub use predictions::{AnswerColumn, AnswerValues, Written, check_output};
 pub use shuffle::epoch_order;
 pub use split::{MIN_ROWS, Split, SplitConfig};
 pub use tables::write::Existing;
@@ -37,3 +45,4 @@ pub use tables::{
     Change, DataFile, Encoding, Fault, Format, Header, Missing, Note, Place, QuoteCause, Quoting,
     ReadNotes, ReadOptions, Separator, TextTable,
 };
+pub use targets::Targets;

@@ -1,4 +1,5 @@
-//! Batches of padded ids as tensors, batch first, prepared ahead of time.
+//! Batches of padded ids as tensors, batch first, prepared ahead of time; classes and weights stay in plain
+//! memory, as a task decides what becomes of them.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use crate::encoded::EncodedSplit;
 use crate::error::{Error, Result};
 use crate::prefetch::Prefetch;
 use crate::shuffle::{Purpose, generator, shuffle};
+use crate::targets::Targets;
 
 /// For [`Order::LengthBuckets`]: enough that lengths within a batch are similar, few enough that batches
 /// mix different texts from epoch to epoch.
@@ -70,8 +72,10 @@ pub struct Batch {
     pub ids: Tensor,
     /// `[B]`: the number of steps of each row that are ids, not padding; 0 for an empty text.
     pub lengths: Vec<usize>,
-    /// `[B]`, f32: 0 or 1; NaN where the split has no labels.
-    pub labels: Tensor,
+    /// The classes of the rows; `None` where the split has none.
+    pub targets: Option<Targets>,
+    /// `[B]`: the weights of the rows; `None` where the split has none.
+    pub weights: Option<Vec<f32>>,
     /// `[B]`: the indices of these rows in the split.
     pub rows: Vec<u32>,
 }
@@ -157,7 +161,8 @@ struct PaddedRows {
     ids: Vec<u32>,
     n_steps: usize,
     lengths: Vec<usize>,
-    labels: Vec<f32>,
+    targets: Option<Targets>,
+    weights: Option<Vec<f32>>,
     rows: Vec<u32>,
 }
 
@@ -174,19 +179,20 @@ impl PaddedRows {
         {
             padded[n_steps - length..].copy_from_slice(&stored[..length]);
         }
-        let labels = match split.labels() {
-            Some(labels) => rows.iter().map(|&row| f32::from(labels[row as usize])).collect(),
-            None => vec![f32::NAN; rows.len()],
-        };
-        Self { ids, n_steps, lengths, labels, rows: rows.to_vec() }
+        let targets = split.targets().map(|targets| targets.select(rows));
+        let weight = |weights: &[f32]| rows.iter().map(|&row| weights[row as usize]).collect();
+        let weights = split.weights().map(weight);
+        Self { ids, n_steps, lengths, targets, weights, rows: rows.to_vec() }
     }
 
     fn into_batch(self, device: &Device) -> Result<Batch> {
-        let n_rows = self.rows.len();
-        let failed = |source| Error::Tensor { source };
+        let shape = (self.rows.len(), self.n_steps);
+        let ids =
+            Tensor::from_vec(self.ids, shape, device).map_err(|source| Error::Tensor { source })?;
         Ok(Batch {
-            ids: Tensor::from_vec(self.ids, (n_rows, self.n_steps), device).map_err(failed)?,
-            labels: Tensor::from_vec(self.labels, n_rows, device).map_err(failed)?,
+            ids,
+            targets: self.targets,
+            weights: self.weights,
             lengths: self.lengths,
             rows: self.rows,
         })
@@ -220,7 +226,7 @@ mod tests {
         let batches = batches(2, BatchPadding::Longest, Order::Sequential);
         assert_eq!(ids(&batches[0]), [[5, 6, 7], [0, 0, 0]]);
         assert_eq!(batches[0].lengths, [3, 0]);
-        assert_eq!(batches[0].labels.to_vec1::<f32>().unwrap(), [0.0, 1.0]);
+        assert_eq!(batches[0].targets, Some(Targets::OneOf(vec![0, 1])));
         assert_eq!(batches[0].rows, [0, 1]);
         assert_eq!(ids(&batches[1]), [[8]]);
         assert_eq!(batches[1].rows, [2]);
@@ -285,16 +291,24 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_an_unlabelled_split_are_nan() {
-        let split = Arc::new(EncodedSplit::unlabelled([[1], [2]]).unwrap());
+    fn batches_have_the_classes_and_weights_of_their_rows() {
         let config = LoaderConfig {
             padding_id: 0,
             batch_size: 2,
             padding: BatchPadding::Longest,
-            order: Order::Sequential,
+            order: Order::ByLength,
         };
-        let batch = Loader::new(split, &config, &Device::Cpu).unwrap().next().unwrap().unwrap();
-        assert!(batch.labels.to_vec1::<f32>().unwrap().iter().all(|label| label.is_nan()));
+        let first = |split: EncodedSplit| {
+            Loader::new(Arc::new(split), &config, &Device::Cpu).unwrap().next().unwrap().unwrap()
+        };
+        let ids = || [vec![1, 2], vec![3]];
+        let batch = first(EncodedSplit::unlabelled(ids()).unwrap());
+        assert_eq!((batch.rows, batch.targets, batch.weights), (vec![1, 0], None, None));
+        let targets = Targets::any_of([vec![4, 2], vec![]]);
+        let split = EncodedSplit::with_targets(ids(), targets).unwrap();
+        let batch = first(split.with_weights(vec![0.25, 3.0]).unwrap());
+        assert_eq!(batch.targets, Some(Targets::any_of([vec![], vec![2, 4]])));
+        assert_eq!(batch.weights, Some(vec![3.0, 0.25]));
     }
 
     #[test]

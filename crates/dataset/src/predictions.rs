@@ -1,33 +1,50 @@
-//! Writes predictions next to their texts, completely or not at all.
+//! Writes a model's answers next to their texts, completely or not at all.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use polars::prelude::{Column, PolarsError};
 
 use crate::error::{Error, Result};
-use crate::labels::{self, CLASS_NAMES};
 use crate::tables::write::{Change, Destination, Existing, encode, same_file};
 use crate::tables::{Cells, Format, TextTable, one_line};
 
-const LABEL: &str = "predicted_label";
-const PROBABILITY: &str = "probability";
-
-/// A classifier's predictions for every text of a table, in the order of [`TextTable::texts`].
-#[derive(Clone, Copy, Debug)]
-pub struct Predictions<'a> {
-    /// `[n_texts]`, each 0 or 1; written as `negative` or `positive`.
-    pub labels: &'a [u8],
-    /// `[n_texts]`, the probability of the positive class.
-    pub probabilities: &'a [f32],
+/// A new column: an answer for every text of a table, in the order of [`TextTable::texts`].
+#[derive(Clone, Debug)]
+pub struct AnswerColumn<'a> {
+    /// The name that it should have, such as `predicted_label`.
+    pub name: String,
+    /// `[n_texts]`
+    pub values: AnswerValues<'a>,
 }
 
-/// The names of the two new columns, and what changed in the written table.
+/// The answers of a column, `[n_texts]`.
+#[derive(Clone, Copy, Debug)]
+pub enum AnswerValues<'a> {
+    /// Words; `None` is an empty cell.
+    Words(&'a [Option<String>]),
+    /// Numbers, such as probabilities.
+    Numbers(&'a [f32]),
+    /// Whole numbers.
+    Counts(&'a [u32]),
+}
+
+impl AnswerValues<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Words(words) => words.len(),
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Counts(counts) => counts.len(),
+        }
+    }
+}
+
+/// The names of the new columns, and what changed in the written table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PredictionColumns {
-    /// `predicted_label`, or `predicted_label_2` and so on if the table already has either name.
-    pub label: String,
-    /// `probability`, or `probability_2` and so on, with the same number.
-    pub probability: String,
+pub struct Written {
+    /// The wanted names, or all of them with the same number (`predicted_label_2`, `probability_2`) if
+    /// the table already has one of them.
+    pub names: Vec<String>,
     /// Cells that the format could not hold unchanged.
     pub changes: Vec<Change>,
 }
@@ -60,8 +77,7 @@ impl TextTable {
         self.check_not_lost(path)
     }
 
-    /// Writes the table with two more columns, named in [`PredictionColumns`]. Rows without text get
-    /// empty cells there.
+    /// Writes the table with more columns, named in [`Written`]. Rows without text get empty cells there.
     ///
     /// The extension determines the format; a pipe or device without one gets the input format. A
     /// file appears under its name when it is complete; until then it is a temporary file in the same
@@ -69,25 +85,26 @@ impl TextTable {
     /// another takes over its permissions.
     ///
     /// # Errors
-    /// `LengthMismatch`, `LabelNotBinary`; `Exists`, `ColumnsLost`, `UnknownExtension`, `NoFolder`,
-    /// `IsFolder`; `Write` if the system refuses, `Encode` if the format cannot hold the table.
-    pub fn write_predictions(
+    /// `LengthMismatch`; `AnswerTwice` if two columns should have one name; `Exists`, `ColumnsLost`,
+    /// `UnknownExtension`, `NoFolder`, `IsFolder`; `Write` if the system refuses, `Encode` if the format
+    /// cannot hold the table.
+    pub fn write_answers(
         &self,
         path: impl AsRef<Path>,
-        predictions: &Predictions<'_>,
+        answers: &[AnswerColumn<'_>],
         existing: Existing,
-    ) -> Result<PredictionColumns> {
+    ) -> Result<Written> {
         let path = path.as_ref();
-        let n_texts = self.texts().len();
-        for (what, got) in [
-            ("labels", predictions.labels.len()),
-            ("probabilities", predictions.probabilities.len()),
-        ] {
-            if got != n_texts {
-                return Err(Error::LengthMismatch { what, expected: n_texts, got });
+        let expected = self.texts().len();
+        for (idx, AnswerColumn { name, values }) in answers.iter().enumerate() {
+            let got = values.len();
+            if got != expected {
+                return Err(Error::LengthMismatch { what: "answers", expected, got });
+            }
+            if answers[..idx].iter().any(|other| other.name.eq_ignore_ascii_case(name)) {
+                return Err(Error::AnswerTwice { name: name.clone() });
             }
         }
-        labels::check(predictions.labels)?;
 
         let destination = Destination::find(path)?;
         let format = match (&destination, Format::of(path)) {
@@ -97,19 +114,29 @@ impl TextTable {
         };
         self.check_not_lost(path)?;
 
-        let (label, probability) = self.free_names();
-        let words = predictions.labels.iter().map(|&label| CLASS_NAMES[usize::from(label)]);
-        let answers = vec![
-            Column::new(label.as_str().into(), self.spread(words)),
-            Column::new(
-                probability.as_str().into(),
-                self.spread(predictions.probabilities.iter().copied()),
-            ),
-        ];
+        let names = self.free_names(answers);
+        let columns = names
+            .iter()
+            .zip(answers)
+            .map(|(name, answer)| {
+                let name = name.as_str().into();
+                match answer.values {
+                    AnswerValues::Words(words) => {
+                        Column::new(name, self.spread(words.iter().map(|word| word.as_deref())))
+                    }
+                    AnswerValues::Numbers(numbers) => {
+                        Column::new(name, self.spread(numbers.iter().copied().map(Some)))
+                    }
+                    AnswerValues::Counts(counts) => {
+                        Column::new(name, self.spread(counts.iter().copied().map(Some)))
+                    }
+                }
+            })
+            .collect();
         let changes = destination.write(path, existing, |sink| {
-            encode(self.table(), answers, format, sink).map_err(|error| failed(path, format, error))
+            encode(self.table(), columns, format, sink).map_err(|error| failed(path, format, error))
         })?;
-        Ok(PredictionColumns { label, probability, changes })
+        Ok(Written { names, changes })
     }
 
     fn check_not_lost(&self, path: &Path) -> Result<()> {
@@ -129,28 +156,29 @@ impl TextTable {
         }
     }
 
-    /// The names of the new columns, with the first number for which both are free. Case is ignored,
+    /// The names of the new columns, with the first number for which all are free. Case is ignored,
     /// because DuckDB and Spark ignore it.
-    fn free_names(&self) -> (String, String) {
+    fn free_names(&self, answers: &[AnswerColumn<'_>]) -> Vec<String> {
         let names = self.frame().get_column_names().into_iter().map(|name| name.as_str());
         let left_out = self.left_out_columns().iter().map(String::as_str);
-        let taken: Vec<&str> = names.chain(left_out).map(str::trim).collect();
-        let is_free = |name: &str| !taken.iter().any(|taken| taken.eq_ignore_ascii_case(name));
-        let (mut label, mut probability) = (LABEL.to_owned(), PROBABILITY.to_owned());
+        let taken: HashSet<String> =
+            names.chain(left_out).map(|name| name.trim().to_ascii_lowercase()).collect();
+        let is_free = |name: &String| !taken.contains(&name.trim().to_ascii_lowercase());
+        let mut wanted: Vec<String> = answers.iter().map(|answer| answer.name.clone()).collect();
         let mut number = 2;
-        while !(is_free(&label) && is_free(&probability)) {
-            (label, probability) = (format!("{LABEL}_{number}"), format!("{PROBABILITY}_{number}"));
+        while !wanted.iter().all(is_free) {
+            wanted = answers.iter().map(|answer| format!("{}_{number}", answer.name)).collect();
             number += 1;
         }
-        (label, probability)
+        wanted
     }
 
     /// Spreads one value per text over the rows: rows without text get `None`.
-    fn spread<T: Copy>(&self, of_texts: impl Iterator<Item = T>) -> Vec<Option<T>> {
-        let Some(rows) = self.text_rows() else { return of_texts.map(Some).collect() };
+    fn spread<T: Copy>(&self, of_texts: impl Iterator<Item = Option<T>>) -> Vec<Option<T>> {
+        let Some(rows) = self.text_rows() else { return of_texts.collect() };
         let mut column = vec![None; self.frame().height()];
         for (&row, value) in rows.iter().zip(of_texts) {
-            column[row as usize] = Some(value);
+            column[row as usize] = value;
         }
         column
     }

@@ -7,13 +7,24 @@ use std::fs;
 use std::path::Path;
 
 use dataset::{
-    Change, ColumnChoice, DataFile, Existing, PredictionColumns, Predictions, ReadOptions,
-    TextTable, check_output,
+    AnswerColumn, AnswerValues, Change, ColumnChoice, DataFile, Existing, ReadOptions, Result,
+    TextTable, Written, check_output,
 };
 use tempfile::TempDir;
 
-const PREDICTIONS: Predictions<'static> =
-    Predictions { labels: &[1, 0], probabilities: &[0.75, 0.125] };
+/// A label and a probability for each of two texts.
+fn answer(table: &TextTable, path: impl AsRef<Path>, existing: Existing) -> Result<Written> {
+    let words = ["positive", "negative"].map(|word| Some(word.to_owned()));
+    let answers = [
+        column("predicted_label", AnswerValues::Words(&words)),
+        column("probability", AnswerValues::Numbers(&[0.75, 0.125])),
+    ];
+    table.write_answers(path, &answers, existing)
+}
+
+fn column<'a>(name: &str, values: AnswerValues<'a>) -> AnswerColumn<'a> {
+    AnswerColumn { name: name.to_owned(), values }
+}
 
 fn read(path: &Path) -> TextTable {
     let file = DataFile::open(path).unwrap();
@@ -34,12 +45,12 @@ fn table(csv: &str) -> (TempDir, TextTable) {
 }
 
 fn written(table: &TextTable, path: &Path) -> String {
-    table.write_predictions(path, &PREDICTIONS, Existing::Refuse).unwrap();
+    answer(table, path, Existing::Refuse).unwrap();
     fs::read_to_string(path).unwrap()
 }
 
-fn message(table: &TextTable, path: &Path, predictions: &Predictions<'_>) -> String {
-    let error = table.write_predictions(path, predictions, Existing::Replace).unwrap_err();
+fn message(table: &TextTable, path: &Path) -> String {
+    let error = answer(table, path, Existing::Replace).unwrap_err();
     let folder = path.parent().unwrap().display().to_string();
     error.to_string().replace(&folder, "FOLDER")
 }
@@ -92,16 +103,42 @@ fn columns_of_the_input_are_never_replaced() {
         let rest = ",x".repeat(header.matches(',').count());
         let (folder, table) = table(&format!("{header}\na{rest}\nb{rest}\n"));
         let path = folder.path().join("out.csv");
-        let names = table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap();
-        let expected = PredictionColumns {
-            label: label.to_owned(),
-            probability: probability.to_owned(),
-            changes: Vec::new(),
-        };
+        let names = answer(&table, &path, Existing::Refuse).unwrap();
+        let expected =
+            Written { names: vec![label.to_owned(), probability.to_owned()], changes: Vec::new() };
         assert_eq!(names, expected, "{header}");
         let written = fs::read_to_string(&path).unwrap();
         assert_eq!(written.lines().next(), Some(&*format!("{header},{label},{probability}")));
         assert!(written.contains(&format!("\na{rest},positive,0.75\n")), "{written}");
+    }
+}
+
+#[test]
+fn answers_of_every_type_are_written_under_names_with_one_number() {
+    let (folder, table) = table("text,TOP_2\na,x\nb,y\n");
+    let words = [Some("sport|money".to_owned()), None];
+    let answers = [
+        column("predicted_labels", AnswerValues::Words(&words)),
+        column("top_2", AnswerValues::Numbers(&[0.5, 1e-9])),
+        column("n_labels", AnswerValues::Counts(&[2, 0])),
+    ];
+    for (name, expected) in [
+        (
+            "out.csv",
+            "text,TOP_2,predicted_labels_2,top_2_2,n_labels_2\n\
+             a,x,sport|money,0.5,2\nb,y,,1e-9,0\n",
+        ),
+        (
+            "out.jsonl",
+            "{\"text\":\"a\",\"TOP_2\":\"x\",\"predicted_labels_2\":\"sport|money\",\
+             \"top_2_2\":0.5,\"n_labels_2\":2}\n{\"text\":\"b\",\"TOP_2\":\"y\",\
+             \"predicted_labels_2\":null,\"top_2_2\":1e-9,\"n_labels_2\":0}\n",
+        ),
+    ] {
+        let path = folder.path().join(name);
+        let written = table.write_answers(&path, &answers, Existing::Refuse).unwrap();
+        assert_eq!(written.names, ["predicted_labels_2", "top_2_2", "n_labels_2"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
     }
 }
 
@@ -117,7 +154,7 @@ fn an_older_file_stays_unless_it_may_be_replaced() {
     let refusals = [
         check_output(&path, Existing::Refuse).unwrap_err(),
         table.check_output(&path, Existing::Refuse).unwrap_err(),
-        table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap_err(),
+        answer(&table, &path, Existing::Refuse).unwrap_err(),
     ];
     for error in refusals {
         assert_eq!(error.to_string(), expected);
@@ -125,7 +162,7 @@ fn an_older_file_stays_unless_it_may_be_replaced() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "a diary\n");
 
     check_output(&path, Existing::Replace).unwrap();
-    table.write_predictions(&path, &PREDICTIONS, Existing::Replace).unwrap();
+    answer(&table, &path, Existing::Replace).unwrap();
     assert!(fs::read_to_string(&path).unwrap().starts_with("text,predicted_label,"));
     assert_eq!(names_in(folder.path()), ["input.csv", "out.csv"]);
 }
@@ -136,7 +173,7 @@ fn the_input_is_replaced_only_if_nothing_of_it_is_lost() {
     let input = folder.path().join("input.csv");
     assert!(table.check_output(&input, Existing::Refuse).is_err());
     table.check_output(&input, Existing::Replace).unwrap();
-    table.write_predictions(&input, &PREDICTIONS, Existing::Replace).unwrap();
+    answer(&table, &input, Existing::Replace).unwrap();
     assert!(fs::read_to_string(&input).unwrap().contains("\na,positive,0.75\n"));
 }
 
@@ -176,12 +213,12 @@ fn the_input_is_known_by_all_its_names() {
         );
         let error = table.check_output(path, Existing::Replace).unwrap_err();
         assert_eq!(error.to_string(), expected);
-        let error = table.write_predictions(path, &PREDICTIONS, Existing::Replace).unwrap_err();
+        let error = answer(&table, path, Existing::Replace).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
     assert_eq!(fs::read(&input).unwrap(), before);
     let elsewhere = folder.path().join("other.parquet");
-    table.write_predictions(elsewhere, &PREDICTIONS, Existing::Refuse).unwrap();
+    answer(&table, elsewhere, Existing::Refuse).unwrap();
 }
 
 #[cfg(unix)]
@@ -200,9 +237,9 @@ fn links_are_followed_and_stay() {
     assert!(written(&table, &first).starts_with("text,predicted_label,"));
     assert!(target.symlink_metadata().unwrap().is_file());
     // Now it does.
-    assert!(table.write_predictions(&first, &PREDICTIONS, Existing::Refuse).is_err());
+    assert!(answer(&table, &first, Existing::Refuse).is_err());
     fs::write(&target, "old").unwrap();
-    table.write_predictions(&first, &PREDICTIONS, Existing::Replace).unwrap();
+    answer(&table, &first, Existing::Replace).unwrap();
     assert!(fs::read_to_string(&target).unwrap().starts_with("text,predicted_label,"));
     for link in [&first, &second] {
         assert!(link.symlink_metadata().unwrap().is_symlink());
@@ -211,7 +248,7 @@ fn links_are_followed_and_stay() {
 
     let circle = folder.path().join("circle.csv");
     symlink("circle.csv", &circle).unwrap();
-    assert_eq!(message(&table, &circle, &PREDICTIONS), "cannot write FOLDER/circle.csv");
+    assert_eq!(message(&table, &circle), "cannot write FOLDER/circle.csv");
 }
 
 #[cfg(unix)]
@@ -221,11 +258,11 @@ fn permissions_stay_and_new_files_have_those_of_any_new_file() {
     let (folder, table) = table("text\na\nb\n");
     let path = folder.path().join("out.csv");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-    table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap();
+    answer(&table, &path, Existing::Refuse).unwrap();
     assert_eq!(mode(&path), mode(&folder.path().join("input.csv")));
     for bits in [0o600, 0o640, 0o777, 0o444] {
         fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
-        table.write_predictions(&path, &PREDICTIONS, Existing::Replace).unwrap();
+        answer(&table, &path, Existing::Replace).unwrap();
         assert_eq!(mode(&path) & 0o7777, bits);
     }
 }
@@ -246,12 +283,12 @@ fn pipes_are_written_straight_through_in_the_format_that_was_read() {
             let pipe = pipe.clone();
             std::thread::spawn(move || fs::read_to_string(pipe).unwrap())
         };
-        table.write_predictions(&pipe, &PREDICTIONS, Existing::Refuse).unwrap();
+        answer(&table, &pipe, Existing::Refuse).unwrap();
         let got = reader.join().unwrap();
         assert!(got.starts_with(expected), "{name}: {got}");
         assert!(!pipe.symlink_metadata().unwrap().is_file());
     }
-    table.write_predictions("/dev/null", &PREDICTIONS, Existing::Refuse).unwrap();
+    answer(&table, "/dev/null", Existing::Refuse).unwrap();
     assert_eq!(names_in(folder.path()), ["input.tsv", "pipe", "pipe.csv"]);
 }
 
@@ -260,7 +297,7 @@ fn pipes_are_written_straight_through_in_the_format_that_was_read() {
 fn a_full_disk_is_said_and_nothing_stays() {
     use std::error::Error;
     let (folder, table) = table("text\na\nb\n");
-    let error = table.write_predictions("/dev/full", &PREDICTIONS, Existing::Refuse).unwrap_err();
+    let error = answer(&table, "/dev/full", Existing::Refuse).unwrap_err();
     assert_eq!(error.to_string(), "cannot write /dev/full");
     assert!(error.source().unwrap().to_string().contains("No space left"), "{error:?}");
     assert_eq!(names_in(folder.path()), ["input.csv"]);
@@ -277,7 +314,7 @@ fn what_a_killed_program_left_is_removed_and_what_another_writes_is_not() {
     }
     let lock = fs::File::open(&held).unwrap();
     lock.lock().unwrap();
-    table.write_predictions(folder.path().join("out.csv"), &PREDICTIONS, Existing::Refuse).unwrap();
+    answer(&table, folder.path().join("out.csv"), Existing::Refuse).unwrap();
     assert_eq!(
         names_in(folder.path()),
         [".sentiment-fedcba.unfinished", ".sentiment-notes", "input.csv", "out.csv"]
@@ -290,9 +327,7 @@ fn what_cannot_be_written_is_said() {
     let missing = folder.path().join("missing");
     for error in [
         check_output(missing.join("out.csv"), Existing::Refuse).unwrap_err(),
-        table
-            .write_predictions(missing.join("out.csv"), &PREDICTIONS, Existing::Refuse)
-            .unwrap_err(),
+        answer(&table, missing.join("out.csv"), Existing::Refuse).unwrap_err(),
     ] {
         assert_eq!(
             error.to_string(),
@@ -305,13 +340,10 @@ fn what_cannot_be_written_is_said() {
     }
     let path = folder.path().join("out.csv");
     fs::create_dir(&path).unwrap();
-    assert_eq!(message(&table, &path, &PREDICTIONS), "FOLDER/out.csv is a folder, not a file");
+    assert_eq!(message(&table, &path), "FOLDER/out.csv is a folder, not a file");
     for name in ["out.xlsx", "out"] {
         let path = folder.path().join(name);
-        assert!(
-            message(&table, &path, &PREDICTIONS)
-                .starts_with("cannot tell the format of FOLDER/out")
-        );
+        assert!(message(&table, &path).starts_with("cannot tell the format of FOLDER/out"));
         assert!(check_output(&path, Existing::Refuse).is_err());
     }
 }
@@ -339,12 +371,18 @@ fn a_folder_without_permission_is_named_with_its_cause_before_there_is_a_table()
 fn predictions_must_fit_the_table() {
     let (folder, table) = table("text\na\nb\n");
     let path = folder.path().join("out.csv");
-    let short = Predictions { labels: &[1], ..PREDICTIONS };
-    assert_eq!(message(&table, &path, &short), "expected 2 labels, one per row, got 1");
-    let short = Predictions { probabilities: &[0.5], ..PREDICTIONS };
-    assert_eq!(message(&table, &path, &short), "expected 2 probabilities, one per row, got 1");
-    let wrong = Predictions { labels: &[0, 9], ..PREDICTIONS };
-    assert_eq!(message(&table, &path, &wrong), "row 2: label 9 is neither 0 nor 1");
+    let refused = |answers: &[AnswerColumn<'_>]| {
+        table.write_answers(&path, answers, Existing::Replace).unwrap_err().to_string()
+    };
+    let expected = "expected 2 answers, one per row, got 1";
+    assert_eq!(refused(&[column("a", AnswerValues::Words(&[None]))]), expected);
+    assert_eq!(refused(&[column("a", AnswerValues::Numbers(&[0.5]))]), expected);
+    assert_eq!(refused(&[column("a", AnswerValues::Counts(&[7]))]), expected);
+    let counts = || AnswerValues::Counts(&[7, 8]);
+    assert_eq!(
+        refused(&[column("a", counts()), column("A", counts())]),
+        "two columns of answers would be called \"A\""
+    );
     assert!(!path.exists());
 }
 
@@ -396,7 +434,7 @@ fn columns_of_every_type_that_is_read_can_be_written_in_every_format() {
     );
     for name in ["out.tsv", "out.parquet"] {
         let path = folder.path().join(name);
-        table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap();
+        answer(&table, &path, Existing::Refuse).unwrap();
         assert_eq!(read(&path).len(), 2, "{name}");
     }
 }
@@ -414,7 +452,7 @@ fn what_json_cannot_hold_becomes_null_and_is_counted() {
     ParquetWriter::new(fs::File::create(&path).unwrap()).finish(&mut frame).unwrap();
     let table = read(&path);
     let path = folder.path().join("out.jsonl");
-    let columns = table.write_predictions(&path, &PREDICTIONS, Existing::Refuse).unwrap();
+    let columns = answer(&table, &path, Existing::Refuse).unwrap();
     assert_eq!(columns.changes, [Change::NotFinite { column: "x".to_owned(), n_cells: 2 }]);
     assert_eq!(
         columns.changes[0].to_string(),
@@ -422,8 +460,6 @@ fn what_json_cannot_hold_becomes_null_and_is_counted() {
     );
     assert!(fs::read_to_string(&path).unwrap().contains("\"x\":null"));
 
-    let columns = table
-        .write_predictions(folder.path().join("out.csv"), &PREDICTIONS, Existing::Refuse)
-        .unwrap();
+    let columns = answer(&table, folder.path().join("out.csv"), Existing::Refuse).unwrap();
     assert!(columns.changes.is_empty());
 }

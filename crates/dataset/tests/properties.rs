@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use candle_core::Device;
 use dataset::{
-    Batch, BatchPadding, EncodedSplit, Loader, LoaderConfig, MIN_ROWS, Order, Split, SplitConfig,
+    Batch, BatchPadding, Classes, EncodedSplit, Loader, LoaderConfig, MIN_ROWS, Order, Split,
+    SplitConfig, Targets, TaskKind,
 };
 use proptest::prelude::*;
 
@@ -46,8 +47,9 @@ proptest! {
     #[test]
     fn a_split_is_disjoint_complete_and_stratified((labels, rows) in table(), seed: u64) {
         let config = SplitConfig { seed, ..SplitConfig::default() };
-        let split = Split::stratified(&labels, &rows, &config).unwrap();
-        prop_assert_eq!(&split, &Split::stratified(&labels, &rows, &config).unwrap());
+        let targets = Targets::from(labels.clone());
+        let split = Split::stratified(&targets, &Classes::binary(), &rows, &config).unwrap();
+        prop_assert_eq!(&split, &Split::stratified(&targets, &Classes::binary(), &rows, &config).unwrap());
 
         let mut together = [&split.train[..], &split.validation, &split.test].concat();
         together.sort_unstable();
@@ -68,12 +70,38 @@ proptest! {
     }
 
     #[test]
+    fn a_split_of_many_classes_keeps_shares_and_has_every_class_in_training(
+        labels in prop::collection::vec(0..12u32, 30..300),
+        seed: u64,
+    ) {
+        let rows: Vec<u32> = (0..labels.len() as u32).collect();
+        let names = (0..12).map(|class| format!("c{class}")).collect();
+        let classes = Classes::new(TaskKind::OneOf, names);
+        let targets = Targets::OneOf(labels);
+        let config = SplitConfig { seed, ..SplitConfig::default() };
+        let split = Split::stratified(&targets, &classes, &rows, &config).unwrap();
+        let mut together = [&split.train[..], &split.validation, &split.test].concat();
+        together.sort_unstable();
+        prop_assert_eq!(together, rows);
+        let of_all = targets.counts(12);
+        for (part, fraction) in [(&split.train, 0.8), (&split.validation, 0.1), (&split.test, 0.1)] {
+            let counts = targets.select(part).counts(12);
+            for (&count, &n_rows) in counts.iter().zip(&of_all) {
+                // Training takes what both others leave.
+                let limit = if fraction > 0.5 { 2.0 } else { 1.0 };
+                prop_assert!((count as f64 - fraction * n_rows as f64).abs() <= limit + 1e-9);
+                prop_assert!(fraction < 0.5 || n_rows == 0 || count > 0);
+            }
+        }
+    }
+
+    #[test]
     fn another_seed_gives_another_split(seed in 0..u64::MAX) {
-        let labels = [0, 1].repeat(100);
+        let targets = Targets::OneOf([0, 1].repeat(100));
         let rows: Vec<u32> = (0..200).collect();
         let of = |seed| {
             let config = SplitConfig { seed, ..SplitConfig::default() };
-            Split::stratified(&labels, &rows, &config).unwrap()
+            Split::stratified(&targets, &Classes::binary(), &rows, &config).unwrap()
         };
         prop_assert_ne!(of(seed), of(seed + 1));
     }
@@ -106,7 +134,7 @@ proptest! {
             };
             prop_assert_eq!(batch.ids.dims(), [n_rows, n_steps]);
             let ids: Vec<Vec<u32>> = batch.ids.to_vec2().unwrap();
-            let batch_labels: Vec<f32> = batch.labels.to_vec1().unwrap();
+            let targets = batch.targets.as_ref().unwrap();
             for (idx, &row) in batch.rows.iter().enumerate() {
                 let stored = &rows[row as usize];
                 let length = stored.len().min(n_steps);
@@ -114,7 +142,7 @@ proptest! {
                 let (pads, real) = ids[idx].split_at(n_steps - length);
                 prop_assert!(pads.iter().all(|&id| id == 0));
                 prop_assert_eq!(real, &stored[..length]);
-                prop_assert_eq!(batch_labels[idx], f32::from(labels[row as usize]));
+                prop_assert_eq!(targets.of_row(idx), [u32::from(labels[row as usize])]);
             }
         }
 

@@ -15,7 +15,8 @@ use std::process::Command;
 
 use cells::{Cell, Cells, cells, double, expected};
 use dataset::{
-    Change, ColumnChoice, DataFile, Existing, Format, Predictions, ReadOptions, TextTable,
+    AnswerColumn, AnswerValues, Change, ColumnChoice, DataFile, Existing, Format, ReadOptions,
+    TextTable,
 };
 use proptest::prelude::*;
 
@@ -73,12 +74,17 @@ fn with_some_threads() {
 fn written_and_read_again(table: &TextTable, columns: &[Cells], folder: &Path, name: &str) {
     let from = Format::of_input(table.path()).unwrap();
     let n_rows = table.len();
-    let labels: Vec<u8> = (0..n_rows).map(|row| (row % 3 == 1) as u8).collect();
+    let word = |row: usize| if row % 3 == 1 { "positive" } else { "negative" };
+    let words: Vec<Option<String>> = (0..n_rows).map(|row| Some(word(row).to_owned())).collect();
     let probabilities: Vec<f32> = (0..n_rows).map(probability).collect();
-    let predictions = Predictions { labels: &labels, probabilities: &probabilities };
+    let column = |name: &str, values| AnswerColumn { name: name.to_owned(), values };
+    let answers = [
+        column("predicted_label", AnswerValues::Words(&words)),
+        column("probability", AnswerValues::Numbers(&probabilities)),
+    ];
     for (extension, to) in FORMATS {
         let path = folder.join(format!("out.{extension}"));
-        let written = table.write_predictions(&path, &predictions, Existing::Replace).unwrap();
+        let written = table.write_answers(&path, &answers, Existing::Replace).unwrap();
         let again = read(&path).unwrap_or_else(|error| panic!("{name} → {extension}: {error}"));
         let mut found = cells(&again);
         // Keys that the first object lacks come after the predictions.
@@ -86,11 +92,10 @@ fn written_and_read_again(table: &TextTable, columns: &[Cells], folder: &Path, n
             let at = found.iter().position(|column| column.name == name).unwrap();
             found.remove(at).cells
         };
-        let answers = [answer(&written.label), answer(&written.probability)];
+        let read = [answer(&written.names[0]), answer(&written.names[1])];
         for row in 0..n_rows {
-            let label = ["negative", "positive"][usize::from(labels[row])];
-            assert_eq!(answers[0][row], Cell::Text(label.to_owned()));
-            let again = number(&answers[1][row]).unwrap() as f32;
+            assert_eq!(read[0][row], Cell::Text(word(row).to_owned()));
+            let again = number(&read[1][row]).unwrap() as f32;
             assert_eq!(again.to_bits(), probabilities[row].to_bits(), "{name} → {extension}");
         }
         let expected: Vec<Cells> = columns

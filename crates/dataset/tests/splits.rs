@@ -61,14 +61,14 @@ proptest! {
         let (table, digests, groups) = table(&rows);
         let kept = table.deduplicate(&digests, Conflicts::Keep).unwrap().kept;
         let config = SplitConfig { seed, ..SplitConfig::default() };
-        let split = match Split::grouped(table.labels(), &kept, &groups, &config) {
+        let split = match Split::grouped(table.targets(), table.classes(), &kept, &groups, &config) {
             Ok(split) => split,
             // There are few large groups, or a class is only in groups that are needed elsewhere.
             Err(Error::TooFewGroups { .. } | Error::LargeGroup { .. }) => return Ok(()),
             Err(Error::ClassNotInTraining { .. }) => return Ok(()),
             Err(error) => return Err(TestCaseError::fail(error.to_string())),
         };
-        prop_assert_eq!(&split, &Split::grouped(table.labels(), &kept, &groups, &config).unwrap());
+        prop_assert_eq!(&split, &Split::grouped(table.targets(), table.classes(), &kept, &groups, &config).unwrap());
         let mut together = [&split.train[..], &split.validation, &split.test].concat();
         together.sort_unstable();
         prop_assert_eq!(&together, &kept);

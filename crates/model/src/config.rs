@@ -3,20 +3,20 @@
 use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pooling::{Pooling, PoolingPart};
+use crate::task::Task;
 
 /// The longest n-grams allowed; longer ones hardly ever occur twice.
 const MAX_NGRAM_ORDER: usize = 5;
 
-/// Configuration of a [`RecurrentClassifier`](crate::RecurrentClassifier). The default is the notebook's.
+/// Architecture of a [`RecurrentClassifier`](crate::RecurrentClassifier): what it is, and not how it is trained.
+/// The default is the notebook's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
     /// Dimension of the token embeddings.
     pub embedding_dim: usize,
-    /// Standard deviation of the embedding's normally distributed initial weights.
-    pub embedding_std: f64,
     /// The kind of recurrent layer.
     pub cell: CellKind,
     /// Size of the hidden state.
@@ -25,8 +25,9 @@ pub struct ModelConfig {
     pub num_layers: usize,
     /// Whether a second direction reads each text backwards.
     pub bidirectional: bool,
-    /// Number of outputs; 1 for two classes.
-    pub output_size: usize,
+    /// Number of outputs; what the task needs if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_size: Option<usize>,
     /// How the outputs of all steps are pooled into one vector: one or more of last, max, mean and
     /// attention.
     pub pooling: Pooling,
@@ -35,44 +36,20 @@ pub struct ModelConfig {
     /// Longest n-gram with a weight of its own in the linear path beside the recurrent layers: 2 for
     /// words and word pairs; 0 for no linear path.
     pub ngram_order: usize,
-    /// Number of training texts in which an n-gram must occur to get a weight.
-    pub ngram_min_texts: usize,
-    /// Probability that a word becomes the unknown word in training.
-    pub word_dropout: f64,
-    /// Probability that an embedding feature is zeroed for all words of a text in training (variational
-    /// dropout, Gal and Ghahramani 2016).
-    pub variational_dropout: f64,
-    /// Probability that a single value of an embedded token is zeroed in training.
-    pub embedding_dropout: f64,
-    /// Probability that a hidden-to-hidden weight is zeroed for all steps of a batch in training
-    /// (weight-drop).
-    pub weight_dropout: f64,
-    /// Probability that an output of a recurrent layer is zeroed before the next layer in training.
-    pub layer_dropout: f64,
-    /// The same before the fully connected layer.
-    pub output_dropout: f64,
 }
 
 impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             embedding_dim: 400,
-            embedding_std: 1.0,
             cell: CellKind::Lstm,
             hidden_dim: 256,
             num_layers: 2,
             bidirectional: false,
-            output_size: 1,
+            output_size: None,
             pooling: PoolingPart::Last.into(),
             padding: Padding::Compute,
             ngram_order: 0,
-            ngram_min_texts: 2,
-            word_dropout: 0.0,
-            variational_dropout: 0.0,
-            embedding_dropout: 0.0,
-            weight_dropout: 0.0,
-            layer_dropout: 0.5,
-            output_dropout: 0.3,
         }
     }
 }
@@ -114,6 +91,23 @@ pub enum Padding {
 }
 
 impl ModelConfig {
+    /// Number of outputs, O; 1, as in the notebook, if it is absent.
+    pub fn outputs(&self) -> usize {
+        self.output_size.unwrap_or(1)
+    }
+
+    /// The same architecture with the number of outputs that a task needs.
+    ///
+    /// # Errors
+    /// [`Error::OutputSize`] if the configuration has another number.
+    pub fn for_task(&self, task: &Task) -> Result<Self> {
+        let (n_classes, expected) = (task.n_classes(), task.n_outputs());
+        match self.output_size {
+            Some(got) if got != expected => Err(Error::OutputSize { got, n_classes, expected }),
+            _ => Ok(Self { output_size: Some(expected), ..self.clone() }),
+        }
+    }
+
     /// Size of the fully connected layer's input.
     pub fn pooled_size(&self) -> usize {
         self.pooling.len() * self.output_features()
@@ -152,25 +146,44 @@ impl ModelConfig {
             ("embedding_dim", self.embedding_dim),
             ("hidden_dim", self.hidden_dim),
             ("num_layers", self.num_layers),
-            ("output_size", self.output_size),
+            ("output_size", self.outputs()),
         ];
         for (field, value) in sizes {
             settings::at_least_1(field, value)?;
         }
-        let rates = [
-            ("word_dropout", self.word_dropout),
-            ("variational_dropout", self.variational_dropout),
-            ("embedding_dropout", self.embedding_dropout),
-            ("weight_dropout", self.weight_dropout),
-            ("layer_dropout", self.layer_dropout),
-            ("output_dropout", self.output_dropout),
-        ];
-        for (field, value) in rates {
-            settings::rate(field, value)?;
-        }
-        settings::above_0("embedding_std", self.embedding_std)?;
         let order = self.ngram_order;
         settings::check("ngram_order", order <= MAX_NGRAM_ORDER, "at most 5", order)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::TaskKind;
+
+    #[test]
+    fn outputs_are_those_of_the_task_unless_another_number_is_set() {
+        let three = Task::new(TaskKind::OneOf, ["a", "b", "c"]).unwrap();
+        let any = ModelConfig::default();
+        assert_eq!(any.outputs(), 1);
+        assert_eq!(any.for_task(&three).unwrap().output_size, Some(3));
+        assert_eq!(any.for_task(&Task::binary()).unwrap().output_size, Some(1));
+        let one = ModelConfig { output_size: Some(1), ..ModelConfig::default() };
+        let error = one.for_task(&three).unwrap_err().to_string();
+        let expected = "model.output_size is 1, but 3 classes need 3 outputs; remove the setting";
+        assert_eq!(error, expected);
+        let two = ModelConfig { output_size: Some(2), ..ModelConfig::default() };
+        let error = two.for_task(&Task::binary()).unwrap_err().to_string();
+        let expected = "model.output_size is 2, but 2 classes need 1 output; remove the setting";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn an_absent_number_of_outputs_is_not_written() {
+        let absent = serde_json::to_value(ModelConfig::default()).unwrap();
+        assert!(absent.get("output_size").is_none(), "{absent}");
+        let read: ModelConfig = serde_json::from_value(absent).unwrap();
+        assert_eq!(read, ModelConfig::default());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::task::TaskKind;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -12,6 +14,49 @@ pub enum Error {
     /// A setting is outside its range.
     #[error(transparent)]
     Config(#[from] recurrent::OutOfRange),
+    /// A task has too few or too many classes.
+    #[error("{} {kind} task has {expected}, got {got}", article(*kind))]
+    NumberOfClasses {
+        /// The kind of task.
+        kind: TaskKind,
+        /// The number that it needs.
+        expected: &'static str,
+        /// The number of classes.
+        got: usize,
+    },
+    /// A class's name is empty.
+    #[error("class {number} has an empty name")]
+    NamelessClass {
+        /// The class, from 1.
+        number: usize,
+    },
+    /// Two classes have the same name.
+    #[error("two classes are named {name:?}")]
+    RepeatedClass {
+        /// The name.
+        name: String,
+    },
+    /// A network's number of outputs is not the one that its task needs.
+    #[error(
+        "model.output_size is {got}, but {n_classes} {} {} {expected} {}; remove the setting",
+        plural(*n_classes, "class", "classes"),
+        plural(*n_classes, "needs", "need"),
+        plural(*expected, "output", "outputs")
+    )]
+    OutputSize {
+        /// The configured number.
+        got: usize,
+        /// Number of classes.
+        n_classes: usize,
+        /// The number of outputs that they need.
+        expected: usize,
+    },
+    /// Thresholds do not fit a task.
+    #[error("the thresholds do not fit the task: {reason}")]
+    Thresholds {
+        /// Which, and why.
+        reason: String,
+    },
     /// A state was passed to a network that must read each text as a whole.
     #[error("this network cannot process a text in chunks: {reason}")]
     NotChunked {
@@ -36,7 +81,7 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
-    /// A network with a linear path has no n-grams for it.
+    /// No n-gram occurs often enough for a linear path.
     #[error(
         "no n-gram occurs in {min_texts} or more training texts, so the linear path is empty; lower \
          ngram_min_texts, or set ngram_order to 0"
@@ -44,6 +89,12 @@ pub enum Error {
     NoNgrams {
         /// Number of texts in which an n-gram must occur.
         min_texts: usize,
+    },
+    /// A network with a linear path was built without n-grams.
+    #[error("ngram_order is {order}, but the network's vocabularies have no n-grams")]
+    LacksNgrams {
+        /// The longest n-grams that it should have.
+        order: usize,
     },
     /// A model folder lacks a file.
     #[error("{path} is missing; a model folder holds {expected}")]
@@ -171,6 +222,17 @@ pub enum Error {
     /// Candle reported an error.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+fn article(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::AnyOf => "an",
+        TaskKind::Binary | TaskKind::OneOf => "a",
+    }
+}
+
+fn plural(number: usize, one: &'static str, more: &'static str) -> &'static str {
+    if number == 1 { one } else { more }
 }
 
 /// Describes what wrote an unsupported format.

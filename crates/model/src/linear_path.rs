@@ -40,8 +40,8 @@ impl LinearPath {
         let on_cpu = |tensor: Tensor| {
             tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.detach().contiguous()
         };
-        let table = on_cpu(vb.get((n_ngrams, config.output_size), NGRAM_TABLE)?)?;
-        let bias = on_cpu(vb.get(config.output_size, NGRAM_BIAS)?)?;
+        let table = on_cpu(vb.get((n_ngrams, config.outputs()), NGRAM_TABLE)?)?;
+        let bias = on_cpu(vb.get(config.outputs(), NGRAM_BIAS)?)?;
         Ok(Some(Self { vocabulary, table, bias }))
     }
 
@@ -73,13 +73,15 @@ mod tests {
 
     use super::*;
     use crate::config::Padding;
+    use crate::ngrams::{NgramChoice, TextClasses};
 
     #[test]
     fn logits_are_the_weighted_values_of_the_ngrams_plus_the_intercept() -> Result<()> {
         let texts = [[0u32, 7, 8, 7, 8], [0, 0, 0, 0, 0], [0, 0, 7, 9, 9]];
-        let vocabulary = NgramVocabulary::learn(&texts, &[1, 0, 0], 2, 1);
+        let choice = NgramChoice { order: 2, min_texts: 1, max_ngrams: None };
+        let vocabulary = NgramVocabulary::learn(&texts, TextClasses::OneOf(&[1, 0, 0]), 2, choice);
         assert_eq!(vocabulary.len(), 7);
-        let config = ModelConfig { ngram_order: 2, output_size: 2, ..ModelConfig::default() };
+        let config = ModelConfig { ngram_order: 2, output_size: Some(2), ..ModelConfig::default() };
         let numbers: Vec<f32> = (0..14).map(|i| (i as f32).sin()).collect();
         let table = Tensor::from_vec(numbers.clone(), (7, 2), &Device::Cpu)?;
         let bias = Tensor::new(&[0.25f32, -3.0], &Device::Cpu)?;

@@ -1,4 +1,4 @@
-//! The network: embedding → recurrent layers → dropout → fully connected → sigmoid.
+//! The network: embedding → recurrent layers → dropout → fully connected → logits.
 
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{Linear, VarBuilder, VarMap};
@@ -8,9 +8,10 @@ use crate::config::ModelConfig;
 use crate::embedding::{self, Embedding};
 use crate::error::{Error, Result};
 use crate::linear_path::LinearPath;
-use crate::parameters;
+use crate::parameters::{self, InitConfig};
 use crate::pooling::{self, PoolingPart};
 use crate::recurrent_layer::{self, State};
+use crate::regularization::Regularization;
 use crate::tokens::{DistinctIds, Tokens, Words};
 use crate::vocabularies::Vocabularies;
 
@@ -49,10 +50,11 @@ pub struct Reading {
     pub state: State,
 }
 
-/// A recurrent network that predicts the probability that a text, given as ids, is positive.
+/// A recurrent network that gives a text's logits, of which a [`Task`](crate::Task) makes probabilities and
+/// decisions. Texts are given as ids.
 ///
 /// B batch rows, T steps, E `embedding_dim`, F the size of a step's output (H, or 2 H in two
-/// directions), O `output_size`.
+/// directions), O outputs.
 ///
 /// [`logits`](Self::logits) runs the whole network. It consists of stages, which training calls one by
 /// one:
@@ -70,6 +72,7 @@ pub struct Reading {
 #[derive(Debug, Clone)]
 pub struct RecurrentClassifier {
     config: ModelConfig,
+    regularization: Regularization,
     vocabularies: Vocabularies,
     embedding: Embedding,
     linear_path: Option<LinearPath>,
@@ -80,7 +83,7 @@ pub struct RecurrentClassifier {
 }
 
 impl RecurrentClassifier {
-    /// Loads the parameters from `vb`.
+    /// Loads the parameters from `vb`; without regularisation, for answering.
     ///
     /// # Errors
     /// If the configuration is out of range or `vb` lacks a tensor of the right shape.
@@ -89,60 +92,72 @@ impl RecurrentClassifier {
         vocabularies: impl Into<Vocabularies>,
         vb: VarBuilder,
     ) -> Result<Self> {
-        let vocabularies = vocabularies.into();
+        Self::regularized(config, &Regularization::NONE, vocabularies.into(), vb)
+    }
+
+    fn regularized(
+        config: &ModelConfig,
+        regularization: &Regularization,
+        vocabularies: Vocabularies,
+        vb: VarBuilder,
+    ) -> Result<Self> {
         let table = vb.get((vocabularies.n_ids, config.embedding_dim), parameters::TABLE)?;
-        Self::with_embedding(config, vocabularies, Embedding::Loaded(table), vb)
+        Self::with_embedding(config, regularization, vocabularies, Embedding::Loaded(table), vb)
     }
 
     /// Loads all parameters except the embedding's from `vb`.
     pub(crate) fn with_embedding(
         config: &ModelConfig,
+        regularization: &Regularization,
         vocabularies: Vocabularies,
         embedding: Embedding,
         vb: VarBuilder,
     ) -> Result<Self> {
         config.check()?;
+        regularization.check()?;
         let linear_path = LinearPath::new(config, &vocabularies, &vb)?;
         let attention = (config.pooling.has(PoolingPart::Attention))
             .then(|| vb.get(parameters::attention_shape(config), parameters::ATTENTION))
             .transpose()?;
-        let (outputs, features) = (config.output_size, config.pooled_size());
+        let (outputs, features) = (config.outputs(), config.pooled_size());
         let fc = vb.pp("fc");
         let fc =
             Linear::new(fc.get((outputs, features), "weight")?, Some(fc.get(outputs, "bias")?));
         Ok(Self {
             config: config.clone(),
+            regularization: *regularization,
             vocabularies,
             embedding,
             linear_path,
-            recurrent: recurrent_layer::new(config, vb.clone())?,
+            recurrent: recurrent_layer::new(config, regularization, vb.clone())?,
             attention,
             fc,
             device: vb.device().clone(),
         })
     }
 
-    /// A new network with seeded initial weights, and the variables that hold them: the embedding is
-    /// normally distributed, everything else U(±1/√n) with PyTorch's n (input features, or the hidden
+    /// A new network with seeded initial weights, for training, and the variables that hold them: the embedding
+    /// is normally distributed, everything else U(±1/√n) with PyTorch's n (input features, or the hidden
     /// size).
     ///
     /// # Errors
-    /// If the configuration is out of range or the device fails.
+    /// If a configuration is out of range or the device fails.
     pub fn init(
         config: &ModelConfig,
+        regularization: &Regularization,
         vocabularies: impl Into<Vocabularies>,
-        seed: u64,
+        init: InitConfig,
         device: &Device,
     ) -> Result<(Self, VarMap)> {
         config.check()?;
         let vocabularies = vocabularies.into();
-        let variables = parameters::init(config, &vocabularies, seed, device)?;
+        let variables = parameters::init(config, &vocabularies, init, device)?;
         let vb = VarBuilder::from_varmap(&variables, DType::F32, device);
-        Ok((Self::new(config, vocabularies, vb)?, variables))
+        Ok((Self::regularized(config, regularization, vocabularies, vb)?, variables))
     }
 
-    /// The network with the current values of these variables, without recording a backward pass: for
-    /// evaluation. Do not use it after the variables change.
+    /// The network with the current values of these variables, without regularisation and without recording a
+    /// backward pass: for evaluation. Do not use it after the variables change.
     ///
     /// # Errors
     /// As [`RecurrentClassifier::new`].
@@ -188,6 +203,11 @@ impl RecurrentClassifier {
         &self.config
     }
 
+    /// What is left out while the network is trained; nothing if it was loaded.
+    pub fn regularization(&self) -> &Regularization {
+        &self.regularization
+    }
+
     /// Number of ids, including padding and the unknown word.
     pub fn vocab_size(&self) -> usize {
         self.vocabularies.n_ids
@@ -211,7 +231,9 @@ impl RecurrentClassifier {
         Ok(self.recurrent.init_state(batch)?)
     }
 
-    /// The probability of the positive class after the last step, and the new state.
+    /// The sigmoid of every logit after the last step, and the new state. Of a network with one output that
+    /// is the probability of the positive class, as in the notebook; for others see
+    /// [`Task::probabilities`](crate::Task::probabilities).
     ///
     /// `ids`: `[B, T]`, u32, padded on the left with 0. Returns `[B, O]` in 0..=1, f32.
     ///
@@ -328,9 +350,9 @@ impl RecurrentClassifier {
     /// products are computed once for each; `None` if dropout makes each token's vector another, or too few
     /// words repeat to be worth it. `distinct`: those of the same tokens.
     pub fn shared_words(&self, tokens: &Tokens, distinct: &DistinctIds) -> Option<Words> {
-        let words = if self.config.embedding_dropout > 0.0 {
+        let words = if self.regularization.embedding_dropout > 0.0 {
             return None;
-        } else if self.config.variational_dropout > 0.0 {
+        } else if self.regularization.variational_dropout > 0.0 {
             tokens.words_by_text()
         } else {
             Words { ids: distinct.rows.clone(), texts: None, places: distinct.places.clone() }
@@ -356,7 +378,7 @@ impl RecurrentClassifier {
         if let (Some(rng), Some(texts)) = (dropout.as_deref_mut(), &words.texts) {
             let shape = (tokens.n_rows(), 1, vectors.dim(1)?);
             let ones = Tensor::ones(shape, vectors.dtype(), vectors.device())?;
-            let masks = rng.variational_dropout(&ones, self.config.variational_dropout)?;
+            let masks = rng.variational_dropout(&ones, self.regularization.variational_dropout)?;
             let texts = Tensor::new(&**texts, vectors.device())?;
             vectors = vectors.mul(&masks.squeeze(1)?.index_select(&texts, 0)?)?;
         }
@@ -397,8 +419,8 @@ impl RecurrentClassifier {
 
     fn with_dropout(&self, x: &Tensor, dropout: Option<&mut SeededRng>) -> Result<Tensor> {
         let Some(rng) = dropout else { return Ok(x.clone()) };
-        let x = rng.variational_dropout(x, self.config.variational_dropout)?;
-        Ok(rng.dropout(&x, self.config.embedding_dropout)?)
+        let x = rng.variational_dropout(x, self.regularization.variational_dropout)?;
+        Ok(rng.dropout(&x, self.regularization.embedding_dropout)?)
     }
 
     /// [`embed`](Self::embed) and [`read`](Self::read) combined, without dropout; repeated words cost
@@ -428,7 +450,7 @@ impl RecurrentClassifier {
         Ok(Reading { outputs, is_pooled: pooling.is_some(), state })
     }
 
-    /// Pooling and the fully connected layer: the sigmoid's input, `[B, O]`.
+    /// Pooling and the fully connected layer: logits, `[B, O]`.
     ///
     /// # Errors
     /// If the device fails.
@@ -440,7 +462,7 @@ impl RecurrentClassifier {
     ) -> Result<Tensor> {
         let mut pooled = self.pool(reading, &tokens.lengths)?;
         if let Some(rng) = dropout {
-            pooled = rng.dropout(&pooled, self.config.output_dropout)?;
+            pooled = rng.dropout(&pooled, self.regularization.output_dropout)?;
         }
         Ok(self.fc.forward(&pooled)?)
     }

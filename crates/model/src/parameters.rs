@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarMap;
-use recurrent::SeededRng;
+use recurrent::{SeededRng, settings};
 
 use crate::config::ModelConfig;
 use crate::error::Result;
@@ -22,6 +22,12 @@ pub const NGRAM_TABLE: &str = "ngrams.weight";
 /// The name of the linear path's intercept, `[O]`.
 pub const NGRAM_BIAS: &str = "ngrams.bias";
 
+/// The name of the fully connected layer's weight, `[O, pooled]`.
+pub(crate) const FC_WEIGHT: &str = "fc.weight";
+
+/// The name of its bias, `[O]`.
+pub(crate) const FC_BIAS: &str = "fc.bias";
+
 /// The name of attention's weight, `[1, F]`.
 pub(crate) const ATTENTION: &str = "attention.weight";
 
@@ -29,75 +35,38 @@ pub(crate) fn attention_shape(config: &ModelConfig) -> Vec<usize> {
     vec![1, config.output_features()]
 }
 
-/// Scales applied to the logits of a network's two paths.
+/// How a network's weights start.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PathScales {
-    /// Scale of the recurrent layers' logits.
-    pub recurrent: f64,
-    /// Scale of the linear path's logits, if there is one.
-    pub linear: f64,
-    /// Added to the logits of either path before they are scaled.
-    pub shift: f64,
+pub struct InitConfig {
+    /// Standard deviation of the embedding's normally distributed weights.
+    pub embedding_std: f64,
+    /// Decides every weight.
+    pub seed: u64,
 }
 
-impl Default for PathScales {
-    /// No change.
+impl Default for InitConfig {
     fn default() -> Self {
-        Self { recurrent: 1.0, linear: 1.0, shift: 0.0 }
+        Self { embedding_std: 1.0, seed: 0 }
     }
-}
-
-/// Runs `work` with the logits of a network's paths scaled, by scaling the weights and biases that
-/// produce them; then restores the variables.
-///
-/// # Errors
-/// If the device fails, or `work` does.
-pub fn with_scaled_logits<R, E: From<candle_core::Error>>(
-    variables: &VarMap,
-    scales: PathScales,
-    work: impl FnOnce() -> std::result::Result<R, E>,
-) -> std::result::Result<R, E> {
-    let PathScales { recurrent, linear, shift } = scales;
-    let mut by_name = sorted(variables);
-    let outputs = [
-        ("fc.weight", recurrent, 0.0),
-        ("fc.bias", recurrent, recurrent * shift),
-        (NGRAM_TABLE, linear, 0.0),
-        (NGRAM_BIAS, linear, linear * shift),
-    ];
-    let outputs = outputs
-        .into_iter()
-        .filter_map(|(name, scale, add)| by_name.remove(name).map(|var| (var, scale, add)));
-    let saved: Vec<(Var, (f64, f64), Tensor)> = outputs
-        .map(|(var, scale, add)| Ok((var.clone(), (scale, add), var.copy()?)))
-        .collect::<candle_core::Result<_>>()?;
-    for (var, (scale, add), weights) in &saved {
-        var.set(&weights.affine(*scale, *add)?)?;
-    }
-    let result = work();
-    for (var, _, weights) in &saved {
-        var.set(weights)?;
-    }
-    result
 }
 
 /// Variables for every parameter, drawn from one seed in a fixed order.
 pub(crate) fn init(
     config: &ModelConfig,
     vocabularies: &Vocabularies,
-    seed: u64,
+    init: InitConfig,
     device: &Device,
 ) -> Result<VarMap> {
+    let InitConfig { embedding_std, seed } = init;
+    settings::above_0("embedding_std", embedding_std)?;
     let mut rng = SeededRng::new(seed);
     let embedding =
         rng.standard_normal((vocabularies.n_ids, config.embedding_dim), DType::F32, device)?;
-    let mut parameters = vec![(TABLE.to_string(), (embedding * config.embedding_std)?)];
+    let mut parameters = vec![(TABLE.to_string(), (embedding * embedding_std)?)];
     parameters.extend(recurrent_layer::initial_weights(config, &mut rng, device)?);
-    let features = config.pooled_size();
+    let (outputs, features) = (config.outputs(), config.pooled_size());
     let bound = 1.0 / (features as f32).sqrt();
-    for (name, shape) in
-        [("fc.weight", vec![config.output_size, features]), ("fc.bias", vec![config.output_size])]
-    {
+    for (name, shape) in [(FC_WEIGHT, vec![outputs, features]), (FC_BIAS, vec![outputs])] {
         let values = rng.uniform((-bound, bound), shape, DType::F32, device)?;
         parameters.push((name.to_string(), values));
     }
@@ -143,8 +112,8 @@ pub(crate) fn shapes(
     let mut shapes: BTreeMap<String, Vec<usize>> =
         recurrent_layer::parameter_shapes(config).into_iter().collect();
     shapes.insert(TABLE.to_string(), vec![vocabularies.n_ids, config.embedding_dim]);
-    shapes.insert("fc.weight".to_string(), vec![config.output_size, config.pooled_size()]);
-    shapes.insert("fc.bias".to_string(), vec![config.output_size]);
+    shapes.insert(FC_WEIGHT.to_string(), vec![config.outputs(), config.pooled_size()]);
+    shapes.insert(FC_BIAS.to_string(), vec![config.outputs()]);
     if config.pooling.has(PoolingPart::Attention) {
         shapes.insert(ATTENTION.to_string(), attention_shape(config));
     }
@@ -157,6 +126,6 @@ pub(crate) fn shapes(
 }
 
 fn linear_path_shapes(config: &ModelConfig, n_ngrams: usize) -> [(&'static str, Vec<usize>); 2] {
-    let outputs = config.output_size;
+    let outputs = config.outputs();
     [(NGRAM_TABLE, vec![n_ngrams, outputs]), (NGRAM_BIAS, vec![outputs])]
 }

@@ -8,14 +8,24 @@ use recurrent::{
 
 use crate::config::{CellKind, ModelConfig};
 use crate::error::Result;
+use crate::regularization::Regularization;
 
 /// State of the recurrent layers between chunks of a text.
 pub use recurrent::AnyState as State;
 
 /// The layers with their parameters from `vb`.
-pub(crate) fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Recurrent> {
+pub(crate) fn new(
+    config: &ModelConfig,
+    regularization: &Regularization,
+    vb: VarBuilder,
+) -> Result<Recurrent> {
     let vb = vb.pp(config.cell.parameter_prefix());
-    Ok(Recurrent::new(cell(config.cell), &layers(config), vb)?)
+    let layers = RecurrentConfig {
+        dropout: regularization.layer_dropout,
+        weight_dropout: regularization.weight_dropout,
+        ..layers(config)
+    };
+    Ok(Recurrent::new(cell(config.cell), &layers, vb)?)
 }
 
 /// Initial weights by full parameter name.
@@ -74,8 +84,6 @@ fn layers(config: &ModelConfig) -> RecurrentConfig {
     RecurrentConfig {
         num_layers: config.num_layers,
         bidirectional: config.bidirectional,
-        dropout: config.layer_dropout,
-        weight_dropout: config.weight_dropout,
         ..RecurrentConfig::new(config.embedding_dim, config.hidden_dim)
     }
 }

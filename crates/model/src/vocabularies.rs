@@ -2,7 +2,7 @@
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::ngrams::NgramVocabulary;
+use crate::ngrams::{NgramChoice, NgramVocabulary, TextClasses};
 
 /// The vocabularies of a network: ids, and the n-grams of its linear path. A number converts to a
 /// vocabulary of that many ids without n-grams.
@@ -23,22 +23,26 @@ impl From<usize> for Vocabularies {
 impl Vocabularies {
     /// Builds the vocabularies of a network from its training texts.
     ///
-    /// `n_ids`: of the encoder; `texts`: ids; `labels`: 0 or 1, one per text.
+    /// `n_ids`: of the encoder; `texts`: ids; `classes`: those of each text, of `n_classes`; `choice`: which
+    /// n-grams, of the order that the network is configured with; none for order 0.
     ///
     /// # Errors
-    /// [`Error::NoNgrams`] if the network has a linear path but no n-gram occurs in enough texts.
+    /// [`Error::NoNgrams`] if the order is above 0 but no n-gram occurs in enough texts.
     pub fn learn<T: AsRef<[u32]> + Sync>(
-        config: &ModelConfig,
         n_ids: usize,
         texts: &[T],
-        labels: &[u8],
+        classes: TextClasses<'_>,
+        n_classes: usize,
+        choice: NgramChoice,
     ) -> Result<Self> {
-        let &ModelConfig { ngram_order, ngram_min_texts, .. } = config;
-        let ngrams = (ngram_order > 0)
-            .then(|| NgramVocabulary::learn(texts, labels, ngram_order, ngram_min_texts));
-        let vocabularies = Self { n_ids, ngrams };
-        vocabularies.n_ngrams(config)?;
-        Ok(vocabularies)
+        if choice.order == 0 {
+            return Ok(n_ids.into());
+        }
+        let ngrams = NgramVocabulary::learn(texts, classes, n_classes, choice);
+        if ngrams.is_empty() {
+            return Err(Error::NoNgrams { min_texts: choice.min_texts });
+        }
+        Ok(Self { n_ids, ngrams: Some(ngrams) })
     }
 
     /// Rows of the linear path's table; 0 if the network has no such path.
@@ -46,7 +50,7 @@ impl Vocabularies {
         match &self.ngrams {
             _ if config.ngram_order == 0 => Ok(0),
             Some(ngrams) if !ngrams.is_empty() => Ok(ngrams.len()),
-            _ => Err(Error::NoNgrams { min_texts: config.ngram_min_texts }),
+            _ => Err(Error::LacksNgrams { order: config.ngram_order }),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::folder::{Identifier, ModelId};
 use crate::mapped::MappedFile;
 use crate::network::RecurrentClassifier;
 use crate::parameters;
+use crate::regularization::Regularization;
 use crate::vocabularies::Vocabularies;
 
 /// A weights file, memory-mapped and checked.
@@ -102,7 +103,8 @@ impl Weights {
             ))),
         };
         let vb = VarBuilder::from_tensors(loaded, DType::F32, device);
-        RecurrentClassifier::with_embedding(config, vocabularies, embedding, vb)?.freeze()
+        let none = Regularization::NONE;
+        RecurrentClassifier::with_embedding(config, &none, vocabularies, embedding, vb)?.freeze()
     }
 }
 

@@ -13,8 +13,11 @@ use std::thread;
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
-use model::folder::{self, Existing, OutputFolder, SeenTexts};
-use model::{Error, ModelConfig, Padding, RecurrentClassifier, TrainedModel, Vocabularies};
+use model::folder::{self, Existing, OutputFolder, SavedModel, SeenTexts};
+use model::{
+    Error, InitConfig, ModelConfig, NgramChoice, Padding, RecurrentClassifier, Regularization,
+    Task, TaskKind, TextClasses, TrainedModel, Vocabularies,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
@@ -24,6 +27,8 @@ const TEXTS: [&str; 3] = ["a fine film", "a dull film", "fine acting and a dull 
 /// An untrained network, with everything that a folder stores.
 struct Made {
     config: ModelConfig,
+    task: Task,
+    thresholds: Option<Vec<f32>>,
     encoder: TextEncoder,
     vocabularies: Vocabularies,
     network: RecurrentClassifier,
@@ -38,29 +43,44 @@ impl Made {
     }
 
     fn of_texts(seed: u64, texts: &[&str]) -> Self {
+        Self::of_task(seed, texts, Task::binary(), TextClasses::OneOf(&[1, 0, 1]))
+    }
+
+    fn of_task(seed: u64, texts: &[&str], task: Task, classes: TextClasses<'_>) -> Self {
         let encoder = TextEncoder::learn(PreprocessingConfig::default(), texts).unwrap();
         let config = ModelConfig {
             embedding_dim: 6,
             hidden_dim: 5,
             padding: Padding::Skip,
             ngram_order: 2,
-            ngram_min_texts: 1,
             ..ModelConfig::default()
         };
+        let config = config.for_task(&task).unwrap();
         let ids = encoder.encode_batch(texts).unwrap();
+        let choice = NgramChoice { order: 2, min_texts: 1, max_ngrams: None };
         let vocabularies =
-            Vocabularies::learn(&config, encoder.vocab_size(), &ids, &[1, 0, 1]).unwrap();
-        let (network, variables) =
-            RecurrentClassifier::init(&config, vocabularies.clone(), seed, &Device::Cpu).unwrap();
+            Vocabularies::learn(encoder.vocab_size(), &ids, classes, task.n_classes(), choice)
+                .unwrap();
+        let init = InitConfig { seed, ..InitConfig::default() };
+        let (network, variables) = RecurrentClassifier::init(
+            &config,
+            &Regularization::NONE,
+            vocabularies.clone(),
+            init,
+            &Device::Cpu,
+        )
+        .unwrap();
         let seen = SeenTexts { train: vec![seed, 3, 1], validation: vec![u64::MAX] };
         let metrics = json!({ "seed": seed });
-        Self { config, encoder, vocabularies, network, variables, metrics, seen }
+        let thresholds = None;
+        Self { config, task, thresholds, encoder, vocabularies, network, variables, metrics, seen }
     }
 
     fn save(&self, folder: &OutputFolder) -> Result<(), Error> {
-        let ngrams = self.vocabularies.ngrams.as_ref();
-        let Self { config, encoder, variables, metrics, seen, .. } = self;
-        folder.save(config, encoder, ngrams, variables, metrics, seen)
+        let Self { config, task, encoder, variables, metrics, seen, .. } = self;
+        let (ngrams, thresholds) = (self.vocabularies.ngrams.as_ref(), self.thresholds.as_deref());
+        let model = SavedModel { config, task, thresholds, encoder, ngrams, variables, seen };
+        folder.save(&model, metrics)
     }
 
     /// Saves to a folder of its own.
@@ -85,7 +105,7 @@ fn loaded(path: &Path) -> Result<TrainedModel, Error> {
 }
 
 fn loaded_logits(path: &Path) -> Vec<f32> {
-    let TrainedModel { network, encoder } = loaded(path).unwrap();
+    let TrainedModel { network, encoder, .. } = loaded(path).unwrap();
     logits(&network, &encoder, &TEXTS)
 }
 
@@ -155,6 +175,55 @@ fn equal_models_are_equal_files_and_other_weights_another_id() {
     assert_ne!(save("c", 2), save("d", 1));
     assert_eq!(id("a"), id("b"));
     assert_ne!(id("a"), id("c"));
+}
+
+#[test]
+fn a_task_and_thresholds_go_with_the_folder_and_make_its_id() {
+    let (parent, _) = place();
+    let classes = TextClasses::AnyOf { starts: &[0, 2, 2, 3], classes: &[0, 2, 1] };
+    let task = |names: [&str; 3]| Task::new(TaskKind::AnyOf, names).unwrap();
+    let made = |task, thresholds| Made {
+        thresholds,
+        config: ModelConfig { output_size: None, ..Made::new(1).config },
+        ..Made::of_task(1, &TEXTS, task, classes)
+    };
+    let saved = |name: &str, made: &Made| {
+        let path = parent.path().join(name);
+        made.save_to(&path);
+        folder::load_with_records(&path, &Device::Cpu).unwrap()
+    };
+    let plain = made(task(["acting", "plot", "music"]), None);
+    let (model, records) = saved("plain", &plain);
+    assert_eq!((&model.task, &model.thresholds), (&plain.task, &None));
+    // The number of outputs is written even if the configuration leaves it to the task.
+    let config = fs::read_to_string(parent.path().join("plain/config.json")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["model"]["output_size"], 3);
+    assert_eq!(config["task"]["kind"], "any-of");
+    assert!(config.get("thresholds").is_none());
+    assert_eq!(logits(&model.network, &model.encoder, &TEXTS), plain.logits());
+    assert_eq!(plain.logits().len(), 9);
+
+    let renamed = made(task(["acting", "plot", "sound"]), None);
+    let (_, of_renamed) = saved("renamed", &renamed);
+    let decided = made(plain.task.clone(), Some(vec![0.5, 0.25, 0.125]));
+    let (model, of_decided) = saved("decided", &decided);
+    assert_eq!(model.thresholds, decided.thresholds);
+    assert_eq!(saved("again", &decided).1.id, of_decided.id);
+    assert_ne!(records.id, of_renamed.id);
+    assert_ne!(records.id, of_decided.id);
+}
+
+#[test]
+fn what_does_not_fit_the_task_is_not_saved() {
+    let (_parent, path) = place();
+    let claimed = OutputFolder::claim(&path, Existing::Refuse).unwrap();
+    let made = Made { thresholds: Some(vec![0.5, 0.5]), ..Made::new(1) };
+    assert!(matches!(made.save(&claimed), Err(Error::Thresholds { .. })));
+    let task = Task::new(TaskKind::OneOf, ["a", "b", "c"]).unwrap();
+    let made = Made { task, ..Made::new(1) };
+    assert!(matches!(made.save(&claimed), Err(Error::OutputSize { got: 1, expected: 3, .. })));
+    assert!(!path.exists());
 }
 
 #[test]
@@ -502,7 +571,7 @@ fn a_loaded_model_stays_good_when_its_folder_is_replaced_and_removed() {
     let (_parent, path) = place();
     let made = Made::new(1);
     made.save_to(&path);
-    let TrainedModel { network, encoder } = loaded(&path).unwrap();
+    let TrainedModel { network, encoder, .. } = loaded(&path).unwrap();
     let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
     Made::new(2).save(&claimed).unwrap();
     fs::remove_dir_all(&path).unwrap();
@@ -565,13 +634,16 @@ fn models_of_older_formats_are_read_and_predict_what_they_did() {
     // The predictions are f32 probabilities; other processors add in a different order.
     const TOLERANCE: f32 = 1e-5;
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    for (format, cleaning) in [("format-2", 1u64), ("format-3", 2)] {
+    for (format, cleaning) in [("format-2", 1u64), ("format-3", 2), ("format-4", 2)] {
         let (model, records) =
             folder::load_with_records(&golden.join(format), &Device::Cpu).unwrap();
         let has_ids = format != "format-2";
         assert_eq!((records.id.is_some(), records.seen.is_some()), (has_ids, has_ids), "{format}");
         assert_eq!(u64::from(model.encoder.config().cleaning), cleaning);
         assert!(model.network.has_linear_path());
+        assert_eq!((&model.task, &model.thresholds), (&Task::binary(), &None), "{format}");
+        assert_eq!(model.network.config().output_size, Some(1));
+        assert_eq!(*model.network.regularization(), Regularization::NONE);
         let answers =
             fs::read_to_string(golden.join(format!("{format}.predictions.json"))).unwrap();
         let answers: Value = serde_json::from_str(&answers).unwrap();
@@ -580,7 +652,7 @@ fn models_of_older_formats_are_read_and_predict_what_they_did() {
         for answer in answers {
             let text = answer["text"].as_str().unwrap();
             let logit = logits(&model.network, &model.encoder, &[text])[0];
-            let got = 1.0 / (1.0 + (-logit).exp());
+            let got = model.task.probabilities(&[logit])[1];
             let expected = answer["probability"].as_f64().unwrap() as f32;
             assert!(
                 (got - expected).abs() <= TOLERANCE,
@@ -597,14 +669,14 @@ fn other_formats_are_refused_with_what_is_needed() {
     let file = path.join("config.json");
     let config = fs::read_to_string(&file).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
-    assert_eq!(config["format_version"], 4);
+    assert_eq!(config["format_version"], 5);
     assert_eq!(config["program_version"], env!("CARGO_PKG_VERSION"));
     let mut newer = config.clone();
-    newer["format_version"] = json!(5);
+    newer["format_version"] = json!(6);
     newer["program_version"] = json!("0.7.0");
     fs::write(&file, newer.to_string()).unwrap();
     let error = error_of(loaded(&path));
-    let cure = "has format 5, written by sentiment-rnn 0.7.0; this program reads formats 2 to 4: \
+    let cure = "has format 6, written by sentiment-rnn 0.7.0; this program reads formats 2 to 5: \
                 install version 0.7.0 or newer";
     assert!(error.ends_with(cure), "{error}");
 }

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)] // A failure to build a random case is a failure of the test.
 
 use candle_core::{Device, Tensor};
-use model::folder::{Existing, OutputFolder, SeenTexts};
+use candle_nn::VarMap;
+use model::folder::{Existing, OutputFolder, SavedModel, SeenTexts};
 use model::{
-    CellKind, ModelConfig, Padding, Pooling, PoolingPart, RecurrentClassifier, Vocabularies, folder,
+    CellKind, InitConfig, ModelConfig, NgramChoice, NgramVocabulary, Padding, Pooling, PoolingPart,
+    RecurrentClassifier, Regularization, Task, TextClasses, Vocabularies, folder,
 };
 use proptest::prelude::*;
+use recurrent::SeededRng;
 use text_preprocessing::{PreprocessingConfig, TextEncoder};
 
 /// The project's bound; measured: exactly 0 on the CPU.
@@ -32,9 +35,10 @@ prop_compose! {
         num_layers in 1usize..3,
         embedding_dim in 1usize..9,
         hidden_dim in 1usize..20,
+        outputs in 1usize..4,
     ) -> ModelConfig {
         ModelConfig {
-            cell, pooling, bidirectional, num_layers, embedding_dim, hidden_dim,
+            output_size: Some(outputs), cell, pooling, bidirectional, num_layers, embedding_dim, hidden_dim,
             padding: Padding::Skip,
             ..ModelConfig::default()
         }
@@ -45,9 +49,32 @@ fn texts() -> impl Strategy<Value = Vec<Vec<u32>>> {
     prop::collection::vec(prop::collection::vec(1..VOCAB, 0..12), 1..8)
 }
 
+fn init(
+    config: &ModelConfig,
+    vocabularies: impl Into<Vocabularies>,
+    seed: u64,
+) -> (RecurrentClassifier, VarMap) {
+    let regularization = Regularization::default();
+    let start = InitConfig { seed, ..InitConfig::default() };
+    RecurrentClassifier::init(config, &regularization, vocabularies, start, &Device::Cpu).unwrap()
+}
+
+/// Saves a network that answers negative or positive.
+fn save(
+    output: &OutputFolder,
+    config: &ModelConfig,
+    encoder: &TextEncoder,
+    ngrams: Option<&NgramVocabulary>,
+    variables: &VarMap,
+) {
+    let (task, seen) = (&Task::binary(), &SeenTexts::default());
+    let model = SavedModel { config, task, thresholds: None, encoder, ngrams, variables, seen };
+    output.save(&model, &serde_json::json!({})).unwrap();
+}
+
 fn build(config: &ModelConfig) -> RecurrentClassifier {
     // Like a loaded model: without variables, repeated words are computed once.
-    let variables = RecurrentClassifier::init(config, VOCAB as usize, 5, &Device::Cpu).unwrap().1;
+    let variables = init(config, VOCAB as usize, 5).1;
     RecurrentClassifier::frozen(config, VOCAB as usize, &variables).unwrap()
 }
 
@@ -141,6 +168,41 @@ fn a_network_that_needs_the_whole_text_refuses_chunks() {
 }
 
 #[test]
+fn only_a_network_in_training_leaves_something_out() {
+    let config = ModelConfig { embedding_dim: 6, hidden_dim: 5, ..ModelConfig::default() };
+    let (network, variables) = init(&config, VOCAB as usize, 5);
+    assert_eq!(*network.regularization(), Regularization::default());
+    let frozen = RecurrentClassifier::frozen(&config, VOCAB as usize, &variables).unwrap();
+    assert_eq!(*frozen.regularization(), Regularization::NONE);
+    let ids = padded(&[vec![1, 2, 3]], 4);
+    let dropped = |network: &RecurrentClassifier| {
+        let mut rng = SeededRng::new(7);
+        flat(&network.logits(&ids, None, Some(&mut rng)).unwrap().0)
+    };
+    assert_ne!(dropped(&network), logits(&network, &ids));
+    assert_eq!(dropped(&frozen), logits(&frozen, &ids));
+    assert_eq!(logits(&frozen, &ids), logits(&network, &ids));
+}
+
+#[test]
+fn a_linear_path_needs_ngrams_and_a_start_needs_a_scale() {
+    let config = ModelConfig { ngram_order: 2, ..ModelConfig::default() };
+    let start = |config: &ModelConfig, embedding_std| {
+        let (none, start) = (Regularization::NONE, InitConfig { embedding_std, seed: 1 });
+        let made = RecurrentClassifier::init(config, &none, VOCAB as usize, start, &Device::Cpu);
+        made.map(|_| ()).unwrap_err().to_string()
+    };
+    let error = start(&config, 1.0);
+    assert_eq!(error, "ngram_order is 2, but the network's vocabularies have no n-grams");
+    let error = start(&ModelConfig::default(), 0.0);
+    assert_eq!(error, "embedding_std is 0; expected a number above 0");
+    let choice = NgramChoice { order: 1, min_texts: 2, max_ngrams: None };
+    let classes = TextClasses::OneOf(&[0, 1]);
+    let error = Vocabularies::learn(9, &[[5u32], [6]], classes, 2, choice).unwrap_err().to_string();
+    assert!(error.starts_with("no n-gram occurs in 2 or more training texts"), "{error}");
+}
+
+#[test]
 fn an_id_beyond_the_vocabulary_is_named() {
     let network = build(&ModelConfig { embedding_dim: 3, hidden_dim: 3, ..ModelConfig::default() });
     let error = network.logits(&padded(&[vec![1], vec![VOCAB]], 2), None, None).unwrap_err();
@@ -160,15 +222,13 @@ fn a_saved_and_loaded_model_predicts_bit_identically() {
     let texts = ["a fine film", "a dull film", "fine acting and a dull plot"];
     let encoder = TextEncoder::learn(PreprocessingConfig::default(), &texts).unwrap();
     let config = ModelConfig { embedding_dim: 6, hidden_dim: 5, ..ModelConfig::default() };
-    let (network, variables) =
-        RecurrentClassifier::init(&config, encoder.vocab_size(), 3, &Device::Cpu).unwrap();
+    let (network, variables) = init(&config, encoder.vocab_size(), 3);
     let parent = tempfile::tempdir().unwrap();
     let target = parent.path().join("model");
     let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
-    let (metrics, seen) = (serde_json::json!({}), SeenTexts::default());
-    output.save(&config, &encoder, None, &variables, &metrics, &seen).unwrap();
+    save(&output, &config, &encoder, None, &variables);
     // A second save replaces the first and leaves nothing else behind.
-    output.save(&config, &encoder, None, &variables, &metrics, &seen).unwrap();
+    save(&output, &config, &encoder, None, &variables);
     drop(output);
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
 
@@ -183,19 +243,15 @@ fn a_saved_and_loaded_model_predicts_bit_identically() {
 fn a_linear_path_goes_with_the_folder() {
     let texts = ["a fine film", "a dull film", "fine acting and a dull plot"];
     let encoder = TextEncoder::learn(PreprocessingConfig::default(), &texts).unwrap();
-    let config = ModelConfig {
-        embedding_dim: 6,
-        hidden_dim: 5,
-        ngram_order: 2,
-        ngram_min_texts: 1,
-        ..ModelConfig::default()
-    };
+    let config =
+        ModelConfig { embedding_dim: 6, hidden_dim: 5, ngram_order: 2, ..ModelConfig::default() };
     let encoded = encoder.encode_batch(&texts).unwrap();
+    let classes = TextClasses::OneOf(&[1, 0, 1]);
+    let choice = NgramChoice { order: 2, min_texts: 1, max_ngrams: None };
     let vocabularies =
-        Vocabularies::learn(&config, encoder.vocab_size(), &encoded, &[1, 0, 1]).unwrap();
+        Vocabularies::learn(encoder.vocab_size(), &encoded, classes, 2, choice).unwrap();
     let ngrams = vocabularies.ngrams.clone();
-    let (network, variables) =
-        RecurrentClassifier::init(&config, vocabularies, 3, &Device::Cpu).unwrap();
+    let (network, variables) = init(&config, vocabularies, 3);
     let set = |name, value: f64| {
         let var = model::sorted(&variables).remove(name).unwrap();
         var.set(&var.zeros_like().unwrap().affine(0.0, value).unwrap()).unwrap();
@@ -205,8 +261,7 @@ fn a_linear_path_goes_with_the_folder() {
     let parent = tempfile::tempdir().unwrap();
     let target = parent.path().join("model");
     let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
-    let (metrics, seen) = (serde_json::json!({}), SeenTexts::default());
-    output.save(&config, &encoder, ngrams.as_ref(), &variables, &metrics, &seen).unwrap();
+    save(&output, &config, &encoder, ngrams.as_ref(), &variables);
     let loaded = folder::load(&target, &Device::Cpu).unwrap();
     let ids = padded(&encoded, 10);
     assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids));

@@ -1,14 +1,15 @@
 //! The linear model that a network without a linear path is compared with.
 
-use model::NgramVocabulary;
+use model::{NgramChoice, NgramVocabulary};
 
-use crate::calibration::boundary;
 use crate::config::TrainingConfig;
 use crate::error::Result;
-use crate::job::{labels_of, rows_of};
-use crate::linear_model::LinearModel;
-use crate::paths::PathScore;
+use crate::evaluate::targets_of;
+use crate::job::{max_ngrams, rows_of, text_classes};
+use crate::linear_search::{Fitted, fit_best};
+use crate::paths::{PathLogits, PathScore};
 use crate::prepare::Prepared;
+use crate::scoring::metrics_of;
 
 /// Words and pairs of words.
 const ORDER: usize = 2;
@@ -16,19 +17,21 @@ const ORDER: usize = 2;
 const MIN_TEXTS: usize = 2;
 
 /// Test scores of a linear model over the words and word pairs of the encoded training texts. Of
-/// `training` it uses [`ngram_learning_rate`](TrainingConfig::ngram_learning_rate), `positive_weight`
+/// `training` it uses [`ngram_learning_rate`](TrainingConfig::ngram_learning_rate), `class_weights`
 /// and `seed`.
 ///
 /// # Errors
 /// [`Error::NoLabels`](crate::Error::NoLabels); [`Error::LinearPath`](crate::Error::LinearPath) if it diverges.
 pub fn linear_baseline(data: &Prepared, training: &TrainingConfig) -> Result<PathScore> {
-    let (texts, labels) = (rows_of(&data.train), labels_of(&data.train)?);
-    let vocabulary = NgramVocabulary::learn(&texts, labels, ORDER, MIN_TEXTS);
-    let model = LinearModel::fit(&vocabulary, (&texts, labels), training)?;
-    let class_weights = training.positive_weight.in_calibration(labels);
-    let of_validation = model.logits(&rows_of(&data.validation));
-    let boundary = boundary(&of_validation, labels_of(&data.validation)?, class_weights);
-    let logits = model.logits(&rows_of(&data.test));
-    let logits: Vec<f32> = logits.iter().map(|logit| logit - boundary).collect();
-    Ok(PathScore::of_logits(&logits, labels_of(&data.test)?))
+    let (task, targets) = (&data.task, targets_of(&data.train)?);
+    let choice =
+        NgramChoice { order: ORDER, min_texts: MIN_TEXTS, max_ngrams: Some(max_ngrams(task)) };
+    let (texts, n_classes) = (rows_of(&data.train), task.classes().len());
+    let vocabulary = NgramVocabulary::learn(&texts, text_classes(targets), n_classes, choice);
+    let class_weights = training.class_weights.in_calibration(task, targets)?;
+    let Fitted { model, stacked, .. } = fit_best(&vocabulary, data, training, &class_weights)?;
+    let recurrent = model.logits(&data.test);
+    let logits = PathLogits { recurrent, linear: None, n_outputs: task.n_outputs() };
+    let logits = stacked.combined(&stacked.shifted(&logits));
+    Ok(PathScore::of(&metrics_of(&logits, task, targets_of(&data.test)?, None)?))
 }

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dataset::{ColumnChoice, ColumnNames, EncodedSplit, ReadNotes};
+use dataset::{ColumnChoice, ColumnNames, EncodedSplit, ReadNotes, Targets};
+use model::Task;
 use model::folder::SeenTexts;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 use serde::{Deserialize, Serialize};
@@ -36,12 +37,12 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// Version of reading, deduplicating, splitting and encoding: increment it whenever one of them gives a
 /// different result for the same texts and settings.
-const PREPARATION_VERSION: u32 = 2;
+const PREPARATION_VERSION: u32 = 3;
 
 /// SHA-256 of what this version makes of the files in `tests/golden`: if it changes, the tests fail and
 /// ask for a new version.
 #[cfg(test)]
-const PREPARATION_DIGEST: &str = "2b5d327f30e33aff54369f3329678d56e3a493189b24f8a1517416bc9d13ef65";
+const PREPARATION_DIGEST: &str = "214c3696fbcd4f20e5c22752dbf0a300a0d45e391559fa29b24ac4fd59ac34d0";
 
 /// Prefix of entries being written; they are left behind if that is interrupted.
 const PARTIAL_PREFIX: &str = "partial-";
@@ -68,6 +69,7 @@ struct Header {
     columns: ColumnNames,
     notes: ReadNotes,
     fingerprint: String,
+    task: Task,
     summary: DataSummary,
 }
 
@@ -95,15 +97,16 @@ impl Cache {
     /// # Errors
     /// If the data file cannot be read.
     pub(crate) fn entry(&self, request: &DataRequest<'_>) -> Result<PathBuf> {
-        let DataRequest { file, columns, options, plan, preprocessing } = request;
+        let DataRequest { file, columns, labels, options, plan, preprocessing } = request;
         // Every field, so that a new one cannot be forgotten.
-        let ColumnChoice { text, label, group, known_text, known_label } = columns;
+        let ColumnChoice { text, label, group, weight, known_text, known_label } = columns;
         // The name determines the format, `.csv.gz` as well as `.csv`.
         let name = file.path().file_name().unwrap_or_default().to_string_lossy();
         let settings = serde_json::json!({
             "version": PREPARATION_VERSION,
             "extensions": name.split_once('.').map(|(_, extensions)| extensions),
-            "columns": [text, label, group, known_text, known_label],
+            "columns": (text, label, group, weight, known_text, known_label),
+            "labels": labels,
             "options": options,
             "split": plan,
             "preprocessing": preprocessing,
@@ -117,7 +120,8 @@ impl Cache {
         let bytes = fs::read(entry).ok()?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
         let header = metadata.metadata().as_ref()?.get(HEADER)?.clone();
-        let Header { columns, notes, fingerprint, summary } = serde_json::from_str(&header).ok()?;
+        let Header { columns, notes, fingerprint, task, summary } =
+            serde_json::from_str(&header).ok()?;
         let tensors = SafeTensors::deserialize(&bytes).ok()?;
         let encoder = TextEncoder::from_json(
             tensors.tensor(TOKENIZER).ok()?.data(),
@@ -131,9 +135,21 @@ impl Cache {
                 let tensor = tensor(part)?;
                 Some(bytemuck::pod_collect_to_vec::<u8, u32>(tensor.data()))
             };
-            let labels = tensor("labels")?.data().to_vec();
-            let split =
-                EncodedSplit::from_parts(numbers("ids")?, &numbers("lengths")?, labels).ok()?;
+            let classes = numbers("classes")?;
+            let targets = match task {
+                Task::AnyOf(_) => {
+                    let starts = numbers("starts")?.into_iter().map(|start| start as usize);
+                    Targets::AnyOf { starts: starts.collect(), classes }
+                }
+                Task::Binary(_) | Task::OneOf(_) => Targets::OneOf(classes),
+            };
+            targets.check(task.classes().len()).ok()?;
+            let mut split =
+                EncodedSplit::from_parts(numbers("ids")?, &numbers("lengths")?, targets).ok()?;
+            if let Some(weights) = tensor("weights") {
+                let weights = bytemuck::pod_collect_to_vec::<u8, f32>(weights.data());
+                split = split.with_weights(weights).ok()?;
+            }
             let is_word = |&id: &u32| id != PAD_ID && (id as usize) < summary.vocab_size;
             split.ids().iter().all(is_word).then(|| Arc::new(split))
         };
@@ -152,7 +168,7 @@ impl Cache {
             return None;
         }
         let seen = SeenTexts { train: of_train, validation: of_validation };
-        let data = Prepared { encoder, train, validation, test, seen, summary };
+        let data = Prepared { task: task.clone(), encoder, train, validation, test, seen, summary };
         // Entries are removed by the time of their last use.
         let _ = fs::File::options()
             .append(true)
@@ -168,6 +184,7 @@ impl Cache {
             columns: columns.clone(),
             notes: notes.clone(),
             fingerprint: fingerprint.clone(),
+            task: data.task.clone(),
             summary: data.summary.clone(),
         };
         let metadata = HashMap::from([(HEADER.to_string(), serde_json::to_string(&header).ok()?)]);
@@ -180,7 +197,21 @@ impl Cache {
             let lengths = Cow::Owned(bytemuck::pod_collect_to_vec(&lengths));
             parts.push((format!("{name}.ids"), Dtype::U32, ids));
             parts.push((format!("{name}.lengths"), Dtype::U32, lengths));
-            parts.push((format!("{name}.labels"), Dtype::U8, Cow::Borrowed(split.labels()?)));
+            let classes = match split.targets()? {
+                Targets::OneOf(classes) => classes,
+                Targets::AnyOf { starts, classes } => {
+                    let starts: Vec<u32> = starts.iter().map(|&start| start as u32).collect();
+                    let starts = Cow::Owned(bytemuck::pod_collect_to_vec(&starts));
+                    parts.push((format!("{name}.starts"), Dtype::U32, starts));
+                    classes
+                }
+            };
+            let classes = Cow::Borrowed(bytemuck::cast_slice(classes));
+            parts.push((format!("{name}.classes"), Dtype::U32, classes));
+            if let Some(weights) = split.weights() {
+                let weights = Cow::Borrowed(bytemuck::cast_slice(weights));
+                parts.push((format!("{name}.weights"), Dtype::F32, weights));
+            }
         }
         for (name, digests) in SEEN.iter().zip([&data.seen.train, &data.seen.validation]) {
             let digests = Cow::Borrowed(bytemuck::cast_slice(digests));

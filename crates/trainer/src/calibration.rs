@@ -1,15 +1,11 @@
 //! One logistic fit on validation texts for two purposes: to weight a network's paths (stacking), and
-//! to calibrate its probabilities (temperature scaling).
+//! to calibrate its probabilities (temperature scaling). `softmax_calibration` is the same for several classes.
+
+use crate::newton::{Convex, dot, minimum};
 
 /// The highest temperature of a single path, and the inverse of the lowest; beyond them the fit follows a
 /// handful of texts.
-const MAX_TEMPERATURE: f64 = 20.0;
-/// Newton's method doubles the correct digits in each step; a dozen steps are plenty.
-const MAX_STEPS: usize = 50;
-/// Maximum number of times to halve a Newton step until the loss falls.
-const MAX_HALVINGS: usize = 30;
-/// The fit is done when a step is expected to lower the mean loss by less than this.
-const TOLERANCE: f64 = 1e-14;
+pub(crate) const MAX_TEMPERATURE: f64 = 20.0;
 
 /// What a fit found: the logits are `Σ scale · logit + intercept`.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +24,24 @@ pub(crate) enum Intercept {
     Fitted,
 }
 
+/// Texts with one label of two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample<'a> {
+    /// 0 or 1 for each text.
+    pub(crate) labels: &'a [u32],
+    /// Weights of texts with label 0 and with label 1.
+    pub(crate) class_weights: [f64; 2],
+    /// The weight of each text beside its class's; 1 if absent.
+    pub(crate) row_weights: Option<&'a [f32]>,
+}
+
+impl<'a> Sample<'a> {
+    /// Texts that count equally.
+    pub(crate) fn of(labels: &'a [u32]) -> Self {
+        Self { labels, class_weights: [1.0; 2], row_weights: None }
+    }
+}
+
 /// The scales of one or several paths' logits, and the intercept, for which
 /// `σ(Σ scale · logit + intercept)` has the lowest binary cross-entropy. The loss is convex; Newton's
 /// method finds its minimum.
@@ -35,25 +49,20 @@ pub(crate) enum Intercept {
 /// Labels are drawn slightly towards the middle, as if each class had two texts more, one of each label
 /// (Platt 1999): a few correct texts do not justify certainty.
 ///
-/// `paths`: one logit per text; `labels`: 0 or 1; `class_weights`: of negative and positive texts.
-/// `None` if there are no texts, or a logit is not finite.
-pub(crate) fn fit(
-    paths: &[&[f32]],
-    labels: &[u8],
-    class_weights: [f64; 2],
-    intercept: Intercept,
-) -> Option<Fit> {
+/// `paths`: one logit per text. `None` if there are no texts, or a logit is not finite.
+pub(crate) fn fit(paths: &[&[f32]], sample: Sample<'_>, intercept: Intercept) -> Option<Fit> {
     let is_finite = paths.iter().flat_map(|path| path.iter()).all(|logit| logit.is_finite());
-    if paths.is_empty() || labels.is_empty() || !is_finite {
+    if paths.is_empty() || sample.labels.is_empty() || !is_finite {
         return None;
     }
-    let problem = Problem { paths, labels, targets: targets(labels), class_weights };
     let mut used: Vec<Column> = (0..paths.len()).map(Column::Path).collect();
     if intercept == Intercept::Fitted {
         used.push(Column::Ones);
     }
     loop {
-        let found = problem.minimum(&used);
+        let problem = Problem { paths, sample, targets: targets(sample.labels), used: &used };
+        // At 0 no probability is extreme, so that the first step is a good one whatever the logits are.
+        let found = minimum(&problem, vec![0.0; used.len()]);
         // A path that would count against itself is left out.
         let paths_found = used.iter().zip(&found).filter(|(column, _)| **column != Column::Ones);
         match paths_found.min_by(|a, b| a.1.total_cmp(b.1)) {
@@ -82,25 +91,18 @@ pub(crate) fn fit(
 /// are smoothed slightly (Platt 1999).
 ///
 /// `labels`: 0 or 1 for each logit. Returns a value between 1/20 and 20; 1 if there is nothing to fit.
-pub fn fit_temperature(logits: &[f32], labels: &[u8]) -> f64 {
-    let fit = fit(&[logits], labels, [1.0; 2], Intercept::None);
-    fit.map_or(1.0, |fit| 1.0 / fit.scales[0].clamp(1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE))
+pub fn fit_temperature(logits: &[f32], labels: &[u32]) -> f64 {
+    let fit = fit(&[logits], Sample::of(labels), Intercept::None);
+    fit.map_or(1.0, |fit| temperature(fit.scales[0]))
 }
 
-/// The logit from which on texts are positive: 0 where the classes weigh the same, and what a fit says where
-/// they do not. `logits`, `labels`: of the validation texts.
-pub(crate) fn boundary(logits: &[f32], labels: &[u8], class_weights: [f64; 2]) -> f32 {
-    if class_weights[0] == class_weights[1] {
-        return 0.0;
-    }
-    match fit(&[logits], labels, class_weights, Intercept::Fitted) {
-        Some(Fit { scales, intercept }) if scales[0] > 0.0 => (-intercept / scales[0]) as f32,
-        _ => 0.0,
-    }
+/// The inverse of a single path's scale, within bounds.
+pub(crate) fn temperature(scale: f64) -> f64 {
+    1.0 / scale.clamp(1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE)
 }
 
 /// The targets for labels 0 and 1.
-fn targets(labels: &[u8]) -> [f64; 2] {
+fn targets(labels: &[u32]) -> [f64; 2] {
     let n_positive = labels.iter().filter(|&&label| label == 1).count() as f64;
     let n_negative = labels.len() as f64 - n_positive;
     [1.0 / (n_negative + 2.0), (n_positive + 1.0) / (n_positive + 2.0)]
@@ -115,58 +117,35 @@ enum Column {
     Ones,
 }
 
-/// A logistic regression.
+/// A logistic regression over the columns `used`.
 struct Problem<'a> {
-    /// The columns.
     paths: &'a [&'a [f32]],
-    labels: &'a [u8],
+    sample: Sample<'a>,
     targets: [f64; 2],
-    class_weights: [f64; 2],
+    used: &'a [Column],
 }
 
 impl Problem<'_> {
-    /// The scales of the paths `used` at the lowest loss.
-    fn minimum(&self, used: &[Column]) -> Vec<f64> {
-        // At 0 no probability is extreme, so that the first step is a good one whatever the logits are.
-        let mut scales = vec![0.0; used.len()];
-        let mut loss = self.loss(used, &scales);
-        for _ in 0..MAX_STEPS {
-            let (gradient, hessian) = self.derivatives(used, &scales);
-            let step = solve(hessian, gradient.clone());
-            let expected: f64 = gradient.iter().zip(&step).map(|(g, s)| g * s).sum();
-            // Also where a column says nothing, or a number is not finite.
-            if expected.is_nan() || expected <= TOLERANCE {
-                break;
-            }
-            let mut factor = 1.0;
-            let next = (0..MAX_HALVINGS).find_map(|_| {
-                let moved: Vec<f64> =
-                    scales.iter().zip(&step).map(|(scale, step)| scale - factor * step).collect();
-                let moved_loss = self.loss(used, &moved);
-                factor /= 2.0;
-                (moved_loss < loss).then_some((moved, moved_loss))
-            });
-            let Some(next) = next else { break };
-            (scales, loss) = next;
-        }
-        scales
-    }
-
     /// Each text's features, target and weight.
-    fn rows(&self, used: &[Column]) -> impl Iterator<Item = (Vec<f64>, f64, f64)> {
-        self.labels.iter().enumerate().map(move |(row, &label)| {
+    fn rows(&self) -> impl Iterator<Item = (Vec<f64>, f64, f64)> {
+        let Sample { labels, class_weights, row_weights } = self.sample;
+        labels.iter().enumerate().map(move |(row, &label)| {
             let class = usize::from(label == 1);
             let feature = |column: &Column| match *column {
                 Column::Path(path) => f64::from(self.paths[path][row]),
                 Column::Ones => 1.0,
             };
-            let features = used.iter().map(feature).collect();
-            (features, self.targets[class], self.class_weights[class] / self.labels.len() as f64)
+            let features = self.used.iter().map(feature).collect();
+            let row_weight = row_weights.map_or(1.0, |weights| f64::from(weights[row]));
+            let weight = class_weights[class] * row_weight / labels.len() as f64;
+            (features, self.targets[class], weight)
         })
     }
+}
 
-    fn loss(&self, used: &[Column], scales: &[f64]) -> f64 {
-        self.rows(used)
+impl Convex for Problem<'_> {
+    fn loss(&self, scales: &[f64]) -> f64 {
+        self.rows()
             .map(|(features, target, weight)| {
                 let x = dot(&features, scales);
                 // ln(1 + eˣ) - t x, finite for every x.
@@ -175,11 +154,10 @@ impl Problem<'_> {
             .sum()
     }
 
-    /// Gradient and Hessian of the loss.
-    fn derivatives(&self, used: &[Column], scales: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
-        let n = used.len();
+    fn derivatives(&self, scales: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+        let n = self.used.len();
         let (mut gradient, mut hessian) = (vec![0.0; n], vec![vec![0.0; n]; n]);
-        for (features, target, weight) in self.rows(used) {
+        for (features, target, weight) in self.rows() {
             let p = 1.0 / (1.0 + (-dot(&features, scales)).exp());
             for i in 0..n {
                 gradient[i] += weight * (p - target) * features[i];
@@ -192,47 +170,17 @@ impl Problem<'_> {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// Solves `a x = b` for a symmetric positive semidefinite `a` by elimination; 0 where a column depends
-/// on those before it.
-fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
-    let n = b.len();
-    let smallest = 1e-12 * (0..n).map(|i| a[i][i]).fold(f64::MIN_POSITIVE, f64::max);
-    for k in 0..n {
-        if a[k][k] <= smallest {
-            continue;
-        }
-        let pivot = a[k].clone();
-        for i in k + 1..n {
-            let factor = a[i][k] / pivot[k];
-            (k..n).for_each(|j| a[i][j] -= factor * pivot[j]);
-            b[i] -= factor * b[k];
-        }
-    }
-    let mut x = vec![0.0; n];
-    for k in (0..n).rev() {
-        if a[k][k] > smallest {
-            let rest = dot(&a[k][k + 1..], &x[k + 1..]);
-            x[k] = (b[k] - rest) / a[k][k];
-        }
-    }
-    x
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Of 1,000 texts with logit x, a fraction σ(x) is positive.
-    fn honest() -> (Vec<f32>, Vec<u8>) {
+    fn honest() -> (Vec<f32>, Vec<u32>) {
         let (mut logits, mut labels) = (Vec::new(), Vec::new());
         for x in [-3.0f32, -1.0, 0.5, 2.0] {
             let n_positive = (1_000.0 / (1.0 + (-f64::from(x)).exp())).round() as usize;
             logits.extend([x; 1_000]);
-            labels.extend((0..1_000).map(|i| u8::from(i < n_positive)));
+            labels.extend((0..1_000).map(|i| u32::from(i < n_positive)));
         }
         (logits, labels)
     }
@@ -260,14 +208,14 @@ mod tests {
     /// Logits so large that every probability is 0 or 1, in a fifth of the texts the wrong one.
     #[test]
     fn overconfident_logits_are_scaled_down() {
-        let labels: Vec<u8> = (0..500).map(|i| (i % 2) as u8).collect();
+        let labels: Vec<u32> = (0..500).map(|i| (i % 2) as u32).collect();
         let sure = |size: f32| -> Vec<f32> {
             let sign = |i: usize| if (i % 2 == 1) != i.is_multiple_of(5) { 1.0 } else { -1.0 };
             (0..500).map(|i| sign(i) * size).collect()
         };
         // Of those predicted positive four in five are: the logit is ln 4, less a little for Platt's targets.
         for size in [2.0, 10.0, 30.0, 100.0, 3000.0] {
-            let fit = fit(&[&sure(size)], &labels, [1.0; 2], Intercept::None);
+            let fit = fit(&[&sure(size)], Sample::of(&labels), Intercept::None);
             let logit = fit.map_or(0.0, |fit| fit.scales[0] * f64::from(size));
             assert!((logit - 4f64.ln()).abs() < 0.02, "{size}: {logit}");
         }
@@ -276,12 +224,14 @@ mod tests {
 
     #[test]
     fn the_scale_goes_to_the_path_that_knows() {
-        let labels: Vec<u8> = (0..200).map(|i| (i % 2) as u8).collect();
-        let knowing: Vec<f32> = labels.iter().map(|&label| f32::from(label) * 4.0 - 2.0).collect();
+        let labels: Vec<u32> = (0..200).map(|i| (i % 2) as u32).collect();
+        let knowing: Vec<f32> = labels.iter().map(|&label| label as f32 * 4.0 - 2.0).collect();
         let guessing: Vec<f32> = (0..200).map(|i| (i as f32 * 0.7).sin()).collect();
         let against: Vec<f32> = knowing.iter().map(|x| -x + 0.1).collect();
         let fit = |paths: &[&[f32]]| {
-            fit(paths, &labels, [1.0; 2], Intercept::None).map(|fit| fit.scales).unwrap_or_default()
+            fit(paths, Sample::of(&labels), Intercept::None)
+                .map(|fit| fit.scales)
+                .unwrap_or_default()
         };
         let scales = fit(&[&guessing, &knowing]);
         assert!(scales[1] > 20.0 * scales[0], "{scales:?}");
@@ -306,28 +256,41 @@ mod tests {
         };
         let paths = [&logits[..], &wave(0.3), &wave(1.7)];
         for weights in [[1.0, 1.0], [1.0, 9.0]] {
-            let Some(Fit { mut scales, intercept }) =
-                fit(&paths, &labels, weights, Intercept::Fitted)
-            else {
+            let sample = Sample { class_weights: weights, ..Sample::of(&labels) };
+            let Some(Fit { mut scales, intercept }) = fit(&paths, sample, Intercept::Fitted) else {
                 panic!("no fit");
             };
             scales.push(intercept);
-            let problem = Problem {
-                paths: &paths,
-                labels: &labels,
-                targets: targets(&labels),
-                class_weights: weights,
-            };
             let used = [Column::Path(0), Column::Path(1), Column::Path(2), Column::Ones];
-            let lowest = problem.loss(&used, &scales);
+            let problem = Problem { paths: &paths, sample, targets: targets(&labels), used: &used };
+            let lowest = problem.loss(&scales);
             for k in 0..4 {
                 for change in [-1e-3, 1e-3] {
                     let mut moved = scales.clone();
                     moved[k] += change;
                     let is_allowed = k == 3 || moved[k] >= 0.0;
-                    assert!(!is_allowed || problem.loss(&used, &moved) >= lowest, "{scales:?}");
+                    assert!(!is_allowed || problem.loss(&moved) >= lowest, "{scales:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_text_that_weighs_twice_counts_like_two() {
+        let logits = [1.5f32, -0.5, 0.25, 2.0, -1.0];
+        let labels = [1u32, 0, 0, 1, 1];
+        let doubled = [1.5f32, -0.5, 0.25, 0.25, 2.0, -1.0];
+        let weights = [1.0f32, 1.0, 2.0, 1.0, 1.0];
+        let sample = Sample { row_weights: Some(&weights), ..Sample::of(&labels) };
+        // The targets count texts, so they are made equal.
+        let loss = |logits: &[f32], sample, scales: &[f64], n: f64| {
+            let (paths, used) = ([logits], [Column::Path(0)]);
+            Problem { paths: &paths, sample, targets: [0.1, 0.9], used: &used }.loss(scales) * n
+        };
+        for scale in [0.5, 1.0, 2.0] {
+            let once = loss(&logits, sample, &[scale], 5.0);
+            let twice = loss(&doubled, Sample::of(&[1, 0, 0, 0, 1, 1]), &[scale], 6.0);
+            assert!((once - twice).abs() < 1e-12, "{once} {twice}");
         }
     }
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
+use crate::class_weights::ClassWeights;
 use crate::error::Result;
 use crate::optimizer::{OptimizerConfig, OptimizerKind};
-use crate::positive_weight::PositiveWeight;
+use crate::thresholds::ThresholdGoal;
 
 /// Training settings. The default is the notebook's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,10 @@ pub struct TrainingConfig {
     /// its rows start; relative to the working directory; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub word_vectors: Option<PathBuf>,
+    /// Standard deviation of the embedding's normally distributed initial weights.
+    pub embedding_std: f64,
+    /// Number of training texts in which an n-gram must occur to get a weight in the linear path.
+    pub ngram_min_texts: usize,
     /// Passes over the training texts.
     pub epochs: usize,
     /// Texts in a batch.
@@ -24,7 +29,8 @@ pub struct TrainingConfig {
     /// The optimiser's step size; the maximum of the schedule.
     pub learning_rate: f64,
     /// The step size of the linear model, which is fitted by stochastic gradient descent: how far a text moves
-    /// its own logit at first, divided by its error (label minus probability).
+    /// its own logit at first, divided by its error (label minus probability). Smaller rates, down to a 16th,
+    /// are used where they fit the validation texts better.
     pub ngram_learning_rate: f64,
     /// Which optimiser updates the weights.
     pub optimizer: OptimizerKind,
@@ -47,11 +53,16 @@ pub struct TrainingConfig {
     pub decay_epochs: usize,
     /// Schedule `plateau`: validations without a lower loss to tolerate before a reduction.
     pub decay_patience: usize,
-    /// Label smoothing in training: 0.1 turns the labels 0 and 1 into 0.05 and 0.95.
+    /// Label smoothing in training: 0.1 turns the labels 0 and 1 into 0.05 and 0.95; of C classes, the
+    /// labelled one into 0.9 + 0.1/C and the others into 0.1/C.
     pub label_smoothing: f64,
-    /// Weight of positive texts in everything that is fitted and in choosing the model, relative to 1 for
-    /// negative ones; or `balanced`.
-    pub positive_weight: PositiveWeight,
+    /// Weights of the classes in everything that is fitted and in choosing the model: `none`, `auto`,
+    /// `balanced`, or a weight for each of some classes.
+    pub class_weights: ClassWeights,
+    /// The goal by which decision thresholds are chosen on the validation split and kept in the model; absent for
+    /// the most probable class, and a probability of 0.5 for each label where a text may have several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<ThresholdGoal>,
     /// Adversarial training: how far each embedded text is moved, as a fraction of its own norm, in the
     /// direction that raises its loss most; the loss is then the mean over the text and the moved text,
     /// at twice the cost. 0 for none.
@@ -65,8 +76,8 @@ pub struct TrainingConfig {
     /// Which model is kept.
     pub keep: Keep,
     /// Whether a kept model's output weights are scaled to calibrate its probabilities on the
-    /// validation split (temperature scaling); no predicted class changes, unless `positive_weight` weights
-    /// the classes: then an intercept is fitted, too.
+    /// validation split (temperature scaling); no predicted class changes, unless `class_weights` weights
+    /// the classes: then intercepts are fitted, too.
     pub calibrate: bool,
     /// Whether to retrain on the training and validation texts together, for as long as the selected
     /// model was trained, and keep the result. Validation metrics remain those of the selected model.
@@ -143,6 +154,8 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             word_vectors: None,
+            embedding_std: 1.0,
+            ngram_min_texts: 2,
             epochs: 4,
             batch_size: 50,
             learning_rate: 0.001,
@@ -158,7 +171,8 @@ impl Default for TrainingConfig {
             decay_epochs: 1,
             decay_patience: 0,
             label_smoothing: 0.0,
-            positive_weight: PositiveWeight::NONE,
+            class_weights: ClassWeights::None,
+            threshold: None,
             adversarial_norm: 0.0,
             batches: BatchOrder::Shuffled,
             clip_norm: 5.0,
@@ -195,7 +209,8 @@ impl TrainingConfig {
         }
         settings::above_0("learning_rate", self.learning_rate)?;
         settings::above_0("ngram_learning_rate", self.ngram_learning_rate)?;
-        self.positive_weight.check()?;
+        settings::above_0("embedding_std", self.embedding_std)?;
+        self.class_weights.check()?;
         let is_fraction = (0.0..=1.0).contains(&self.warmup);
         settings::check("warmup", is_fraction, "a fraction from 0 to 1", self.warmup)?;
         let (factor, expected) = (self.decay_factor, "above 0 and at most 1");

@@ -113,15 +113,35 @@ pub enum Error {
         /// Configured batch size.
         batch_size: usize,
     },
-    /// The network has more than one output; two classes need one.
-    #[error("output_size is {got}; set it to 1 for two classes")]
-    OutputSize {
-        /// The network's `output_size`.
-        got: usize,
-    },
-    /// A split to score has no labels.
-    #[error("the texts have no labels to compare predictions with")]
+    /// A split to score has no labels, or those of another task.
+    #[error("the texts have no labels that predictions can be compared with")]
     NoLabels,
+    /// All training texts weigh 0.
+    #[error("all training texts have weight 0")]
+    NoWeight,
+    /// A class weight is for a class that does not exist.
+    #[error(
+        "class_weights names {name:?}, which is not a class; the classes are {}{}",
+        quoted(classes),
+        nearest.as_ref().map_or_else(String::new, |near| format!(" (did you mean {near:?}?)"))
+    )]
+    UnknownClass {
+        /// The name.
+        name: String,
+        /// The classes.
+        classes: Vec<String>,
+        /// The most similar class, if one is similar.
+        nearest: Option<String>,
+    },
+    /// A goal for decision thresholds does not suit the task.
+    #[error(
+        "threshold {goal} needs two classes, or texts with several labels: where a text has one class of several, \
+         only f1 is possible"
+    )]
+    ThresholdGoal {
+        /// The goal.
+        goal: String,
+    },
     /// `metrics.json` of a model folder could not be read.
     #[error("{path} cannot be read as a training report: {reason}")]
     Report {
@@ -150,6 +170,9 @@ pub enum Error {
     /// The texts could not be encoded.
     #[error(transparent)]
     Text(#[from] text_preprocessing::Error),
+    /// Predictions could not be measured.
+    #[error(transparent)]
+    Measures(#[from] measures::Error),
     /// The network or its folder reported an error.
     #[error(transparent)]
     Model(#[from] model::Error),
@@ -177,5 +200,15 @@ impl Error {
     /// A gradient whose dtype differs from its parameter's.
     pub(crate) fn other_dtype() -> Self {
         Self::Gradient { reason: "its dtype differs from its parameter's".to_string() }
+    }
+}
+
+/// Names for a message: `"a", "b" and 3 more`.
+pub(crate) fn quoted(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        n_more => format!("{} and {n_more} more", shown.join(", ")),
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
-use model::{ModelConfig, Padding, RecurrentClassifier};
+use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order, Targets};
+use measures::{Intervals, Metrics};
+use model::{ModelConfig, Padding, RecurrentClassifier, TrainedModel};
 use text_preprocessing::PAD_ID;
 
 use crate::error::{Error, Result};
-use crate::metrics::Metrics;
 use crate::paths::{PathLogits, PathScores};
+use crate::scoring::{intervals_of, metrics_of};
 
 /// Texts scored at once. Large, because nothing is kept for a backward pass, and in larger batches more
 /// words repeat.
@@ -23,7 +24,7 @@ pub(crate) fn batch_padding(config: &ModelConfig, seq_len: usize) -> BatchPaddin
     }
 }
 
-/// The logit of every row of a split, in the split's order.
+/// The logits of every row of a split, in the split's order: `[N·O]`, row by row.
 ///
 /// `seq_len`: the encoder's. `on_rows` is called with the number of rows of each batch.
 ///
@@ -36,18 +37,26 @@ pub fn logits(
     seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
 ) -> Result<Vec<f32>> {
-    let logits = path_logits(network, split, seq_len, on_rows)?.sum();
-    check_finite(&logits)?;
-    Ok(logits)
+    Ok(finite_path_logits(network, split, seq_len, on_rows)?.1)
 }
 
-pub(crate) fn check_finite(logits: &[f32]) -> Result<()> {
-    let is_wrong = |logit: &&f32| !logit.is_finite();
-    match logits.iter().find(is_wrong) {
-        None => Ok(()),
-        Some(&value) => {
-            let n_rows = logits.iter().filter(is_wrong).count();
-            Err(Error::NonFiniteLogits { value, n_rows, n_all: logits.len() })
+/// The logits of each path, and their sum, which is finite.
+pub(crate) fn finite_path_logits(
+    network: &RecurrentClassifier,
+    split: &Arc<EncodedSplit>,
+    seq_len: usize,
+    on_rows: &mut dyn FnMut(usize),
+) -> Result<(PathLogits, Vec<f32>)> {
+    let of_paths = path_logits(network, split, seq_len, on_rows)?;
+    let logits = of_paths.sum();
+    let is_wrong = |of_text: &&[f32]| !of_text.iter().all(|logit| logit.is_finite());
+    let mut texts = logits.chunks_exact(of_paths.n_outputs);
+    match texts.find(is_wrong) {
+        None => Ok((of_paths, logits)),
+        Some(first) => {
+            let value = first.iter().copied().find(|logit| !logit.is_finite()).unwrap_or(f32::NAN);
+            let n_rows = 1 + texts.filter(is_wrong).count();
+            Err(Error::NonFiniteLogits { value, n_rows, n_all: split.len() })
         }
     }
 }
@@ -59,7 +68,6 @@ pub(crate) fn path_logits(
     seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
 ) -> Result<PathLogits> {
-    check_output_size(network.config())?;
     let config = LoaderConfig {
         padding_id: PAD_ID,
         batch_size: BATCH_SIZE,
@@ -67,11 +75,15 @@ pub(crate) fn path_logits(
         // Rows of similar length together: little padding, and even work for the threads.
         order: Order::ByLength,
     };
-    let zeros = || vec![0.0; split.len()];
-    let mut all = PathLogits { recurrent: zeros(), linear: network.has_linear_path().then(zeros) };
+    let n_outputs = network.config().outputs();
+    let zeros = || vec![0.0; split.len() * n_outputs];
+    let linear = network.has_linear_path().then(zeros);
+    let mut all = PathLogits { recurrent: zeros(), linear, n_outputs };
     let place = |all: &mut [f32], rows: &[u32], of_batch: Tensor| -> Result<()> {
         let of_batch: Vec<f32> = of_batch.flatten_all()?.to_vec1()?;
-        rows.iter().zip(of_batch).for_each(|(&row, logit)| all[row as usize] = logit);
+        for (&row, of_row) in rows.iter().zip(of_batch.chunks_exact(n_outputs)) {
+            all[row as usize * n_outputs..][..n_outputs].copy_from_slice(of_row);
+        }
         Ok(())
     };
     for batch in Loader::new(Arc::clone(split), &config, network.device())? {
@@ -86,45 +98,51 @@ pub(crate) fn path_logits(
     Ok(all)
 }
 
-/// Checks that a network has the one output that two classes need.
-pub(crate) fn check_output_size(config: &ModelConfig) -> Result<()> {
-    match config.output_size {
-        1 => Ok(()),
-        got => Err(Error::OutputSize { got }),
-    }
+/// What a test measures.
+#[derive(Debug, Clone)]
+pub struct Measurements {
+    /// Of the network.
+    pub metrics: Metrics,
+    /// 95 % bootstrap intervals of these metrics.
+    pub intervals: Intervals,
+    /// Each path alone, if it has two.
+    pub alone: Option<PathScores>,
 }
 
-/// Metrics of a network on a labelled split.
+/// Metrics of a model on a labelled split.
 ///
 /// # Errors
-/// [`Error::NoLabels`], and as [`logits`].
+/// [`Error::NoLabels`] if the split has none, or those of another task; as [`logits`].
 pub fn evaluate(
-    network: &RecurrentClassifier,
+    model: &TrainedModel,
     split: &Arc<EncodedSplit>,
-    seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
 ) -> Result<Metrics> {
-    Ok(evaluate_paths(network, split, seq_len, on_rows)?.0)
+    let targets = targets_of(split)?;
+    let logits = logits(&model.network, split, model.encoder.config().seq_len, on_rows)?;
+    metrics_of(&logits, &model.task, targets, model.thresholds.as_deref())
 }
 
-/// Metrics of a network on a labelled split, and scores of each path alone, if it has two.
+/// Metrics of a model on a labelled split with their intervals, and scores of each path alone, if it has two.
 ///
 /// # Errors
 /// As [`evaluate`].
-pub fn evaluate_paths(
-    network: &RecurrentClassifier,
+pub fn test(
+    model: &TrainedModel,
     split: &Arc<EncodedSplit>,
-    seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
-) -> Result<(Metrics, Option<PathScores>)> {
-    let labels = split.labels().ok_or(Error::NoLabels)?;
-    let of_paths = path_logits(network, split, seq_len, on_rows)?;
-    let logits = of_paths.sum();
-    check_finite(&logits)?;
-    Ok((Metrics::of_logits(&logits, labels), of_paths.scores(labels)))
+) -> Result<Measurements> {
+    let targets = targets_of(split)?;
+    let seq_len = model.encoder.config().seq_len;
+    let (of_paths, logits) = finite_path_logits(&model.network, split, seq_len, on_rows)?;
+    let (task, thresholds) = (&model.task, model.thresholds.as_deref());
+    Ok(Measurements {
+        metrics: metrics_of(&logits, task, targets, thresholds)?,
+        intervals: intervals_of(&logits, task, targets, thresholds)?,
+        alone: of_paths.scores(task, targets)?,
+    })
 }
 
-/// The probability for a logit.
-pub fn probability(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
+pub(crate) fn targets_of(split: &EncodedSplit) -> Result<&Targets> {
+    split.targets().ok_or(Error::NoLabels)
 }

@@ -1,30 +1,35 @@
 //! The inputs of a training run, and what follows from them alone.
 
 use candle_core::Device;
-use dataset::{EncodedSplit, LoaderConfig, Order};
-use model::folder::{OutputFolder, SeenTexts};
-use model::{ModelConfig, PathScales, Vocabularies};
-use text_preprocessing::{PAD_ID, TextEncoder};
+use dataset::{EncodedSplit, LoaderConfig, Order, Targets};
+use model::folder::{OutputFolder, SavedModel, SeenTexts};
+use model::{ModelConfig, NgramChoice, Regularization, Task, TextClasses, Vocabularies};
+use text_preprocessing::PAD_ID;
 
 use crate::config::{BatchOrder, TrainingConfig};
-use crate::error::{Error, Result};
-use crate::evaluate::batch_padding;
+use crate::error::Result;
+use crate::evaluate::{batch_padding, targets_of};
 use crate::finite::{self, NonFinite};
-use crate::positive_weight::PositiveWeight;
 use crate::prepare::Prepared;
 use crate::pretraining::PretrainingConfig;
 use crate::profile::Part;
 use crate::record::ValidationRecord;
 use crate::report::{DataOrigin, TrainingReport};
-use crate::step::TrainingStep;
+use crate::stacking::Stacked;
+use crate::step::{StepPlan, TrainingStep};
+
+/// Most weights of a linear path, n-grams times outputs: 128 MiB.
+const MAX_LINEAR_WEIGHTS: usize = 1 << 25;
 
 /// Everything that a training run needs.
 #[derive(Debug)]
 pub struct TrainingJob<'a> {
     /// Name of the recipe, for the report.
     pub recipe: &'a str,
-    /// The network.
+    /// The network. Its number of outputs follows from the data's task.
     pub model: &'a ModelConfig,
+    /// What keeps the network from overfitting.
+    pub regularization: &'a Regularization,
     /// The training settings.
     pub training: &'a TrainingConfig,
     /// The pre-training settings.
@@ -49,55 +54,81 @@ pub(crate) fn save(
     seen: &SeenTexts,
 ) -> Result<std::result::Result<(), NonFinite>> {
     let ngrams = step.vocabularies().ngrams.clone();
-    let &TrainingJob { model, data, folder, .. } = job;
+    let config = job.model.for_task(&job.data.task)?;
+    let &TrainingJob { data, folder, .. } = job;
+    let scales = stacked_of(kept).path_scales();
     step.with_weights(|variables, profile| {
         profile.time(Part::Save, || {
-            model::with_scaled_logits(variables, path_scales(kept), || {
+            model::with_scaled_logits(variables, &scales, || {
                 if let Some(non_finite) = finite::first_in(variables)? {
                     return Ok(Err(non_finite));
                 }
-                folder.save(model, &data.encoder, ngrams.as_ref(), variables, report, seen)?;
+                let model = SavedModel {
+                    config: &config,
+                    task: &data.task,
+                    thresholds: kept.thresholds.as_deref(),
+                    encoder: &data.encoder,
+                    ngrams: ngrams.as_ref(),
+                    variables,
+                    seen,
+                };
+                folder.save(&model, report)?;
                 Ok(Ok(()))
             })
         })
     })
 }
 
-/// Scales applied to the logits of a saved network.
-fn path_scales(record: &ValidationRecord) -> PathScales {
-    let scale = 1.0 / record.temperature.unwrap_or(1.0);
-    let share = record.linear_share.unwrap_or(0.0);
-    let shift = record.shift.unwrap_or(0.0);
-    PathScales { recurrent: (1.0 - share) * scale, linear: share * scale, shift }
+/// What a validation found about the paths.
+fn stacked_of(record: &ValidationRecord) -> Stacked {
+    let ValidationRecord { linear_share, temperature, shift, .. } = record.clone();
+    Stacked { linear_share, temperature, shift }
 }
 
 /// The vocabularies of a network trained on some texts.
-pub(crate) fn vocabularies(
-    model: &ModelConfig,
-    encoder: &TextEncoder,
-    texts: &EncodedSplit,
-) -> Result<Vocabularies> {
-    Ok(Vocabularies::learn(model, encoder.vocab_size(), &rows_of(texts), labels_of(texts)?)?)
+pub(crate) fn vocabularies(job: &TrainingJob<'_>, texts: &EncodedSplit) -> Result<Vocabularies> {
+    let (encoder, task) = (&job.data.encoder, &job.data.task);
+    let choice = NgramChoice {
+        order: job.model.ngram_order,
+        min_texts: job.training.ngram_min_texts,
+        max_ngrams: Some(max_ngrams(task)),
+    };
+    let (rows, classes) = (rows_of(texts), text_classes(targets_of(texts)?));
+    let n_classes = task.classes().len();
+    Ok(Vocabularies::learn(encoder.vocab_size(), &rows, classes, n_classes, choice)?)
 }
 
-/// A new network with these vocabularies, ready for training; `labels`: of the texts that it learns from.
+/// Most n-grams of a linear path.
+pub(crate) fn max_ngrams(task: &Task) -> usize {
+    MAX_LINEAR_WEIGHTS / task.n_outputs()
+}
+
+/// The targets as the n-grams take them.
+pub(crate) fn text_classes(targets: &Targets) -> TextClasses<'_> {
+    match targets {
+        Targets::OneOf(classes) => TextClasses::OneOf(classes),
+        Targets::AnyOf { starts, classes } => TextClasses::AnyOf { starts, classes },
+    }
+}
+
+/// A new network with these vocabularies, ready for training; `targets`: of the texts that it learns from.
 pub(crate) fn new_step(
     job: &TrainingJob<'_>,
     vocabularies: Vocabularies,
-    labels: &[u8],
+    targets: &Targets,
 ) -> Result<TrainingStep> {
-    let class_weights = job.training.positive_weight.of_classes(labels);
-    let training = TrainingConfig { positive_weight: PositiveWeight::NONE, ..job.training.clone() };
-    let step = TrainingStep::new(job.model, &training, vocabularies, job.device)?;
-    Ok(step.with_class_weights(class_weights))
+    let task = &job.data.task;
+    let plan = StepPlan {
+        task,
+        model: job.model,
+        regularization: job.regularization,
+        training: job.training,
+    };
+    TrainingStep::new(plan, Some(targets), vocabularies, job.device)
 }
 
 pub(crate) fn rows_of(split: &EncodedSplit) -> Vec<&[u32]> {
     (0..split.len()).map(|row| split.row(row)).collect()
-}
-
-pub(crate) fn labels_of(split: &EncodedSplit) -> Result<&[u8]> {
-    split.labels().ok_or(Error::NoLabels)
 }
 
 /// Optimiser steps in an epoch over this many texts.

@@ -1,23 +1,28 @@
-//! The one linear model of this crate: logistic regression over n-grams. It is the linear path of
-//! networks that have one, and the baseline for the others.
+//! The one linear model of this crate: logistic regression over n-grams, with one row of weights for each
+//! output. It is the linear path of networks that have one, and the baseline for the others.
 //!
 //! A network's linear path is fitted before its recurrent layers are trained, and by itself: trained jointly,
 //! it overfits the training texts within an epoch and leaves nothing for the recurrent layers to learn.
-//! `calibration` then finds how much either path counts (stacked generalization, Wolpert 1992).
+//! `stacking` then finds how much either path counts (stacked generalization, Wolpert 1992).
 
 use candle_core::Tensor;
 use candle_nn::VarMap;
-use dataset::epoch_order;
-use model::{NGRAM_BIAS, NGRAM_TABLE, NgramVocabulary};
+use dataset::{EncodedSplit, Targets, epoch_order};
+use model::{NGRAM_BIAS, NGRAM_TABLE, NgramVocabulary, Task};
 use rayon::prelude::*;
 
+use crate::class_weights::LossWeights;
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
+use crate::evaluate::targets_of;
+use crate::job::rows_of;
 
 /// Passes over the texts of a fit.
 const N_PASSES: usize = 4;
 /// Keeps the order of the texts apart from other random numbers.
 const SEED: u64 = 0x6c69_6e65_6172_2121;
+/// The largest weight of a text beside its class's, where the mean is 1: its steps stay stable.
+const MAX_ROW_WEIGHT: f32 = 8.0;
 
 /// A text's n-grams, as rows of the weights, and their values.
 type Features = (Vec<u32>, Vec<f32>);
@@ -26,59 +31,91 @@ type Features = (Vec<u32>, Vec<f32>);
 #[derive(Debug, Clone)]
 pub(crate) struct LinearModel<'a> {
     vocabulary: &'a NgramVocabulary,
-    /// One for each n-gram.
+    /// `[n-grams, O]`.
     weights: Vec<f32>,
-    intercept: f32,
+    /// `[O]`.
+    intercepts: Vec<f32>,
+}
+
+/// How far each output of a text is from its target: label minus probability, times the class's weight.
+struct Errors<'a> {
+    task: &'a Task,
+    targets: &'a Targets,
+    weights: LossWeights,
 }
 
 impl<'a> LinearModel<'a> {
     /// Fits the weights by stochastic gradient descent whose step size falls to 0, in [`N_PASSES`] passes; having
-    /// so few replaces a penalty on large weights. The intercept is the log odds of the classes, as if each had one
-    /// text more. It is not fitted: on long reviews it drifts, which costs nothing there and tilts every text of a
-    /// few words.
+    /// so few replaces a penalty on large weights. The intercepts are the log odds of the classes (their
+    /// logarithmic shares in a softmax), as if each had one text more. They are not fitted: on long reviews an
+    /// intercept drifts, which costs nothing there and tilts every text of a few words.
     ///
-    /// `labels`: 0 or 1, one for each text. Of `training` it reads `ngram_learning_rate` (how far a text
-    /// moves its own logit at first, divided by its error), `positive_weight` and `seed`.
+    /// `rate`: how far a text moves its own logit at first, divided by its error. Of `training` it reads
+    /// `class_weights` and `seed`.
     ///
     /// # Errors
-    /// [`Error::LinearPath`] if a weight is not finite.
+    /// [`Error::NoLabels`]; [`Error::LinearPath`] if a weight is not finite.
     pub(crate) fn fit(
         vocabulary: &'a NgramVocabulary,
-        (texts, labels): (&[&[u32]], &[u8]),
+        texts: &EncodedSplit,
+        task: &Task,
         training: &TrainingConfig,
+        rate: f64,
     ) -> Result<Self> {
+        let targets = targets_of(texts)?;
         let features: Vec<Features> =
-            texts.par_iter().map(|text| vocabulary.of_text(text)).collect();
-        let class_weights = at_most_1(training.positive_weight.of_classes(labels));
-        let rate = training.ngram_learning_rate;
-        let mut weights = vec![0f32; vocabulary.len()];
-        let intercept = log_odds(class_weights, labels);
-        let n_steps = (N_PASSES * texts.len()) as f64;
+            rows_of(texts).par_iter().map(|text| vocabulary.of_text(text)).collect();
+        let weights = training.class_weights.of(task, targets)?.at_most_1();
+        let n_outputs = task.n_outputs();
+        let intercepts = log_odds(&weights, task, targets);
+        let errors = Errors { task, targets, weights };
+        let mut weights = vec![0f32; vocabulary.len() * n_outputs];
+        let n_steps = (N_PASSES * features.len()) as f64;
+        let row_weights = texts.weights();
+        let (mut logits, mut sums) = (vec![0f64; n_outputs], vec![0f32; n_outputs]);
         for pass in 0..N_PASSES {
-            let order = epoch_order(texts.len(), training.seed ^ SEED, pass as u64);
+            let order = epoch_order(features.len(), training.seed ^ SEED, pass as u64);
             for (step, row) in order.into_iter().enumerate() {
-                let done = (pass * texts.len() + step) as f64 / n_steps;
-                let label = labels[row];
-                let logit = f64::from(product(&weights, &features[row])) + intercept;
-                let error = f64::from(label) - 1.0 / (1.0 + (-logit).exp());
-                let change = rate * (1.0 - done) * class_weights[usize::from(label)] * error;
+                let done = (pass * features.len() + step) as f64 / n_steps;
+                add_products(&weights, &features[row], &mut sums);
+                for ((logit, sum), intercept) in logits.iter_mut().zip(&sums).zip(&intercepts) {
+                    *logit = f64::from(*sum) + intercept;
+                }
+                errors.of_logits(row, &mut logits);
+                let row_weight =
+                    row_weights.map_or(1.0, |all| f64::from(all[row].min(MAX_ROW_WEIGHT)));
+                let step = rate * (1.0 - done) * row_weight;
+                for (change, error) in sums.iter_mut().zip(&logits) {
+                    *change = (step * error) as f32;
+                }
                 let (ngrams, values) = &features[row];
                 for (&ngram, value) in ngrams.iter().zip(values) {
-                    weights[ngram as usize] += change as f32 * value;
+                    let of_ngram = &mut weights[ngram as usize * n_outputs..][..n_outputs];
+                    of_ngram
+                        .iter_mut()
+                        .zip(&sums)
+                        .for_each(|(weight, change)| *weight += change * value);
                 }
             }
         }
-        let model = Self { vocabulary, weights, intercept: intercept as f32 };
-        let parameters = model.weights.iter().chain([&model.intercept]);
-        check_finite("weights", parameters, rate)?;
+        let intercepts = intercepts.into_iter().map(|intercept| intercept as f32).collect();
+        let model = Self { vocabulary, weights, intercepts };
+        check_finite("weights", model.weights.iter().chain(&model.intercepts), rate)?;
         Ok(model)
     }
 
-    /// The logit of each text.
-    pub(crate) fn logits(&self, texts: &[&[u32]]) -> Vec<f32> {
-        let logit =
-            |text: &&[u32]| product(&self.weights, &self.vocabulary.of_text(text)) + self.intercept;
-        texts.par_iter().map(logit).collect()
+    /// The logits of each text, `[N·O]`.
+    pub(crate) fn logits(&self, texts: &EncodedSplit) -> Vec<f32> {
+        let n_outputs = self.intercepts.len();
+        let mut logits = vec![0.0; texts.len() * n_outputs];
+        logits.par_chunks_exact_mut(n_outputs).enumerate().for_each(|(row, logits)| {
+            add_products(&self.weights, &self.vocabulary.of_text(texts.row(row)), logits);
+            logits
+                .iter_mut()
+                .zip(&self.intercepts)
+                .for_each(|(logit, intercept)| *logit += intercept);
+        });
+        logits
     }
 
     /// Makes this the linear path of the network of these variables.
@@ -91,10 +128,41 @@ impl<'a> LinearModel<'a> {
         let (Some(table), Some(bias)) = (table, bias) else {
             return Err(candle_core::Error::msg("the network has no linear path").into());
         };
-        let n_ngrams = self.weights.len();
-        table.set(&Tensor::from_vec(self.weights, (n_ngrams, 1), table.device())?)?;
-        bias.set(&Tensor::new(&[self.intercept], bias.device())?)?;
+        let n_outputs = self.intercepts.len();
+        let shape = (self.weights.len() / n_outputs.max(1), n_outputs);
+        table.set(&Tensor::from_vec(self.weights, shape, table.device())?)?;
+        bias.set(&Tensor::new(&*self.intercepts, bias.device())?)?;
         Ok(())
+    }
+}
+
+impl Errors<'_> {
+    /// Replaces the logits of a text, `[O]`, by their errors.
+    fn of_logits(&self, row: usize, logits: &mut [f64]) {
+        let classes = self.targets.of_row(row);
+        match &self.weights {
+            LossWeights::Softmax(of_classes) => {
+                let largest = logits.iter().copied().fold(f64::MIN, f64::max);
+                logits.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());
+                let sum: f64 = logits.iter().sum();
+                let weight = classes.first().map_or(0.0, |&class| of_classes[class as usize]);
+                for (class, logit) in logits.iter_mut().enumerate() {
+                    let label = f64::from(u8::from(classes == [class as u32]));
+                    *logit = weight * (label - *logit / sum);
+                }
+            }
+            LossWeights::Sigmoid(of_outputs) => {
+                for (output, (logit, weights)) in logits.iter_mut().zip(of_outputs).enumerate() {
+                    let has_label = match self.task {
+                        Task::Binary(_) => classes == [1],
+                        _ => classes.binary_search(&(output as u32)).is_ok(),
+                    };
+                    let label = f64::from(u8::from(has_label));
+                    let error = label - 1.0 / (1.0 + (-*logit).exp());
+                    *logit = weights[usize::from(has_label)] * error;
+                }
+            }
+        }
     }
 }
 
@@ -110,66 +178,125 @@ pub(crate) fn check_finite<'a>(
     }
 }
 
-fn product(weights: &[f32], (ngrams, values): &Features) -> f32 {
-    ngrams.iter().zip(values).map(|(&ngram, value)| weights[ngram as usize] * value).sum()
+/// The sums of a text's values times the weights of each output, `[O]`.
+fn add_products(weights: &[f32], (ngrams, values): &Features, sums: &mut [f32]) {
+    let n_outputs = sums.len();
+    sums.fill(0.0);
+    for (&ngram, value) in ngrams.iter().zip(values) {
+        let of_ngram = &weights[ngram as usize * n_outputs..][..n_outputs];
+        sums.iter_mut().zip(of_ngram).for_each(|(sum, weight)| *sum += weight * value);
+    }
 }
 
-/// Class weights with the same ratio, of which the larger is 1: no text moves its logit further than the rate
-/// says.
-fn at_most_1(weights: [f64; 2]) -> [f64; 2] {
-    let largest = weights[0].max(weights[1]);
-    weights.map(|weight| weight / largest)
-}
-
-/// ln of positive to negative texts, weighted, as if each class had one more text.
-fn log_odds(weights: [f64; 2], labels: &[u8]) -> f64 {
-    let n_positive = labels.iter().filter(|&&label| label == 1).count() as f64;
-    let n_negative = labels.len() as f64 - n_positive;
-    ((weights[1] * n_positive + 1.0) / (weights[0] * n_negative + 1.0)).ln()
+/// For each output ln of the texts with its label to those without, or of a softmax's class to all; weighted, as
+/// if each class had one more text.
+fn log_odds(weights: &LossWeights, task: &Task, targets: &Targets) -> Vec<f64> {
+    let counts = targets.counts(task.classes().len());
+    let n_texts = targets.len();
+    match weights {
+        LossWeights::Softmax(of_classes) => {
+            let weighted: Vec<f64> =
+                counts.iter().zip(of_classes).map(|(&n, weight)| weight * n as f64 + 1.0).collect();
+            let sum: f64 = weighted.iter().sum();
+            weighted.into_iter().map(|n| (n / sum).ln()).collect()
+        }
+        LossWeights::Sigmoid(of_outputs) => {
+            let having = match task {
+                Task::Binary(_) => &counts[1..],
+                _ => &counts[..],
+            };
+            let odds = |(&n, [without, with]): (&usize, &[f64; 2])| {
+                ((with * n as f64 + 1.0) / (without * (n_texts - n) as f64 + 1.0)).ln()
+            };
+            having.iter().zip(of_outputs).map(odds).collect()
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use dataset::EncodedSplit;
+    use model::{NgramChoice, TaskKind};
     use recurrent::SeededRng;
 
     use super::*;
-    use crate::positive_weight::PositiveWeight;
+    use crate::class_weights::ClassWeights;
 
-    fn training(positive_weight: PositiveWeight) -> TrainingConfig {
-        TrainingConfig {
-            ngram_learning_rate: 10.0,
-            seed: 1,
-            positive_weight,
-            ..TrainingConfig::default()
-        }
+    const RATE: f64 = 10.0;
+
+    fn training(class_weights: ClassWeights) -> TrainingConfig {
+        TrainingConfig { seed: 1, class_weights, ..TrainingConfig::default() }
+    }
+
+    fn vocabulary(split: &EncodedSplit, n_classes: usize, order: usize) -> NgramVocabulary {
+        let classes = crate::job::text_classes(targets_of(split).unwrap());
+        let choice = NgramChoice { order, min_texts: 2, max_ngrams: None };
+        NgramVocabulary::learn(&rows_of(split), classes, n_classes, choice)
+    }
+
+    /// Six words of twenty with one of these pairs somewhere; the label is the pair's number.
+    fn texts_with_pairs(pairs: &[[u32; 2]], n: usize) -> (Vec<Vec<u32>>, Vec<u32>) {
+        let mut rng = SeededRng::new(3);
+        let of_text = |i: usize| {
+            let mut text: Vec<u32> = (0..6).map(|_| 9 + rng.below(20) as u32).collect();
+            let at = rng.below(5);
+            let label = i % pairs.len();
+            text[at..at + 2].copy_from_slice(&pairs[label]);
+            (text, label as u32)
+        };
+        (0..n).map(of_text).unzip()
+    }
+
+    fn split(texts: &[Vec<u32>], labels: &[u32]) -> EncodedSplit {
+        EncodedSplit::with_targets(texts, Targets::OneOf(labels.to_vec())).unwrap()
     }
 
     #[test]
     fn word_order_is_learned() -> Result<()> {
-        let mut rng = SeededRng::new(3);
-        // Six words of twenty, labelled by whether 7 comes before 8 or after it.
-        let (texts, labels): (Vec<Vec<u32>>, Vec<u8>) = (0..400)
-            .map(|i| {
-                let mut text: Vec<u32> = (0..6).map(|_| 9 + rng.below(20) as u32).collect();
-                let at = rng.below(5);
-                let label = i % 2;
-                text[at..at + 2].copy_from_slice(if label == 1 { &[7, 8] } else { &[8, 7] });
-                (text, label as u8)
-            })
-            .unzip();
-        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
-        let (train, rest) = texts.split_at(300);
-        let vocabulary = NgramVocabulary::learn(train, &labels[..300], 2, 2);
-        let training = training(PositiveWeight::NONE);
-        let model = LinearModel::fit(&vocabulary, (train, &labels[..300]), &training)?;
+        let (texts, labels) = texts_with_pairs(&[[8, 7], [7, 8]], 400);
+        let train = split(&texts[..300], &labels[..300]);
+        let rest = split(&texts[300..], &labels[300..]);
+        let vocabulary = vocabulary(&train, 2, 2);
+        let training = training(ClassWeights::None);
+        let model = LinearModel::fit(&vocabulary, &train, &Task::binary(), &training, RATE)?;
         let right = model
-            .logits(rest)
+            .logits(&rest)
             .into_iter()
             .zip(&labels[300..])
             .filter(|(logit, label)| (*logit > 0.0) == (**label == 1));
         assert!(right.count() >= 98);
-        let again = LinearModel::fit(&vocabulary, (train, &labels[..300]), &training)?;
-        assert_eq!((model.weights, model.intercept), (again.weights, again.intercept));
+        let again = LinearModel::fit(&vocabulary, &train, &Task::binary(), &training, RATE)?;
+        assert_eq!((model.weights, model.intercepts), (again.weights, again.intercepts));
+        Ok(())
+    }
+
+    #[test]
+    fn word_order_is_learned_for_several_classes_and_labels() -> Result<()> {
+        let (texts, labels) = texts_with_pairs(&[[8, 7], [7, 8], [7, 7], [8, 8]], 1_000);
+        let one_of = Task::new(TaskKind::OneOf, ["a", "b", "c", "d"])?;
+        let any_of = Task::new(TaskKind::AnyOf, ["a", "b", "c", "d"])?;
+        let several = |labels: &[u32]| Targets::AnyOf {
+            starts: (0..=labels.len()).collect(),
+            classes: labels.to_vec(),
+        };
+        for task in [one_of, any_of] {
+            let targets = |labels: &[u32]| match task {
+                Task::AnyOf(_) => several(labels),
+                _ => Targets::OneOf(labels.to_vec()),
+            };
+            let train = EncodedSplit::with_targets(&texts[..800], targets(&labels[..800]))?;
+            let rest = EncodedSplit::with_targets(&texts[800..], targets(&labels[800..]))?;
+            let vocabulary = vocabulary(&train, 4, 2);
+            let model =
+                LinearModel::fit(&vocabulary, &train, &task, &training(ClassWeights::None), RATE)?;
+            let logits = model.logits(&rest);
+            let right = logits.chunks_exact(4).zip(&labels[800..]).filter(|(logits, label)| {
+                let best = (0..4).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+                best == Some(**label as usize)
+            });
+            let n_right = right.count();
+            assert!(n_right >= 190, "{task:?}: {n_right}");
+        }
         Ok(())
     }
 
@@ -177,19 +304,50 @@ mod tests {
     /// fraction itself, or one half where the classes are balanced.
     #[test]
     fn texts_that_say_nothing_get_the_share_of_the_classes() -> Result<()> {
-        let texts: Vec<[u32; 2]> = (0..2000).map(|i| [3 + i % 7, 20 + i % 11]).collect();
-        let texts: Vec<&[u32]> = texts.iter().map(<[u32; 2]>::as_slice).collect();
-        let labels: Vec<u8> = (0..2000).map(|i| u8::from(i % 10 == 3)).collect();
-        let vocabulary = NgramVocabulary::learn(&texts, &labels, 1, 2);
-        let unknown: &[u32] = &[999];
-        for (weight, expected) in
-            [(PositiveWeight::NONE, (0.1f64 / 0.9).ln()), (PositiveWeight::Balanced, 0.0)]
+        let texts: Vec<Vec<u32>> = (0..2000).map(|i| vec![3 + i % 7, 20 + i % 11]).collect();
+        let labels: Vec<u32> = (0..2000).map(|i| u32::from(i % 10 == 3)).collect();
+        let train = split(&texts, &labels);
+        let vocabulary = vocabulary(&train, 2, 1);
+        let unknown = EncodedSplit::unlabelled([[999u32]])?;
+        for (weights, expected) in
+            [(ClassWeights::None, (0.1f64 / 0.9).ln()), (ClassWeights::Balanced, 0.0)]
         {
-            let training = TrainingConfig { ngram_learning_rate: 1.0, ..training(weight) };
-            let model = LinearModel::fit(&vocabulary, (&texts, &labels), &training)?;
-            let logit = f64::from(model.logits(&[unknown])[0]);
-            assert!((logit - expected).abs() < 0.15, "{weight:?}: {logit}, not {expected}");
+            let training = training(weights);
+            let model = LinearModel::fit(&vocabulary, &train, &Task::binary(), &training, 1.0)?;
+            let logit = f64::from(model.logits(&unknown)[0]);
+            assert!((logit - expected).abs() < 0.15, "{training:?}: {logit}, not {expected}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_text_that_weighs_more_counts_more() -> Result<()> {
+        // The same word with both labels: the weights decide.
+        let texts = vec![vec![7u32]; 200];
+        let labels: Vec<u32> = (0..200).map(|i| i % 2).collect();
+        let plain = split(&texts, &labels);
+        let vocabulary = vocabulary(
+            &split(
+                &[texts.clone(), vec![vec![9]; 2]].concat(),
+                &[labels.clone(), vec![1, 1]].concat(),
+            ),
+            2,
+            1,
+        );
+        let logit = |weights: Vec<f32>| -> Result<f32> {
+            let train = plain.clone().with_weights(weights)?;
+            let model = LinearModel::fit(
+                &vocabulary,
+                &train,
+                &Task::binary(),
+                &training(ClassWeights::None),
+                RATE,
+            )?;
+            Ok(model.logits(&EncodedSplit::unlabelled([[7u32]])?)[0])
+        };
+        let for_positive = logit((0..200).map(|i| [0.2, 1.8][i % 2]).collect())?;
+        let for_negative = logit((0..200).map(|i| [1.8, 0.2][i % 2]).collect())?;
+        assert!(for_positive > 1.0 && for_negative < -1.0, "{for_positive} {for_negative}");
         Ok(())
     }
 }

@@ -26,7 +26,8 @@ pub fn load(request: &DataRequest<'_>, cache: Option<&Cache>) -> Result<LoadedDa
 }
 
 fn read_and_prepare(request: &DataRequest<'_>) -> Result<LoadedData> {
-    let table = LabelledTexts::read(request.file, request.columns, request.options)?;
+    let table =
+        LabelledTexts::read(request.file, request.columns, request.labels, request.options)?;
     // The digest uses one core; preparing the words uses all of them.
     let (fingerprint, data) = rayon::join(
         || table.fingerprint(),

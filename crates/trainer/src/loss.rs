@@ -1,48 +1,186 @@
-//! Binary cross-entropy from logits.
+//! Cross-entropies from logits: the loss of each task, with label smoothing and weights.
 
 use candle_core::Tensor;
-use candle_nn::ops::sigmoid;
+use candle_nn::ops::{sigmoid, softmax_last_dim};
+use dataset::Targets;
+use model::{Task, TaskKind};
+use recurrent::OutOfRange;
 
-use crate::error::Result;
+use crate::class_weights::{ClassWeights, LossWeights};
+use crate::error::{Error, Result};
 
-/// Label smoothing and class weighting of the loss. The default changes nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct BceOptions {
-    /// Label smoothing s: y becomes (1 - s) y + s / 2.
-    pub label_smoothing: f64,
-    /// Weights of the terms of label 0 and of label 1; `[1, p]` is PyTorch's `pos_weight` of p.
-    pub class_weights: [f64; 2],
+/// The loss of a task: binary cross-entropy of one output, softmax cross-entropy of one for each class, or
+/// the mean binary cross-entropy of all outputs.
+///
+/// Loss and gradient are finite at any finite logit.
+#[derive(Debug, Clone)]
+pub struct Objective {
+    task: TaskKind,
+    n_outputs: usize,
+    label_smoothing: f64,
+    weights: LossWeights,
 }
 
-impl Default for BceOptions {
-    fn default() -> Self {
-        Self { label_smoothing: 0.0, class_weights: [1.0; 2] }
+impl Objective {
+    /// The loss of a task.
+    ///
+    /// `label_smoothing`: s from 0 to below 1; `targets`: of the training texts, whose numbers decide about
+    /// [balanced](ClassWeights::Balanced) weights; not needed without weights, or with weights by name.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if targets are needed but missing; [`Error::UnknownClass`].
+    pub fn new(
+        task: &Task,
+        label_smoothing: f64,
+        class_weights: &ClassWeights,
+        targets: Option<&Targets>,
+    ) -> Result<Self> {
+        let no_targets = Targets::OneOf(Vec::new());
+        let weights = match (targets, class_weights) {
+            (Some(targets), weights) => weights.of(task, targets)?,
+            (None, weights @ (ClassWeights::None | ClassWeights::Named(_))) => {
+                weights.of(task, &no_targets)?
+            }
+            (None, weights) => {
+                let expected = "none or weights by class: there are no labels to count here";
+                let got = weights.to_string();
+                return Err(OutOfRange { field: "class_weights", expected, got }.into());
+            }
+        };
+        Ok(Self::weighted(task, label_smoothing, weights))
+    }
+
+    fn weighted(task: &Task, label_smoothing: f64, weights: LossWeights) -> Self {
+        let (task, n_outputs) = (task.kind(), task.n_outputs());
+        Self { task, n_outputs, label_smoothing, weights }
+    }
+
+    /// Mean loss of a batch: a scalar.
+    ///
+    /// `logits`: `[B, O]`; `rows`: `[B]`, weights of the texts, of which the mean over all training texts is
+    /// 1; all 1 if absent.
+    ///
+    /// # Errors
+    /// [`Error::NoLabels`] if the targets are of another task; an error of the device.
+    pub fn loss(&self, logits: &Tensor, targets: &Targets, rows: Option<&[f32]>) -> Result<Tensor> {
+        let of_row = |row: usize| rows.map_or(1.0, |rows| rows[row]);
+        match (&self.weights, self.task) {
+            (LossWeights::Softmax(classes), TaskKind::OneOf) => {
+                let labels = targets.one_of().ok_or(Error::NoLabels)?;
+                let weights = self.softmax_weights(classes, labels, of_row);
+                let weights = Tensor::from_vec(weights, logits.dims2()?, logits.device())?;
+                softmax_cross_entropy(logits, &weights)
+            }
+            (LossWeights::Sigmoid(outputs), TaskKind::Binary | TaskKind::AnyOf) => {
+                let (both, having) = self.sigmoid_weights(outputs, targets, of_row);
+                let tensor =
+                    |values| Tensor::from_vec(values, logits.elem_count(), logits.device());
+                binary_cross_entropy(&logits.flatten_all()?, &tensor(both)?, &tensor(having)?)
+            }
+            _ => Err(Error::NoLabels),
+        }
+    }
+
+    /// The weight of each class's log-probability, `[B·C]`: label smoothing s turns the target of the labelled
+    /// class to 1 - s + s/C, and that of the others to s/C.
+    fn softmax_weights(
+        &self,
+        classes: &[f64],
+        labels: &[u32],
+        of_row: impl Fn(usize) -> f32,
+    ) -> Vec<f32> {
+        let n_classes = self.n_outputs;
+        let spread = self.label_smoothing / n_classes as f64;
+        let mut weights = vec![0.0; labels.len() * n_classes];
+        for (row, (&label, weights)) in
+            labels.iter().zip(weights.chunks_exact_mut(n_classes)).enumerate()
+        {
+            for (class, weight) in weights.iter_mut().enumerate() {
+                let labelled =
+                    if class == label as usize { 1.0 - self.label_smoothing } else { 0.0 };
+                *weight = ((labelled + spread) * classes[class]) as f32 * of_row(row);
+            }
+        }
+        weights
+    }
+
+    /// For each output of each text, `[B·O]`, the weights of its two terms: with target y and weights n and p
+    /// of texts without and with the label, `n (1 - y) + p y` and `p y`.
+    fn sigmoid_weights(
+        &self,
+        outputs: &[[f64; 2]],
+        targets: &Targets,
+        of_row: impl Fn(usize) -> f32,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let (keep, add) =
+            ((1.0 - self.label_smoothing) as f32, (self.label_smoothing / 2.0) as f32);
+        let n = targets.len() * self.n_outputs;
+        let (mut both, mut having) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        for row in 0..targets.len() {
+            let classes = targets.of_row(row);
+            for (output, [without, with]) in outputs.iter().enumerate() {
+                let has_label = match self.task {
+                    TaskKind::Binary => classes == [1],
+                    _ => classes.binary_search(&(output as u32)).is_ok(),
+                };
+                let y = f32::from(u8::from(has_label)) * keep + add;
+                let with = y * *with as f32;
+                both.push((y * -*without as f32 + *without as f32 + with) * of_row(row));
+                having.push(with * of_row(row));
+            }
+        }
+        (both, having)
     }
 }
 
-/// Mean binary cross-entropy of logits `[B, 1]` or `[B]` against labels `[B]` in 0..=1: a scalar.
+/// Mean of `a softplus(x) - b x` over all elements: binary cross-entropy from logits for a = 1 and b = y, and
+/// with weights n and p of the labels 0 and 1 for `a = n (1 - y) + p y` and `b = p y`, the form of
+/// [torch.nn.BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html)
+/// with n = 1 and `pos_weight` p.
 ///
-/// With weights n and p of the labels 0 and 1 it is `(n (1 - y) + p y) softplus(x) - p y x`, the form of
-/// [torch.nn.BCEWithLogitsLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html);
 /// softplus(x) as `max(x, 0) + ln(1 + e^-|x|)` is finite for every finite logit. Its terms have kinks
-/// at 0 that the sum does not have, so the gradient is not derived from them: it is
-/// `((n (1 - y) + p y) σ(x) - p y) / B`.
+/// at 0 that the sum does not have, so the gradient is not derived from them: it is `(a σ(x) - b) / n`.
+///
+/// `logits`, `both` (a), `having` (b): of one shape.
 ///
 /// # Errors
 /// If the shapes do not fit.
-pub fn bce_with_logits(logits: &Tensor, labels: &Tensor, options: BceOptions) -> Result<Tensor> {
-    let BceOptions { label_smoothing, class_weights: [negative, positive] } = options;
-    let x = logits.flatten_all()?;
-    let y = labels.flatten_all()?.to_dtype(x.dtype())?;
-    let y = y.affine(1.0 - label_smoothing, label_smoothing / 2.0)?;
-    let positive = (&y * positive)?;
-    let both = (y.affine(-negative, negative)? + &positive)?;
-    let fixed = x.detach();
+fn binary_cross_entropy(logits: &Tensor, both: &Tensor, having: &Tensor) -> Result<Tensor> {
+    let fixed = logits.detach();
     let softplus = (fixed.relu()? + (fixed.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
-    let value = ((&both * softplus)? - (&fixed * &positive)?)?.mean_all()?;
-    // A line with the loss's slope: same gradient, and the constant gives it the loss's value.
-    let slope = ((both * sigmoid(&fixed)?)? - positive)?;
-    let line = (x * slope)?.mean_all()?;
+    let value = ((both * softplus)? - (&fixed * having)?)?.mean_all()?;
+    let slope = ((both * sigmoid(&fixed)?)? - having)?;
+    with_slope(logits, &slope, &value)
+}
+
+/// Mean over the texts of `-Σ w_c ln p_c`, with p the softmax of the logits: softmax cross-entropy where w is 1
+/// for the labelled class and 0 for the others
+/// ([torch.nn.CrossEntropyLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html),
+/// but divided by the number of texts also where classes are weighted, so that a rare class counts more).
+///
+/// Finite for every finite logit. The gradient is `(p Σ w - w) / B`.
+///
+/// `logits`, `weights`: `[B, C]`.
+///
+/// # Errors
+/// If the shapes do not fit.
+fn softmax_cross_entropy(logits: &Tensor, weights: &Tensor) -> Result<Tensor> {
+    let (n_texts, n_classes) = logits.dims2()?;
+    let fixed = logits.detach();
+    let shifted = fixed.broadcast_sub(&fixed.max_keepdim(1)?)?;
+    let log_sum = shifted.exp()?.sum_keepdim(1)?.log()?;
+    let value = (weights * shifted.broadcast_sub(&log_sum)?)?.sum_all()?;
+    let value = value.affine(-1.0 / n_texts as f64, 0.0)?;
+    let p = softmax_last_dim(&fixed)?;
+    let slope = (p.broadcast_mul(&weights.sum_keepdim(1)?)? - weights)?;
+    // The line is a mean over the elements.
+    with_slope(logits, &(slope * n_classes as f64)?, &value)
+}
+
+/// The mean over all elements of a line in the logits with the loss's slope: it has the loss's gradient, and a
+/// constant gives it the loss's value.
+fn with_slope(logits: &Tensor, slope: &Tensor, value: &Tensor) -> Result<Tensor> {
+    let line = (logits * slope)?.mean_all()?;
     Ok((&line + (value - line.detach())?)?)
 }
 
@@ -52,46 +190,135 @@ mod tests {
     use candle_core::{Device, Var};
 
     fn loss_and_gradient(
-        logits: &[f32],
-        labels: &[f32],
-        options: BceOptions,
+        objective: &Objective,
+        logits: &Tensor,
+        targets: &Targets,
+        rows: Option<&[f32]>,
     ) -> Result<(f32, Vec<f32>)> {
-        let x = Var::new(logits, &Device::Cpu)?;
-        let loss = bce_with_logits(&x, &Tensor::new(labels, &Device::Cpu)?, options)?;
+        let x = Var::from_tensor(logits)?;
+        let loss = objective.loss(&x, targets, rows)?;
         let gradients = loss.backward()?;
-        let gradient = gradients.get(&x).map(Tensor::to_vec1).transpose()?;
+        let gradient = gradients.get(&x).map(|g| g.flatten_all()?.to_vec1()).transpose()?;
         Ok((loss.to_scalar()?, gradient.unwrap_or_default()))
     }
 
+    fn binary(label_smoothing: f64, weights: [f64; 2]) -> Objective {
+        Objective::weighted(&Task::binary(), label_smoothing, LossWeights::Sigmoid(vec![weights]))
+    }
+
     #[test]
-    fn equals_the_definition_at_moderate_logits() -> Result<()> {
-        let (logits, labels) = ([-2.0f32, 0.0, 0.5, 3.0], [0.0f32, 1.0, 0.0, 1.0]);
-        for (label_smoothing, weight) in [(0.0, 1.0), (0.2, 1.0), (0.0, 3.0), (0.1, 0.5)] {
-            let options = BceOptions { label_smoothing, class_weights: [1.0, weight] };
-            let (loss, gradient) = loss_and_gradient(&logits, &labels, options)?;
+    fn binary_cross_entropy_equals_the_definition_at_moderate_logits() -> Result<()> {
+        let (logits, labels) = ([-2.0f32, 0.0, 0.5, 3.0], [0u32, 1, 0, 1]);
+        let x = Tensor::new(&logits, &Device::Cpu)?.reshape((4, 1))?;
+        let targets = Targets::OneOf(labels.to_vec());
+        for (label_smoothing, weights, rows) in [
+            (0.0, [1.0, 1.0], None),
+            (0.2, [1.0, 1.0], None),
+            (0.0, [1.0, 3.0], None),
+            (0.1, [2.0, 0.5], Some([0.5f32, 2.0, 1.5, 0.0])),
+        ] {
+            let objective = binary(label_smoothing, weights);
+            let (loss, gradient) =
+                loss_and_gradient(&objective, &x, &targets, rows.as_ref().map(|r| &r[..]))?;
             let mut expected = 0.0;
-            for ((&x, &y), got) in logits.iter().zip(&labels).zip(gradient) {
+            for (i, (&x, got)) in logits.iter().zip(gradient).enumerate() {
+                let row = f64::from(rows.map_or(1.0, |rows| rows[i]));
                 let p = 1.0 / (1.0 + (-f64::from(x)).exp());
-                let y = f64::from(y) * (1.0 - label_smoothing) + label_smoothing / 2.0;
-                expected -= (weight * y * p.ln() + (1.0 - y) * (1.0 - p).ln()) / 4.0;
-                let slope = ((1.0 - y) * p - weight * y * (1.0 - p)) / 4.0;
-                assert!((f64::from(got) - slope).abs() < 1e-7, "{options:?}: gradient at {x}");
+                let y = f64::from(labels[i]) * (1.0 - label_smoothing) + label_smoothing / 2.0;
+                let [n, w] = weights;
+                expected -= row * (w * y * p.ln() + n * (1.0 - y) * (1.0 - p).ln()) / 4.0;
+                let slope = row * (n * (1.0 - y) * p - w * y * (1.0 - p)) / 4.0;
+                assert!((f64::from(got) - slope).abs() < 1e-7, "{objective:?}: gradient at {x}");
             }
-            assert!((f64::from(loss) - expected).abs() < 1e-6, "{options:?}: {loss} {expected}");
+            assert!((f64::from(loss) - expected).abs() < 1e-6, "{objective:?}: {loss} {expected}");
         }
         Ok(())
     }
 
     #[test]
+    fn softmax_cross_entropy_equals_the_definition() -> Result<()> {
+        let task = Task::new(TaskKind::OneOf, ["a", "b", "c"])?;
+        let logits = [[0.5f32, -1.0, 2.0], [1e4, -1e4, 0.0], [0.1, 0.2, 0.3], [3.0, 3.0, -3.0]];
+        let labels = [2u32, 0, 1, 2];
+        let x = Tensor::new(&logits, &Device::Cpu)?;
+        let targets = Targets::OneOf(labels.to_vec());
+        for (smoothing, classes, rows) in [
+            (0.0, [1.0, 1.0, 1.0], [1.0f32; 4]),
+            (0.0, [0.5, 2.0, 1.0], [1.0, 2.0, 0.5, 0.5]),
+            (0.3, [0.5, 2.0, 1.0], [1.0; 4]),
+        ] {
+            let weights = LossWeights::Softmax(classes.to_vec());
+            let objective = Objective::weighted(&task, smoothing, weights);
+            let (loss, gradient) = loss_and_gradient(&objective, &x, &targets, Some(&rows))?;
+            let mut expected = 0.0;
+            for i in 0..4 {
+                let x = logits[i].map(f64::from);
+                let largest = x.iter().copied().fold(f64::MIN, f64::max);
+                let log_sum = x.iter().map(|x| (x - largest).exp()).sum::<f64>().ln() + largest;
+                let w: Vec<f64> = (0..3)
+                    .map(|c| {
+                        let y =
+                            if labels[i] == c { 1.0 - smoothing } else { 0.0 } + smoothing / 3.0;
+                        y * classes[c as usize] * f64::from(rows[i])
+                    })
+                    .collect();
+                for c in 0..3 {
+                    expected -= w[c] * (x[c] - log_sum) / 4.0;
+                    let slope = ((x[c] - log_sum).exp() * w.iter().sum::<f64>() - w[c]) / 4.0;
+                    let got = f64::from(gradient[3 * i + c]);
+                    assert!((got - slope).abs() < 1e-6, "{objective:?}: {got} {slope}");
+                }
+            }
+            let loss = f64::from(loss);
+            assert!((loss - expected).abs() < 1e-6 * expected.max(1.0), "{loss} {expected}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_loss_of_several_labels_is_the_mean_over_all_outputs() -> Result<()> {
+        let task = Task::new(TaskKind::AnyOf, ["a", "b", "c"])?;
+        let targets = Targets::AnyOf { starts: vec![0, 2, 2], classes: vec![0, 2] };
+        let weights = vec![[1.0, 1.0], [1.0, 2.0], [0.5, 3.0]];
+        let objective = Objective::weighted(&task, 0.0, LossWeights::Sigmoid(weights.clone()));
+        let logits = [[0.5f32, -1.0, 2.0], [1.0, -3.0, 0.25]];
+        let (loss, _) =
+            loss_and_gradient(&objective, &Tensor::new(&logits, &Device::Cpu)?, &targets, None)?;
+        let mut expected = 0.0;
+        for (row, has) in [[true, false, true], [false; 3]].iter().enumerate() {
+            for c in 0..3 {
+                let p = 1.0 / (1.0 + (-f64::from(logits[row][c])).exp());
+                let [without, with] = weights[c];
+                expected -= if has[c] { with * p.ln() } else { without * (1.0 - p).ln() } / 6.0;
+            }
+        }
+        assert!((f64::from(loss) - expected).abs() < 1e-6, "{loss} {expected}");
+        Ok(())
+    }
+
+    #[test]
     fn huge_logits_give_a_finite_loss_where_candles_own_gives_nan() -> Result<()> {
-        let (logits, labels) = ([1e4f32, -1e4, 1e4, -1e4], [1.0f32, 0.0, 0.0, 1.0]);
-        let (loss, gradient) = loss_and_gradient(&logits, &labels, BceOptions::default())?;
+        let (logits, labels) = ([1e4f32, -1e4, 1e4, -1e4], [1u32, 0, 0, 1]);
+        let x = Tensor::new(&logits, &Device::Cpu)?;
+        let targets = Targets::OneOf(labels.to_vec());
+        let objective = binary(0.0, [1.0; 2]);
+        let (loss, gradient) = loss_and_gradient(&objective, &x.reshape((4, 1))?, &targets, None)?;
         assert_eq!(loss, 5e3);
         assert_eq!(gradient, [0.0, 0.0, 0.25, -0.25]);
 
-        let (x, y) = (Tensor::new(&logits, &Device::Cpu)?, Tensor::new(&labels, &Device::Cpu)?);
+        let y = Tensor::new(&labels.map(|label| label as f32), &Device::Cpu)?;
         let candles = candle_nn::loss::binary_cross_entropy_with_logit(&x, &y)?;
         assert!(candles.to_scalar::<f32>()?.is_nan(), "candle's is sound now: use it");
+        Ok(())
+    }
+
+    #[test]
+    fn targets_of_another_task_are_refused() -> Result<()> {
+        let x = Tensor::new(&[[0.5f32], [1.0]], &Device::Cpu)?;
+        let several = Targets::AnyOf { starts: vec![0, 0, 0], classes: vec![] };
+        let three = Task::new(TaskKind::OneOf, ["a", "b", "c"])?;
+        let objective = Objective::weighted(&three, 0.0, LossWeights::Softmax(vec![1.0; 3]));
+        assert!(matches!(objective.loss(&x, &several, None), Err(Error::NoLabels)));
         Ok(())
     }
 }

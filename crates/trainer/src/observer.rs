@@ -1,6 +1,7 @@
 //! Events of a running training, and how to stop it.
 
-use crate::metrics::Metrics;
+use measures::Metrics;
+
 use crate::record::{PretrainingRecord, RefitRecord, ValidationRecord};
 use crate::word_vectors::VectorsUse;
 

@@ -1,19 +1,45 @@
-//! Scores of each path of a network alone.
+//! The logits of each path of a network, and scores of each path alone.
 
+use dataset::Targets;
+use measures::Metrics;
+use model::Task;
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Metrics;
+use crate::error::Result;
+use crate::scoring::metrics_of;
 
 /// Metrics of one path alone that do not depend on the scale of its logits, which is fitted for both
 /// paths together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PathScore {
-    /// Fraction of texts whose class is predicted correctly.
+    /// Fraction of texts whose class, or whose set of labels, is predicted correctly.
     pub accuracy: f64,
-    /// Mean of the F1 scores of both classes.
+    /// Mean of the F1 scores of all classes.
     pub macro_f1: f64,
-    /// Area under the ROC curve; absent when a class is missing.
+    /// F1 score over the labels of all texts together; only where a text may have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_f1: Option<f64>,
+    /// Area under the ROC curve (the mean over the labels where a text may have several); absent when a class is
+    /// missing, and with one class of several, where it depends on the scale.
     pub roc_auc: Option<f64>,
+}
+
+impl PathScore {
+    pub(crate) fn of(metrics: &Metrics) -> Self {
+        let micro_f1 = match metrics {
+            Metrics::AnyOf(metrics) => Some(metrics.micro_f1),
+            _ => None,
+        };
+        let (accuracy, macro_f1) = (metrics.accuracy(), metrics.macro_f1());
+        let roc_auc = metrics.roc_auc().filter(|_| !matches!(metrics, Metrics::OneOf(_)));
+        Self { accuracy, macro_f1, micro_f1, roc_auc }
+    }
+
+    /// The metric that says most, as [`Metrics::headline`]: micro F1 where a text may have several labels, else
+    /// accuracy.
+    pub fn headline(&self) -> f64 {
+        self.micro_f1.unwrap_or(self.accuracy)
+    }
 }
 
 /// A network's paths, each alone on the same texts. Where classes are weighted, both have the shift that was
@@ -26,20 +52,13 @@ pub struct PathScores {
     pub recurrent: PathScore,
 }
 
-impl PathScore {
-    /// Scores one path's logits against labels of 0 or 1.
-    pub fn of_logits(logits: &[f32], labels: &[u8]) -> Self {
-        let Metrics { accuracy, macro_f1, roc_auc, .. } = Metrics::of_logits(logits, labels);
-        Self { accuracy, macro_f1, roc_auc }
-    }
-}
-
-/// The logits of a network's paths for some texts, in the same order.
+/// The logits of a network's paths for some texts, `[N·O]` each, row by row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PathLogits {
     pub(crate) recurrent: Vec<f32>,
     /// Absent in a network without a linear path.
     pub(crate) linear: Option<Vec<f32>>,
+    pub(crate) n_outputs: usize,
 }
 
 impl PathLogits {
@@ -52,10 +71,11 @@ impl PathLogits {
     }
 
     /// Each path alone, if there are two.
-    pub(crate) fn scores(&self, labels: &[u8]) -> Option<PathScores> {
-        self.linear.as_ref().map(|linear| PathScores {
-            linear: PathScore::of_logits(linear, labels),
-            recurrent: PathScore::of_logits(&self.recurrent, labels),
-        })
+    pub(crate) fn scores(&self, task: &Task, targets: &Targets) -> Result<Option<PathScores>> {
+        let Some(linear) = &self.linear else { return Ok(None) };
+        let score = |logits: &[f32]| -> Result<PathScore> {
+            Ok(PathScore::of(&metrics_of(logits, task, targets, None)?))
+        };
+        Ok(Some(PathScores { linear: score(linear)?, recurrent: score(&self.recurrent)? }))
     }
 }

@@ -5,19 +5,22 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use dataset::{
-    ColumnChoice, ColumnNames, Conflicts, DataFile, Deduplicated, EncodedSplit, LabelledTexts,
-    MIN_ROWS, ReadNotes, ReadOptions, Split, SplitConfig,
+    Classes, ColumnChoice, ColumnNames, Conflicts, DataFile, Deduplicated, EncodedSplit,
+    LabelOptions, LabelledTexts, MIN_ROWS, ReadNotes, ReadOptions, Split, SplitConfig,
 };
+use model::Task;
 use model::folder::SeenTexts;
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest, text_digests};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
 
 /// Encoded splits, and the encoder learned from the training split alone.
 #[derive(Debug, Clone)]
 pub struct Prepared {
+    /// What is asked about a text, and the names of the answers.
+    pub task: Task,
     /// The encoder.
     pub encoder: TextEncoder,
     /// The training split.
@@ -74,6 +77,8 @@ pub struct DataRequest<'a> {
     pub file: &'a DataFile,
     /// Its columns.
     pub columns: &'a ColumnChoice,
+    /// What its labels mean.
+    pub labels: &'a LabelOptions,
     /// How it is to be read.
     pub options: &'a ReadOptions,
     /// The split.
@@ -136,14 +141,16 @@ pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
                 test: 0.0,
                 seed: plan.shares.seed,
             };
-            &Split::stratified(table.labels(), &unique.kept, &shares)?.train
+            &Split::stratified(table.targets(), table.classes(), &unique.kept, &shares)?.train
         }
         _ => &unique.kept,
     };
     let split = match table.groups() {
-        None => Split::stratified(table.labels(), sampled, &plan.shares)?,
-        Some(groups) => Split::grouped(table.labels(), sampled, groups, &plan.shares)
-            .map_err(|error| in_file(table, error))?,
+        None => Split::stratified(table.targets(), table.classes(), sampled, &plan.shares)?,
+        Some(groups) => {
+            Split::grouped(table.targets(), table.classes(), sampled, groups, &plan.shares)
+                .map_err(|error| in_file(table, error))?
+        }
     };
     Ok(Divided { split, unique, digests })
 }
@@ -182,12 +189,17 @@ pub fn prepare(
     let train_texts: Vec<&str> = table.texts_of(&split.train).collect();
     let encoder = TextEncoder::learn(preprocessing.clone(), &train_texts)?;
     drop(train_texts);
+    let mean_weight = mean_weight(table, &split.train)?;
     let encode = |rows: &[u32]| -> Result<(Arc<EncodedSplit>, SplitSummary)> {
         let texts: Vec<&str> = table.texts_of(rows).collect();
-        let labels = table.labels_of(rows);
+        let targets = table.targets_of(rows);
         let encoded = encoder.encode_batch_counted(&texts)?;
-        let summary = SplitSummary::of(&encoded, &labels);
-        Ok((Arc::new(EncodedSplit::new(encoded.into_iter().map(ids), labels)?), summary))
+        let summary = SplitSummary::of(&encoded, &targets, table.classes().len());
+        let mut split = EncodedSplit::with_targets(encoded.into_iter().map(ids), targets)?;
+        if let Some(weights) = table.weights_of(rows) {
+            split = split.with_weights(weights.into_iter().map(|w| w / mean_weight).collect())?;
+        }
+        Ok((Arc::new(split), summary))
     };
     let ((train, of_train), (validation, of_validation), (test, of_test)) =
         (encode(&split.train)?, encode(&split.validation)?, encode(&split.test)?);
@@ -212,7 +224,39 @@ pub fn prepare(
         train: sorted_digests(&digests, &split.train),
         validation: sorted_digests(&digests, &split.validation),
     };
-    Ok(Prepared { encoder, train, validation, test, seen, summary })
+    let task = task_of(table.classes())?;
+    Ok(Prepared { task, encoder, train, validation, test, seen, summary })
+}
+
+/// The mean weight of the training texts, which become 1 on average; 1 if texts have no weights.
+fn mean_weight(table: &LabelledTexts, train: &[u32]) -> Result<f32> {
+    let Some(weights) = table.weights_of(train) else { return Ok(1.0) };
+    let sum: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+    if sum > 0.0 { Ok((sum / weights.len() as f64) as f32) } else { Err(Error::NoWeight) }
+}
+
+/// The task of a table's labels.
+///
+/// # Errors
+/// If the names of the classes are not distinct.
+pub fn task_of(classes: &Classes) -> Result<Task> {
+    let kind = match classes.task {
+        dataset::TaskKind::Binary => model::TaskKind::Binary,
+        dataset::TaskKind::OneOf => model::TaskKind::OneOf,
+        dataset::TaskKind::AnyOf => model::TaskKind::AnyOf,
+    };
+    Ok(Task::new(kind, classes.names.iter().cloned())?)
+}
+
+/// The classes of a model, as those of a table whose labels must be among them. `separator`: of several labels
+/// in one cell.
+pub fn classes_of(task: &Task, separator: Option<char>) -> Classes {
+    let kind = match task.kind() {
+        model::TaskKind::Binary => dataset::TaskKind::Binary,
+        model::TaskKind::OneOf => dataset::TaskKind::OneOf,
+        model::TaskKind::AnyOf => dataset::TaskKind::AnyOf,
+    };
+    Classes { separator, ..Classes::new(kind, task.classes().to_vec()) }
 }
 
 fn ids(encoded: Encoded) -> Vec<u32> {
@@ -247,5 +291,5 @@ pub fn encode_rows(
     encoder: &TextEncoder,
 ) -> Result<EncodedSplit> {
     let texts: Vec<&str> = table.texts_of(rows).collect();
-    Ok(EncodedSplit::new(encoder.encode_batch(&texts)?, table.labels_of(rows))?)
+    Ok(EncodedSplit::with_targets(encoder.encode_batch(&texts)?, table.targets_of(rows))?)
 }

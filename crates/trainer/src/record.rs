@@ -1,9 +1,10 @@
 //! What each stage of a training run measured.
 
+use measures::Metrics;
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Metrics;
 use crate::paths::PathScores;
+use crate::per_output::PerOutput;
 
 /// One validation, with the training since the last one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,11 +28,14 @@ pub struct ValidationRecord {
     /// The divisor of the logits, in these measurements and in the model if it is kept; absent without
     /// `calibrate`.
     #[serde(default)]
-    pub temperature: Option<f64>,
+    pub temperature: Option<PerOutput>,
     /// What is added to the logits of every path before they are scaled, in these metrics and in the model if
     /// it is kept; absent where all classes count alike.
     #[serde(default)]
-    pub shift: Option<f64>,
+    pub shift: Option<PerOutput>,
+    /// The decision thresholds in these metrics and in the model if it is kept; absent where none were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Vec<f32>>,
     /// Each path alone on the validation split, if there are two.
     #[serde(default)]
     pub alone: Option<PathScores>,
@@ -47,7 +51,7 @@ pub struct ValidationRecord {
 impl ValidationRecord {
     /// The validation loss by which models are selected.
     pub fn selection_loss(&self) -> f64 {
-        self.weighted_loss.unwrap_or(self.validation.loss)
+        self.weighted_loss.unwrap_or_else(|| self.validation.loss())
     }
 }
 

@@ -9,10 +9,9 @@ use dataset::{EncodedSplit, Loader};
 use model::folder::SeenTexts;
 
 use crate::error::{Error, Result};
+use crate::evaluate::targets_of;
 use crate::finite::NonFinite;
-use crate::job::{
-    TrainingJob, labels_of, loader_config, new_step, rows_of, save, steps_per_epoch, vocabularies,
-};
+use crate::job::{TrainingJob, loader_config, new_step, save, steps_per_epoch, vocabularies};
 use crate::linear_model::LinearModel;
 use crate::observer::{Event, Observer};
 use crate::record::{RefitRecord, ValidationRecord};
@@ -24,7 +23,7 @@ use crate::step::TrainingStep;
 pub(crate) type Start = BTreeMap<String, Tensor>;
 
 /// Retrains on training and validation texts, for as long as the kept model was trained, and replaces
-/// that model. The scales of the paths, the temperature and the shift are those of the kept model,
+/// that model. The scales of the paths, temperatures, shifts and thresholds are those of the kept model,
 /// since no texts are left to fit them on.
 ///
 /// `None` if it was asked to stop: the model kept before stays.
@@ -40,17 +39,18 @@ pub(crate) fn refit(
     observer: &mut dyn Observer,
 ) -> Result<Option<RefitRecord>> {
     let started = Instant::now();
-    let &TrainingJob { model, training, data, device, .. } = job;
+    let &TrainingJob { training, data, device, .. } = job;
     let texts = Arc::new(EncodedSplit::joined(&data.train, &data.validation)?);
-    let vocabularies = vocabularies(model, &data.encoder, &texts)?;
-    let mut step = new_step(job, vocabularies, labels_of(&texts)?)?;
+    let vocabularies = vocabularies(job, &texts)?;
+    let mut step = new_step(job, vocabularies, targets_of(&texts)?)?;
     for (name, variable) in model::sorted(step.network().1) {
         if let Some(weights) = start.get(&name) {
             variable.set(weights)?;
         }
     }
     if let Some(ngrams) = &step.vocabularies().ngrams {
-        let path = LinearModel::fit(ngrams, (&rows_of(&texts), labels_of(&texts)?), training)?;
+        let rate = report.linear_rate.unwrap_or(training.ngram_learning_rate);
+        let path = LinearModel::fit(ngrams, &texts, &data.task, training, rate)?;
         path.set_path(step.network().1)?;
     }
 
@@ -123,7 +123,7 @@ mod tests {
     use candle_core::Device;
     use dataset::LabelledTexts;
     use model::folder::{Existing, OutputFolder};
-    use model::{ModelConfig, Padding};
+    use model::{InitConfig, ModelConfig, Padding, Regularization};
     use text_preprocessing::PreprocessingConfig;
 
     use super::*;
@@ -141,7 +141,7 @@ mod tests {
         let table = LabelledTexts::new(&texts, (0..60).map(|i| (i % 2) as u8).collect())?;
         let plan = SplitPlan::default();
         let data = prepare(&table, &plan, &PreprocessingConfig::default())?;
-        let options = dataset::ReadOptions::default();
+        let options = (dataset::ReadOptions::default(), dataset::LabelOptions::default());
         let origin = DataOrigin::new(
             "made.csv",
             table.columns().clone(),
@@ -155,7 +155,6 @@ mod tests {
             hidden_dim: 4,
             num_layers: 1,
             padding: Padding::Skip,
-            layer_dropout: 0.0,
             ..ModelConfig::default()
         };
         let training = TrainingConfig { epochs: 1, batch_size: 16, ..TrainingConfig::default() };
@@ -164,6 +163,7 @@ mod tests {
         let job = || TrainingJob {
             recipe: "test",
             model: &model,
+            regularization: &Regularization::NONE,
             training: &training,
             pretraining: &PretrainingConfig {
                 epochs: 0,
@@ -180,8 +180,13 @@ mod tests {
         let Some(kept) = report.kept() else { return Err(Error::NoLabels) };
         let weights = || std::fs::read(folder.path().join(model::folder::WEIGHTS_FILE)).ok();
         let before = weights();
-        let (_, variables) =
-            model::RecurrentClassifier::init(&model, data.encoder.vocab_size(), 0, &Device::Cpu)?;
+        let (_, variables) = model::RecurrentClassifier::init(
+            &model,
+            &Regularization::NONE,
+            data.encoder.vocab_size(),
+            InitConfig::default(),
+            &Device::Cpu,
+        )?;
         let huge = |var: candle_core::Var| -> Result<Tensor> {
             Ok(var.as_detached_tensor().affine(0.0, 3e38)?)
         };

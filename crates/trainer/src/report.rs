@@ -3,15 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::{ColumnNames, ReadOptions};
-use model::ModelConfig;
+use dataset::{ColumnNames, LabelOptions, ReadOptions};
+use measures::{Intervals, Metrics};
 use model::folder::{METRICS_FILE, Records, drop_retired};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use model::{ModelConfig, Regularization, Task};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
-use crate::metrics::Metrics;
+use crate::evaluate::Measurements;
 use crate::paths::{PathScore, PathScores};
 use crate::prepare::{Prepared, SplitPlan};
 use crate::pretraining::PretrainingConfig;
@@ -28,8 +29,15 @@ pub struct DataOrigin {
     pub path: PathBuf,
     /// Its text column.
     pub text_column: String,
-    /// Its label column.
-    pub label_column: String,
+    /// Its label columns, of which there are several where each has one label.
+    #[serde(alias = "label_column", deserialize_with = "one_or_more")]
+    pub label_columns: Vec<String>,
+    /// Its column of row weights, if there was one.
+    #[serde(default)]
+    pub weight_column: Option<String>,
+    /// How the labels were read.
+    #[serde(default)]
+    pub labels: LabelOptions,
     /// Its group column, if the table was split by group.
     #[serde(default)]
     pub group_column: Option<String>,
@@ -45,20 +53,32 @@ pub struct DataOrigin {
 }
 
 impl DataOrigin {
-    /// Where `data` came from: the columns `columns` of the file `path`, read with `options`.
+    /// Where `data` came from: the columns `columns` of the file `path`, read with `options` and `labels`.
     pub fn new(
         path: impl Into<PathBuf>,
         columns: ColumnNames,
-        options: ReadOptions,
+        (options, labels): (ReadOptions, LabelOptions),
         fingerprint: String,
         split: SplitPlan,
         data: &Prepared,
     ) -> Self {
         let (path, summary) = (path.into(), data.summary.clone());
-        let ColumnNames { text, label, group } = columns;
-        let (text_column, label_column) = (text.name, label.name);
-        let group_column = group.map(|column| column.name);
-        Self { path, text_column, label_column, group_column, options, fingerprint, split, summary }
+        let ColumnNames { text, labels: label_columns, group, weight } = columns;
+        let (text_column, group_column) = (text.name, group.map(|column| column.name));
+        let label_columns = label_columns.into_iter().map(|column| column.name).collect();
+        let weight_column = weight.map(|column| column.name);
+        Self {
+            path,
+            text_column,
+            label_columns,
+            weight_column,
+            labels,
+            group_column,
+            options,
+            fingerprint,
+            split,
+            summary,
+        }
     }
 }
 
@@ -69,13 +89,22 @@ pub struct TrainingReport {
     pub recipe: String,
     /// Where the data came from.
     pub data: DataOrigin,
+    /// What the network is asked.
+    #[serde(default)]
+    pub task: Task,
     /// The network.
     pub model: ModelConfig,
+    /// What kept it from overfitting.
+    #[serde(default = "Regularization::default")]
+    pub regularization: Regularization,
     /// The training settings.
     pub training: TrainingConfig,
     /// The linear path alone on the validation split, if it was fitted before the rest.
     #[serde(default)]
     pub linear_path: Option<Metrics>,
+    /// The learning rate with which the linear path was fitted, if there is one.
+    #[serde(default)]
+    pub linear_rate: Option<f64>,
     /// What was used of the word-vector file, if there was one.
     #[serde(default)]
     pub word_vectors: Option<VectorsUse>,
@@ -103,6 +132,9 @@ pub struct TrainingReport {
     pub validation: Option<Metrics>,
     /// The kept model on the test split, once it was measured.
     pub test: Option<Metrics>,
+    /// 95 % bootstrap intervals of the test metrics.
+    #[serde(default)]
+    pub test_intervals: Option<Intervals>,
     /// Each path of the kept model alone on the test split, if it has two.
     #[serde(default)]
     pub test_alone: Option<PathScores>,
@@ -142,25 +174,29 @@ impl TrainingReport {
     }
 
     /// Adds the test metrics of the kept model and of each of its paths alone.
-    pub fn add_test(&mut self, metrics: Metrics, alone: Option<PathScores>) {
-        (self.test, self.test_alone) = (Some(metrics), alone);
+    pub fn add_test(&mut self, measured: Measurements) {
+        let Measurements { metrics, intervals, alone } = measured;
+        (self.test, self.test_intervals, self.test_alone) = (Some(metrics), Some(intervals), alone);
         self.judge();
     }
 
     /// Recomputes the warnings.
     pub(crate) fn judge(&mut self) {
-        let diverged = self.diverged.iter();
+        let (task, diverged) = (&self.task, self.diverged.iter());
         let diverged = diverged.map(|reason| Warning::Diverged { reason: reason.clone() });
+        let of_goal = self.training.threshold.zip(self.validation.as_ref());
+        let of_goal = of_goal.and_then(|(goal, metrics)| Warning::of_goal(goal, metrics, task));
         let splits = [(Scope::Validation, &self.validation), (Scope::Test, &self.test)];
         let of_split = |(scope, metrics): (Scope, &Option<Metrics>)| {
             metrics
                 .iter()
-                .flat_map(|metrics| Warning::of_metrics(scope, metrics))
+                .flat_map(|metrics| Warning::of_metrics(scope, metrics, task))
                 .collect::<Vec<_>>()
         };
         self.warnings = diverged
-            .chain(Warning::of_data(&self.data.summary))
+            .chain(Warning::of_data(&self.data.summary, task))
             .chain(splits.into_iter().flat_map(of_split))
+            .chain(of_goal)
             .collect();
     }
 
@@ -170,14 +206,67 @@ impl TrainingReport {
     }
 }
 
-/// Reads a report of this version or an older one, whose settings had more fields.
+/// Reads a report of this version or an older one, whose settings had other fields.
 fn parse(text: &str) -> serde_json::Result<TrainingReport> {
     let mut report: Value = serde_json::from_str(text)?;
+    // Until format 5 of the folder, the network's settings included those of the regularisation.
+    let is_old = report.get("task").is_none();
+    let older = report.get("model").filter(|_| is_old).cloned();
     if let Some(model) = report.get_mut("model") {
         drop_retired(model);
     }
-    if let Some(training) = report.get_mut("training").and_then(Value::as_object_mut) {
+    let training = report.get_mut("training").and_then(Value::as_object_mut);
+    if let (Some(training), Some(older)) = (training, &older) {
         training.remove("ngram_training");
+        if let Some(weights) = training.remove("positive_weight").and_then(class_weights) {
+            training.insert("class_weights".to_string(), weights);
+        }
+        for key in ["embedding_std", "ngram_min_texts"] {
+            if let Some(value) = older.get(key) {
+                training.insert(key.to_string(), value.clone());
+            }
+        }
+    }
+    if let (Some(older), Some(report)) = (older, report.as_object_mut()) {
+        report.insert("regularization".to_string(), regularization(&older));
     }
     serde_json::from_value(report)
+}
+
+/// The class weights for what was the weight of positive texts.
+fn class_weights(positive_weight: Value) -> Option<Value> {
+    match positive_weight {
+        Value::String(balanced) => Some(Value::String(balanced)),
+        weight if weight.as_f64() == Some(1.0) => None,
+        weight => Some(json!({ (dataset::CLASS_NAMES[1]): weight })),
+    }
+}
+
+/// The regularisation among the settings of an older network.
+fn regularization(model: &Value) -> Value {
+    let mut found = json!(Regularization::default());
+    if let Some(fields) = found.as_object_mut() {
+        for (key, value) in fields {
+            if let Some(older) = model.get(key) {
+                *value = older.clone();
+            }
+        }
+    }
+    found
+}
+
+/// One name, as older reports have it, or several.
+fn one_or_more<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(name) => vec![name],
+        OneOrMore::More(names) => names,
+    })
 }

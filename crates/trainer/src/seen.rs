@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use dataset::EncodedSplit;
-use model::RecurrentClassifier;
+use measures::{Intervals, Metrics};
+use model::TrainedModel;
 use model::folder::SeenTexts;
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::evaluate::{check_finite, path_logits};
-use crate::metrics::Metrics;
+use crate::error::Result;
+use crate::evaluate::{finite_path_logits, targets_of};
 use crate::paths::PathScores;
+use crate::scoring::{intervals_of, metrics_of};
 use crate::warning::{Scope, Warning};
 
 /// Texts split by whether a model has seen them; positions in the list of digests, ascending.
@@ -47,6 +48,8 @@ impl SeenSplit {
 pub struct Evaluation {
     /// On all texts.
     pub all: Metrics,
+    /// 95 % bootstrap intervals of the metrics on all texts.
+    pub intervals: Intervals,
     /// Separately on seen and unseen texts; absent if that is unknown.
     pub by_seen: Option<SeenMetrics>,
     /// Each path of the network alone on all texts, if it has two.
@@ -56,7 +59,7 @@ pub struct Evaluation {
 }
 
 /// Metrics of seen and unseen texts; each absent where there are none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct SeenMetrics {
     /// On texts that the model was trained on.
     pub learned: Option<Metrics>,
@@ -66,50 +69,57 @@ pub struct SeenMetrics {
     pub unseen: Option<Metrics>,
 }
 
-/// Metrics of a network on a labelled split, and separately on seen and unseen texts.
+/// Metrics of a model on a labelled split, and separately on seen and unseen texts.
 ///
 /// `digests`: those of the split's texts, in its order
-/// ([`text_digest`](text_preprocessing::text_digest)); `seen`: the texts that the network has seen, if
+/// ([`text_digest`](text_preprocessing::text_digest)); `seen`: the texts that the model has seen, if
 /// they are known. `scope`: what the texts are called in warnings.
 ///
 /// # Errors
-/// [`Error::NoLabels`]; `LengthMismatch` if there are not as many digests as texts; as
+/// [`Error::NoLabels`](crate::Error::NoLabels); `LengthMismatch` if there are not as many digests as texts; as
 /// [`logits`](crate::logits).
 pub fn evaluate_seen(
-    network: &RecurrentClassifier,
+    model: &TrainedModel,
     (split, digests): (&Arc<EncodedSplit>, &[u64]),
     seen: Option<&SeenTexts>,
-    (scope, seq_len): (Scope, usize),
+    scope: Scope,
     on_rows: &mut dyn FnMut(usize),
 ) -> Result<Evaluation> {
-    let labels = split.labels().ok_or(Error::NoLabels)?;
-    if digests.len() != labels.len() {
-        let (what, expected, got) = ("digests", labels.len(), digests.len());
+    let targets = targets_of(split)?;
+    if digests.len() != targets.len() {
+        let (what, expected, got) = ("digests", targets.len(), digests.len());
         return Err(dataset::Error::LengthMismatch { what, expected, got }.into());
     }
-    let of_paths = path_logits(network, split, seq_len, on_rows)?;
-    let logits = of_paths.sum();
-    check_finite(&logits)?;
-    let all = Metrics::of_logits(&logits, labels);
-    let mut warnings = Warning::of_sizes(scope, &all);
-    warnings.extend(Warning::of_metrics(scope, &all));
-    let of = |positions: &[usize]| {
-        let logits: Vec<f32> = positions.iter().map(|&position| logits[position]).collect();
-        let labels: Vec<u8> = positions.iter().map(|&position| labels[position]).collect();
-        (!positions.is_empty()).then(|| Metrics::of_logits(&logits, &labels))
+    let seq_len = model.encoder.config().seq_len;
+    let (of_paths, logits) = finite_path_logits(&model.network, split, seq_len, on_rows)?;
+    let (task, thresholds) = (&model.task, model.thresholds.as_deref());
+    let all = metrics_of(&logits, task, targets, thresholds)?;
+    let mut warnings = Warning::of_sizes(scope, &all, task);
+    warnings.extend(Warning::of_metrics(scope, &all, task));
+    let of = |positions: &[usize]| -> Result<Option<Metrics>> {
+        let n = task.n_outputs();
+        let of_position = |&position: &usize| &logits[position * n..(position + 1) * n];
+        let some: Vec<f32> = positions.iter().flat_map(of_position).copied().collect();
+        let rows: Vec<u32> = positions.iter().map(|&position| position as u32).collect();
+        let metrics = || metrics_of(&some, task, &targets.select(&rows), thresholds);
+        (!positions.is_empty()).then(metrics).transpose()
     };
-    let by_seen = seen.map(|seen| {
+    let by_seen = seen.map(|seen| -> Result<SeenMetrics> {
         let SeenSplit { learned, chosen_by, unseen } = SeenSplit::of(digests, seen);
         if !(learned.is_empty() && chosen_by.is_empty()) {
-            let (n_learned, n_chosen_by, n_texts) = (learned.len(), chosen_by.len(), all.n_rows);
+            let (n_learned, n_chosen_by, n_texts) = (learned.len(), chosen_by.len(), all.n_rows());
             warnings.insert(0, Warning::SeenTexts { n_learned, n_chosen_by, n_texts });
         }
-        SeenMetrics { learned: of(&learned), chosen_by: of(&chosen_by), unseen: of(&unseen) }
+        let (learned, chosen_by, unseen) = (of(&learned)?, of(&chosen_by)?, of(&unseen)?);
+        Ok(SeenMetrics { learned, chosen_by, unseen })
     });
+    let by_seen = by_seen.transpose()?;
     if by_seen.is_none() {
         warnings.insert(0, Warning::SeenUnknown);
     }
-    Ok(Evaluation { all, by_seen, alone: of_paths.scores(labels), warnings })
+    let intervals = intervals_of(&logits, task, targets, thresholds)?;
+    let alone = of_paths.scores(task, targets)?;
+    Ok(Evaluation { all, intervals, by_seen, alone, warnings })
 }
 
 #[cfg(test)]

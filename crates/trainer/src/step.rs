@@ -2,12 +2,12 @@
 
 use candle_core::{Device, Tensor, Var};
 use candle_nn::VarMap;
-use dataset::Batch;
+use dataset::{Batch, Targets};
 use model::{
-    DistinctIds, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, RecurrentClassifier, State, TABLE, Tokens,
-    Vocabularies, Words,
+    DistinctIds, InitConfig, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, RecurrentClassifier,
+    Regularization, State, TABLE, Task, Tokens, Vocabularies, Words,
 };
-use recurrent::{OutOfRange, SeededRng, State as _};
+use recurrent::{SeededRng, State as _};
 
 use crate::adversarial;
 use crate::average::WeightAverage;
@@ -15,18 +15,30 @@ use crate::clip::clip_factor;
 use crate::config::{StateCarry, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::finite::NonFinite;
-use crate::loss::{BceOptions, bce_with_logits};
+use crate::loss::Objective;
 use crate::optimizer::{Gradients, Optimizer, RowGradient};
-use crate::positive_weight::PositiveWeight;
 use crate::profile::{Part, Profile};
 
 /// Keeps the dropout's random numbers apart from those of the initial weights.
 const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
 
+/// What is trained, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct StepPlan<'a> {
+    /// The task.
+    pub task: &'a Task,
+    /// The network. Its number of outputs follows from the task.
+    pub model: &'a ModelConfig,
+    /// What keeps it from overfitting.
+    pub regularization: &'a Regularization,
+    /// The training settings.
+    pub training: &'a TrainingConfig,
+}
+
 /// A network in training: its weights, its optimiser, and the state carried from step to step.
 pub struct TrainingStep {
     config: TrainingConfig,
-    class_weights: [f64; 2],
+    objective: Objective,
     network: RecurrentClassifier,
     variables: VarMap,
     optimizer: Optimizer,
@@ -80,23 +92,25 @@ pub struct Outcome {
 impl TrainingStep {
     /// A new network with seeded initial weights.
     ///
+    /// `targets`: of the training texts, whose numbers decide about class weights; not needed without
+    /// any, or with weights by name.
+    ///
     /// # Errors
-    /// If a configuration is out of range or the device fails.
+    /// If a configuration is out of range or contradicts the task, or the device fails.
     pub fn new(
-        model: &ModelConfig,
-        config: &TrainingConfig,
+        plan: StepPlan<'_>,
+        targets: Option<&Targets>,
         vocabularies: impl Into<Vocabularies>,
         device: &Device,
     ) -> Result<Self> {
+        let StepPlan { task, model, regularization, training: config } = plan;
         config.check()?;
-        let PositiveWeight::Number(positive_weight) = config.positive_weight else {
-            let field = "positive_weight";
-            let (expected, got) =
-                ("a number: there are no labels to balance here", "balanced".into());
-            return Err(OutOfRange { field, expected, got }.into());
-        };
+        let objective =
+            Objective::new(task, config.label_smoothing, &config.class_weights, targets)?;
+        let init = InitConfig { embedding_std: config.embedding_std, seed: config.seed };
+        let model = model.for_task(task)?;
         let (network, variables) =
-            RecurrentClassifier::init(model, vocabularies, config.seed, device)?;
+            RecurrentClassifier::init(&model, regularization, vocabularies, init, device)?;
         let mut parameters = model::sorted(&variables);
         // The linear path is fitted, not trained.
         parameters.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
@@ -110,7 +124,7 @@ impl TrainingStep {
         }
         Ok(Self {
             config: config.clone(),
-            class_weights: [1.0, positive_weight],
+            objective,
             network,
             variables,
             optimizer,
@@ -120,12 +134,6 @@ impl TrainingStep {
             accumulated: Accumulated::default(),
             profile: Profile::default(),
         })
-    }
-
-    /// The same with these weights of negative and positive texts, whatever the configuration says.
-    #[must_use]
-    pub fn with_class_weights(self, class_weights: [f64; 2]) -> Self {
-        Self { class_weights, ..self }
     }
 
     /// The network and its variables.
@@ -230,7 +238,8 @@ impl TrainingStep {
         let Self { config, network, optimizer, dropout, profile, .. } = self;
         let tokens = profile.time(Part::Load, || network.tokens(&batch.ids))?;
         let unknown = network.vocab_size().saturating_sub(1) as u32;
-        let tokens = tokens.with_word_dropout(network.config().word_dropout, unknown, dropout);
+        let tokens =
+            tokens.with_word_dropout(network.regularization().word_dropout, unknown, dropout);
         let is_adversarial = config.adversarial_norm > 0.0;
         let (x, distinct, words) = profile.time(Part::Embed, || -> Result<_> {
             let distinct = tokens.distinct();
@@ -270,7 +279,7 @@ impl TrainingStep {
 
     /// Forward and backward from the embedded texts on.
     fn pass(&mut self, x: &Var, input: &PassInput<'_>, state: Option<&State>) -> Result<Pass> {
-        let Self { config, network, optimizer, dropout, profile, class_weights, .. } = self;
+        let Self { network, optimizer, dropout, profile, objective, .. } = self;
         let &PassInput { batch, tokens, ref distinct, ref words, weight } = input;
         let reading = profile.time(Part::RecurrentForward, || match words {
             Some(words) => network.read_words(x, words, tokens, state, Some(&mut *dropout)),
@@ -280,11 +289,8 @@ impl TrainingStep {
         profile.add_flops(Part::RecurrentForward, flops);
         let (weighed, loss) = profile.time(Part::Head, || -> Result<_> {
             let logits = network.classify(&reading, tokens, Some(&mut *dropout))?;
-            let options = BceOptions {
-                label_smoothing: config.label_smoothing,
-                class_weights: *class_weights,
-            };
-            let mean = bce_with_logits(&logits, &batch.labels, options)?;
+            let targets = batch.targets.as_ref().ok_or(Error::NoLabels)?;
+            let mean = objective.loss(&logits, targets, batch.weights.as_deref())?;
             let loss = mean.to_scalar::<f32>()?;
             Ok((if weight == 1.0 { mean } else { (mean * weight)? }, loss))
         })?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use dataset::Targets;
 use serde::{Deserialize, Serialize};
 use text_preprocessing::Encoded;
 
@@ -54,7 +55,7 @@ pub struct DataSummary {
 }
 
 /// What is in each split.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitSummaries {
     /// The training split.
     pub train: SplitSummary,
@@ -65,12 +66,13 @@ pub struct SplitSummaries {
 }
 
 /// What is in one split.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct SplitSummary {
-    /// Negative texts.
-    pub n_negative: usize,
-    /// Positive texts.
-    pub n_positive: usize,
+    /// Texts.
+    pub n_texts: usize,
+    /// Texts of each class; a text may be of several where the task allows it.
+    pub class_counts: Vec<usize>,
     /// Texts without any token.
     pub n_empty: usize,
     /// Tokens of all texts, before they are cut.
@@ -85,12 +87,41 @@ pub struct SplitSummary {
     pub n_unknown: usize,
 }
 
+/// A summary as it is stored; until the first release with several classes, two numbers in place of a list.
+#[derive(Deserialize)]
+struct Stored {
+    n_texts: Option<usize>,
+    #[serde(default)]
+    class_counts: Vec<usize>,
+    #[serde(default)]
+    n_negative: usize,
+    #[serde(default)]
+    n_positive: usize,
+    n_empty: usize,
+    n_tokens: usize,
+    n_longest: usize,
+    n_cut: usize,
+    n_tokens_cut: usize,
+    n_unknown: usize,
+}
+
+impl From<Stored> for SplitSummary {
+    fn from(stored: Stored) -> Self {
+        let Stored { n_negative, n_positive, n_empty, n_tokens, n_longest, .. } = stored;
+        let Stored { n_cut, n_tokens_cut, n_unknown, .. } = stored;
+        let (n_texts, class_counts) = match stored.n_texts {
+            Some(n_texts) => (n_texts, stored.class_counts),
+            None => (n_negative + n_positive, vec![n_negative, n_positive]),
+        };
+        Self { n_texts, class_counts, n_empty, n_tokens, n_longest, n_cut, n_tokens_cut, n_unknown }
+    }
+}
+
 impl SplitSummary {
-    /// Counts encoded texts and their labels.
-    pub(crate) fn of(texts: &[Encoded], labels: &[u8]) -> Self {
-        let n_positive = labels.iter().filter(|&&label| label == 1).count();
-        let n_negative = labels.len() - n_positive;
-        let mut summary = Self { n_negative, n_positive, ..Self::default() };
+    /// Counts encoded texts and their classes.
+    pub(crate) fn of(texts: &[Encoded], targets: &Targets, n_classes: usize) -> Self {
+        let class_counts = targets.counts(n_classes);
+        let mut summary = Self { n_texts: texts.len(), class_counts, ..Self::default() };
         for Encoded { ids, n_tokens, n_unknown } in texts {
             summary.n_empty += usize::from(ids.is_empty());
             summary.n_tokens += n_tokens;
@@ -102,16 +133,6 @@ impl SplitSummary {
         summary
     }
 
-    /// Texts.
-    pub fn n_texts(&self) -> usize {
-        self.n_negative + self.n_positive
-    }
-
-    /// Texts by class: `[negative, positive]`.
-    pub fn class_counts(&self) -> [usize; 2] {
-        [self.n_negative, self.n_positive]
-    }
-
     /// The fraction of the tokens read that are not in the vocabulary; 0 for no tokens.
     pub fn unknown_share(&self) -> f64 {
         share(self.n_unknown, self.n_tokens - self.n_tokens_cut)
@@ -121,28 +142,31 @@ impl SplitSummary {
 impl DataSummary {
     /// How much of the training texts is cut off; `None` if nothing is, or if the report does not say.
     pub fn cut(&self) -> Option<CutTexts> {
-        let train = self.splits?.train;
-        (train.n_cut > 0).then_some(CutTexts { train, seq_len: self.seq_len })
+        let train = &self.splits.as_ref()?.train;
+        let &SplitSummary { n_texts, n_cut, n_tokens, n_tokens_cut, .. } = train;
+        let seq_len = self.seq_len;
+        (n_cut > 0).then_some(CutTexts { n_texts, n_cut, n_tokens, n_tokens_cut, seq_len })
     }
 }
 
 /// How much of the training texts is cut off. Displays as a sentence without a full stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CutTexts {
-    train: SplitSummary,
+    n_texts: usize,
+    n_cut: usize,
+    n_tokens: usize,
+    n_tokens_cut: usize,
     seq_len: usize,
 }
 
 impl fmt::Display for CutTexts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { train, seq_len } = self;
+        let Self { n_texts, n_cut, n_tokens, n_tokens_cut, seq_len } = *self;
         write!(
             f,
-            "{} of {} training texts {} longer than {seq_len} tokens: {} of all tokens were cut off",
-            train.n_cut,
-            train.n_texts(),
-            if train.n_cut == 1 { "is" } else { "are" },
-            percent(share(train.n_tokens_cut, train.n_tokens)),
+            "{n_cut} of {n_texts} training texts {} longer than {seq_len} tokens: {} of all tokens were cut off",
+            if n_cut == 1 { "is" } else { "are" },
+            percent(share(n_tokens_cut, n_tokens)),
         )
     }
 }
@@ -174,10 +198,10 @@ mod tests {
             Encoded { ids: ids.to_vec(), n_tokens, n_unknown }
         };
         let texts = [text(&[1, 9, 2], 3), text(&[], 0), text(&[9, 9, 1], 7), text(&[1], 1)];
-        let summary = SplitSummary::of(&texts, &[1, 0, 0, 0]);
+        let summary = SplitSummary::of(&texts, &Targets::OneOf(vec![1, 0, 0, 0]), 2);
         let expected = SplitSummary {
-            n_negative: 3,
-            n_positive: 1,
+            n_texts: 4,
+            class_counts: vec![3, 1],
             n_empty: 1,
             n_tokens: 11,
             n_longest: 7,
@@ -187,7 +211,7 @@ mod tests {
         };
         assert_eq!(summary, expected);
         assert_eq!(summary.unknown_share(), 3.0 / 7.0);
-        let splits = Some(SplitSummaries { train: summary, ..Default::default() });
+        let splits = Some(SplitSummaries { train: summary.clone(), ..Default::default() });
         let whole = DataSummary { seq_len: 3, splits, ..DataSummary::default() };
         assert_eq!(
             whole.cut().unwrap().to_string(),
@@ -209,6 +233,10 @@ mod tests {
             "n_validation": 1, "n_test": 1, "vocab_size": 7}"#;
         let summary: DataSummary = serde_json::from_str(old)?;
         assert_eq!((summary.n_rows, summary.splits, summary.n_groups), (9, None, None));
+        let old = r#"{"n_negative": 3, "n_positive": 4, "n_empty": 0, "n_tokens": 5, "n_longest": 2,
+            "n_cut": 0, "n_tokens_cut": 0, "n_unknown": 0}"#;
+        let split: SplitSummary = serde_json::from_str(old)?;
+        assert_eq!((split.n_texts, split.class_counts), (7, vec![3, 4]));
         Ok(())
     }
 }

@@ -6,15 +6,12 @@ use std::time::Instant;
 use dataset::{Batch, Loader};
 use model::{NGRAM_BIAS, NGRAM_TABLE};
 
-use crate::calibration::boundary;
+use crate::class_weights::LossWeights;
 use crate::error::{Error, Result};
-use crate::evaluate::check_output_size;
+use crate::evaluate::targets_of;
 use crate::finite::NonFinite;
-use crate::job::{
-    TrainingJob, labels_of, loader_config, new_step, rows_of, save, steps_per_epoch, vocabularies,
-};
-use crate::linear_model::{LinearModel, check_finite};
-use crate::metrics::Metrics;
+use crate::job::{TrainingJob, loader_config, new_step, save, steps_per_epoch, vocabularies};
+use crate::linear_search::{Fitted, fit_best};
 use crate::observer::{Event, Observer};
 use crate::pretraining::pretrain;
 use crate::profile::Part;
@@ -22,6 +19,7 @@ use crate::record::{Ending, ValidationRecord};
 use crate::refit::{Start, refit};
 use crate::report::TrainingReport;
 use crate::schedule::LearningRate;
+use crate::scoring::metrics_of;
 use crate::step::TrainingStep;
 use crate::validation::{is_kept, measure};
 use crate::word_vectors;
@@ -42,7 +40,11 @@ impl TrainingJob<'_> {
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         self.training.check()?;
         self.pretraining.check(self.model)?;
-        check_output_size(self.model)?;
+        self.regularization.check()?;
+        self.model.for_task(&self.data.task)?;
+        if let Some(goal) = self.training.threshold {
+            goal.check(&self.data.task)?;
+        }
         let n_rows = self.data.train.len();
         if n_rows < self.training.batch_size {
             let batch_size = self.training.batch_size;
@@ -80,8 +82,8 @@ struct Run<'a> {
     job: &'a TrainingJob<'a>,
     step: TrainingStep,
     learning_rate: LearningRate,
-    /// Weights of negative and positive texts.
-    class_weights: [f64; 2],
+    /// Weights of the classes in the calibration.
+    class_weights: LossWeights,
     /// The linear path's logits of the validation texts, once it is fitted.
     linear_logits: Option<Vec<f32>>,
     /// The initial weights, if retraining starts from them, too.
@@ -118,17 +120,20 @@ impl Progress {
 impl<'a> Run<'a> {
     fn start(job: &'a TrainingJob<'a>) -> Result<Self> {
         let started = Instant::now();
-        let vocabularies = vocabularies(job.model, &job.data.encoder, &job.data.train)?;
-        let labels = labels_of(&job.data.train)?;
-        let class_weights = job.training.positive_weight.in_calibration(labels);
-        let step = new_step(job, vocabularies, labels)?;
+        let vocabularies = vocabularies(job, &job.data.train)?;
+        let targets = targets_of(&job.data.train)?;
+        let class_weights = job.training.class_weights.in_calibration(&job.data.task, targets)?;
+        let step = new_step(job, vocabularies, targets)?;
         let steps_per_epoch = steps_per_epoch(job.training, job.data.train.len());
         let report = TrainingReport {
             recipe: job.recipe.to_string(),
             data: job.origin.clone(),
-            model: job.model.clone(),
+            task: job.data.task.clone(),
+            model: job.model.for_task(&job.data.task)?,
+            regularization: *job.regularization,
             training: job.training.clone(),
             linear_path: None,
+            linear_rate: None,
             word_vectors: None,
             pretraining: job.pretraining.clone(),
             pretraining_history: Vec::new(),
@@ -139,6 +144,7 @@ impl<'a> Run<'a> {
             train_s: 0.0,
             validation: None,
             test: None,
+            test_intervals: None,
             test_alone: None,
             linear_baseline: None,
             warnings: Vec::new(),
@@ -203,16 +209,14 @@ impl<'a> Run<'a> {
         let &TrainingJob { training, data, .. } = self.job;
         let Some(vocabulary) = self.step.vocabularies().ngrams.clone() else { return Ok(()) };
         observer.on_event(Event::LinearPathStart { n_ngrams: vocabulary.len() });
-        let (texts, labels) = (rows_of(&data.train), labels_of(&data.train)?);
-        let path = LinearModel::fit(&vocabulary, (&texts, labels), training)?;
-        let logits = path.logits(&rows_of(&data.validation));
-        check_finite("logits", &logits, training.ngram_learning_rate)?;
-        path.set_path(self.step.network().1)?;
-        let labels = labels_of(&data.validation)?;
-        let boundary = boundary(&logits, labels, self.class_weights);
-        let judged: Vec<f32> = logits.iter().map(|logit| logit - boundary).collect();
-        let metrics = Metrics::of_logits(&judged, labels);
-        self.linear_logits = Some(logits);
+        let Fitted { model, rate, logits, stacked, .. } =
+            fit_best(&vocabulary, data, training, &self.class_weights)?;
+        model.set_path(self.step.network().1)?;
+        // Where the classes are weighted, with the shift that suits it.
+        let judged = stacked.shifted(&logits).recurrent;
+        let metrics = metrics_of(&judged, &data.task, targets_of(&data.validation)?, None)?;
+        self.linear_logits = Some(logits.recurrent);
+        self.report.linear_rate = Some(rate);
         observer.on_event(Event::LinearPathFitted { metrics: &metrics });
         self.report.linear_path = Some(metrics);
         Ok(())
@@ -325,23 +329,24 @@ impl<'a> Run<'a> {
         observer.on_event(Event::ValidationStart { n_rows: data.validation.len() });
         let linear_logits = self.linear_logits.as_deref();
         let measured =
-            measure(self.job, &mut self.step, linear_logits, self.class_weights, observer)?;
+            measure(self.job, &mut self.step, linear_logits, &self.class_weights, observer)?;
         let metrics = measured.metrics;
-        if !metrics.loss.is_finite() {
-            let non_finite = NonFinite::new("validation loss", metrics.loss);
+        if !metrics.loss().is_finite() {
+            let non_finite = NonFinite::new("validation loss", metrics.loss());
             return Err(self.non_finite(non_finite, None, place));
         }
-        let before = self.report.validation;
+        let before = self.report.validation.clone();
         let mut record = ValidationRecord {
             epoch: (epoch - 1) as f64 + n_done as f64 / data.train.len() as f64,
             step: self.step.n_steps(),
             train_loss: progress.loss_sum / progress.n_batches.max(1) as f64,
-            validation: metrics,
+            validation: metrics.clone(),
             train_s,
             texts_per_s: if train_s > 0.0 { progress.n_rows as f64 / train_s } else { 0.0 },
-            linear_share: measured.linear_share,
-            temperature: measured.temperature,
-            shift: measured.shift,
+            linear_share: measured.stacked.linear_share,
+            temperature: measured.stacked.temperature,
+            shift: measured.stacked.shift,
+            thresholds: measured.thresholds,
             alone: measured.alone,
             weighted_loss: measured.weighted_loss,
             is_kept: false,

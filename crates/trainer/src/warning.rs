@@ -2,14 +2,20 @@
 
 use std::fmt;
 
-use dataset::CLASS_NAMES;
+use measures::{Confusion, Metrics};
+use model::Task;
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Metrics;
+use crate::error::quoted;
 use crate::summary::{DataSummary, SplitSummary, percent};
+use crate::thresholds::ThresholdGoal;
 
 /// With fewer texts, accuracy is uncertain by several hundredths.
 const FEW_TEXTS: usize = 100;
+/// With fewer training texts, hardly anything of a class can be learned.
+const FEW_TEXTS_OF_CLASS: usize = 10;
+/// How much more accurate other names for the predicted classes must be before they are pointed out.
+const SWAPPED_GAIN: f64 = 0.3;
 /// With this fraction of unknown words or more, hardly anything of a text is read.
 const MANY_UNKNOWN: f64 = 0.5;
 
@@ -47,8 +53,45 @@ pub enum Warning {
     MissingClass {
         /// Where.
         scope: Scope,
-        /// `negative` or `positive`.
+        /// One of two classes.
         class: String,
+        /// Whether it is the positive one.
+        #[serde(default)]
+        is_positive: bool,
+    },
+    /// Several classes have no text, or one of more than two.
+    MissingClasses {
+        /// Where.
+        scope: Scope,
+        /// Their names.
+        classes: Vec<String>,
+        /// The number of classes.
+        n_classes: usize,
+    },
+    /// Classes have very few training texts.
+    RareClasses {
+        /// Their names.
+        classes: Vec<String>,
+        /// The number of classes.
+        n_classes: usize,
+    },
+    /// Predictions would be far more accurate if the classes had each other's names.
+    SwappedClasses {
+        /// Where.
+        scope: Scope,
+        /// Pairs of a label and what is predicted instead.
+        pairs: Vec<[String; 2]>,
+        /// The accuracy.
+        accuracy: f64,
+        /// The accuracy with the other names.
+        accuracy_swapped: f64,
+    },
+    /// No decision threshold reaches the goal.
+    GoalNotReached {
+        /// The goal.
+        goal: String,
+        /// The classes that miss it.
+        classes: Vec<String>,
     },
     /// So few texts that each one changes accuracy by hundredths.
     FewTexts {
@@ -57,20 +100,23 @@ pub enum Warning {
         /// How many.
         n_texts: usize,
     },
-    /// Always predicting the larger class would be more accurate.
+    /// Always predicting the largest class would be more accurate.
     BelowMajority {
         /// Where.
         scope: Scope,
         /// The model's accuracy.
         accuracy: f64,
-        /// Fraction of texts in the larger class.
+        /// Fraction of texts in the largest class.
         majority_accuracy: f64,
+        /// Whether guessing would be more accurate, too.
+        #[serde(default)]
+        is_below_chance: bool,
     },
     /// Every text gets the same prediction.
     OneAnswer {
         /// Where.
         scope: Scope,
-        /// The predicted class: `negative` or `positive`.
+        /// The predicted class.
         class: String,
         /// Fraction of the texts for which it is correct.
         accuracy: f64,
@@ -126,20 +172,60 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MissingClass { scope: Scope::Training, class } => {
+            Self::MissingClass { scope: Scope::Training, class, .. } => {
                 write!(f, "no {class} texts in the training split: the class cannot be learned")
             }
-            Self::MissingClass { scope, class } => {
-                let silent = if class == CLASS_NAMES[1] {
-                    "precision, recall, F1 and ROC AUC are meaningless"
+            Self::MissingClass { scope, class, is_positive } => {
+                let silent = if *is_positive {
+                    "precision, recall, F1 and ROC AUC are meaningless".to_string()
                 } else {
-                    "recall of negative texts and ROC AUC are meaningless"
+                    format!("recall of {class} texts and ROC AUC are meaningless")
                 };
                 write!(
                     f,
                     "no {class} texts in {scope}: {silent}, and accuracy covers one class only"
                 )
             }
+            Self::MissingClasses { scope, classes, n_classes } => {
+                let (have, n) = (if classes.len() == 1 { "has" } else { "have" }, classes.len());
+                write!(
+                    f,
+                    "{n} of {n_classes} classes {have} no texts in {scope} ({})",
+                    quoted(classes)
+                )?;
+                match scope {
+                    Scope::Training => write!(f, ": they cannot be learned"),
+                    _ => write!(f, ": the figures say nothing about them"),
+                }
+            }
+            Self::RareClasses { classes, n_classes } => {
+                let (have, n) = (if classes.len() == 1 { "has" } else { "have" }, classes.len());
+                write!(
+                    f,
+                    "{n} of {n_classes} classes {have} fewer than {FEW_TEXTS_OF_CLASS} training texts ({}): hardly \
+                     anything can be learned about them",
+                    quoted(classes)
+                )
+            }
+            Self::SwappedClasses { scope, pairs, accuracy, accuracy_swapped } => {
+                let pairs: Vec<String> = pairs
+                    .iter()
+                    .map(|[label, predicted]| {
+                        format!("most {label:?} texts are predicted {predicted:?}")
+                    })
+                    .collect();
+                write!(
+                    f,
+                    "{} in {scope}: with the classes renamed, accuracy would be {accuracy_swapped:.4} instead of \
+                     {accuracy:.4}; check whether the labels are swapped",
+                    pairs.join(", ")
+                )
+            }
+            Self::GoalNotReached { goal, classes } => write!(
+                f,
+                "no threshold reaches {goal} for {}: the nearest one was chosen",
+                quoted(classes)
+            ),
             Self::FewTexts { scope, n_texts } => {
                 let each = 1.0 / (*n_texts).max(1) as f64;
                 let texts = if *n_texts == 1 { "text" } else { "texts" };
@@ -148,12 +234,12 @@ impl fmt::Display for Warning {
                     "only {n_texts} {texts} in {scope}: each text changes accuracy by {each:.3}"
                 )
             }
-            Self::BelowMajority { scope, accuracy, majority_accuracy } => {
-                let chance = if *accuracy < 0.5 { ", and worse than guessing" } else { "" };
+            Self::BelowMajority { scope, accuracy, majority_accuracy, is_below_chance } => {
+                let chance = if *is_below_chance { ", and worse than guessing" } else { "" };
                 write!(
                     f,
                     "accuracy {accuracy:.4} on {scope} is below {majority_accuracy:.4}, the accuracy of always \
-                     predicting the larger class{chance}"
+                     predicting the largest class{chance}"
                 )
             }
             Self::OneAnswer { scope, class, accuracy } => write!(
@@ -178,7 +264,7 @@ impl fmt::Display for Warning {
             ),
             Self::ConflictingLabels { n_texts, rows, are_dropped } => {
                 let (texts, have) = if *n_texts == 1 { ("text", "has") } else { ("texts", "have") };
-                write!(f, "{n_texts} {texts} {have} both labels")?;
+                write!(f, "{n_texts} {texts} {have} different labels")?;
                 for (idx, [first, other]) in rows.iter().enumerate() {
                     let before = if idx == 0 { " (such as " } else { ", " };
                     write!(f, "{before}rows {first} and {other}")?;
@@ -210,7 +296,7 @@ impl fmt::Display for Warning {
 
 impl Warning {
     /// Warnings about the data of a training run.
-    pub fn of_data(summary: &DataSummary) -> Vec<Self> {
+    pub fn of_data(summary: &DataSummary, task: &Task) -> Vec<Self> {
         let mut warnings = Vec::new();
         if summary.n_conflicting > 0 {
             warnings.push(Self::ConflictingLabels {
@@ -221,19 +307,20 @@ impl Warning {
         }
         let Some(splits) = &summary.splits else { return warnings };
         let scopes = [
-            (Scope::Training, splits.train),
-            (Scope::Validation, splits.validation),
-            (Scope::Test, splits.test),
+            (Scope::Training, &splits.train),
+            (Scope::Validation, &splits.validation),
+            (Scope::Test, &splits.test),
         ];
         for (scope, split) in scopes {
-            warnings.extend(missing_class(scope, split.class_counts()));
+            warnings.extend(missing_classes(scope, &split.class_counts, task));
         }
+        warnings.extend(rare_classes(&splits.train.class_counts, task));
         for (scope, split) in &scopes[1..] {
-            warnings.extend(few_texts(*scope, split.n_texts()));
+            warnings.extend(few_texts(*scope, split.n_texts));
         }
         warnings.extend(Self::of_words(Scope::Validation, &splits.validation));
         if splits.train.n_empty > 0 {
-            let (n_texts, n_all) = (splits.train.n_empty, splits.train.n_texts());
+            let (n_texts, n_all) = (splits.train.n_empty, splits.train.n_texts);
             warnings.push(Self::EmptyTexts { scope: Scope::Training, n_texts, n_all });
         }
         warnings
@@ -241,7 +328,7 @@ impl Warning {
 
     /// A warning about the words of some texts, if there is one.
     pub fn of_words(scope: Scope, split: &SplitSummary) -> Option<Self> {
-        if split.n_texts() > split.n_empty && split.n_longest <= 1 {
+        if split.n_texts > split.n_empty && split.n_longest <= 1 {
             return Some(Self::OneWordTexts { scope });
         }
         let share = split.unknown_share();
@@ -250,38 +337,122 @@ impl Warning {
 
     /// Warnings about metrics. [`Warning::of_data`] covers the sizes and classes of a training run's
     /// own splits.
-    pub fn of_metrics(scope: Scope, metrics: &Metrics) -> Vec<Self> {
+    pub fn of_metrics(scope: Scope, metrics: &Metrics, task: &Task) -> Vec<Self> {
         let mut warnings = Vec::new();
-        let &Metrics { accuracy, majority_accuracy, confusion, .. } = metrics;
-        let n_told_positive = confusion.true_positive + confusion.false_positive;
-        let has_both = metrics.missing_class().is_none();
+        let (accuracy, majority_accuracy) = (metrics.accuracy(), metrics.majority_accuracy());
         if accuracy < majority_accuracy {
-            warnings.push(Self::BelowMajority { scope, accuracy, majority_accuracy });
+            let chance = 1.0 / task.classes().len() as f64;
+            let is_below_chance = accuracy < chance && !matches!(task, Task::AnyOf(_));
+            warnings.push(Self::BelowMajority {
+                scope,
+                accuracy,
+                majority_accuracy,
+                is_below_chance,
+            });
         }
-        let one_answer = [0, metrics.n_rows].iter().position(|&n| n == n_told_positive);
-        if let (true, true, Some(class)) = (metrics.n_rows > 0, has_both, one_answer) {
-            let class = CLASS_NAMES[class].to_string();
+        warnings.extend(swapped(scope, metrics, task));
+        let (n_rows, n_missing) = (metrics.n_rows(), metrics.missing_classes().len());
+        let has_several = task.classes().len() > n_missing + 1;
+        let told = metrics.predicted_counts();
+        let one_answer = told.iter().position(|&n| n == n_rows);
+        if let (true, true, Some(class), false) =
+            (n_rows > 0, has_several, one_answer, matches!(task, Task::AnyOf(_)))
+        {
+            let class = task.classes()[class].clone();
             warnings.push(Self::OneAnswer { scope, class, accuracy });
         }
         warnings
     }
 
     /// Warnings about the number of evaluated texts, and their classes.
-    pub fn of_sizes(scope: Scope, metrics: &Metrics) -> Vec<Self> {
-        let missing = missing_class(scope, metrics.class_counts());
-        missing.into_iter().chain(few_texts(scope, metrics.n_rows)).collect()
+    pub fn of_sizes(scope: Scope, metrics: &Metrics, task: &Task) -> Vec<Self> {
+        let missing = missing_classes(scope, &metrics.class_counts(), task);
+        missing.into_iter().chain(few_texts(scope, metrics.n_rows())).collect()
+    }
+
+    /// A warning about thresholds that miss their goal on the texts that they were chosen on, if any do.
+    pub fn of_goal(goal: ThresholdGoal, metrics: &Metrics, task: &Task) -> Option<Self> {
+        let ThresholdGoal::Precision(wanted) = goal else { return None };
+        let names = task.classes().iter();
+        let classes: Vec<String> = match metrics {
+            Metrics::Binary(metrics) => {
+                names.skip(1).filter(|_| metrics.precision < wanted).cloned().collect()
+            }
+            Metrics::OneOf(_) => Vec::new(),
+            Metrics::AnyOf(metrics) => names
+                .zip(&metrics.classes)
+                .filter(|(_, class)| class.n_texts > 0 && class.precision < wanted)
+                .map(|(name, _)| name.clone())
+                .collect(),
+        };
+        (!classes.is_empty()).then(|| Self::GoalNotReached { goal: goal.to_string(), classes })
     }
 }
 
-fn missing_class(scope: Scope, class_counts: [usize; 2]) -> Option<Warning> {
-    // A split with fraction 0 has neither class.
-    let class = match class_counts {
-        [0, 0] => return None,
-        [0, _] => 0,
-        [_, 0] => 1,
-        _ => return None,
+/// What classes without texts are worth saying; a split with fraction 0 has none of any class.
+fn missing_classes(scope: Scope, class_counts: &[usize], task: &Task) -> Option<Warning> {
+    if class_counts.iter().all(|&n| n == 0) {
+        return None;
+    }
+    let missing = |(_, n): &(&String, &usize)| **n == 0;
+    let classes: Vec<String> = task
+        .classes()
+        .iter()
+        .zip(class_counts)
+        .filter(missing)
+        .map(|(name, _)| name.clone())
+        .collect();
+    match (task, classes.as_slice()) {
+        (_, []) => None,
+        (Task::Binary(names), [class]) => {
+            let is_positive = *class == names[1];
+            Some(Warning::MissingClass { scope, class: class.clone(), is_positive })
+        }
+        _ => Some(Warning::MissingClasses { scope, classes, n_classes: task.classes().len() }),
+    }
+}
+
+/// Classes with few training texts, but not without any.
+fn rare_classes(class_counts: &[usize], task: &Task) -> Option<Warning> {
+    let is_rare = |(_, n): &(&String, &usize)| (1..FEW_TEXTS_OF_CLASS).contains(*n);
+    let classes: Vec<String> = task
+        .classes()
+        .iter()
+        .zip(class_counts)
+        .filter(is_rare)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let n_classes = task.classes().len();
+    (!classes.is_empty()).then_some(Warning::RareClasses { classes, n_classes })
+}
+
+/// Whether most texts of each class are predicted to be of another one, one for one.
+fn swapped(scope: Scope, metrics: &Metrics, task: &Task) -> Option<Warning> {
+    let confusion = match metrics {
+        Metrics::Binary(metrics) => {
+            let Confusion { true_positive, false_positive, true_negative, false_negative } =
+                metrics.confusion;
+            vec![vec![true_negative, false_positive], vec![false_negative, true_positive]]
+        }
+        Metrics::OneOf(metrics) => metrics.confusion.clone(),
+        Metrics::AnyOf(_) => return None,
     };
-    Some(Warning::MissingClass { scope, class: CLASS_NAMES[class].to_string() })
+    let most = |row: &Vec<usize>| (0..row.len()).rev().max_by_key(|&class| row[class]);
+    let predicted: Vec<usize> = confusion.iter().filter_map(most).collect();
+    let mut distinct = predicted.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let is_one_to_one = !confusion.is_empty() && distinct.len() == confusion.len();
+    let n_right: usize = predicted.iter().zip(&confusion).map(|(&class, row)| row[class]).sum();
+    let accuracy = metrics.accuracy();
+    let accuracy_swapped = n_right as f64 / metrics.n_rows().max(1) as f64;
+    if !is_one_to_one || accuracy_swapped < accuracy + SWAPPED_GAIN {
+        return None;
+    }
+    let name = |class: usize| task.classes()[class].clone();
+    let pairs = predicted.iter().enumerate().filter(|(class, predicted)| class != *predicted);
+    let pairs = pairs.map(|(class, &predicted)| [name(class), name(predicted)]).collect();
+    Some(Warning::SwappedClasses { scope, pairs, accuracy, accuracy_swapped })
 }
 
 fn few_texts(scope: Scope, n_texts: usize) -> Option<Warning> {
@@ -290,6 +461,9 @@ fn few_texts(scope: Scope, n_texts: usize) -> Option<Warning> {
 
 #[cfg(test)]
 mod tests {
+    use measures::{Binary, OneOf};
+    use model::TaskKind;
+
     use super::*;
     use crate::summary::SplitSummaries;
 
@@ -297,9 +471,15 @@ mod tests {
         warnings.iter().map(Warning::to_string).collect()
     }
 
+    fn of_data(summary: &DataSummary) -> Vec<String> {
+        told(&Warning::of_data(summary, &Task::binary()))
+    }
+
     fn split(n_negative: usize, n_positive: usize) -> SplitSummary {
         let n_tokens = 10 * (n_negative + n_positive);
-        SplitSummary { n_negative, n_positive, n_tokens, n_longest: 10, ..Default::default() }
+        let class_counts = vec![n_negative, n_positive];
+        let n_texts = n_negative + n_positive;
+        SplitSummary { n_texts, class_counts, n_tokens, n_longest: 10, ..Default::default() }
     }
 
     fn data(train: SplitSummary, validation: SplitSummary, test: SplitSummary) -> DataSummary {
@@ -312,51 +492,53 @@ mod tests {
         let (mut logits, mut labels) = (Vec::new(), Vec::new());
         for (label, (n, n_told_positive)) in [negative, positive].into_iter().enumerate() {
             logits.extend((0..n).map(|i| if i < n_told_positive { 1.0 } else { -1.0 }));
-            labels.extend(vec![label as u8; n]);
+            labels.extend(vec![label as u32; n]);
         }
-        Metrics::of_logits(&logits, &labels)
+        Metrics::Binary(Binary::of_logits(&logits, &labels, 0.5).unwrap())
     }
 
     #[test]
     fn good_data_and_good_figures_are_not_commented_on() {
         let summary = data(split(800, 800), split(100, 100), split(100, 100));
-        assert!(told(&Warning::of_data(&summary)).is_empty());
+        assert!(of_data(&summary).is_empty());
         let good = metrics((100, 10), (100, 90));
-        assert!(told(&Warning::of_metrics(Scope::Given, &good)).is_empty());
+        assert!(told(&Warning::of_metrics(Scope::Given, &good, &Task::binary())).is_empty());
     }
 
     #[test]
     fn missing_classes_and_small_splits_are_named() {
         let summary = data(split(300, 3), split(38, 0), split(0, 200));
         assert_eq!(
-            told(&Warning::of_data(&summary)),
+            of_data(&summary),
             [
                 "no positive texts in the validation split: precision, recall, F1 and ROC AUC are \
                  meaningless, and accuracy covers one class only",
                 "no negative texts in the test split: recall of negative texts and ROC AUC are \
                  meaningless, and accuracy covers one class only",
+                "1 of 2 classes has fewer than 10 training texts (\"positive\"): hardly anything can be learned \
+                 about them",
                 "only 38 texts in the validation split: each text changes accuracy by 0.026",
             ]
         );
         let one_class = metrics((150, 1), (0, 0));
-        assert_eq!(Warning::of_metrics(Scope::Test, &one_class).len(), 1);
-        assert_eq!(told(&Warning::of_sizes(Scope::Given, &one_class)).len(), 1);
+        assert_eq!(Warning::of_metrics(Scope::Test, &one_class, &Task::binary()).len(), 1);
+        assert_eq!(told(&Warning::of_sizes(Scope::Given, &one_class, &Task::binary())).len(), 1);
     }
 
     #[test]
     fn worse_than_the_larger_class_and_one_answer_for_all_are_said() {
         let worse = metrics((99, 10), (1, 1));
         assert_eq!(
-            told(&Warning::of_metrics(Scope::Validation, &worse)),
+            told(&Warning::of_metrics(Scope::Validation, &worse, &Task::binary())),
             ["accuracy 0.9000 on the validation split is below 0.9900, the accuracy of always \
-              predicting the larger class"]
+              predicting the largest class"]
         );
         let worst = metrics((50, 30), (50, 10));
-        let told_of_worst = told(&Warning::of_metrics(Scope::Test, &worst));
+        let told_of_worst = told(&Warning::of_metrics(Scope::Test, &worst, &Task::binary()));
         assert!(told_of_worst[0].ends_with("and worse than guessing"), "{told_of_worst:?}");
         let never = metrics((99, 0), (1, 0));
         assert_eq!(
-            told(&Warning::of_metrics(Scope::Test, &never)),
+            told(&Warning::of_metrics(Scope::Test, &never, &Task::binary())),
             [
                 "the model predicts negative for every text in the test split: its accuracy of 0.9900 \
               is the fraction of that class"
@@ -365,16 +547,69 @@ mod tests {
     }
 
     #[test]
+    fn labels_turned_round_are_noticed() {
+        let turned = metrics((100, 92), (100, 7));
+        let said = told(&Warning::of_metrics(Scope::Given, &turned, &Task::binary()));
+        assert_eq!(
+            said[1],
+            "most \"negative\" texts are predicted \"positive\", most \"positive\" texts are predicted \
+             \"negative\" in the evaluation data: with the classes renamed, accuracy would be 0.9250 instead of \
+             0.0750; check whether the labels are swapped"
+        );
+        let task = Task::new(TaskKind::OneOf, ["a", "b", "c"]).unwrap();
+        // Texts of b are predicted c, and those of c b.
+        let labels: Vec<u32> = (0..90).map(|i| i % 3).collect();
+        let logits: Vec<f32> = labels
+            .iter()
+            .flat_map(|&label| {
+                (0..3).map(move |c| if c == [0, 2, 1][label as usize] { 3.0 } else { 0.0 })
+            })
+            .collect();
+        let metrics = Metrics::OneOf(OneOf::of_logits(&logits, 3, &labels, None).unwrap());
+        let said = told(&Warning::of_metrics(Scope::Test, &metrics, &task));
+        assert!(
+            said.len() == 1 && said[0].starts_with("most \"b\" texts are predicted \"c\", most"),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn classes_without_texts_or_with_few_are_named() {
+        let names: Vec<String> = (0..20).map(|i| format!("c{i}")).collect();
+        let task = Task::new(TaskKind::OneOf, names).unwrap();
+        let of = |counts: Vec<usize>| SplitSummary {
+            n_texts: 1_000,
+            class_counts: counts,
+            n_tokens: 9_000,
+            n_longest: 9,
+            ..Default::default()
+        };
+        let (mut train, mut test) = (vec![50; 20], vec![50; 20]);
+        (train[3], train[4], test[3], test[19]) = (0, 2, 0, 0);
+        let summary = data(of(train), of(vec![50; 20]), of(test));
+        assert_eq!(
+            told(&Warning::of_data(&summary, &task)),
+            [
+                "1 of 20 classes has no texts in the training split (\"c3\"): they cannot be learned",
+                "2 of 20 classes have no texts in the test split (\"c3\", \"c19\"): the figures say nothing \
+                 about them",
+                "1 of 20 classes has fewer than 10 training texts (\"c4\"): hardly anything can be learned \
+                 about them",
+            ]
+        );
+    }
+
+    #[test]
     fn texts_of_unknown_or_single_words_are_named() {
         let unknown = SplitSummary { n_unknown: 1_500, ..split(100, 100) };
-        let summary = data(split(800, 800), unknown, split(100, 100));
-        let said = told(&Warning::of_data(&summary));
+        let summary = data(split(800, 800), unknown.clone(), split(100, 100));
+        let said = of_data(&summary);
         assert!(said[0].starts_with("75.0 % of the words in the validation split"), "{said:?}");
         let single = SplitSummary { n_longest: 1, ..unknown };
-        let said = told(&Warning::of_data(&data(split(800, 800), single, split(100, 100))));
+        let said = of_data(&data(split(800, 800), single, split(100, 100)));
         assert!(said[0].contains("more than one word: check the text column"), "{said:?}");
         let empty = SplitSummary { n_empty: 3, ..split(800, 800) };
-        let said = told(&Warning::of_data(&data(empty, split(100, 100), split(100, 100))));
+        let said = of_data(&data(empty, split(100, 100), split(100, 100)));
         assert!(
             said[0].starts_with("3 of 1600 texts in the training split have no words"),
             "{said:?}"
@@ -389,28 +624,34 @@ mod tests {
             ..DataSummary::default()
         };
         assert_eq!(
-            told(&Warning::of_data(&summary)),
+            of_data(&summary),
             [
-                "2 texts have both labels (such as rows 1 and 4, rows 2 and 7): each keeps the label of its \
+                "2 texts have different labels (such as rows 1 and 4, rows 2 and 7): each keeps the label of its \
               first row"
             ]
         );
         let dropped = DataSummary { n_dropped: 4, n_conflicting: 1, ..DataSummary::default() };
         assert_eq!(
-            told(&Warning::of_data(&dropped)),
-            ["1 text has both labels: all rows of these texts were dropped"]
+            of_data(&dropped),
+            ["1 text has different labels: all rows of these texts were dropped"]
         );
     }
 
     #[test]
     fn warnings_come_back_from_json() -> Result<(), serde_json::Error> {
         let warnings = [
-            Warning::MissingClass { scope: Scope::Test, class: "positive".to_string() },
+            Warning::MissingClass {
+                scope: Scope::Test,
+                class: "positive".to_string(),
+                is_positive: true,
+            },
             Warning::SeenTexts { n_learned: 4, n_chosen_by: 1, n_texts: 6 },
             Warning::SeenUnknown,
         ];
         let json = serde_json::to_string(&warnings)?;
-        assert!(json.starts_with(r#"[{"kind":"missing-class","scope":"test","class":"positive"}"#));
+        assert!(json.starts_with(
+            r#"[{"kind":"missing-class","scope":"test","class":"positive","is_positive":true}"#
+        ));
         assert_eq!(serde_json::from_str::<Vec<Warning>>(&json)?, warnings);
         Ok(())
     }

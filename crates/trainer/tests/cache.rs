@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::{ColumnChoice, Conflicts, DataFile, ReadOptions, SplitConfig};
+use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, ReadOptions, SplitConfig};
 use tempfile::TempDir;
 use text_preprocessing::{PreprocessingConfig, TokenScheme};
 use trainer::{Cache, DataRequest, LoadedData, SplitPlan, load};
@@ -46,6 +46,7 @@ impl Place {
         let request = DataRequest {
             file: &DataFile::open(self.data()).unwrap(),
             columns: &ColumnChoice::default(),
+            labels: &LabelOptions::default(),
             options: &ReadOptions::default(),
             plan,
             preprocessing,
@@ -196,6 +197,7 @@ fn a_pipe_is_read_once_and_used_for_everything() {
     let request = DataRequest {
         file: &file,
         columns: &ColumnChoice::default(),
+        labels: &LabelOptions::default(),
         options: &ReadOptions::default(),
         plan: &SplitPlan::default(),
         preprocessing: &PreprocessingConfig::default(),

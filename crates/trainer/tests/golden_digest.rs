@@ -16,7 +16,7 @@ use candle_core::Device;
 use candle_core::safetensors::{Load as _, MmapedSafetensors};
 use dataset::LabelledTexts;
 use model::folder::{self, Existing, OutputFolder};
-use model::{CellKind, ModelConfig, Padding, Pooling, PoolingPart};
+use model::{CellKind, ModelConfig, Padding, Pooling, PoolingPart, Regularization};
 use recurrent::{InstructionSet, SeededRng};
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{PreprocessingConfig, TokenScheme, Truncation};
@@ -45,6 +45,7 @@ struct Case {
     name: &'static str,
     preprocessing: PreprocessingConfig,
     model: ModelConfig,
+    regularization: Regularization,
     pretraining: PretrainingConfig,
     training: TrainingConfig,
     is_pinned: fn(&str) -> bool,
@@ -56,6 +57,7 @@ fn notebook_like() -> Case {
         name: "notebook-like",
         preprocessing: PreprocessingConfig { seq_len: 30, ..PreprocessingConfig::default() },
         model: ModelConfig { embedding_dim: 12, hidden_dim: 16, ..ModelConfig::default() },
+        regularization: Regularization::default(),
         pretraining: PretrainingConfig::default(),
         training: TrainingConfig { epochs: 2, batch_size: 20, ..TrainingConfig::default() },
         is_pinned: |_| true,
@@ -77,21 +79,23 @@ fn quick_like() -> Case {
         },
         model: ModelConfig {
             embedding_dim: 10,
-            embedding_std: 0.1,
             hidden_dim: 9,
             num_layers: 1,
             bidirectional: true,
             pooling: max_mean(),
             padding: Padding::Skip,
             ngram_order: 2,
+            ..ModelConfig::default()
+        },
+        regularization: Regularization {
             word_dropout: 0.3,
             embedding_dropout: 0.3,
-            layer_dropout: 0.0,
             output_dropout: 0.5,
-            ..ModelConfig::default()
+            ..Regularization::NONE
         },
         pretraining: PretrainingConfig::default(),
         training: TrainingConfig {
+            embedding_std: 0.1,
             epochs: 3,
             batch_size: 16,
             learning_rate: 0.02,
@@ -112,13 +116,12 @@ fn accurate_like() -> Case {
     let quick = quick_like();
     Case {
         name: "accurate-like",
-        model: ModelConfig {
-            cell: CellKind::Gru,
-            ngram_order: 0,
+        model: ModelConfig { cell: CellKind::Gru, ngram_order: 0, ..quick.model },
+        regularization: Regularization {
             variational_dropout: 0.2,
             embedding_dropout: 0.0,
             weight_dropout: 0.2,
-            ..quick.model
+            ..quick.regularization
         },
         pretraining: PretrainingConfig { epochs: 1, ..PretrainingConfig::default() },
         training: TrainingConfig {
@@ -160,7 +163,7 @@ fn table() -> LabelledTexts {
 fn run(case: &Case) -> (BTreeMap<String, Vec<f32>>, TrainingReport) {
     let (table, plan) = (table(), SplitPlan::default());
     let data = prepare(&table, &plan, &case.preprocessing).unwrap();
-    let options = dataset::ReadOptions::default();
+    let options = (dataset::ReadOptions::default(), dataset::LabelOptions::default());
     let origin = DataOrigin::new(
         "made.csv",
         table.columns().clone(),
@@ -174,6 +177,7 @@ fn run(case: &Case) -> (BTreeMap<String, Vec<f32>>, TrainingReport) {
     let job = TrainingJob {
         recipe: case.name,
         model: &case.model,
+        regularization: &case.regularization,
         training: &case.training,
         pretraining: &case.pretraining,
         data: &data,

@@ -108,9 +108,12 @@ fn what_is_counted_is_what_was_done() {
     assert_eq!((summary.n_rows, summary.n_duplicates, summary.n_exact_duplicates), (103, 3, 1));
     assert_eq!((summary.n_conflicting, summary.n_dropped), (1, 0));
     assert_eq!(summary.conflicting_rows, [[3, 103]]);
-    let splits = summary.splits.unwrap();
-    assert_eq!(splits.train.class_counts(), [40, 40]);
-    assert_eq!((splits.validation.class_counts(), splits.test.class_counts()), ([5, 5], [5, 5]));
+    let splits = summary.splits.clone().unwrap();
+    assert_eq!(splits.train.class_counts, [40, 40]);
+    assert_eq!(
+        (splits.validation.class_counts, splits.test.class_counts),
+        (vec![5, 5], vec![5, 5])
+    );
     // Each of the 80 texts has four words, of which three are read.
     assert_eq!(
         (splits.train.n_cut, splits.train.n_tokens_cut, splits.train.n_tokens),

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use dataset::LabelledTexts;
 use model::folder::{self, Existing, OutputFolder, SeenTexts};
-use model::{ModelConfig, Padding, PoolingPart, RecurrentClassifier};
+use model::{
+    InitConfig, ModelConfig, Padding, PoolingPart, RecurrentClassifier, Regularization, Task,
+    TrainedModel,
+};
 use text_preprocessing::{PreprocessingConfig, text_digests};
 use trainer::{
     DataOrigin, Evaluation, PretrainingConfig, Scope, Silent, SplitPlan, StateCarry,
@@ -25,7 +28,7 @@ fn trained(folder: &Path, epochs: usize) {
     let table = LabelledTexts::new(&texts, labels).unwrap();
     let plan = SplitPlan::default();
     let data = prepare(&table, &plan, &PreprocessingConfig::default()).unwrap();
-    let options = dataset::ReadOptions::default();
+    let options = (dataset::ReadOptions::default(), dataset::LabelOptions::default());
     let origin = DataOrigin::new(
         "made.csv",
         table.columns().clone(),
@@ -40,8 +43,6 @@ fn trained(folder: &Path, epochs: usize) {
         num_layers: 1,
         pooling: PoolingPart::Max.into(),
         padding: Padding::Skip,
-        layer_dropout: 0.0,
-        output_dropout: 0.0,
         ..ModelConfig::default()
     };
     let training = TrainingConfig {
@@ -54,6 +55,7 @@ fn trained(folder: &Path, epochs: usize) {
     let job = TrainingJob {
         recipe: "test",
         model: &model,
+        regularization: &Regularization::NONE,
         training: &training,
         pretraining: &PretrainingConfig::default(),
         data: &data,
@@ -70,7 +72,7 @@ fn evaluate(folder: &Path, table: &LabelledTexts, seen: Option<&SeenTexts>) -> E
     let encoded = Arc::new(encode_rows(table, &rows, &loaded.encoder).unwrap());
     let digests = text_digests(&table.texts().collect::<Vec<_>>());
     let of = (&encoded, &digests[..]);
-    evaluate_seen(&loaded.network, of, seen, (Scope::Given, 200), &mut |_| {}).unwrap()
+    evaluate_seen(&loaded, of, seen, Scope::Given, &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -93,21 +95,23 @@ fn seen_and_unseen_texts_are_measured_apart_on_any_copy_of_the_training_data() {
         let table = LabelledTexts::new(copy, labels.clone()).unwrap();
         let Evaluation { all, by_seen, warnings, .. } = evaluate(&folder, &table, Some(&seen));
         let by_seen = by_seen.unwrap();
-        let counts = [by_seen.learned, by_seen.chosen_by, by_seen.unseen]
-            .map(|metrics| metrics.unwrap().n_rows);
-        assert_eq!((counts, all.n_rows), ([160, 20, 20], 200));
+        let counts = [&by_seen.learned, &by_seen.chosen_by, &by_seen.unseen]
+            .map(|metrics| metrics.as_ref().unwrap().n_rows());
+        assert_eq!((counts, all.n_rows()), ([160, 20, 20], 200));
         let told = warnings[0].to_string();
         assert!(told.starts_with("the model was trained on 160 of these 200 texts"), "{told}");
         // Memorised labels are of no use for other texts.
-        assert!(by_seen.learned.unwrap().accuracy > 0.9, "{by_seen:?}");
-        assert!(by_seen.unseen.unwrap().accuracy < 0.8, "{by_seen:?}");
+        assert!(by_seen.learned.as_ref().unwrap().accuracy() > 0.9, "{by_seen:?}");
+        assert!(by_seen.unseen.as_ref().unwrap().accuracy() < 0.8, "{by_seen:?}");
     }
 
     // The test split alone is unseen, and so is anything else.
     let table = LabelledTexts::new(&texts, labels).unwrap();
     let test = split(&table, &SplitPlan::default()).unwrap().split.test;
     let rest: Vec<&str> = table.texts_of(&test).collect();
-    let table = LabelledTexts::new(&rest, table.labels_of(&test)).unwrap();
+    let table =
+        LabelledTexts::with_targets(&rest, table.targets_of(&test), table.classes().clone())
+            .unwrap();
     let evaluation = evaluate(&folder, &table, Some(&seen));
     let by_seen = evaluation.by_seen.unwrap();
     assert_eq!((by_seen.learned, by_seen.chosen_by), (None, None));
@@ -136,11 +140,15 @@ fn a_network_with_weights_that_are_no_numbers_is_refused() {
     let data = prepare(&table, &SplitPlan::default(), &PreprocessingConfig::default()).unwrap();
     let model = ModelConfig { embedding_dim: 4, hidden_dim: 4, ..ModelConfig::default() };
     let device = &Device::Cpu;
+    let (dropout, init) = (Regularization::NONE, InitConfig::default());
+    let n_ids = data.encoder.vocab_size();
     let (network, variables) =
-        RecurrentClassifier::init(&model, data.encoder.vocab_size(), 0, device).unwrap();
-    assert!(trainer::evaluate(&network, &data.test, 200, &mut |_| {}).is_ok());
+        RecurrentClassifier::init(&model, &dropout, n_ids, init, device).unwrap();
+    let (encoder, task) = (data.encoder.clone(), Task::binary());
+    let model = TrainedModel { network, encoder, task, thresholds: None };
+    assert!(trainer::evaluate(&model, &data.test, &mut |_| {}).is_ok());
     let bias = Tensor::new(&[f32::NAN], device).unwrap();
     model::sorted(&variables)["fc.bias"].set(&bias).unwrap();
-    let error = trainer::evaluate(&network, &data.test, 200, &mut |_| {}).unwrap_err();
+    let error = trainer::evaluate(&model, &data.test, &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("is NaN for 20 of 20 texts"), "{error}");
 }

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use candle_core::Device;
 use dataset::LabelledTexts;
+use measures::{Binary, Metrics};
+use model::TrainedModel;
 use model::folder::{Existing, OutputFolder, SeenTexts};
-use model::{CellKind, ModelConfig, Padding, PoolingPart, folder};
+use model::{CellKind, ModelConfig, Padding, PoolingPart, Regularization, folder};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
-    BatchOrder, DataOrigin, Ending, Error, Event, Keep, Observer, OptimizerKind, Part,
-    PositiveWeight, Prepared, PretrainingConfig, Silent, SplitPlan, StateCarry, TrainingConfig,
-    TrainingJob, TrainingReport, prepare,
+    BatchOrder, ClassWeights, DataOrigin, Ending, Error, Event, Keep, Measurements, Observer,
+    OptimizerKind, Part, Prepared, PretrainingConfig, Silent, SplitPlan, StateCarry,
+    TrainingConfig, TrainingJob, TrainingReport, prepare,
 };
 
 /// 240 texts, labelled by whether they contain `good` or `bad` among uninformative words.
@@ -37,7 +39,8 @@ fn data() -> (Prepared, DataOrigin) {
 
 fn origin(table: &LabelledTexts, plan: SplitPlan, data: &Prepared) -> DataOrigin {
     let (columns, fingerprint) = (table.columns().clone(), table.fingerprint());
-    DataOrigin::new("made.csv", columns, dataset::ReadOptions::default(), fingerprint, plan, data)
+    let options = (dataset::ReadOptions::default(), dataset::LabelOptions::default());
+    DataOrigin::new("made.csv", columns, options, fingerprint, plan, data)
 }
 
 fn small_model() -> ModelConfig {
@@ -48,10 +51,12 @@ fn small_model() -> ModelConfig {
         cell: CellKind::Lstm,
         pooling: PoolingPart::Max.into(),
         padding: Padding::Skip,
-        layer_dropout: 0.0,
-        output_dropout: 0.1,
         ..ModelConfig::default()
     }
+}
+
+fn little_dropout() -> Regularization {
+    Regularization { output_dropout: 0.1, ..Regularization::NONE }
 }
 
 fn fast_training() -> TrainingConfig {
@@ -65,6 +70,15 @@ fn fast_training() -> TrainingConfig {
     }
 }
 
+/// The metrics of two classes.
+fn binary(metrics: &Metrics) -> Binary {
+    let found = match metrics {
+        Metrics::Binary(metrics) => Some(metrics),
+        _ => None,
+    };
+    *found.unwrap()
+}
+
 fn train(
     model: &ModelConfig,
     training: &TrainingConfig,
@@ -74,6 +88,15 @@ fn train(
     train_after(&PretrainingConfig::default(), model, training, folder, observer)
 }
 
+fn train_with(
+    regularization: &Regularization,
+    model: &ModelConfig,
+    training: &TrainingConfig,
+    folder: &Path,
+) -> Result<TrainingReport, Error> {
+    run(regularization, &PretrainingConfig::default(), (model, training), folder, &mut Silent)
+}
+
 fn train_after(
     pretraining: &PretrainingConfig,
     model: &ModelConfig,
@@ -81,10 +104,31 @@ fn train_after(
     folder: &Path,
     observer: &mut dyn Observer,
 ) -> Result<TrainingReport, Error> {
+    run(&little_dropout(), pretraining, (model, training), folder, observer)
+}
+
+fn run(
+    regularization: &Regularization,
+    pretraining: &PretrainingConfig,
+    (model, training): (&ModelConfig, &TrainingConfig),
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<TrainingReport, Error> {
     let (data, origin) = data();
     let (recipe, device, data) = ("test", &Device::Cpu, &data);
     let folder = &OutputFolder::claim(folder, Existing::Replace)?;
-    TrainingJob { recipe, model, training, pretraining, data, origin, device, folder }.run(observer)
+    let job = TrainingJob {
+        recipe,
+        model,
+        regularization,
+        training,
+        pretraining,
+        data,
+        origin,
+        device,
+        folder,
+    };
+    job.run(observer)
 }
 
 /// Trains on other data than [`data`].
@@ -97,7 +141,18 @@ fn train_on(
     let (recipe, device, pretraining) = ("test", &Device::Cpu, &PretrainingConfig::default());
     let origin = origin(table, SplitPlan::default(), data);
     let folder = &OutputFolder::claim(folder, Existing::Refuse).unwrap();
-    let job = TrainingJob { recipe, model, training, pretraining, data, origin, device, folder };
+    let regularization = &little_dropout();
+    let job = TrainingJob {
+        recipe,
+        model,
+        regularization,
+        training,
+        pretraining,
+        data,
+        origin,
+        device,
+        folder,
+    };
     job.run(&mut Silent).unwrap()
 }
 
@@ -109,7 +164,7 @@ fn a_small_network_learns_the_telling_word() {
     assert_eq!(report.history.len(), 4);
     assert_eq!(report.ended, Ending::Complete);
     let best = report.kept().unwrap();
-    assert!(best.validation.accuracy > 0.95, "{best:?}");
+    assert!(best.validation.accuracy() > 0.95, "{best:?}");
     assert!(report.history[0].train_loss > report.history[3].train_loss);
     // The report on disk is the one that was returned, and the model there is the best.
     let on_disk = TrainingReport::load(&folder).unwrap();
@@ -117,7 +172,7 @@ fn a_small_network_learns_the_telling_word() {
     assert_eq!((on_disk.model, on_disk.training), (report.model.clone(), report.training.clone()));
     let (data, _) = data();
     let loaded = folder::load(&folder, &Device::Cpu).unwrap();
-    let again = trainer::evaluate(&loaded.network, &data.validation, 200, &mut |_| {}).unwrap();
+    let again = trainer::evaluate(&loaded, &data.validation, &mut |_| {}).unwrap();
     assert_eq!(again, best.validation);
 }
 
@@ -127,8 +182,8 @@ fn two_runs_with_one_seed_agree_bit_for_bit() {
     let weights = |name: &str, seed| {
         let folder = parent.path().join(name);
         let training = TrainingConfig { epochs: 2, seed, ..fast_training() };
-        let model = ModelConfig { embedding_dropout: 0.2, ..small_model() };
-        train(&model, &training, &folder, &mut Silent).unwrap();
+        let dropout = Regularization { embedding_dropout: 0.2, ..little_dropout() };
+        train_with(&dropout, &small_model(), &training, &folder).unwrap();
         std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap()
     };
     let first = weights("first", 1);
@@ -162,7 +217,7 @@ fn every_way_of_training_learns_and_repeats_bit_for_bit() {
             let folder = parent.path().join(format!("{name}-{run}"));
             let report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
             let best = report.kept().unwrap();
-            assert!(best.validation.accuracy > 0.9, "{name}: {:?}", best.validation);
+            assert!(best.validation.accuracy() > 0.9, "{name}: {:?}", best.validation);
             std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap()
         };
         assert!(weights("a") == weights("b"), "{name}");
@@ -173,19 +228,24 @@ fn every_way_of_training_learns_and_repeats_bit_for_bit() {
 fn every_regularisation_and_pooling_learns_and_repeats_bit_for_bit() {
     let parent = tempfile::tempdir().unwrap();
     let base = ModelConfig { bidirectional: true, ..small_model() };
-    let models = [
-        ("weight-drop", ModelConfig { weight_dropout: 0.3, ..base.clone() }),
-        ("variational", ModelConfig { variational_dropout: 0.2, ..base.clone() }),
-        ("words", ModelConfig { word_dropout: 0.1, ..base.clone() }),
-        ("attention", ModelConfig { pooling: PoolingPart::Attention.into(), ..base.clone() }),
-        ("all", ModelConfig { pooling: "last-max-mean-attention".parse().unwrap(), ..base }),
+    let little = little_dropout();
+    let all = "last-max-mean-attention".parse().unwrap();
+    let attention = PoolingPart::Attention.into();
+    let ways = [
+        ("weight-drop", base.pooling, Regularization { weight_dropout: 0.3, ..little }),
+        ("variational", base.pooling, Regularization { variational_dropout: 0.2, ..little }),
+        ("words", base.pooling, Regularization { word_dropout: 0.1, ..little }),
+        ("attention", attention, little),
+        ("all", all, little),
     ];
-    for (name, model) in models {
+    for (name, pooling, regularization) in ways {
+        let model = ModelConfig { pooling, ..base.clone() };
         let weights = |run: &str| {
             let folder = parent.path().join(format!("{name}-{run}"));
-            let report = train(&model, &fast_training(), &folder, &mut Silent).unwrap();
+            let training = fast_training();
+            let report = train_with(&regularization, &model, &training, &folder).unwrap();
             let best = report.kept().unwrap();
-            assert!(best.validation.accuracy > 0.9, "{name}: {:?}", best.validation);
+            assert!(best.validation.accuracy() > 0.9, "{name}: {:?}", best.validation);
             std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap()
         };
         assert!(weights("a") == weights("b"), "{name}");
@@ -201,22 +261,21 @@ fn a_linear_path_is_fitted_first_and_measured_alone() {
     let training = TrainingConfig { epochs: 1, learning_rate: 1e-5, ..fast_training() };
     let report = train(&model, &training, &folder, &mut Silent).unwrap();
     let kept = report.kept().unwrap();
-    assert!(kept.validation.accuracy > 0.9, "{:?}", kept.validation);
+    assert!(kept.validation.accuracy() > 0.9, "{:?}", kept.validation);
     let alone = kept.alone.unwrap();
-    assert_eq!(alone.linear.accuracy, report.linear_path.unwrap().accuracy);
+    assert_eq!(alone.linear.accuracy, report.linear_path.as_ref().unwrap().accuracy());
     assert!(alone.linear.accuracy > 0.9 && alone.recurrent.accuracy < 0.8, "{alone:?}");
     let loaded = folder::load(&folder, &Device::Cpu).unwrap();
     let validation = data().0.validation;
-    let (again, alone_again) =
-        trainer::evaluate_paths(&loaded.network, &validation, 200, &mut |_| {}).unwrap();
+    let again = trainer::test(&loaded, &validation, &mut |_| {}).unwrap();
     // The scales were multiplied into the weights: the sums are rounded differently.
-    assert!((again.loss - kept.validation.loss).abs() < 1e-6);
+    assert!((again.metrics.loss() - kept.validation.loss()).abs() < 1e-6);
     // A scale above 0 changes no class.
-    assert_eq!(alone_again.unwrap().linear.accuracy, alone.linear.accuracy);
+    assert_eq!(again.alone.unwrap().linear.accuracy, alone.linear.accuracy);
 
-    let model = ModelConfig { ngram_min_texts: 1000, ..model };
+    let training = TrainingConfig { ngram_min_texts: 1000, ..fast_training() };
     let folder = parent.path().join("none");
-    let error = train(&model, &fast_training(), &folder, &mut Silent).unwrap_err();
+    let error = train(&model, &training, &folder, &mut Silent).unwrap_err();
     assert!(error.to_string().contains("lower ngram_min_texts"), "{error}");
 }
 
@@ -228,8 +287,8 @@ fn dead_recurrent_layers_show_in_their_own_score() {
     train(&model, &fast_training(), &folder, &mut Silent).unwrap();
     let test = data().0.test;
     let measure = || {
-        let network = folder::load(&folder, &Device::Cpu).unwrap().network;
-        trainer::evaluate_paths(&network, &test, 200, &mut |_| {}).unwrap().1.unwrap()
+        let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+        trainer::test(&loaded, &test, &mut |_| {}).unwrap().alone.unwrap()
     };
     let alone = measure();
     assert!(alone.linear.accuracy > 0.9 && alone.recurrent.accuracy > 0.9, "{alone:?}");
@@ -272,27 +331,27 @@ fn weighted_classes_are_found_more_often() {
         LabelledTexts::new(&texts, (0..640).map(|i| u8::from(i % 8 == 0)).collect()).unwrap();
     let config = PreprocessingConfig { min_frequency: 2, ..Default::default() };
     let data = prepare(&table, &SplitPlan::default(), &config).unwrap();
-    let recall = |positive_weight, ngram_order, name: &str| {
+    let recall = |class_weights: ClassWeights, ngram_order, name: &str| {
         let model = ModelConfig { ngram_order, ..small_model() };
-        let training = TrainingConfig { positive_weight, calibrate: true, ..fast_training() };
+        let is_weighted = class_weights != ClassWeights::None;
+        let training = TrainingConfig { class_weights, calibrate: true, ..fast_training() };
         let report = train_on(&data, (&model, &training), &table, &parent.path().join(name));
         let kept = report.kept().unwrap();
-        let is_weighted = positive_weight != PositiveWeight::NONE;
         assert_eq!(kept.weighted_loss.is_some(), is_weighted);
-        assert_eq!(report.training.positive_weight, positive_weight);
         assert_eq!(TrainingReport::load(&parent.path().join(name)).unwrap().training, training);
         // What is said of the validation texts is true of the saved model, each path alone included.
-        let network = folder::load(&parent.path().join(name), &Device::Cpu).unwrap().network;
-        let (both, alone) =
-            trainer::evaluate_paths(&network, &data.validation, 200, &mut |_| {}).unwrap();
-        assert!((both.loss - kept.validation.loss).abs() < 1e-5, "{both:?} {kept:?}");
-        assert_eq!((both.recall, alone), (kept.validation.recall, kept.alone));
+        let loaded = folder::load(&parent.path().join(name), &Device::Cpu).unwrap();
+        let both = trainer::test(&loaded, &data.validation, &mut |_| {}).unwrap();
+        let difference = both.metrics.loss() - kept.validation.loss();
+        assert!(difference.abs() < 1e-5, "{both:?} {kept:?}");
+        let recall = binary(&kept.validation).recall;
+        assert_eq!((binary(&both.metrics).recall, both.alone), (recall, kept.alone));
         assert_eq!(kept.shift.is_some(), is_weighted);
-        kept.validation.recall
+        recall
     };
     for order in [0, 2] {
-        let plain = recall(PositiveWeight::NONE, order, &format!("plain{order}"));
-        let balanced = recall(PositiveWeight::Balanced, order, &format!("balanced{order}"));
+        let plain = recall(ClassWeights::None, order, &format!("plain{order}"));
+        let balanced = recall(ClassWeights::Balanced, order, &format!("balanced{order}"));
         assert!(balanced > plain, "order {order}: {balanced} {plain}");
     }
 }
@@ -388,12 +447,12 @@ fn a_second_training_learns_from_the_validation_texts_too() {
     assert!(weights == run("repeated", true).1);
     assert_eq!(TrainingReport::load(&folder).unwrap().refit, report.refit);
     let loaded = folder::load(&folder, &Device::Cpu).unwrap();
-    let test = trainer::evaluate(&loaded.network, &data().0.test, 200, &mut |_| {}).unwrap();
-    assert!(test.accuracy > 0.9, "{test:?}");
+    let test = trainer::evaluate(&loaded, &data().0.test, &mut |_| {}).unwrap();
+    assert!(test.accuracy() > 0.9, "{test:?}");
     // Not by its linear path alone.
-    let recurrent = loaded.network.without_linear_path();
-    let test = trainer::evaluate(&recurrent, &data().0.test, 200, &mut |_| {}).unwrap();
-    assert!(test.accuracy > 0.9, "{test:?}");
+    let recurrent = TrainedModel { network: loaded.network.without_linear_path(), ..loaded };
+    let test = trainer::evaluate(&recurrent, &data().0.test, &mut |_| {}).unwrap();
+    assert!(test.accuracy() > 0.9, "{test:?}");
     // Now it has been trained on the validation texts, too.
     let (seen, of_data) = (SeenTexts::load(&folder).unwrap().unwrap(), data().0.seen);
     assert_eq!(seen.train.len(), 216);
@@ -406,15 +465,14 @@ fn a_second_training_learns_from_the_validation_texts_too() {
 fn accumulated_batches_are_one_large_batch() {
     let parent = tempfile::tempdir().unwrap();
     // Without dropout, whose masks would differ; 192 texts make 12 steps either way.
-    let model = ModelConfig { output_dropout: 0.0, ..small_model() };
     let report = |batch_size, accumulation| {
         let training = TrainingConfig { batch_size, accumulation, epochs: 1, ..fast_training() };
         let folder = parent.path().join(format!("model-{batch_size}"));
-        train(&model, &training, &folder, &mut Silent).unwrap()
+        train_with(&Regularization::NONE, &small_model(), &training, &folder).unwrap()
     };
     let (whole, parts) = (report(16, 1), report(4, 4));
     assert_eq!((whole.history[0].step, parts.history[0].step), (12, 12));
-    let difference = whole.history[0].validation.loss - parts.history[0].validation.loss;
+    let difference = whole.history[0].validation.loss() - parts.history[0].validation.loss();
     assert!(difference.abs() < 1e-5, "{difference}");
 }
 
@@ -448,7 +506,7 @@ fn a_calibrated_model_tells_the_same_classes_with_honest_probabilities() {
         (report, logits.unwrap())
     };
     let ((plain_report, plain), (report, calibrated)) = (run(false, "plain"), run(true, "own"));
-    let temperature = report.kept().unwrap().temperature.unwrap();
+    let temperature = report.kept().unwrap().temperature.clone().unwrap().of(0);
     assert_eq!(plain_report.kept().unwrap().temperature, None);
     for (plain, calibrated) in plain.iter().zip(&calibrated) {
         let difference = f64::from(*plain) - f64::from(*calibrated) * temperature;
@@ -456,8 +514,10 @@ fn a_calibrated_model_tells_the_same_classes_with_honest_probabilities() {
     }
     // Training itself is unchanged, and the reported metrics are those of the saved file.
     assert_eq!(plain_report.history[1].train_loss, report.history[1].train_loss);
-    let kept = report.kept().unwrap().validation;
-    let own = trainer::Metrics::of_logits(&calibrated, data().0.validation.labels().unwrap());
+    let kept = binary(&report.kept().unwrap().validation);
+    let validation = data().0.validation;
+    let own = Binary::of_logits(&calibrated, validation.targets().unwrap().one_of().unwrap(), 0.5);
+    let own = own.unwrap();
     assert!((own.loss - kept.loss).abs() < 1e-6 && own.accuracy == kept.accuracy);
 }
 
@@ -468,11 +528,11 @@ fn the_notebooks_ways_train_too() {
         num_layers: 2,
         pooling: PoolingPart::Last.into(),
         padding: Padding::Compute,
-        layer_dropout: 0.5,
         ..small_model()
     };
     let training = TrainingConfig { state: StateCarry::Carry, epochs: 1, ..fast_training() };
-    let report = train(&model, &training, &parent.path().join("model"), &mut Silent).unwrap();
+    let dropout = Regularization { layer_dropout: 0.5, ..little_dropout() };
+    let report = train_with(&dropout, &model, &training, &parent.path().join("model")).unwrap();
     assert!(report.history[0].train_loss.is_finite());
 }
 
@@ -494,9 +554,9 @@ fn a_non_finite_loss_stops_and_names_step_rate_and_batch() {
 /// Every weight, logit and metric of a kept model is finite, and its report says what happened.
 fn assert_sound(folder: &Path, report: &TrainingReport) {
     let loaded = folder::load(folder, &Device::Cpu).unwrap();
-    let again = trainer::evaluate(&loaded.network, &data().0.validation, 200, &mut |_| {}).unwrap();
+    let again = trainer::evaluate(&loaded, &data().0.validation, &mut |_| {}).unwrap();
     // Rounding differs with the scales in the weights, and is large for weights of 1e30.
-    assert!(again.loss.is_finite() && report.kept().unwrap().validation.loss.is_finite());
+    assert!(again.loss().is_finite() && report.kept().unwrap().validation.loss().is_finite());
     let bytes = std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap();
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
     for (name, tensor) in tensors {
@@ -582,7 +642,7 @@ fn a_pre_training_that_diverges_leaves_the_linear_path() {
         (Ok(report), folder) => {
             assert_eq!(report.ended, Ending::Diverged);
             assert!(report.diverged.as_ref().unwrap().contains("pre-training"), "{report:?}");
-            assert!(report.kept().unwrap().validation.accuracy > 0.9);
+            assert!(report.kept().unwrap().validation.accuracy() > 0.9);
             assert_sound(&folder, &report);
         }
         (Err(error), folder) => {
@@ -635,8 +695,9 @@ fn a_report_names_what_makes_its_figures_mean_less() {
     assert!(judged.clone().all(|line| line.contains("validation")), "{before}");
     assert_eq!(told(&TrainingReport::load(&folder).unwrap()), before);
     // As if no text were predicted positive.
-    let metrics = trainer::Metrics::of_logits(&[-1.0; 24], &[[0; 12], [1; 12]].concat());
-    report.add_test(metrics, None);
+    let metrics = Binary::of_logits(&[-1.0; 24], &[[0; 12], [1; 12]].concat(), 0.5).unwrap();
+    let (metrics, intervals) = (Metrics::Binary(metrics), trainer::Intervals::default());
+    report.add_test(Measurements { metrics, intervals, alone: None });
     let after = told(&report);
     assert!(after.contains("predicts negative for every text in the test split"), "{after}");
 }
@@ -671,6 +732,11 @@ fn metrics_json_has_numbers_wherever_a_number_is_meant() {
         // What is not there yet, or was not asked for.
         let expected = [
             ".data.group_column",
+            ".data.weight_column",
+            ".data.labels.task",
+            ".data.labels.map",
+            ".data.labels.separator",
+            ".data.labels.known",
             ".data.split.sample",
             ".data.summary.n_groups",
             ".refit",
@@ -678,6 +744,7 @@ fn metrics_json_has_numbers_wherever_a_number_is_meant() {
             ".word_vectors",
             ".linear_baseline",
             ".test_alone",
+            ".test_intervals",
             ".history[].weighted_loss",
             ".history[].shift",
         ];
@@ -712,9 +779,11 @@ fn the_model_is_kept_that_was_asked_for() {
     let (last, history) = kept(Keep::Last, "last");
     assert_eq!(last, *history.last().unwrap());
     let (lowest, history) = kept(Keep::LowestLoss, "lowest");
-    assert!(history.iter().all(|record| record.validation.loss >= lowest.validation.loss));
+    assert!(history.iter().all(|record| record.validation.loss() >= lowest.validation.loss()));
     let (highest, history) = kept(Keep::HighestAccuracy, "highest");
-    assert!(history.iter().all(|record| record.validation.accuracy <= highest.validation.accuracy));
+    assert!(
+        history.iter().all(|record| record.validation.accuracy() <= highest.validation.accuracy())
+    );
 }
 
 #[test]
@@ -766,7 +835,7 @@ fn an_interrupted_pre_training_keeps_the_linear_path() {
         report
     };
     let with_path = run(2, "path");
-    assert!(with_path.kept().unwrap().validation.accuracy > 0.9, "{with_path:?}");
+    assert!(with_path.kept().unwrap().validation.accuracy() > 0.9, "{with_path:?}");
     folder::load(&parent.path().join("path"), &Device::Cpu).unwrap();
     assert!(run(0, "none").kept().is_none());
 }
@@ -780,7 +849,7 @@ fn an_interrupted_second_training_leaves_the_first_model() {
     let report = train(&small_model(), &training, &folder, &mut StopAfter(50)).unwrap();
     assert_eq!((report.ended, report.refit.clone()), (Ending::Interrupted, None));
     let loaded = folder::load(&folder, &Device::Cpu).unwrap();
-    let again = trainer::evaluate(&loaded.network, &data().0.validation, 200, &mut |_| {});
+    let again = trainer::evaluate(&loaded, &data().0.validation, &mut |_| {});
     assert_eq!(again.unwrap(), report.kept().unwrap().validation);
     let on_disk = TrainingReport::load(&folder).unwrap();
     assert_eq!((on_disk.ended, on_disk.refit), (Ending::Interrupted, None));

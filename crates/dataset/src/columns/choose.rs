@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::{
-    ChosenColumn, ColumnChoice, ColumnNames, GROUP, LABEL, Role, TEXT, bare, is_guess, visible,
+    ChosenColumn, ColumnChoice, ColumnNames, GROUP, LABEL, Role, TEXT, WEIGHT, bare, is_guess,
+    visible,
 };
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
@@ -12,12 +13,12 @@ use crate::tables::{Cells, Fault, Note, Place, ReadNotes, Table, looks_like_data
 /// Prefixes of the names of prediction columns, which are never labels.
 const ANSWERS: [&str; 4] = ["predictedlabel", "predictedprobability", "prediction", "probability"];
 
-/// Chooses the text, label and group columns.
+/// Chooses the text, label, group and weight columns.
 ///
 /// # Errors
 /// `UnknownColumn`, `AmbiguousColumn` or `ColumnLeftOut` if a named column cannot be found, `NoColumn`
-/// if none can be guessed, `OwnAnswers` if only predictions can, `SameColumn` if one column is named
-/// twice, `Fault::NoHeader` if the names look like a row.
+/// if none can be guessed, `OwnAnswers` if only predictions can, `SameColumn` or `LabelTwice` if one
+/// column is named twice, `Fault::NoHeader` if the names look like a row.
 pub(crate) fn choose_all(
     path: &Path,
     table: &Table,
@@ -29,34 +30,47 @@ pub(crate) fn choose_all(
         wanted.as_deref().map(|wanted| chooser.named(role, wanted)).transpose()
     };
     // The user's names come first, so that a guess cannot take one of these columns.
-    let (text, label) = (named(&TEXT, &choice.text)?, named(&LABEL, &choice.label)?);
+    let text = named(&TEXT, &choice.text)?;
+    let labels: Vec<ChosenColumn> =
+        choice.label.iter().map(|wanted| chooser.named(&LABEL, wanted)).collect::<Result<_>>()?;
     let group = named(&GROUP, &choice.group)?;
-    let mut taken: Vec<&str> =
-        [&text, &label, &group].into_iter().flatten().map(|column| column.name.as_str()).collect();
+    let weight = named(&WEIGHT, &choice.weight)?;
+    let mut taken: Vec<&str> = [&text, &group, &weight]
+        .into_iter()
+        .flatten()
+        .chain(&labels)
+        .map(|column| column.name.as_str())
+        .collect();
     let text = match text.clone() {
         Some(text) => text,
         None => chooser.unnamed(&TEXT, choice.known_text.as_deref(), &taken, notes)?,
     };
     taken.push(&text.name);
-    let label = match label.clone() {
-        Some(label) => label,
-        None => chooser.unnamed(&LABEL, choice.known_label.as_deref(), &taken, notes)?,
+    let labels = match &labels[..] {
+        [] => chooser.unnamed_labels(&choice.known_label, &taken, notes)?,
+        _ => labels.clone(),
     };
-    let same = |column: &ChosenColumn, role: &Role, other: &Role| Error::SameColumn {
-        path: path.to_owned(),
-        column: column.name.clone(),
-        role: role.name,
-        other: other.name,
-    };
-    if text.name == label.name {
-        return Err(same(&text, &TEXT, &LABEL));
-    }
-    for (column, role) in [(&text, &TEXT), (&label, &LABEL)] {
-        if group.as_ref().is_some_and(|group| group.name == column.name) {
-            return Err(same(column, role, &GROUP));
+    let of_roles = [(Some(&text), &TEXT)]
+        .into_iter()
+        .chain(labels.iter().map(|label| (Some(label), &LABEL)))
+        .chain([(group.as_ref(), &GROUP), (weight.as_ref(), &WEIGHT)]);
+    let of_roles: Vec<(&ChosenColumn, &Role)> =
+        of_roles.filter_map(|(column, role)| Some((column?, role))).collect();
+    for (idx, (column, role)) in of_roles.iter().enumerate() {
+        let earlier = of_roles[..idx].iter().find(|(other, _)| other.name == column.name);
+        let (path, column) = (path.to_owned(), column.name.clone());
+        match earlier {
+            Some((_, other)) if other.name == role.name => {
+                return Err(Error::LabelTwice { path, column });
+            }
+            Some((_, other)) => {
+                let (role, other) = (other.name, role.name);
+                return Err(Error::SameColumn { path, column, role, other });
+            }
+            None => {}
         }
     }
-    Ok(ColumnNames { text, label, group })
+    Ok(ColumnNames { text, labels, group, weight })
 }
 
 /// Chooses only the text column.
@@ -76,6 +90,14 @@ pub(crate) fn choose_text(
             chooser.unnamed(&TEXT, choice.known_text.as_deref(), &[], &mut ReadNotes::default())
         }
     }
+}
+
+/// Whether a name is that of a column of predictions: `predicted_label`, `probability_of_spam`, `top_2`.
+fn is_answer(name: &str) -> bool {
+    let name = bare(name);
+    let is_ranked = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    ANSWERS.iter().any(|answer| name.starts_with(answer))
+        || name.strip_prefix("top").is_some_and(is_ranked)
 }
 
 struct Chooser<'a> {
@@ -140,6 +162,29 @@ impl<'a> Chooser<'a> {
         }
     }
 
+    /// The label columns that the model was trained on, or the best guess.
+    fn unnamed_labels(
+        &self,
+        known: &[String],
+        taken: &[&str],
+        notes: &mut ReadNotes,
+    ) -> Result<Vec<ChosenColumn>> {
+        let is_free = |name: &str| !taken.contains(&name) && !is_answer(name);
+        let find = |name: &String| match self.find(name)[..] {
+            [found] if is_free(found) => Some(ChosenColumn::named(found)),
+            _ => None,
+        };
+        let of_model = if known.len() > 1 { known.iter().map(find).collect() } else { None };
+        match of_model {
+            Some(columns) => Ok(columns),
+            None => {
+                let known = known.first().filter(|_| known.len() == 1);
+                let label = self.unnamed(&LABEL, known.map(String::as_str), taken, notes)?;
+                Ok(vec![label])
+            }
+        }
+    }
+
     /// The column that the model was trained on, or the best guess.
     fn unnamed(
         &self,
@@ -151,9 +196,7 @@ impl<'a> Chooser<'a> {
         let beside = self.own_probability();
         let is_own =
             |name: &str| role.name == LABEL.name && beside.is_some() && bare(name) == "label";
-        let free = |name: &&str| {
-            !taken.contains(name) && !ANSWERS.iter().any(|answer| bare(name).starts_with(answer))
-        };
+        let free = |name: &&str| !taken.contains(name) && !is_answer(name);
         if let Some(known) = known
             && let [name] = self.find(known)[..]
             && free(&name)
@@ -249,10 +292,12 @@ mod tests {
     ) -> Result<(String, String)> {
         let (text, label) = (text.map(str::to_owned), label.map(str::to_owned));
         let (is_guess, is_label_guess) = (text.is_none(), label.is_none());
+        let label = label.into_iter().collect();
         let (names, _) = all(columns, &ColumnChoice { text, label, ..ColumnChoice::default() })?;
         assert_eq!(names.text.guessed, is_guess);
-        assert_eq!(names.label.guessed, is_label_guess);
-        Ok((names.text.name, names.label.name))
+        let [label] = &names.labels[..] else { panic!("{:?}", names.labels) };
+        assert_eq!(label.guessed, is_label_guess);
+        Ok((names.text.name, label.name.clone()))
     }
 
     fn pair(a: &str, b: &str) -> (String, String) {
@@ -327,20 +372,20 @@ mod tests {
             (names.text.name.as_str(), names.text.candidates),
             ("text", vec!["body".to_owned()])
         );
-        assert_eq!(names.label.name, "label");
-        assert_eq!(names.label.candidates, ["y", "Sentiment"]);
+        assert_eq!(names.labels[0].name, "label");
+        assert_eq!(names.labels[0].candidates, ["y", "Sentiment"]);
     }
 
     #[test]
     fn what_a_model_knows_comes_before_a_guess_and_after_the_user() {
         let known = ColumnChoice {
             known_text: Some("comment".to_owned()),
-            known_label: Some("good".to_owned()),
+            known_label: vec!["good".to_owned()],
             ..ColumnChoice::default()
         };
         let of = |columns: &[&str], choice: &ColumnChoice| {
             let (names, _) = all(columns, choice).unwrap();
-            (names.text.name, names.label.name, names.text.guessed)
+            (names.text.name, names.labels[0].name.clone(), names.text.guessed)
         };
         let both = ["text", "label", "comment", "good"];
         assert_eq!(of(&both, &known), ("comment".into(), "good".into(), false));
@@ -356,7 +401,7 @@ mod tests {
             let error = chosen(&["text", answer], None, None).unwrap_err();
             assert!(matches!(error, Error::NoColumn { .. }), "{answer}: {error}");
             let known =
-                ColumnChoice { known_label: Some(answer.to_owned()), ..ColumnChoice::default() };
+                ColumnChoice { known_label: vec![answer.to_owned()], ..ColumnChoice::default() };
             if answer != "score" {
                 assert!(all(&["text", answer], &known).is_err(), "{answer}");
             }
@@ -369,12 +414,12 @@ mod tests {
              it is next to \"probability\""
         );
         let known =
-            ColumnChoice { known_label: Some("label".to_owned()), ..ColumnChoice::default() };
+            ColumnChoice { known_label: vec!["label".to_owned()], ..ColumnChoice::default() };
         assert!(matches!(all(&columns, &known), Err(Error::OwnAnswers { .. })));
         assert_eq!(chosen(&columns, None, Some("label")).unwrap(), pair("text", "label"));
         let (names, notes) =
             all(&["text", "label", "sentiment", "probability"], &ColumnChoice::default()).unwrap();
-        assert_eq!((names.label.name.as_str(), notes.iter().len()), ("sentiment", 1));
+        assert_eq!((names.labels[0].name.as_str(), notes.iter().len()), ("sentiment", 1));
         // And these if it had one.
         let columns = ["text", "label", "predicted_label", "probability"];
         assert_eq!(chosen(&columns, None, None).unwrap(), pair("text", "label"));
@@ -390,11 +435,51 @@ mod tests {
         // A group is not guessed as something else.
         assert_eq!(all(&columns, &choice("text")).unwrap().0.text.name, "comment");
         let mut both = choice("label");
-        both.label = Some("label".to_owned());
+        both.label = vec!["label".to_owned()];
         assert_eq!(
             all(&columns, &both).unwrap_err().to_string(),
             "reviews.csv: column \"label\" cannot be both label and group"
         );
+    }
+
+    #[test]
+    fn several_label_columns_are_named_or_known() {
+        let labels = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let names_of = |choice: &ColumnChoice| {
+            let columns = ["text", "label", "sport", "Money", "w"];
+            all(&columns, choice).map(|(names, _)| {
+                names.labels.iter().map(|label| label.name.clone()).collect::<Vec<_>>()
+            })
+        };
+        let named =
+            |names: &[&str]| ColumnChoice { label: labels(names), ..ColumnChoice::default() };
+        assert_eq!(names_of(&named(&["money", "sport"])).unwrap(), ["Money", "sport"]);
+        assert_eq!(
+            names_of(&named(&["money", "Money"])).unwrap_err().to_string(),
+            "reviews.csv: label column \"Money\" is named twice"
+        );
+        let known =
+            |names: &[&str]| ColumnChoice { known_label: labels(names), ..ColumnChoice::default() };
+        assert_eq!(names_of(&known(&["sport", "money"])).unwrap(), ["sport", "Money"]);
+        // One of them is not in this file.
+        assert_eq!(names_of(&known(&["sport", "health"])).unwrap(), ["label"]);
+        let weighted = ColumnChoice { weight: Some("W".to_owned()), ..named(&["w"]) };
+        assert_eq!(
+            names_of(&weighted).unwrap_err().to_string(),
+            "reviews.csv: column \"w\" cannot be both label and weight"
+        );
+    }
+
+    #[test]
+    fn answers_about_several_classes_are_no_labels() {
+        for answer in ["probability_of_spam", "top_1", "Top 2 probability", "predicted_labels"] {
+            let choice =
+                ColumnChoice { known_label: vec![answer.to_owned()], ..ColumnChoice::default() };
+            assert!(all(&["text", answer], &choice).is_err(), "{answer}");
+        }
+        let choice =
+            ColumnChoice { known_label: vec!["topic".to_owned()], ..ColumnChoice::default() };
+        assert_eq!(all(&["text", "topic"], &choice).unwrap().0.labels[0].name, "topic");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::format::Format;
 use super::separator::Separator;
-use crate::label_words::parse_label;
+use crate::label_map::Quoted;
 use crate::wording::{DidYouMean, QuotedList, shortened};
 
 /// A column with more distinct values does not hold classes.
@@ -206,11 +206,11 @@ pub enum Fault {
     MissingValue {
         /// The column.
         column: String,
-        /// `text`, `label` or `group`.
+        /// `text`, `label`, `group` or `weight`.
         role: &'static str,
     },
 
-    /// A label is neither of the two classes.
+    /// A label is likely to be misspelt, or none of two classes.
     #[error(
         "unknown label \"{value}\"; expected {expected}{}; the column holds {}",
         DidYouMean(nearest),
@@ -225,6 +225,78 @@ pub enum Fault {
         nearest: Option<String>,
         /// All values of the column and how often they occur, most frequent first.
         values: Vec<(String, usize)>,
+    },
+
+    /// A label is a word that programs write where there is no value.
+    #[error("label \"{value}\" looks like a missing label; the column holds {}", Counts(values))]
+    LooksMissing {
+        /// The label.
+        value: String,
+        /// All values of the column and how often they occur, most frequent first.
+        values: Vec<(String, usize)>,
+    },
+
+    /// A label is none of the classes of a model.
+    #[error(
+        "label \"{value}\" is not a class of the model; its classes are {}{}",
+        QuotedList(classes),
+        DidYouMean(nearest)
+    )]
+    NotOfModel {
+        /// The label, shortened if it is long.
+        value: String,
+        /// The classes.
+        classes: Vec<String>,
+        /// The nearest of them.
+        nearest: Option<String>,
+    },
+
+    /// A label is neither on the left nor on the right of a map of labels.
+    #[error("label \"{value}\" is not in the label map ({map})")]
+    NotInMap {
+        /// The label, shortened if it is long.
+        value: String,
+        /// The map.
+        map: String,
+    },
+
+    /// A column of labels holds numbers that are not whole.
+    #[error("column \"{column}\" holds numbers such as {value}, not classes")]
+    NotClasses {
+        /// The column.
+        column: String,
+        /// The first such number.
+        value: String,
+    },
+
+    /// A JSON value in a label column is not a label.
+    #[error("column \"{column}\" holds {found} where a label is expected: {}", shortened(value))]
+    NotLabel {
+        /// The column.
+        column: String,
+        /// The kind of value.
+        found: &'static str,
+        /// The value.
+        value: String,
+    },
+
+    /// A column of one class holds something else than 0 and 1.
+    #[error(
+        "column \"{column}\" holds \"{}\"; each of several label columns holds 0 or 1",
+        shortened(value)
+    )]
+    NotZeroOrOne {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
+
+    /// A weight is not a number of at least 0.
+    #[error("weight \"{value}\" is not a number of at least 0")]
+    BadWeight {
+        /// The weight, shortened if it is long.
+        value: String,
     },
 }
 
@@ -322,7 +394,37 @@ impl Fault {
                     .into()
             }
             Self::MissingValue { .. } => "Fill it in, or remove the row.".into(),
-            Self::UnknownLabel { values, .. } => label_advice(values),
+            Self::UnknownLabel { value, nearest, values, .. } => {
+                label_advice(value, nearest.as_deref(), values)
+            }
+            Self::LooksMissing { value, .. } => format!(
+                "Fill it in, or leave out such rows with {}. If it is a class, say so with {}.",
+                labels_flag(value, None),
+                labels_flag(value, Some(value))
+            ),
+            Self::NotOfModel { value, nearest, .. } => {
+                format!("Correct it, or map it with {}.", labels_flag(value, nearest.as_deref()))
+            }
+            Self::NotInMap { value, .. } => format!(
+                "Add it to --labels, for example {}=skip, or decide about all other values with \
+                 *=skip or *=keep.",
+                Quoted(value)
+            ),
+            Self::NotClasses { .. } => {
+                "Group the numbers into classes first, or choose another column with \
+                 --label-column. If each number is a class, set the task (--task one-of)."
+                    .into()
+            }
+            Self::NotLabel { .. } => {
+                "Write a string, a number, true or false, or a list of strings and numbers.".into()
+            }
+            Self::NotZeroOrOne { .. } => {
+                "Write 1 where the row has the label and 0 where it has not, or name one label column."
+                    .into()
+            }
+            Self::BadWeight { .. } => {
+                "Write a number of at least 0, or choose another column with --weight-column.".into()
+            }
         })
     }
 }
@@ -341,33 +443,45 @@ fn field_advice(expected: usize, got: usize, separator: Separator) -> String {
     "Either fields are missing, or a text with a line break is not in quotation marks.".to_owned()
 }
 
-/// What to do about the labels, given all values that occur.
-fn label_advice(values: &[(String, usize)]) -> String {
-    let is = |expected: &[&str]| {
-        values.len() == expected.len()
-            && expected.iter().all(|word| values.iter().any(|(value, _)| value == word))
-    };
-    let is_missing = |word: &str| {
-        ["", "nan", "na", "n/a", "none", "null"].contains(&word.to_ascii_lowercase().as_str())
-    };
-    let mut unknown = values.iter().filter(|(value, _)| parse_label(value).is_none());
-    if unknown.all(|(value, _)| is_missing(value)) {
-        return "Such a row has no label; fill it in, or remove the row.".into();
+/// What to do about a label, given all values that occur.
+fn label_advice(value: &str, nearest: Option<&str>, values: &[(String, usize)]) -> String {
+    if looks_missing(value) {
+        return format!(
+            "Such a row has no label; fill it in, remove the row, or leave it out with {}.",
+            labels_flag(value, None)
+        );
     }
     if values.len() > MANY_VALUES {
         return "This does not look like a column of labels; choose another with --label-column."
             .into();
     }
-    if is(&["1", "2"]) {
-        return "Write 0 instead of 1 and 1 instead of 2, if 1 means negative and 2 positive."
-            .into();
+    match nearest {
+        Some(nearest) => format!(
+            "Correct it, or map it with {}. If it is a class of its own, set the task (--task), which \
+             turns this check off.",
+            labels_flag(value, Some(nearest))
+        ),
+        None => {
+            "The classes are negative and positive: map other values with --labels, for example \
+                 --labels \"1,2=negative; 3=skip; 4,5=positive\"."
+                .into()
+        }
     }
-    if values.len() == 2 {
-        return "Write 0 (negative) and 1 (positive) instead of these two values.".into();
-    }
-    "There are only two classes: write 0 for negative and 1 for positive, and remove rows \
-     that are neither; or choose another column with --label-column."
-        .into()
+}
+
+/// The flag that maps a value to a name, or leaves its rows out, and keeps all others.
+fn labels_flag(value: &str, name: Option<&str>) -> String {
+    let name = name.map_or("skip".to_owned(), |name| Quoted(name).to_string());
+    let map = format!("{}={name}; *=keep", Quoted(value));
+    // In a shell, quotation marks inside others need the other kind.
+    let mark = if map.contains('"') { '\'' } else { '"' };
+    format!("--labels {mark}{map}{mark}")
+}
+
+/// Whether a word is one that programs write where there is no value.
+pub(crate) fn looks_missing(value: &str) -> bool {
+    let word = value.trim().to_ascii_lowercase();
+    ["", "nan", "na", "n/a", "none", "null", "-", "?"].contains(&word.as_str())
 }
 
 fn plural(n_fields: usize) -> &'static str {
@@ -399,7 +513,7 @@ impl fmt::Display for AfterLines {
     }
 }
 
-/// `"a" (3 times), "b" (once) and 2 more`.
+/// `"a" (3 times), "b" (once) and 2 more values`.
 struct Counts<'a>(&'a [(String, usize)]);
 
 impl fmt::Display for Counts<'_> {

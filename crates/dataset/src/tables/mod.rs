@@ -20,6 +20,7 @@ mod texts;
 mod unpack;
 pub(crate) mod write;
 
+pub(crate) use self::fault::looks_missing;
 pub use self::fault::{Fault, Place, QuoteCause};
 pub use self::file::DataFile;
 pub use self::format::Format;

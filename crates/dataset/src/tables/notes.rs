@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::format::Format;
 use super::separator::Separator;
-use crate::wording::QuotedList;
+use crate::classes::TaskKind;
+use crate::wording::{QuotedList, shortened};
 
 /// What a reader did that the user should know, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +117,34 @@ pub enum Note {
         /// A column that holds longer texts.
         better: String,
     },
+    /// What the labels mean, where they are not the usual two classes.
+    Classes {
+        /// The column.
+        column: String,
+        /// The task.
+        task: TaskKind,
+        /// The names of the classes.
+        names: Vec<String>,
+    },
+    /// Cells of the label column hold several labels.
+    SeveralLabels {
+        /// The column.
+        column: String,
+        /// What separates them.
+        separator: char,
+    },
+    /// Values that differ in case or surrounding spaces are one class.
+    Spellings {
+        /// The name of the class.
+        name: String,
+        /// Its other spellings.
+        others: Vec<String>,
+    },
+    /// Rows were left out because of their labels.
+    SkippedLabels {
+        /// The number of rows.
+        n_rows: usize,
+    },
     /// Rows without text were left out.
     Skipped {
         /// The number of rows.
@@ -173,10 +202,56 @@ impl fmt::Display for Note {
                 f,
                 "column \"{column}\" holds only {found}; column \"{better}\" holds longer texts"
             ),
+            Self::Classes { column, task, names } => {
+                let n_classes = Number(names.len());
+                write!(f, "label column \"{column}\": ")?;
+                match (task, &names[..]) {
+                    (TaskKind::Binary, [negative, positive]) => write!(
+                        f,
+                        "two classes, \"{}\" and \"{}\" (positive)",
+                        shortened(negative),
+                        shortened(positive)
+                    ),
+                    (TaskKind::AnyOf, _) => {
+                        write!(f, "any number of {n_classes} labels a text: {}", QuotedList(names))
+                    }
+                    _ => write!(f, "{n_classes} classes: {}", QuotedList(names)),
+                }
+            }
+            Self::SeveralLabels { column, separator } => write!(
+                f,
+                "column \"{column}\" holds several labels in a cell, separated by \"{separator}\"; if each \
+                 cell is one class, set the task to one-of"
+            ),
+            Self::Spellings { name, others } => write!(
+                f,
+                "took {} as other spellings of the label \"{}\"",
+                QuotedList(others),
+                shortened(name)
+            ),
+            Self::SkippedLabels { n_rows } => {
+                write!(f, "left out {}, as the label map says", Rows(*n_rows))
+            }
             Self::Skipped { n_rows } => write!(f, "left out {} without text", Rows(*n_rows)),
             Self::Empty { n_rows } => {
                 write!(f, "treated {} without text as empty texts", Rows(*n_rows))
             }
+        }
+    }
+}
+
+/// Small numbers as words.
+struct Number(usize);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WORDS: [&str; 13] = [
+            "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+            "eleven", "twelve",
+        ];
+        match WORDS.get(self.0) {
+            Some(word) => f.write_str(word),
+            None => write!(f, "{}", self.0),
         }
     }
 }

@@ -21,6 +21,11 @@ impl Texts {
         self.0.get(row).unwrap_or_default()
     }
 
+    /// The texts of some rows, in the order given.
+    pub(crate) fn select(&self, rows: &[u32]) -> Self {
+        Self::from_strings(rows.iter().map(|&row| self.get(row as usize)))
+    }
+
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         (0..self.len()).map(|row| self.get(row))
     }

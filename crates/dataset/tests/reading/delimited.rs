@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use dataset::{ColumnChoice, DataFile, Header, LabelledTexts, Quoting, ReadOptions, Separator};
+use dataset::{
+    ColumnChoice, DataFile, Header, LabelOptions, LabelledTexts, Quoting, ReadOptions, Separator,
+};
 
 use super::{all_refused, check, file, message, notes, read, read_as, refusal};
 
@@ -285,11 +287,13 @@ fn a_missing_header_is_recognised_and_can_be_said() {
     let (_folder, path) = file("a.csv", format!("1,\"{long}\"\n0,bad\n"));
     let choice = ColumnChoice {
         text: Some("2".to_owned()),
-        label: Some("1".to_owned()),
+        label: vec!["1".to_owned()],
         ..ColumnChoice::default()
     };
     let options = ReadOptions { header: Header::Absent, ..ReadOptions::default() };
-    let table = LabelledTexts::read(&DataFile::open(&path).unwrap(), &choice, &options).unwrap();
+    let labels = LabelOptions::default();
+    let file = DataFile::open(&path).unwrap();
+    let table = LabelledTexts::read(&file, &choice, &labels, &options).unwrap();
     assert_eq!(table.texts().collect::<Vec<_>>(), [long, "bad"]);
     let message = read_as(&path, &options).unwrap_err().to_string();
     assert!(message.ends_with("its columns are \"1\", \"2\""), "{message}");
@@ -308,7 +312,7 @@ fn many_rows_keep_their_order_and_long_texts_their_length() {
     assert_eq!(table.len(), 20_001);
     for (row, text) in table.texts().take(20_000).enumerate() {
         assert_eq!(text, format!("text number {row},\n"));
-        assert_eq!(usize::from(table.labels()[row]), row % 2);
+        assert_eq!(table.targets().of_row(row), [row as u32 % 2]);
     }
     assert_eq!(table.texts().last(), Some(long.as_str()));
 }

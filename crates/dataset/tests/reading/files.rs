@@ -63,7 +63,7 @@ fn a_file_of_an_unknown_format() {
 fn a_format_can_be_named() {
     let (_folder, path) = file("reviews.data", "text\tlabel\ngood\t1\n");
     let options = ReadOptions { format: Some(Format::Tsv), ..ReadOptions::default() };
-    assert_eq!(read_as(&path, &options).unwrap().labels(), [1]);
+    assert_eq!(read_as(&path, &options).unwrap().targets().of_row(0), [1]);
 }
 
 #[test]
@@ -167,11 +167,13 @@ fn pipes_are_read_once_under_a_named_format() {
     drop(writer);
     let pipe = DataFile::open(format!("/dev/fd/{}", reader.as_raw_fd())).unwrap();
     let choice = dataset::ColumnChoice::default();
-    let error = dataset::LabelledTexts::read(&pipe, &choice, &ReadOptions::default()).unwrap_err();
+    let labels = dataset::LabelOptions::default();
+    let error =
+        dataset::LabelledTexts::read(&pipe, &choice, &labels, &ReadOptions::default()).unwrap_err();
     assert!(matches!(error, Error::UnknownExtension { .. }), "{error}");
     let options = ReadOptions { format: Some(Format::Csv), ..ReadOptions::default() };
     for _ in 0..2 {
-        let table = dataset::LabelledTexts::read(&pipe, &choice, &options).unwrap();
+        let table = dataset::LabelledTexts::read(&pipe, &choice, &labels, &options).unwrap();
         assert_eq!(table.texts().collect::<Vec<_>>(), ["good"]);
     }
 }

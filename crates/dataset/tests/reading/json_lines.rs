@@ -29,7 +29,7 @@ fn labels_may_change_their_type_anywhere() {
         json += &format!("{{\"text\": \"bad\", \"label\": {label}}}\n");
     }
     let (_folder, path) = file("reviews.jsonl", &json);
-    assert_eq!(read(&path).unwrap().labels()[1999..], [1, 0, 0, 0, 0]);
+    assert_eq!(read(&path).unwrap().targets().one_of().unwrap()[1999..], [1, 0, 0, 0, 0]);
 }
 
 #[test]

@@ -14,7 +14,10 @@ mod tabs;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::{ColumnChoice, DataFile, Error, LabelledTexts, ReadOptions, Result, TextTable};
+use dataset::{
+    ColumnChoice, DataFile, Error, LabelOptions, LabelledTexts, ReadOptions, Result, Targets,
+    TextTable,
+};
 use tempfile::TempDir;
 
 /// A folder that contains one file.
@@ -30,7 +33,8 @@ fn read(path: &Path) -> Result<LabelledTexts> {
 }
 
 fn read_as(path: &Path, options: &ReadOptions) -> Result<LabelledTexts> {
-    LabelledTexts::read(&DataFile::open(path)?, &ColumnChoice::default(), options)
+    let (choice, labels) = (ColumnChoice::default(), LabelOptions::default());
+    LabelledTexts::read(&DataFile::open(path)?, &choice, &labels, options)
 }
 
 fn text_table(path: &Path) -> Result<TextTable> {
@@ -45,7 +49,7 @@ fn without(folder: &Path, error: &Error) -> String {
 fn refusal(name: &str, content: impl AsRef<[u8]>, options: &ReadOptions) -> String {
     let (folder, path) = file(name, content);
     match read_as(&path, options) {
-        Ok(table) => format!("READ {:?} {:?}", table.texts().collect::<Vec<_>>(), table.labels()),
+        Ok(table) => format!("READ {:?} {:?}", table.texts().collect::<Vec<_>>(), table.targets()),
         Err(error) => {
             let advice = error.advice().map_or(String::new(), |advice| format!("\n{advice}"));
             without(folder.path(), &error) + &advice
@@ -77,7 +81,8 @@ fn check(name: &str, content: impl AsRef<[u8]>, texts: &[&str], labels: &[u8]) {
     let (_folder, path) = file(name, content);
     let table = read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(table.texts().collect::<Vec<_>>(), texts, "{name}");
-    assert_eq!(table.labels(), labels, "{name}");
+    assert_eq!(table.targets(), &Targets::from(labels.to_vec()), "{name}");
+    assert!(table.classes().is_default(), "{name}");
 }
 
 /// The notes about a file.

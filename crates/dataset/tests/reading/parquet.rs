@@ -40,7 +40,7 @@ fn labels_of_every_type() {
         let (_folder, path) = file("reviews.parquet", frame(vec![texts.clone(), label]));
         let table = read(&path).unwrap();
         assert_eq!(table.texts().collect::<Vec<_>>(), ["good", "bad"], "{dtype:?}");
-        assert_eq!(table.labels(), [1, 0], "{dtype:?}");
+        assert_eq!(table.targets().one_of(), Some(&[1, 0][..]), "{dtype:?}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Which model a file belongs to: an id stored in every file of a model folder.
 //!
-//! The id is a digest of the model's configuration, tokenizer, n-grams and weights. So equal training
-//! runs write equal bytes, and files with the same id belong together. It is computed when a model is
-//! saved; loading only compares ids, without reading the weights.
+//! The id is a digest of the model's configuration, task, thresholds, tokenizer, n-grams and weights. So
+//! equal training runs write equal bytes, and files with the same id belong together. It is computed when a
+//! model is saved; loading only compares ids, without reading the weights.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -144,7 +144,8 @@ fn read(folder: &Path, device: &Device) -> Result<(TrainedModel, Option<ModelId>
     let vocabularies = Vocabularies { n_ids: config.vocab_size, ngrams };
     let zeros = config.absent_tensors();
     let network = weights.network(&config.model, vocabularies, zeros, device)?;
-    Ok((TrainedModel { network, encoder }, config.model_id, metrics_text))
+    let FolderConfig { model_id, task, thresholds, .. } = config;
+    Ok((TrainedModel { network, encoder, task, thresholds }, model_id, metrics_text))
 }
 
 /// Reads `config.json` of a folder, or says why there is none.

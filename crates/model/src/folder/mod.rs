@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `model.safetensors` | the weights under PyTorch's `state_dict` names, f32 |
-//! | `config.json` | format version, id, network, preprocessing, vocabulary size |
+//! | `config.json` | format version, id, task, thresholds, network, preprocessing, vocabulary size |
 //! | `tokenizer.json` | the vocabulary, readable by the Python `tokenizers` package |
 //! | `metrics.json` | what training measured |
 //! | `ngrams.safetensors` | with a linear path: its n-grams and their values |
@@ -31,6 +31,7 @@ mod seen;
 use text_preprocessing::TextEncoder;
 
 use crate::network::RecurrentClassifier;
+use crate::task::Task;
 
 pub use files::{
     CONFIG_FILE, CURVE_FILE, METRICS_FILE, NGRAMS_FILE, SEEN_TEXTS_FILE, TOKENIZER_FILE,
@@ -40,14 +41,18 @@ pub use format::drop_retired;
 pub(crate) use identity::Identifier;
 pub use identity::{MODEL_ID, ModelId};
 pub use load::{Records, load, load_with_records};
-pub use output::{Existing, OutputFolder};
+pub use output::{Existing, OutputFolder, SavedModel};
 pub use seen::SeenTexts;
 
-/// A network with the encoder that its ids come from.
+/// A network with the encoder that its ids come from and the task that its answers are to.
 #[derive(Debug, Clone)]
 pub struct TrainedModel {
     /// The network.
     pub network: RecurrentClassifier,
     /// The encoder whose vocabulary the network was trained with.
     pub encoder: TextEncoder,
+    /// What the network is asked: its classes, and how logits become their probabilities.
+    pub task: Task,
+    /// The thresholds of decisions, one for each output; those of [`Task::decide`] if absent.
+    pub thresholds: Option<Vec<f32>>,
 }

@@ -23,6 +23,7 @@ use super::seen::SeenTexts;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::ngrams::NgramVocabulary;
+use crate::task::Task;
 use crate::weights::Export;
 
 /// How often to retry if the target changes while a model is moved in.
@@ -35,6 +36,25 @@ pub enum Existing {
     Refuse,
     /// Replace it, once a new model is complete.
     Replace,
+}
+
+/// Everything that a folder holds, besides measurements.
+#[derive(Clone, Copy)]
+pub struct SavedModel<'a> {
+    /// The network's configuration; its number of outputs may be absent.
+    pub config: &'a ModelConfig,
+    /// What the network is asked.
+    pub task: &'a Task,
+    /// The thresholds of its decisions, one for each output, if it has any.
+    pub thresholds: Option<&'a [f32]>,
+    /// The encoder that the network's ids come from.
+    pub encoder: &'a TextEncoder,
+    /// The n-grams of a linear path, if the network has one.
+    pub ngrams: Option<&'a NgramVocabulary>,
+    /// The network's variables.
+    pub variables: &'a VarMap,
+    /// Digests of the texts that the model has seen; not written if there are none.
+    pub seen: &'a SeenTexts,
 }
 
 /// A folder for a model, claimed exclusively until this is dropped.
@@ -122,24 +142,19 @@ impl OutputFolder {
         self.state().claim.is_locked()
     }
 
-    /// Writes a model, or replaces the one that is there.
-    ///
-    /// `ngrams`: those of a linear path, if the network has one; `metrics`: a struct or map, for
-    /// `metrics.json`; `seen`: digests of the texts, not written if there are none.
+    /// Writes a model, or replaces the one that is there. `metrics`: a struct or map, for `metrics.json`.
     ///
     /// # Errors
+    /// [`Error::OutputSize`] or [`Error::Thresholds`] if the configuration or the thresholds do not fit the task;
     /// [`Error::NotAModel`] or [`Error::Exists`] if something else has been put there since the claim,
     /// which stays; [`Error::InUse`] if the lock file was removed and another training run has the lock
     /// now; [`Error::Io`] if the model cannot be written (an older one stays); [`Error::Stranded`].
-    pub fn save(
-        &self,
-        config: &ModelConfig,
-        encoder: &TextEncoder,
-        ngrams: Option<&NgramVocabulary>,
-        variables: &VarMap,
-        metrics: &impl Serialize,
-        seen: &SeenTexts,
-    ) -> Result<()> {
+    pub fn save(&self, model: &SavedModel<'_>, metrics: &impl Serialize) -> Result<()> {
+        let &SavedModel { config, task, thresholds, encoder, ngrams, variables, seen } = model;
+        let config = config.for_task(task)?;
+        if let Some(thresholds) = thresholds {
+            task.check_thresholds(thresholds)?;
+        }
         let mut state = self.state();
         state.claim.renew()?;
         state.check(self.existing)?;
@@ -155,7 +170,7 @@ impl OutputFolder {
         let tokenizer = encoder.to_json()?;
         let weights = Export::of(variables)?;
         let mut identifier = Identifier::new();
-        let described = (config, encoder.config());
+        let described = (&config, task, thresholds, encoder.config());
         let described = serde_json::to_vec(&described)
             .map_err(|error| io("write", &self.path.join(CONFIG_FILE))(io::Error::other(error)))?;
         identifier.part(CONFIG_FILE, &described);
@@ -172,7 +187,9 @@ impl OutputFolder {
             model_id: Some(id),
             tokenizer_digest: Some(file_digest(&tokenizer)),
             vocab_size: encoder.vocab_size(),
-            model: config.clone(),
+            task: task.clone(),
+            thresholds: thresholds.map(<[f32]>::to_vec),
+            model: config,
             preprocessing: encoder.config().clone(),
         };
         let write = |file: &str, contents: io::Result<Vec<u8>>| {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dataset::{ColumnChoice, Conflicts, DataFile, ReadOptions, SplitConfig};
+use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, ReadOptions, SplitConfig};
 use text_preprocessing::{Cleaning, PreprocessingConfig, TokenScheme, Truncation};
 
 use super::{Cache, PREPARATION_DIGEST, PREPARATION_VERSION};
@@ -45,7 +45,7 @@ fn ways() -> Vec<PreprocessingConfig> {
 fn what_is_made_of_the_same_texts_has_not_changed_since_the_version_was_counted_up() -> Result<()> {
     let folder = tempfile::tempdir().map_err(candle_core::Error::wrap)?;
     let cache = Cache::new(folder.path());
-    let options = ReadOptions::default();
+    let (options, labels) = (ReadOptions::default(), &LabelOptions::default());
     // Each digest goes into the next.
     let mut digest = String::new();
     for format in FORMATS {
@@ -55,7 +55,8 @@ fn what_is_made_of_the_same_texts_has_not_changed_since_the_version_was_counted_
             for plan in &plans() {
                 for preprocessing in &ways() {
                     let (file, columns, options) = (&file, &columns, &options);
-                    let request = DataRequest { file, columns, options, plan, preprocessing };
+                    let request =
+                        DataRequest { file, columns, labels, options, plan, preprocessing };
                     load(&request, Some(&cache))?;
                     digest = DataFile::open(cache.entry(&request)?)?.digest(digest.as_bytes())?;
                 }

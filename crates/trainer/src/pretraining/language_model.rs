@@ -118,7 +118,8 @@ impl<'a> LanguageModel<'a> {
         let biases = Var::from_tensor(&self.biases.as_detached_tensor().index_select(&ids, 0)?)?;
 
         let outputs = self.network.outputs(&x, &tokens, Some(&mut self.dropout))?;
-        let outputs = self.dropout.dropout(&outputs, self.network.config().output_dropout)?;
+        let outputs =
+            self.dropout.dropout(&outputs, self.network.regularization().output_dropout)?;
         let scale = 1.0 / n_words as f64;
         let mut losses = Vec::new();
         for (direction, groups) in groups.into_iter().enumerate() {

@@ -1,11 +1,14 @@
-//! The n-gram vocabulary of the linear path, and the log-count ratio of each n-gram.
+//! The n-gram vocabulary of the linear path, and the value of each n-gram.
+
+mod classes;
+mod count;
+mod value;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::safetensors::Load as _;
 use candle_core::{Device, Tensor};
-use rayon::prelude::*;
 use safetensors::tensor::serialize_to_file;
 use text_preprocessing::PAD_ID;
 
@@ -13,22 +16,26 @@ use crate::error::{Error, Result};
 use crate::folder::{Identifier, ModelId};
 use crate::mapped::MappedFile;
 
+pub use self::classes::TextClasses;
+
+/// Which n-grams of the training texts get a weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NgramChoice {
+    /// The longest n-grams: 1 to 5 ids.
+    pub order: usize,
+    /// Number of texts in which an n-gram must occur; 0 means 1.
+    pub min_texts: usize,
+    /// Most n-grams, at least 1: of more, those in most texts; of those in equally many, the ones with the lowest
+    /// hashes. No limit if absent.
+    pub max_ngrams: Option<usize>,
+}
+
 /// The n-grams (runs of 1 to `order` ids) that occur in enough training texts.
 ///
 /// An n-gram is identified by a 32-bit hash of its ids: among a million n-grams about a hundred
 /// collide, and one in four thousand unknown n-grams is mistaken for a known one.
 ///
-/// Each has a value: its log-count ratio (Wang and Manning 2012, [Baselines and
-/// bigrams](https://aclanthology.org/P12-2018/)) times its inverse document frequency. With p and q the
-/// numbers of positive and negative texts that contain it, plus twice the fraction of such texts, and d of N
-/// texts containing it,
-///
-/// ```text
-/// value = ln((p / Σp) / (q / Σq)) · (1 + ln((1 + N) / (1 + d)))
-/// ```
-///
-/// Where the classes are balanced, twice the fraction is the 1 of the paper. Where they are not, adding 1 to
-/// both would make rare n-grams speak for the rare class.
+/// Each has a value, which says how much it tells about a text's classes: see `value.rs`.
 #[derive(Clone)]
 pub struct NgramVocabulary {
     order: usize,
@@ -47,62 +54,33 @@ impl std::fmt::Debug for NgramVocabulary {
 }
 
 impl NgramVocabulary {
-    /// Collects the n-grams of up to `order` ids that occur in at least `min_texts` texts.
+    /// Collects n-grams and their values.
     ///
-    /// `texts`: ids, with or without padding; `labels`: 0 or 1, one per text; `order`: 1 to 5;
-    /// `min_texts`: 0 means 1.
+    /// `texts`: ids, with or without padding; `classes`: those of each text, of `n_classes`. A binary task's
+    /// are [`TextClasses::OneOf`], 1 for positive.
     ///
     /// ```
-    /// use model::NgramVocabulary;
+    /// use model::{NgramChoice, NgramVocabulary, TextClasses};
     ///
     /// let texts = [[7, 8, 9], [7, 8, 5], [6, 8, 9], [6, 8, 5]];
-    /// let ngrams = NgramVocabulary::learn(&texts, &[1, 1, 0, 0], 2, 2);
+    /// let classes = TextClasses::OneOf(&[1, 1, 0, 0]);
+    /// let choice = NgramChoice { order: 2, min_texts: 2, max_ngrams: None };
+    /// let ngrams = NgramVocabulary::learn(&texts, classes, 2, choice);
     /// // 5, 6, 7, 8, 9, and of the pairs 7 8, 6 8, 8 9 and 8 5.
     /// assert_eq!(ngrams.len(), 9);
     /// ```
     #[must_use]
     pub fn learn<T: AsRef<[u32]> + Sync>(
         texts: &[T],
-        labels: &[u8],
-        order: usize,
-        min_texts: usize,
+        classes: TextClasses<'_>,
+        n_classes: usize,
+        choice: NgramChoice,
     ) -> Self {
-        // The hashes of each class's texts, each once per text.
-        let of_class = |class: u8| {
-            let texts = texts.par_iter().zip(labels).filter(|(_, label)| **label == class);
-            let mut keys: Vec<u32> =
-                texts.flat_map_iter(|(text, _)| keys_of(text.as_ref(), order)).collect();
-            keys.par_sort_unstable();
-            keys
-        };
-        let counts: Vec<(u32, usize, usize)> = merged_counts(&of_class(1), &of_class(0))
-            .filter(|(_, positive, negative)| positive + negative >= min_texts.max(1))
-            .collect();
-        // One text more of each class where they are balanced, and as many for the number of each where they
-        // are not: an n-gram that says nothing has the ratio of the classes, and the value 0.
-        let n_texts = texts.len() as f64;
-        let added = |class: u8| {
-            let n_of_class = labels.iter().filter(|label| **label == class).count() as f64;
-            2.0 * (n_of_class + 1.0) / (n_texts + 2.0)
-        };
-        let added = [added(0), added(1)];
-        let smoothed = |&(_, positive, negative): &(u32, usize, usize)| {
-            (positive as f64 + added[1], negative as f64 + added[0])
-        };
-        let sums = counts.iter().map(smoothed).fold((0.0, 0.0), |(a, b), (p, q)| (a + p, b + q));
-        let offset = if counts.is_empty() { 0.0 } else { (sums.1 / sums.0).ln() };
-        let value = |count: &(u32, usize, usize)| {
-            let &(_, positive, negative) = count;
-            let (p, q) = smoothed(count);
-            let ratio = (p / q).ln() + offset;
-            let idf = 1.0 + ((1.0 + n_texts) / (1.0 + (positive + negative) as f64)).ln();
-            (ratio * idf) as f32
-        };
-        Self {
-            order,
-            values: Arc::new(counts.iter().map(value).collect()),
-            keys: Arc::new(counts.into_iter().map(|(key, ..)| key).collect()),
-        }
+        let pairs = count::sorted_pairs(texts, classes, n_classes, choice.order);
+        let ngrams = count::chosen(&pairs, classes, choice);
+        let values = value::values(&ngrams, classes, n_classes, texts.len());
+        let keys = ngrams.iter().map(count::Ngram::key).collect();
+        Self { order: choice.order, keys: Arc::new(keys), values: Arc::new(values) }
     }
 
     /// Number of n-grams: the rows of the linear path's table.
@@ -233,26 +211,6 @@ fn spread_bits(number: u64) -> u64 {
     hash ^ (hash >> 31)
 }
 
-/// Each distinct number of two ascending lists, and how often each list contains it.
-fn merged_counts<'a>(
-    mut a: &'a [u32],
-    mut b: &'a [u32],
-) -> impl Iterator<Item = (u32, usize, usize)> + 'a {
-    std::iter::from_fn(move || {
-        let number = match (a.first(), b.first()) {
-            (Some(a), Some(b)) => *a.min(b),
-            (Some(number), None) | (None, Some(number)) => *number,
-            (None, None) => return None,
-        };
-        let run = |list: &mut &'a [u32]| {
-            let length = list.iter().take_while(|&&other| other == number).count();
-            *list = &list[length..];
-            length
-        };
-        Some((number, run(&mut a), run(&mut b)))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,8 +221,14 @@ mod tests {
                 (0..30).map(|j| 1 + (spread_bits(u64::from(i * 30 + j)) % 900) as u32).collect()
             })
             .collect();
-        let labels: Vec<u8> = (0..400).map(|i| (i % 2) as u8).collect();
-        NgramVocabulary::learn(&texts, &labels, 3, 1)
+        let labels: Vec<u32> = (0..400).map(|i| i % 2).collect();
+        learn(&texts, &labels, 3)
+    }
+
+    /// All n-grams of texts of two classes.
+    fn learn<T: AsRef<[u32]> + Sync>(texts: &[T], labels: &[u32], order: usize) -> NgramVocabulary {
+        let choice = NgramChoice { order, min_texts: 1, max_ngrams: None };
+        NgramVocabulary::learn(texts, TextClasses::OneOf(labels), 2, choice)
     }
 
     #[test]
@@ -278,14 +242,14 @@ mod tests {
         }
         assert_eq!(vocabulary.row(0), None);
         assert_eq!(vocabulary.row(u32::MAX), None);
-        assert_eq!(NgramVocabulary::learn(&[[1u32]; 0], &[], 2, 1).row(5), None);
+        assert_eq!(learn(&[[1u32]; 0], &[], 2).row(5), None);
     }
 
     #[test]
     fn values_are_log_count_ratios_times_inverse_document_frequencies() {
         // 7 in two positive texts of two, 8 in one of each class, 9 in one negative.
         let texts = [vec![0, 7, 8], vec![7, 7], vec![8, 9], vec![]];
-        let vocabulary = NgramVocabulary::learn(&texts, &[1, 1, 0, 0], 1, 1);
+        let vocabulary = learn(&texts, &[1, 1, 0, 0], 1);
         let value = |p: f64, q: f64, texts: f64| {
             // Positive: 3 + 2 + 1; negative: 1 + 2 + 2.
             (((p / 6.0) / (q / 5.0)).ln() * (1.0 + (5.0f64 / (1.0 + texts)).ln())) as f32
@@ -305,8 +269,8 @@ mod tests {
         // One text in 10 is positive, and a word in 10 texts is in one of them; 5 is a word of negative texts.
         let texts: Vec<Vec<u32>> =
             (0..1000).map(|i| vec![10 + i / 10, 5 * u32::from(i % 10 > 0)]).collect();
-        let labels: Vec<u8> = (0..1000).map(|i| u8::from(i % 10 == 0)).collect();
-        let vocabulary = NgramVocabulary::learn(&texts, &labels, 1, 1);
+        let labels: Vec<u32> = (0..1000).map(|i| u32::from(i % 10 == 0)).collect();
+        let vocabulary = learn(&texts, &labels, 1);
         let value = |id: u32| {
             let (rows, _) = vocabulary.of_text(&[id]);
             vocabulary.values[rows[0] as usize]

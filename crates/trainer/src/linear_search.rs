@@ -1,0 +1,122 @@
+//! Chooses the step size of the linear model on validation texts.
+//!
+//! In a few passes of stochastic gradient descent the step size is what a penalty on large weights is elsewhere:
+//! long texts with certain labels want large steps, short ones with noisy labels small ones.
+
+use model::NgramVocabulary;
+
+use crate::class_weights::LossWeights;
+use crate::config::TrainingConfig;
+use crate::error::Result;
+use crate::evaluate::targets_of;
+use crate::linear_model::{LinearModel, check_finite};
+use crate::paths::PathLogits;
+use crate::prepare::Prepared;
+use crate::scoring::weighted_loss;
+use crate::stacking::{Stacked, Weighting};
+
+/// Divisors of the configured rate that are tried first, at the same time.
+const FIRST: [f64; 2] = [1.0, 8.0];
+/// Those that are tried if the smaller of the first two rates is better.
+const SECOND: [f64; 2] = [4.0, 16.0];
+
+/// A linear model, and what it says of the validation texts.
+#[derive(Debug, Clone)]
+pub(crate) struct Fitted<'a> {
+    pub(crate) model: LinearModel<'a>,
+    /// Its learning rate.
+    pub(crate) rate: f64,
+    /// `[N·O]`, of the validation texts.
+    pub(crate) logits: PathLogits,
+    /// With these, what it says is calibrated.
+    pub(crate) stacked: Stacked,
+    /// Weighted, calibrated.
+    loss: f64,
+}
+
+/// Fits the model with the configured rate, and smaller ones where they fit the validation texts better.
+///
+/// `class_weights`: in the calibration.
+///
+/// # Errors
+/// As [`LinearModel::fit`]; [`Error::LinearPath`](crate::Error::LinearPath) also if a logit is not finite.
+pub(crate) fn fit_best<'a>(
+    vocabulary: &'a NgramVocabulary,
+    data: &Prepared,
+    training: &TrainingConfig,
+    class_weights: &LossWeights,
+) -> Result<Fitted<'a>> {
+    let (task, targets) = (&data.task, targets_of(&data.validation)?);
+    let weighting = Weighting { classes: class_weights, rows: data.validation.weights() };
+    let with_rate = |rate: f64| -> Result<Fitted<'a>> {
+        let model = LinearModel::fit(vocabulary, &data.train, task, training, rate)?;
+        let recurrent = model.logits(&data.validation);
+        check_finite("logits", &recurrent, rate)?;
+        let logits = PathLogits { recurrent, linear: None, n_outputs: task.n_outputs() };
+        let stacked = Stacked::fit(task, &logits, targets, weighting, true);
+        let calibrated = stacked.combined(&stacked.shifted(&logits));
+        let loss = weighted_loss(&calibrated, task, targets, weighting)?;
+        Ok(Fitted { model, rate, logits, stacked, loss })
+    };
+    let both = |[a, b]: [f64; 2]| {
+        let rate = training.ngram_learning_rate;
+        rayon::join(|| with_rate(rate / a), || with_rate(rate / b))
+    };
+    let (configured, smaller) = both(FIRST);
+    let (configured, smaller) = (configured?, smaller?);
+    if smaller.loss < configured.loss {
+        let (between, smallest) = both(SECOND);
+        return Ok(better(better(smaller, between?), smallest?));
+    }
+    Ok(configured)
+}
+
+fn better<'a>(a: Fitted<'a>, b: Fitted<'a>) -> Fitted<'a> {
+    if b.loss < a.loss { b } else { a }
+}
+
+#[cfg(test)]
+mod tests {
+    use dataset::LabelledTexts;
+    use model::{NgramChoice, NgramVocabulary};
+    use recurrent::SeededRng;
+    use text_preprocessing::PreprocessingConfig;
+
+    use super::*;
+    use crate::class_weights::ClassWeights;
+    use crate::job::{rows_of, text_classes};
+    use crate::prepare::{SplitPlan, prepare};
+
+    /// Texts of four words of 300, of which the first says the label, wrongly in `n_wrong` of ten.
+    fn rate_of(n_wrong: usize, learning_rate: f64) -> (f64, f64) {
+        let mut rng = SeededRng::new(1);
+        let mut labels = Vec::new();
+        let texts: Vec<String> = (0..1_500)
+            .map(|i| {
+                let word = rng.below(300);
+                labels.push((word.is_multiple_of(2) == (rng.below(10) >= n_wrong)) as u8);
+                format!("w{word} x{} x{} x{} n{i}", rng.below(300), rng.below(300), rng.below(300))
+            })
+            .collect();
+        let table = LabelledTexts::new(&texts, labels).unwrap();
+        let data = prepare(&table, &SplitPlan::default(), &PreprocessingConfig::default()).unwrap();
+        let targets = targets_of(&data.train).unwrap();
+        let choice = NgramChoice { order: 2, min_texts: 2, max_ngrams: None };
+        let vocabulary =
+            NgramVocabulary::learn(&rows_of(&data.train), text_classes(targets), 2, choice);
+        let training =
+            TrainingConfig { ngram_learning_rate: learning_rate, ..TrainingConfig::default() };
+        let weights = ClassWeights::None.of(&data.task, targets).unwrap();
+        let fitted = fit_best(&vocabulary, &data, &training, &weights).unwrap();
+        (fitted.rate, fitted.loss)
+    }
+
+    #[test]
+    fn noisy_labels_want_smaller_steps_than_certain_ones() {
+        let (certain, _) = rate_of(0, 8.0);
+        let (noisy, loss) = rate_of(4, 8.0);
+        assert!(noisy < certain, "{noisy} {certain}");
+        // The rate that was found is no worse than the one that it was found from.
+        assert!(loss <= 0.7, "{loss}");
+    }
+}

@@ -1,0 +1,245 @@
+//! How a network's paths are weighted against each other and calibrated, by task.
+
+use dataset::Targets;
+use model::{PathScales, Task};
+
+use crate::calibration::{self, Intercept, temperature};
+use crate::class_weights::LossWeights;
+use crate::paths::PathLogits;
+use crate::per_output::PerOutput;
+use crate::softmax_calibration;
+
+/// Neither path's fraction is 0: a saved path whose logits are all 0 could not be measured alone.
+const SMALLEST_SHARE: f64 = 1e-4;
+/// The least sum of scales, so that the temperature is a number.
+const SMALLEST_SCALE: f64 = 1e-6;
+/// Fewest texts with and without a label for a temperature of its own.
+const FEW_TEXTS: usize = 5;
+
+/// The weights of some texts in a fit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Weighting<'a> {
+    pub(crate) classes: &'a LossWeights,
+    /// The weight of each text beside its class's; 1 if absent.
+    pub(crate) rows: Option<&'a [f32]>,
+}
+
+/// What is done to a network's logits: `Σ share · (logit + shift) / temperature` over its paths.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Stacked {
+    /// The linear path's share, if there is one; the rest is the recurrent layers'.
+    pub(crate) linear_share: Option<f64>,
+    pub(crate) temperature: Option<PerOutput>,
+    pub(crate) shift: Option<PerOutput>,
+}
+
+impl Stacked {
+    /// Fits shares, temperatures and shifts on validation texts.
+    ///
+    /// A share is fitted if there are two paths, a temperature if `calibrate` says so, a shift if the classes are
+    /// weighted and one of the others is fitted.
+    pub(crate) fn fit(
+        task: &Task,
+        paths: &PathLogits,
+        targets: &Targets,
+        weighting: Weighting<'_>,
+        calibrate: bool,
+    ) -> Self {
+        if paths.linear.is_none() && !calibrate {
+            // Nothing to fit: the logits stay as they are.
+            return Self::default();
+        }
+        let is_weighted = !weighting.classes.are_equal();
+        let both: Vec<&[f32]> =
+            [Some(&*paths.recurrent), paths.linear.as_deref()].into_iter().flatten().collect();
+        let fitted = match (task, weighting.classes, targets.one_of()) {
+            (Task::Binary(_), LossWeights::Sigmoid(weights), Some(labels)) => {
+                let &[class_weights] = &weights[..] else { return Self::default() };
+                let sample =
+                    calibration::Sample { labels, class_weights, row_weights: weighting.rows };
+                binary(&both, sample, is_weighted)
+            }
+            (Task::OneOf(_), LossWeights::Softmax(class_weights), Some(labels)) => {
+                let row_weights = weighting.rows;
+                let sample = softmax_calibration::Sample { labels, class_weights, row_weights };
+                one_of(&both, sample, is_weighted)
+            }
+            (Task::AnyOf(_), LossWeights::Sigmoid(weights), _) => {
+                any_of(paths, targets, weights, weighting.rows, is_weighted)
+            }
+            _ => Self::default(),
+        };
+        Self { temperature: fitted.temperature.filter(|_| calibrate), ..fitted }
+    }
+
+    /// `Σ scale · logit + intercept` as shares, a temperature and a shift. The last of two scales is the linear
+    /// path's.
+    fn of(scales: &[f64], shift: impl FnOnce(f64) -> PerOutput) -> Self {
+        let sum = scales.iter().sum::<f64>();
+        let share = if sum > 0.0 { scales.last().unwrap_or(&0.0) / sum } else { 0.5 };
+        // If no path counts, the intercept still does.
+        let sum = sum.max(SMALLEST_SCALE);
+        Self {
+            linear_share: (scales.len() > 1)
+                .then(|| share.clamp(SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)),
+            temperature: Some(PerOutput::All(1.0 / sum)),
+            shift: Some(shift(sum)),
+        }
+    }
+
+    /// The logits of each path with the shift.
+    pub(crate) fn shifted(&self, paths: &PathLogits) -> PathLogits {
+        let Some(shift) = &self.shift else { return paths.clone() };
+        let n_outputs = paths.n_outputs;
+        let shifted = |logits: &Vec<f32>| -> Vec<f32> {
+            let of_output =
+                |(index, logit): (usize, &f32)| logit + shift.of(index % n_outputs) as f32;
+            logits.iter().enumerate().map(of_output).collect()
+        };
+        PathLogits {
+            recurrent: shifted(&paths.recurrent),
+            linear: paths.linear.as_ref().map(shifted),
+            n_outputs,
+        }
+    }
+
+    /// The network's logits from those of its paths, already [shifted](Self::shifted).
+    pub(crate) fn combined(&self, shifted: &PathLogits) -> Vec<f32> {
+        let n_outputs = shifted.n_outputs;
+        let scale = |index: usize| {
+            let temperature = self.temperature.as_ref();
+            (1.0 / temperature.map_or(1.0, |all| all.of(index % n_outputs))) as f32
+        };
+        match (&shifted.linear, self.linear_share) {
+            (Some(linear), Some(share)) => {
+                let share = share as f32;
+                let both = shifted.recurrent.iter().zip(linear).enumerate();
+                both.map(|(i, (r, l))| ((1.0 - share) * r + share * l) * scale(i)).collect()
+            }
+            _ => shifted.recurrent.iter().enumerate().map(|(i, logit)| logit * scale(i)).collect(),
+        }
+    }
+
+    /// The scales that give a saved network these logits.
+    pub(crate) fn path_scales(&self) -> PathScales {
+        let share = self.linear_share.unwrap_or(0.0);
+        let temperature = self.temperature.clone().unwrap_or(PerOutput::All(1.0));
+        let scales = temperature.numbers().iter().map(|temperature| 1.0 / temperature);
+        PathScales {
+            recurrent: scales.clone().map(|scale| (1.0 - share) * scale).collect(),
+            linear: scales.map(|scale| share * scale).collect(),
+            shift: self.shift.as_ref().map_or(vec![0.0], |shift| shift.numbers().to_vec()),
+        }
+    }
+}
+
+fn binary(paths: &[&[f32]], sample: calibration::Sample<'_>, is_weighted: bool) -> Stacked {
+    let intercept = if is_weighted { Intercept::Fitted } else { Intercept::None };
+    let Some(fit) = calibration::fit(paths, sample, intercept) else { return Stacked::default() };
+    if let (&[scale], false) = (&fit.scales[..], is_weighted) {
+        let temperature = Some(PerOutput::All(temperature(scale)));
+        return Stacked { temperature, ..Stacked::default() };
+    }
+    let stacked = Stacked::of(&fit.scales, |sum| PerOutput::All(fit.intercept / sum));
+    Stacked { shift: stacked.shift.filter(|_| is_weighted), ..stacked }
+}
+
+fn one_of(paths: &[&[f32]], sample: softmax_calibration::Sample<'_>, is_weighted: bool) -> Stacked {
+    let Some(fit) = softmax_calibration::fit(paths, sample, is_weighted) else {
+        return Stacked::default();
+    };
+    if let (&[scale], true) = (&fit.scales[..], fit.intercepts.is_empty()) {
+        let temperature = Some(PerOutput::All(temperature(scale)));
+        return Stacked { temperature, ..Stacked::default() };
+    }
+    let shifts = |sum: f64| PerOutput::Each(fit.intercepts.iter().map(|b| b / sum).collect());
+    let stacked = Stacked::of(&fit.scales, shifts);
+    Stacked { shift: stacked.shift.filter(|_| !fit.intercepts.is_empty()), ..stacked }
+}
+
+/// The share of the linear path is fitted to all labels together, then each label gets a temperature, and an
+/// intercept where classes are weighted; labels that too few texts have or lack get those of all together.
+fn any_of(
+    paths: &PathLogits,
+    targets: &Targets,
+    weights: &[[f64; 2]],
+    rows: Option<&[f32]>,
+    is_weighted: bool,
+) -> Stacked {
+    let n_labels = paths.n_outputs;
+    let has_label = |text: usize, label: usize| {
+        u32::from(targets.of_row(text).binary_search(&(label as u32)).is_ok())
+    };
+    let all: Vec<u32> = (0..targets.len())
+        .flat_map(|text| (0..n_labels).map(move |label| has_label(text, label)))
+        .collect();
+    let all_rows: Option<Vec<f32>> =
+        rows.map(|rows| rows.iter().flat_map(|&w| std::iter::repeat_n(w, n_labels)).collect());
+    let both: Vec<&[f32]> =
+        [Some(&*paths.recurrent), paths.linear.as_deref()].into_iter().flatten().collect();
+    let sample =
+        calibration::Sample { row_weights: all_rows.as_deref(), ..calibration::Sample::of(&all) };
+    let pooled = binary(&both, sample, false);
+    let Some(pooled_temperature) = pooled.temperature.as_ref().map(|all| all.of(0)) else {
+        return Stacked::default();
+    };
+    let mixed = Stacked { temperature: None, ..pooled.clone() }.combined(paths);
+    let of_label = |label: usize| -> (f64, f64) {
+        let logits: Vec<f32> = mixed.iter().skip(label).step_by(n_labels).copied().collect();
+        let labels: Vec<u32> = all.iter().skip(label).step_by(n_labels).copied().collect();
+        let n_having = labels.iter().filter(|&&label| label == 1).count();
+        let sample = calibration::Sample {
+            labels: &labels,
+            class_weights: weights[label],
+            row_weights: rows,
+        };
+        let intercept = if is_weighted { Intercept::Fitted } else { Intercept::None };
+        let is_rare = n_having.min(labels.len() - n_having) < FEW_TEXTS;
+        let fit = calibration::fit(&[&logits], sample, intercept).filter(|_| !is_rare);
+        fit.filter(|fit| fit.scales[0] > 0.0).map_or((pooled_temperature, 0.0), |fit| {
+            let temperature = temperature(fit.scales[0]);
+            (temperature, fit.intercept * temperature)
+        })
+    };
+    let (temperatures, shifts) = (0..n_labels).map(of_label).unzip();
+    Stacked {
+        linear_share: pooled.linear_share,
+        temperature: Some(PerOutput::Each(temperatures)),
+        shift: is_weighted.then_some(PerOutput::Each(shifts)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_text(recurrent: f32, linear: f32) -> PathLogits {
+        PathLogits { recurrent: vec![recurrent], linear: Some(vec![linear]), n_outputs: 1 }
+    }
+
+    #[test]
+    fn shares_temperature_and_shift_give_the_logits_of_the_fit() {
+        for (scales, intercept) in [
+            ([0.5, 1.5], 0.0),
+            ([0.5, 1.5], -1.25),
+            // Untrained layers with tiny logits, and overconfident ones.
+            ([130.0, 0.62], -3.7),
+            ([0.001, 0.002], -1.3),
+            ([0.0, 0.0], -1.1),
+        ] {
+            let stacked = Stacked::of(&scales, |sum| PerOutput::All(intercept / sum));
+            let expected = scales[0] * 0.02 + scales[1] * 3.0 + intercept;
+            let got = f64::from(stacked.combined(&stacked.shifted(&of_text(0.02, 3.0)))[0]);
+            // The floor of the shares moves a little.
+            assert!((got - expected).abs() < 0.05, "{scales:?}: {got}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn no_share_is_0() {
+        let share = |scales: [f64; 2]| Stacked::of(&scales, |_| PerOutput::All(0.0)).linear_share;
+        assert_eq!(share([3.0, 0.0]), Some(SMALLEST_SHARE));
+        assert_eq!(share([0.0, 3.0]), Some(1.0 - SMALLEST_SHARE));
+        assert_eq!(share([0.0, 0.0]), Some(0.5));
+    }
+}
