@@ -53,7 +53,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "output")]
     input: Option<PathBuf>,
 
-    /// Output table, or - for standard output: the input plus the columns predicted_label and probability
+    /// Output table, or - for standard output: the input plus columns of predictions (see below)
     #[arg(long, value_name = "FILE", requires = "input")]
     output: Option<PathBuf>,
 
@@ -85,7 +85,7 @@ pub(crate) struct Args {
     reading: ReadingArgs,
 }
 
-/// Between the labels of a text where the training data had no separator of its own.
+/// Between the labels of a text where training was told no separator (`--label-separator`).
 const SEPARATOR: char = '|';
 
 /// A probability on the command line.

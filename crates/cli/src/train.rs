@@ -31,7 +31,8 @@ use crate::{curve, fetch, output_folder, profile, warnings};
 /// Duplicate texts (the same but for case, spaces, punctuation and markup) are used once. 80 % of the texts
 /// are for training, 10 % for validation, which selects the model, and 10 % for one test at the end.
 ///
-/// Labels may be of two classes, of several, or several a text; which of them is recognised and printed.
+/// Labels may be of two classes, of several, or several a text; which of them is recognised, and printed unless they
+/// are negative and positive.
 ///
 /// Ctrl-C stops the training early and keeps the model.
 #[derive(Debug, clap::Args)]

@@ -330,7 +330,7 @@ pub enum Error {
         if *n_classes == 2 { "both classes" } else { "at least two classes" }
     )]
     SingleClass {
-        /// The only class, by name; of any number of labels a text, the names of all.
+        /// The only class, by name; where a row may have any number, all that every row has.
         label: String,
         /// The number of rows.
         n_rows: usize,
@@ -535,7 +535,7 @@ pub enum Error {
         n_rows: usize,
     },
 
-    /// Some texts have both labels, which was not allowed.
+    /// Some texts occur with different labels, which was not allowed.
     #[error(
         "{n_texts} {} {} labels, for example {}; correct the labels, or choose whether to keep the \
          first label or drop these texts",

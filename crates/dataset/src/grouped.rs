@@ -23,9 +23,9 @@ struct Group {
 /// A part of the split while it is filled.
 struct Part {
     groups: Vec<Group>,
-    /// `[n_classes]`
+    /// `[n_classes]`, and one more for all rows where a row may have any number of classes.
     counts: Vec<f64>,
-    /// `[n_classes]`: the number of rows of each class that it should get.
+    /// The number of rows of each that it should get.
     targets: Vec<f64>,
     /// Its share of the rows.
     share: f64,

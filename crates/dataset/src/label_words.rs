@@ -1,9 +1,10 @@
-//! The words and numbers that stand for a label.
+//! The words and numbers that stand for one of the two usual classes, `negative` and `positive`.
 
-/// The longest word that may be a label.
+/// The longest word that may stand for a class.
 const LONGEST_WORD: usize = 8;
 
-/// The label that a word or number stands for, ignoring case and surrounding spaces.
+/// The usual class that a word or number stands for, ignoring case and surrounding spaces: 0 for `negative`, 1 for
+/// `positive`. Other classes are known only by their names ([`Classes`](crate::Classes)).
 ///
 /// Numbers must be exactly 0 or 1, in any notation (`1.0`, `01`, `+1`, `1.0e+00`).
 ///

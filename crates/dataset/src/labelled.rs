@@ -31,8 +31,9 @@ impl LabelledTexts {
     /// Reads the texts and labels of a table. Every column is read and checked, wanted or not.
     ///
     /// Columns that `choice` leaves open are guessed by name. What the labels mean is recognised, unless
-    /// `label_options` says it (see [`LabelOptions`]). A row without label, group or weight is an error,
-    /// unless it is left out because it has no text either.
+    /// `label_options` says it (see [`LabelOptions`]). A row without label, group or weight is an error, unless
+    /// it is left out, because it has no text either or because a label map skips it. Where one column holds any
+    /// number of labels a row, an empty cell is none, and no error.
     ///
     /// # Errors
     /// An [`Error`] that names the file, and the row, line or column at fault: a missing, empty or
@@ -235,7 +236,7 @@ impl LabelledTexts {
         Some(rows.iter().map(|&row| weights[row as usize]).collect())
     }
 
-    /// SHA-256 over all classes and texts in their order, in hexadecimal: equal for equal contents,
+    /// SHA-256 over the classes and texts of all rows in their order, in hexadecimal: equal for equal contents,
     /// whatever the file's name or format. Weights and groups do not enter.
     ///
     /// Of the classes `negative` and `positive`, each row is its label as one byte, the length of its text

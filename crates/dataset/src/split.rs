@@ -1,4 +1,5 @@
-//! Splits rows into training, validation and test, with the same share of each class in all three.
+//! Splits rows into training, validation and test, with the same share of each class in all three. Rows with any
+//! number of classes are split by `iterative`, groups of rows by `grouped`.
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};

@@ -33,8 +33,8 @@ pub struct ModelConfig {
     pub pooling: Pooling,
     /// How padding is handled.
     pub padding: Padding,
-    /// Longest n-gram with a weight of its own in the linear path beside the recurrent layers: 2 for
-    /// words and word pairs; 0 for no linear path.
+    /// Longest n-gram with a weight of its own, for each output, in the linear path beside the recurrent
+    /// layers: 2 for words and word pairs; 0 for no linear path.
     pub ngram_order: usize,
 }
 

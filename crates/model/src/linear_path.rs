@@ -1,8 +1,8 @@
-//! The linear path beside the recurrent layers: a weight for each n-gram of a text, and an intercept, added
-//! to the logits (wide and deep learning, Cheng et al. 2016).
+//! The linear path beside the recurrent layers: for each output, a weight for each n-gram of a text and an
+//! intercept, added to the logits (wide and deep learning, Cheng et al. 2016).
 //!
 //! It runs on the CPU, where the ids are: a text has a few hundred n-grams, and each costs one
-//! multiplication.
+//! multiplication for each output.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;

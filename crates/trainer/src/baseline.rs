@@ -16,9 +16,9 @@ const ORDER: usize = 2;
 /// Training texts that an n-gram must occur in.
 const MIN_TEXTS: usize = 2;
 
-/// Test scores of a linear model over the words and word pairs of the encoded training texts. Of
-/// `training` it uses [`ngram_learning_rate`](TrainingConfig::ngram_learning_rate), `class_weights`
-/// and `seed`.
+/// Test scores of a linear model over the words and word pairs of the encoded training texts. Its learning rate
+/// and, where classes are weighted, a shift of its logits are chosen on the validation texts. Of `training` it
+/// uses [`ngram_learning_rate`](TrainingConfig::ngram_learning_rate), `class_weights` and `seed`.
 ///
 /// # Errors
 /// [`Error::NoLabels`](crate::Error::NoLabels); [`Error::LinearPath`](crate::Error::LinearPath) if it diverges.

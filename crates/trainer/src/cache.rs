@@ -1,10 +1,10 @@
 //! Prepared data on disk, so that another training run on the same texts starts at once.
 //!
-//! An entry is one safetensors file: the rows of the three splits as they are in memory, the digests of
-//! the training and validation texts, the `tokenizer.json` of the encoder, and counts and column names
-//! in the header. Its name is a digest of everything that decides its contents: the bytes of the data
-//! file, how it is read, the requested columns, the split, the preprocessing, and the version of the
-//! preparation. So an entry never goes stale; the least recently used entries are removed when all
+//! An entry is one safetensors file: the rows of the three splits as they are in memory (ids, classes and
+//! weights), the digests of the training and validation texts, the `tokenizer.json` of the encoder, and the task,
+//! counts and column names in the header. Its name is a digest of everything that decides its contents: the bytes
+//! of the data file, how it and its labels are read, the requested columns, the split, the preprocessing, and the
+//! version of the preparation. So an entry never goes stale; the least recently used entries are removed when all
 //! together take more than 1 GiB.
 //!
 //! Several training runs may use one cache at once: entries appear by renaming, and readers keep theirs

@@ -1,5 +1,6 @@
-//! One logistic fit on validation texts for two purposes: to weight a network's paths (stacking), and
-//! to calibrate its probabilities (temperature scaling). `softmax_calibration` is the same for several classes.
+//! One logistic fit on validation texts for two purposes: to weight a network's paths (stacking), and to
+//! calibrate the probabilities of one output with a sigmoid (temperature scaling): of two classes, or of one label
+//! among any number. `softmax_calibration` is the same for one class of several; `stacking` chooses.
 
 use crate::newton::{Convex, dot, minimum};
 
@@ -24,7 +25,7 @@ pub(crate) enum Intercept {
     Fitted,
 }
 
-/// Texts with one label of two.
+/// Texts that have a label or have it not: of two classes, the positive one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample<'a> {
     /// 0 or 1 for each text.

@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
-/// Weights of classes. They reach the network, the linear path, the calibration, the choice of the model and
-/// of thresholds.
+/// Weights of classes. They reach the network, the linear path, the calibration and the loss that selects the
+/// model. Decision thresholds are chosen on logits calibrated with them, by a goal in which all texts count equally.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum ClassWeights {
     /// `"none"`: all texts count equally.
@@ -23,10 +23,11 @@ pub enum ClassWeights {
     /// rare classes.
     Auto,
     /// `"balanced"`: a text of a class weighs N / (C n) where n of N training texts are of that class, one of
-    /// C, as in
+    /// the C that have any, as in
     /// [scikit-learn](https://scikit-learn.org/stable/modules/generated/sklearn.utils.class_weight.compute_class_weight.html),
-    /// so that all classes count alike in training however skewed they are. The calibration takes the
-    /// square roots: with the full weights, most texts predicted to be of a rare class would not be.
+    /// so that all classes count alike in training however skewed they are. Where a text may have several labels,
+    /// having and lacking a label are two classes. The calibration takes the square roots: with the full weights,
+    /// most texts predicted to be of a rare class would not be.
     Balanced,
     /// The weights of some classes, such as `"positive=3"`; all others weigh 1. Where a text may have several
     /// labels, it is the weight of having the label, against 1 for lacking it.

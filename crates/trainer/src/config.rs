@@ -53,11 +53,11 @@ pub struct TrainingConfig {
     pub decay_epochs: usize,
     /// Schedule `plateau`: validations without a lower loss to tolerate before a reduction.
     pub decay_patience: usize,
-    /// Label smoothing in training: 0.1 turns the labels 0 and 1 into 0.05 and 0.95; of C classes, the
-    /// labelled one into 0.9 + 0.1/C and the others into 0.1/C.
+    /// Label smoothing in training: 0.1 turns the labels 0 and 1 of a sigmoid into 0.05 and 0.95; of the C
+    /// classes of a softmax, the labelled one into 0.9 + 0.1/C and the others into 0.1/C.
     pub label_smoothing: f64,
-    /// Weights of the classes in everything that is fitted and in choosing the model: `none`, `auto`,
-    /// `balanced`, or a weight for each of some classes.
+    /// Weights of the classes in everything that is fitted and in the loss that selects the model: `none`,
+    /// `auto`, `balanced`, or a weight for each of some classes.
     pub class_weights: ClassWeights,
     /// The goal by which decision thresholds are chosen on the validation split and kept in the model; absent for
     /// the most probable class, and a probability of 0.5 for each label where a text may have several.
@@ -132,9 +132,11 @@ pub enum BatchOrder {
 pub enum Keep {
     /// The last, whatever its metrics, as in the notebook.
     Last,
-    /// The one with the lowest validation loss: its probabilities are the most reliable.
+    /// The one with the lowest validation loss (weighted, if classes or texts are): its probabilities are the
+    /// most reliable.
     LowestLoss,
-    /// The one with the highest validation accuracy, often a later, overconfident one.
+    /// The one with the highest validation accuracy (micro F1 where a text may have several labels), often a
+    /// later, overconfident one. Weights do not enter.
     HighestAccuracy,
 }
 

@@ -44,8 +44,8 @@ pub struct TrainingJob<'a> {
     pub folder: &'a OutputFolder,
 }
 
-/// Saves a model to the job's folder, with each path's logits multiplied by its scale in `kept`, unless
-/// a weight is not finite.
+/// Saves a model to the job's folder, with each path's logits shifted and scaled as in `kept`, and its
+/// thresholds, unless a weight is not finite.
 pub(crate) fn save(
     job: &TrainingJob<'_>,
     step: &mut TrainingStep,

@@ -1,5 +1,6 @@
-//! The one linear model of this crate: logistic regression over n-grams, with one row of weights for each
-//! output. It is the linear path of networks that have one, and the baseline for the others.
+//! The one linear model of this crate: logistic regression over n-grams (multinomial for one class of several),
+//! with a weight for each n-gram and output. It is the linear path of networks that have one, and the baseline
+//! for the others.
 //!
 //! A network's linear path is fitted before its recurrent layers are trained, and by itself: trained jointly,
 //! it overfits the training texts within an epoch and leaves nothing for the recurrent layers to learn.
@@ -47,11 +48,12 @@ struct Errors<'a> {
 impl<'a> LinearModel<'a> {
     /// Fits the weights by stochastic gradient descent whose step size falls to 0, in [`N_PASSES`] passes; having
     /// so few replaces a penalty on large weights. The intercepts are the log odds of the classes (their
-    /// logarithmic shares in a softmax), as if each had one text more. They are not fitted: on long reviews an
-    /// intercept drifts, which costs nothing there and tilts every text of a few words.
+    /// logarithmic shares in a softmax), as if each had one text more, with the classes weighted but not single
+    /// texts. They are not fitted: on long reviews an intercept drifts, which costs nothing there and tilts every
+    /// text of a few words.
     ///
-    /// `rate`: how far a text moves its own logit at first, divided by its error. Of `training` it reads
-    /// `class_weights` and `seed`.
+    /// `rate`: how far a text moves its own logit at first, divided by its error: `linear_search` chooses it. Of
+    /// `training` it reads `class_weights` and `seed`.
     ///
     /// # Errors
     /// [`Error::NoLabels`]; [`Error::LinearPath`] if a weight is not finite.

@@ -2,6 +2,9 @@
 //!
 //! In a few passes of stochastic gradient descent the step size is what a penalty on large weights is elsewhere:
 //! long texts with certain labels want large steps, short ones with noisy labels small ones.
+//!
+//! The configured rate and an eighth of it are tried side by side, and if the eighth is better, a quarter and a
+//! sixteenth. The best is the one with the lowest loss on the validation texts, calibrated and weighted.
 
 use model::NgramVocabulary;
 

@@ -25,7 +25,8 @@ impl Objective {
     /// The loss of a task.
     ///
     /// `label_smoothing`: s from 0 to below 1; `targets`: of the training texts, whose numbers decide about
-    /// [balanced](ClassWeights::Balanced) weights; not needed without weights, or with weights by name.
+    /// [auto](ClassWeights::Auto) and [balanced](ClassWeights::Balanced) weights; not needed without weights, or
+    /// with weights by name.
     ///
     /// # Errors
     /// [`Error::Config`] if targets are needed but missing; [`Error::UnknownClass`].

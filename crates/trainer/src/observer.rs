@@ -11,12 +11,12 @@ use crate::word_vectors::VectorsUse;
 pub enum Event<'a> {
     /// The linear path is being fitted.
     LinearPathStart {
-        /// Number of its weights.
+        /// Number of its n-grams; each has a weight for each output.
         n_ngrams: usize,
     },
     /// The linear path has been fitted.
     LinearPathFitted {
-        /// Its metrics alone on the validation split.
+        /// Its metrics alone on the validation split, before its logits are scaled.
         metrics: &'a Metrics,
     },
     /// A file of word vectors was read.

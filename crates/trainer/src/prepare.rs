@@ -19,7 +19,7 @@ use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
 /// Encoded splits, and the encoder learned from the training split alone.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// What is asked about a text, and the names of the answers.
+    /// What is asked about a text, with the names of the classes.
     pub task: Task,
     /// The encoder.
     pub encoder: TextEncoder,
@@ -42,7 +42,7 @@ pub struct SplitPlan {
     pub sample: Option<usize>,
     /// Split fractions and seed.
     pub shares: SplitConfig,
-    /// What to do with texts that occur with both labels.
+    /// What to do with texts that occur with different labels.
     #[serde(default)]
     pub conflicts: Conflicts,
     /// Which texts count as duplicates.
@@ -117,7 +117,7 @@ pub struct Divided {
 /// has groups. No text and no group is ever in two splits.
 ///
 /// # Errors
-/// If there are too few rows, texts or groups, one class only, or texts with both labels where the plan
+/// If there are too few rows, texts or groups, one class only, or texts with different labels where the plan
 /// forbids them.
 pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
     let texts: Vec<&str> = table.texts().collect();
@@ -176,10 +176,11 @@ fn byte_digests(table: &LabelledTexts) -> Vec<u64> {
 }
 
 /// Splits a table ([`split`]), learns the vocabulary from the training texts and encodes all three
-/// splits.
+/// splits. Weights of texts are divided by the mean of those of the training texts.
 ///
 /// # Errors
-/// As [`split`], and if there are no words.
+/// As [`split`], and if there are no words, all training texts weigh 0, or the names of the classes are not
+/// distinct.
 pub fn prepare(
     table: &LabelledTexts,
     plan: &SplitPlan,
@@ -281,7 +282,7 @@ fn sorted_digests(digests: &[u64], rows: &[u32]) -> Vec<u64> {
     of_rows
 }
 
-/// Encodes some rows of a table.
+/// Encodes some rows of a table, with their classes and without their weights.
 ///
 /// # Errors
 /// If a text cannot be encoded.

@@ -29,13 +29,14 @@ pub struct DataOrigin {
     pub path: PathBuf,
     /// Its text column.
     pub text_column: String,
-    /// Its label columns, of which there are several where each has one label.
+    /// Its label columns: one, or one for each class.
     #[serde(alias = "label_column", deserialize_with = "one_or_more")]
     pub label_columns: Vec<String>,
     /// Its column of row weights, if there was one.
     #[serde(default)]
     pub weight_column: Option<String>,
-    /// How the labels were read.
+    /// How the labels were to be read: what was requested, not what was recognised, which is
+    /// [`TrainingReport::task`].
     #[serde(default)]
     pub labels: LabelOptions,
     /// Its group column, if the table was split by group.
@@ -206,10 +207,10 @@ impl TrainingReport {
     }
 }
 
-/// Reads a report of this version or an older one, whose settings had other fields.
+/// Reads a report of this version or an older one, whose settings had other fields and which named no task.
 fn parse(text: &str) -> serde_json::Result<TrainingReport> {
     let mut report: Value = serde_json::from_str(text)?;
-    // Until format 5 of the folder, the network's settings included those of the regularisation.
+    // Before format 5 of the folder, the network's settings included those of the regularisation.
     let is_old = report.get("task").is_none();
     let older = report.get("model").filter(|_| is_old).cloned();
     if let Some(model) = report.get_mut("model") {

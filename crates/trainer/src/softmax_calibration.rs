@@ -5,8 +5,8 @@ use crate::newton::{Convex, minimum};
 
 /// With more classes there are too few texts of each to fit an intercept for every one.
 const MAX_INTERCEPTS: usize = 100;
-/// Weight of the penalty on squared intercepts, in texts: half a nat squared costs as much as half of one text's
-/// loss of 1.
+/// Weight of the penalty on half the squared intercepts, in texts: an intercept of 1 costs as much as a loss of half
+/// a nat on one text.
 const PENALTY: f64 = 1.0;
 
 /// What a fit found: the logits are `Σ scale · logit + intercept`, one intercept for each class.

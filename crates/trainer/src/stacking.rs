@@ -37,7 +37,8 @@ impl Stacked {
     /// Fits shares, temperatures and shifts on validation texts.
     ///
     /// A share is fitted if there are two paths, a temperature if `calibrate` says so, a shift if the classes are
-    /// weighted and one of the others is fitted.
+    /// weighted and one of the others is fitted. Of two classes and of one of several, there is one temperature;
+    /// of any number of labels, one for each.
     pub(crate) fn fit(
         task: &Task,
         paths: &PathLogits,
@@ -157,8 +158,9 @@ fn one_of(paths: &[&[f32]], sample: softmax_calibration::Sample<'_>, is_weighted
     Stacked { shift: stacked.shift.filter(|_| !fit.intercepts.is_empty()), ..stacked }
 }
 
-/// The share of the linear path is fitted to all labels together, then each label gets a temperature, and an
-/// intercept where classes are weighted; labels that too few texts have or lack get those of all together.
+/// The share of the linear path is fitted to all labels together, without their weights. Then each label gets a
+/// temperature, and an intercept where classes are weighted; labels that too few texts have or lack get the
+/// temperature of all together and no intercept.
 fn any_of(
     paths: &PathLogits,
     targets: &Targets,

@@ -21,14 +21,14 @@ pub struct DataSummary {
     /// How many of them are the same byte for byte.
     #[serde(default)]
     pub n_exact_duplicates: usize,
-    /// Texts that occur with both labels. (Up to version 0.1: dropped rows whose label differs from the
+    /// Texts that occur with different labels. (Up to version 0.1: dropped rows whose label differs from the
     /// kept row's.)
     pub n_conflicting: usize,
-    /// Some of these texts: the first row of each and the first with the other label, as data rows of the
+    /// Some of these texts: the first row of each and the first with another label, as data rows of the
     /// file, from 1.
     #[serde(default)]
     pub conflicting_rows: Vec<[usize; 2]>,
-    /// Rows dropped because their text occurs with both labels.
+    /// Rows dropped because their text occurs with different labels.
     #[serde(default)]
     pub n_dropped: usize,
     /// Groups among the rows that were split, if the table was split by group.

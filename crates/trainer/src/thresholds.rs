@@ -1,4 +1,4 @@
-//! Decision thresholds chosen on validation texts.
+//! Decision thresholds chosen on validation texts, from their calibrated probabilities. All texts count equally.
 
 use std::fmt;
 use std::str::FromStr;
@@ -100,8 +100,9 @@ impl ThresholdGoal {
         }
     }
 
-    /// The thresholds of a model's decisions: of the positive class; of each label; with one class of several,
-    /// the divisors of the probabilities. `None` if nothing is better than the usual decision.
+    /// The thresholds of a model's decisions, `[O]`: of the positive class; of each label; with one class of
+    /// several, the divisors of the probabilities. Where nothing is better, those of the usual decision. `None` if
+    /// the targets are of another task.
     ///
     /// `logits`: `[N·O]`, calibrated, of validation texts.
     pub(crate) fn choose(self, task: &Task, logits: &[f32], targets: &Targets) -> Option<Vec<f32>> {

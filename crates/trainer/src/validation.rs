@@ -18,7 +18,7 @@ use crate::step::TrainingStep;
 
 /// The result of one validation.
 pub(crate) struct Measured {
-    /// With the shares, temperatures and thresholds below. The loss is not finite if a logit is not.
+    /// With the share, temperatures, shifts and thresholds below. The loss is not finite if a logit is not.
     pub(crate) metrics: Metrics,
     /// The loss with the texts weighted; absent where all count equally.
     pub(crate) weighted_loss: Option<f64>,

@@ -49,11 +49,11 @@ impl fmt::Display for Scope {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Warning {
-    /// A class has no text.
+    /// One of two classes has no text.
     MissingClass {
         /// Where.
         scope: Scope,
-        /// One of two classes.
+        /// Its name.
         class: String,
         /// Whether it is the positive one.
         #[serde(default)]
@@ -142,13 +142,13 @@ pub enum Warning {
         /// Of how many.
         n_all: usize,
     },
-    /// Texts occur with both labels.
+    /// Texts occur with different labels.
     ConflictingLabels {
         /// How many texts.
         n_texts: usize,
         /// Some of them: two data rows of the file, from 1, with different labels.
         rows: Vec<[usize; 2]>,
-        /// Whether they were dropped; otherwise each keeps its first label.
+        /// Whether they were dropped; otherwise each keeps the labels of its first row.
         are_dropped: bool,
     },
     /// The model has seen texts that it is evaluated on.

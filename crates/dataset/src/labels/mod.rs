@@ -28,8 +28,10 @@ use crate::targets::Targets;
 ///
 /// Without a task: 0 and 1 or their synonyms are the classes `negative` and `positive`. Cells that hold
 /// several labels (a JSON list, or words separated by `|`, `;` or `,` that occur in several combinations)
-/// are any number of labels. Otherwise, two different values are two classes, of which the second by
-/// value or in Unicode order is the positive one, and more are one of several classes.
+/// are any number of labels. Otherwise, two different values are two classes, of which the second is the
+/// positive one, and more are one of several classes. Classes are in the order of the label map, if it names
+/// them, then of their values if all are numbers, else in Unicode order; of two, one that is called `positive` or
+/// a synonym comes after one that is called `negative` or a synonym.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LabelOptions {

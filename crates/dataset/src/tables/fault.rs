@@ -210,7 +210,7 @@ pub enum Fault {
         role: &'static str,
     },
 
-    /// A label is likely to be misspelt, or none of two classes.
+    /// A label is likely to be misspelt, or is neither of the two usual classes.
     #[error(
         "unknown label \"{value}\"; expected {expected}{}; the column holds {}",
         DidYouMean(nearest),

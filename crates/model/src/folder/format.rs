@@ -6,9 +6,10 @@
 //! | 2 | 0.1.0 | no ids; texts are cleaned by the rules of cleaning 1, which is not recorded |
 //! | 3 | 0.1.0 | `model_id`, `tokenizer_digest`, `program_version`; `preprocessing.cleaning`; `seen_texts.safetensors` |
 //! | 4 | 0.1.0 | `ngrams.bias`, the linear path's intercept; three training-only settings are gone |
-//! | 5 | now | `task` and `thresholds`; `model` is the architecture alone |
+//! | 5 | 0.1.0 | `task` and `thresholds`; `model` is the architecture alone, without settings of training |
 //!
-//! An older format is migrated as a JSON value, one version at a time, before anything else reads it.
+//! An older format is migrated as a JSON value, one version at a time, before anything else reads it. Its models
+//! answer negative or positive.
 
 use std::path::Path;
 
@@ -57,7 +58,7 @@ pub(super) struct FolderConfig {
     pub(super) tokenizer_digest: Option<String>,
     pub(super) vocab_size: usize,
     pub(super) task: Task,
-    /// One for each output.
+    /// Of decisions, one for each output; absent where none were chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) thresholds: Option<Vec<f32>>,
     pub(super) model: ModelConfig,

@@ -142,7 +142,8 @@ impl OutputFolder {
         self.state().claim.is_locked()
     }
 
-    /// Writes a model, or replaces the one that is there. `metrics`: a struct or map, for `metrics.json`.
+    /// Writes a model, or replaces the one that is there, in the newest format. `metrics`: a struct or map, for
+    /// `metrics.json`.
     ///
     /// # Errors
     /// [`Error::OutputSize`] or [`Error::Thresholds`] if the configuration or the thresholds do not fit the task;

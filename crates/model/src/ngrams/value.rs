@@ -137,7 +137,7 @@ impl Ratios {
         Self { classes, of_absent }
     }
 
-    /// √(Σ_c w_c · r_c²).
+    /// (Σ_c w_c · r_c²)^¼.
     fn combined(&self, ngram: &Ngram<'_>) -> f64 {
         let n_texts = ngram.n_texts;
         let mut sum = self.of_absent.get(&n_texts).copied().unwrap_or(0.0);
