@@ -158,7 +158,7 @@ fn read(
     let map = given.map.or_else(|| data.labels.map.clone().filter(|_| is_known));
     let separator = given.separator.or(data.labels.separator);
     let known = Some(trainer::classes_of(task, separator));
-    let labels = LabelOptions { task: given.task, map, separator, known };
+    let labels = LabelOptions { map, separator, known, ..given };
     let choice = ColumnChoice {
         text: args.text_column.clone(),
         label: args.labels.columns(),

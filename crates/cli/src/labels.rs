@@ -1,5 +1,6 @@
 //! What the labels of a table mean: the flags that commands share.
 
+use clap::ValueEnum;
 use dataset::{LabelMap, LabelOptions, TaskKind};
 
 /// The flags.
@@ -11,11 +12,6 @@ pub(crate) struct LabelArgs {
     /// 0 and 1 for each label [default: guessed by name, or as in training]
     #[arg(long, value_name = "NAME")]
     label_column: Vec<String>,
-
-    /// What the labels mean: binary (two classes), one-of (one of several), any-of (any number of labels a text)
-    /// [default: recognised from the labels]
-    #[arg(long, value_name = "TASK", value_parser = ["binary", "one-of", "any-of"])]
-    task: Option<String>,
 
     /// Rename, merge or skip labels, e.g. "1,2=negative; 3=skip; 4,5=positive"; * stands for all others, as in
     /// "*=keep"
@@ -32,16 +28,34 @@ impl LabelArgs {
         self.label_column.clone()
     }
 
+    /// The options; the task is left open.
     pub(crate) fn options(&self) -> LabelOptions {
         LabelOptions {
-            task: self.task.as_deref().map(|task| match task {
-                "any-of" => TaskKind::AnyOf,
-                "one-of" => TaskKind::OneOf,
-                _ => TaskKind::Binary,
-            }),
+            task: None,
             map: self.labels.clone(),
             separator: self.label_separator,
             known: None,
+        }
+    }
+}
+
+/// What the labels mean, as a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TaskName {
+    /// Two classes
+    Binary,
+    /// One of several classes
+    OneOf,
+    /// Any number of labels per text
+    AnyOf,
+}
+
+impl From<TaskName> for TaskKind {
+    fn from(name: TaskName) -> Self {
+        match name {
+            TaskName::Binary => Self::Binary,
+            TaskName::OneOf => Self::OneOf,
+            TaskName::AnyOf => Self::AnyOf,
         }
     }
 }

@@ -191,7 +191,7 @@ fn predict_table(args: &Args, input: &Path, output: &Path) -> anyhow::Result<()>
     let n_abstained = answers.iter().filter(|answer| answer.is_abstention()).count();
     if let Some(below) = showing.abstain {
         eprintln!(
-            "{place}: no label for {n_abstained} texts, of which the model is less certain than {below}"
+            "{place}: no label for {n_abstained} texts, about which the model is less certain than {below}"
         );
     }
     for change in &names.changes {

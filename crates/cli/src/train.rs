@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::ValueEnum;
-use dataset::{ColumnChoice, Conflicts, DataFile, SplitConfig};
+use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, SplitConfig};
 use measures::Metrics;
 use model::Task;
 use model::folder::{self, OutputFolder};
@@ -17,7 +17,7 @@ use trainer::{
 
 use crate::device::DeviceName;
 use crate::interrupt::{self, Interrupt};
-use crate::labels::LabelArgs;
+use crate::labels::{LabelArgs, TaskName};
 use crate::memory::return_freed_memory;
 use crate::progress::{TrainingProgress, scoring_bar, spinner};
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
@@ -120,6 +120,10 @@ pub(crate) struct Args {
     /// Device to compute on
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     device: DeviceName,
+
+    /// What the labels mean [default: recognised from the labels]
+    #[arg(long, value_enum, value_name = "TASK", help_heading = "Labels")]
+    task: Option<TaskName>,
 
     #[command(flatten)]
     labels: LabelArgs,
@@ -233,7 +237,8 @@ fn prepare(
         conflicts: args.conflicts.into(),
         duplicates: Duplicates::default(),
     };
-    let (options, labels) = (args.reading.options(), args.labels.options());
+    let options = args.reading.options();
+    let labels = LabelOptions { task: args.task.map(Into::into), ..args.labels.options() };
     let request = DataRequest {
         file,
         columns: &columns,

@@ -105,14 +105,18 @@ impl LabelledTexts {
         self.classes().len() == 2 && self.targets().one_of().is_some()
     }
 
-    /// Fails if a class has rows, but none of them is kept.
+    /// Fails if one of two classes has rows, but none of them is kept. Of more classes, one may go: what is left is
+    /// counted by class.
     fn check_classes(&self, kept: &[u32]) -> Result<()> {
+        if !self.is_one_of_two() {
+            return Ok(());
+        }
         let names = &self.classes().names;
         let n_kept = self.targets_of(kept).counts(names.len());
         for (class, n_rows) in self.class_counts().into_iter().enumerate() {
             if n_rows > 0 && n_kept[class] == 0 {
                 let label = names[class].clone();
-                let other = self.is_one_of_two().then(|| names[1 - class].clone());
+                let other = Some(names[1 - class].clone());
                 return Err(Error::ClassWithoutTexts { label, other, n_rows });
             }
         }

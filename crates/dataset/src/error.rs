@@ -434,6 +434,27 @@ pub enum Error {
         nearest: Option<String>,
     },
 
+    /// Two label columns of one class.
+    #[error(
+        "{path}: the label columns {:?} and {:?} are of the same class: names that differ only in case or \
+         notation are the same", columns[0], columns[1]
+    )]
+    SameClassTwice {
+        /// The path as given.
+        path: PathBuf,
+        /// Their names.
+        columns: [String; 2],
+    },
+
+    /// A model's class has no label column, so that it would count as absent from all rows.
+    #[error("{path}: no label column for {}, which the model predicts", QuotedList(missing))]
+    ClassColumnsMissing {
+        /// The path as given.
+        path: PathBuf,
+        /// The classes without a column.
+        missing: Vec<String>,
+    },
+
     /// Several label columns and a map of labels.
     #[error("a label map needs one label column, not {n_columns}")]
     MapOfColumns {
@@ -733,14 +754,15 @@ impl Error {
             Self::UnknownClassColumn { .. } => {
                 "Rename the column, or leave it out of --label-column.".into()
             }
+            Self::ClassColumnsMissing { .. } => {
+                "Name the columns of all labels with --label-column; a label that no row has may be a column of 0."
+                    .into()
+            }
             Self::MapOfColumns { .. } => "Leave out --labels, or name one label column.".into(),
             Self::LabelMap { .. } => {
                 "Write it like \"1,2=negative; 3=skip; 4,5=positive\".".into()
             }
             Self::AllSkipped { .. } => "Name at least one class in --labels.".into(),
-            Self::ClassWithoutTexts { other: None, .. } => {
-                "Correct the labels, or leave out the class with --labels.".into()
-            }
             Self::AllTheSame { .. } => {
                 "Check how the file was made, or choose another column with --text-column.".into()
             }

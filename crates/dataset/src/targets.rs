@@ -65,6 +65,14 @@ impl Targets {
         }
     }
 
+    /// Whether a row has a class.
+    ///
+    /// # Panics
+    /// If the row is past the end, like a slice.
+    pub fn has(&self, row: usize, class: u32) -> bool {
+        self.of_row(row).binary_search(&class).is_ok()
+    }
+
     /// The classes of some rows, in the order given.
     ///
     /// # Panics

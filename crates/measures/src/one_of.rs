@@ -126,9 +126,10 @@ impl<'a> Text<'a> {
         let classes = || 0..logits.len();
         let predicted =
             if shifts.is_some() { first_largest(classes().map(score)) } else { softmax.largest };
-        let of_label = score(label);
-        let is_likelier =
-            |&class: &usize| score(class) > of_label || (score(class) == of_label && class < label);
+        // Thresholds decide what is predicted, not what is likely.
+        let is_likelier = |&class: &usize| {
+            logits[class] > logits[label] || (logits[class] == logits[label] && class < label)
+        };
         let difference = |class| softmax.probability(class) - f64::from(u8::from(class == label));
         Self {
             label,

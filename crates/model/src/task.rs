@@ -195,7 +195,8 @@ impl Task {
         };
         match self {
             Self::Binary(_) => {
-                let is_positive = probabilities.get(1).is_some_and(|&p| p >= threshold(0, EVEN));
+                let is_positive =
+                    probabilities.get(1).is_some_and(|&p| reaches(p, threshold(0, EVEN)));
                 vec![u32::from(is_positive)]
             }
             Self::OneOf(_) => {
@@ -204,14 +205,14 @@ impl Task {
             }
             Self::AnyOf(_) => (0u32..)
                 .zip(probabilities.iter().enumerate())
-                .filter(|(_, (c, p))| **p >= threshold(*c, EVEN))
+                .filter(|(_, (c, p))| reaches(**p, threshold(*c, EVEN)))
                 .map(|(class, _)| class)
                 .collect(),
         }
     }
 
-    /// Checks thresholds of this task: one for each of the O outputs, in 0..=1; those of a one-of task, which
-    /// divide probabilities, above 0.
+    /// Checks thresholds of this task: one for each of the O outputs, in 0..=1, where 1 is never reached; those of a
+    /// one-of task, which divide probabilities, above 0.
     ///
     /// # Errors
     /// [`Error::Thresholds`] for any other number of them, or a value out of range.
@@ -277,6 +278,11 @@ impl TryFrom<Described> for Task {
     fn try_from(described: Described) -> Result<Self> {
         Self::new(described.kind, described.classes)
     }
+}
+
+/// Whether a probability reaches a threshold. None reaches 1, also if rounding made it 1.
+fn reaches(probability: f32, threshold: f32) -> bool {
+    probability >= threshold && threshold < 1.0
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::linear_search::{Fitted, fit_best};
 use crate::paths::{PathLogits, PathScore};
 use crate::prepare::Prepared;
 use crate::scoring::metrics_of;
+use crate::stacking::Weighting;
 
 /// Words and pairs of words.
 const ORDER: usize = 2;
@@ -28,8 +29,11 @@ pub fn linear_baseline(data: &Prepared, training: &TrainingConfig) -> Result<Pat
         NgramChoice { order: ORDER, min_texts: MIN_TEXTS, max_ngrams: Some(max_ngrams(task)) };
     let (texts, n_classes) = (rows_of(&data.train), task.classes().len());
     let vocabulary = NgramVocabulary::learn(&texts, text_classes(targets), n_classes, choice);
-    let class_weights = training.class_weights.in_calibration(task, targets)?;
-    let Fitted { model, stacked, .. } = fit_best(&vocabulary, data, training, &class_weights)?;
+    let trained = training.class_weights.of(task, targets)?;
+    let classes = training.class_weights.in_calibration(task, targets)?;
+    let rows = data.validation.weights();
+    let weighting = Weighting { classes: &classes, trained: &trained, rows };
+    let Fitted { model, stacked, .. } = fit_best(&vocabulary, data, training, weighting)?;
     let recurrent = model.logits(&data.test);
     let logits = PathLogits { recurrent, linear: None, n_outputs: task.n_outputs() };
     let logits = stacked.combined(&stacked.shifted(&logits));

@@ -70,6 +70,7 @@ struct Header {
     notes: ReadNotes,
     fingerprint: String,
     task: Task,
+    separator: Option<char>,
     summary: DataSummary,
 }
 
@@ -120,7 +121,7 @@ impl Cache {
         let bytes = fs::read(entry).ok()?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
         let header = metadata.metadata().as_ref()?.get(HEADER)?.clone();
-        let Header { columns, notes, fingerprint, task, summary } =
+        let Header { columns, notes, fingerprint, task, separator, summary } =
             serde_json::from_str(&header).ok()?;
         let tensors = SafeTensors::deserialize(&bytes).ok()?;
         let encoder = TextEncoder::from_json(
@@ -168,7 +169,16 @@ impl Cache {
             return None;
         }
         let seen = SeenTexts { train: of_train, validation: of_validation };
-        let data = Prepared { task: task.clone(), encoder, train, validation, test, seen, summary };
+        let data = Prepared {
+            task: task.clone(),
+            separator,
+            encoder,
+            train,
+            validation,
+            test,
+            seen,
+            summary,
+        };
         // Entries are removed by the time of their last use.
         let _ = fs::File::options()
             .append(true)
@@ -185,6 +195,7 @@ impl Cache {
             notes: notes.clone(),
             fingerprint: fingerprint.clone(),
             task: data.task.clone(),
+            separator: data.separator,
             summary: data.summary.clone(),
         };
         let metadata = HashMap::from([(HEADER.to_string(), serde_json::to_string(&header).ok()?)]);

@@ -47,7 +47,7 @@ impl<'a> Sample<'a> {
 /// `σ(Σ scale · logit + intercept)` has the lowest binary cross-entropy. The loss is convex; Newton's
 /// method finds its minimum.
 ///
-/// Labels are drawn slightly towards the middle, as if each class had two texts more, one of each label
+/// Labels are pulled slightly towards the middle, as if each class had two texts more, one of each label
 /// (Platt 1999): a few correct texts do not justify certainty.
 ///
 /// `paths`: one logit per text. `None` if there are no texts, or a logit is not finite.

@@ -39,9 +39,11 @@ const NAMES: [(&str, ClassWeights); 3] = [
     ("auto", ClassWeights::Auto),
     ("balanced", ClassWeights::Balanced),
 ];
+/// The largest weight of a text in a step of the linear model, where the mean is 1: larger steps are unstable.
+pub(crate) const MAX_STEP_WEIGHT: f64 = 8.0;
 const FIELD: &str = "class_weights";
-const EXPECTED: &str =
-    "none, auto, balanced, or weights above 0 by class, such as positive=3,neutral=0.5";
+const EXPECTED: &str = "none, auto, balanced, or weights above 0 by class, such as positive=3,neutral=0.5 \
+     (in a recipe also { \"a, b\" = 3.0 })";
 
 /// The weights of a loss's terms.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,13 +88,45 @@ impl LossWeights {
         }
     }
 
-    /// With the same ratios, but the largest is 1: no text moves its logit further than a rate says.
-    pub(crate) fn at_most_1(self) -> Self {
-        let largest = match &self {
-            Self::Sigmoid(of_outputs) => of_outputs.iter().flatten().copied().fold(0.0, f64::max),
-            Self::Softmax(of_classes) => of_classes.iter().copied().fold(0.0, f64::max),
-        };
-        if largest > 0.0 { self.map(|weight| weight / largest) } else { self }
+    /// With the same ratios, as factors of a step: the larger weight of each sigmoid is 1, so that no text moves
+    /// its logit further than a rate says; the mean over the texts of a softmax is 1, and no weight above
+    /// [`MAX_STEP_WEIGHT`]. `counts`: of the texts of each class.
+    pub(crate) fn of_steps(&self, counts: &[usize]) -> Self {
+        match self {
+            Self::Sigmoid(of_outputs) => {
+                let scaled = |[a, b]: [f64; 2]| [a, b].map(|weight| weight / a.max(b));
+                Self::Sigmoid(of_outputs.iter().copied().map(scaled).collect())
+            }
+            Self::Softmax(of_classes) => {
+                let n_texts = counts.iter().sum::<usize>().max(1) as f64;
+                let sum: f64 = of_classes.iter().zip(counts).map(|(w, &n)| w * n as f64).sum();
+                let mean = if sum > 0.0 { sum / n_texts } else { 1.0 };
+                let scaled = |weight: &f64| (weight / mean).min(MAX_STEP_WEIGHT);
+                Self::Softmax(of_classes.iter().map(scaled).collect())
+            }
+        }
+    }
+
+    /// What has to be added to the logits of a network that was trained with the weights `trained`, so that they
+    /// are those of a training with these weights: for a sigmoid the difference of the logarithmic ratios, for a
+    /// softmax that of the logarithmic weights.
+    pub(crate) fn shift_from(&self, trained: &Self) -> Vec<f64> {
+        match (self, trained) {
+            (Self::Sigmoid(wanted), Self::Sigmoid(trained)) => {
+                let log_ratio = |[without, with]: &[f64; 2]| (with / without).ln();
+                let both = wanted.iter().zip(trained);
+                both.map(|(wanted, trained)| log_ratio(wanted) - log_ratio(trained)).collect()
+            }
+            (Self::Softmax(wanted), Self::Softmax(trained)) => wanted
+                .iter()
+                .zip(trained)
+                .map(|(wanted, trained)| (wanted / trained).ln())
+                .collect(),
+            // Weights of two tasks.
+            (Self::Sigmoid(_), Self::Softmax(_)) | (Self::Softmax(_), Self::Sigmoid(_)) => {
+                Vec::new()
+            }
+        }
     }
 }
 
@@ -190,8 +224,15 @@ impl FromStr for ClassWeights {
             let weight: f64 = weight.trim().parse().ok()?;
             (weight > 0.0 && weight.is_finite()).then(|| (name.trim().to_string(), weight))
         };
-        let pairs: Option<Vec<_>> = text.split(',').map(pair).collect();
-        pairs.map(|pairs| Self::Named(pairs.into_iter().collect())).ok_or_else(refused)
+        let mut weights = BTreeMap::new();
+        for part in text.split(',') {
+            let (name, weight) = pair(part).ok_or_else(refused)?;
+            // Two weights for one class are a mistake.
+            if weights.insert(name, weight).is_some() {
+                return Err(refused());
+            }
+        }
+        Ok(Self::Named(weights))
     }
 }
 
@@ -276,8 +317,16 @@ mod tests {
         let pairs: ClassWeights = serde_json::from_str("\" a = 2 , b=0.5\"")?;
         assert_eq!(pairs, named(&[("a", 2.0), ("b", 0.5)]));
         assert_eq!(pairs.to_string(), "a=2,b=0.5");
-        for wrong in ["\"balance\"", "true", "[1]", "\"a=0\"", "\"a=nan\"", "\"a=1,,b=2\"", "\"\""]
-        {
+        for wrong in [
+            "\"balance\"",
+            "true",
+            "[1]",
+            "\"a=0\"",
+            "\"a=nan\"",
+            "\"a=1,,b=2\"",
+            "\"a=1,a=2\"",
+            "\"\"",
+        ] {
             let error = serde_json::from_str::<ClassWeights>(wrong).err();
             assert!(error.is_some_and(|error| error.to_string().contains(EXPECTED)), "{wrong}");
         }
@@ -304,9 +353,18 @@ mod tests {
         let weights = ClassWeights::Balanced.of(&colours, &targets)?;
         assert_eq!(weights, LossWeights::Softmax(vec![6.0 / 9.0, 2.0, 1.0, 1.0]));
         assert_eq!(weights.of_text(&[1]), 2.0);
+        assert_eq!(weights.shift_from(&weights), [0.0; 4]);
+        let roots = ClassWeights::Balanced.in_calibration(&colours, &targets)?;
+        assert!((roots.shift_from(&weights)[1] + 2f64.ln() / 2.0).abs() < 1e-12);
         let weights = named(&[("green", 4.0)]).of(&colours, &targets)?;
         assert_eq!(weights, LossWeights::Softmax(vec![1.0, 4.0, 1.0, 1.0]));
-        assert_eq!(weights.at_most_1(), LossWeights::Softmax(vec![0.25, 1.0, 0.25, 0.25]));
+        // Six texts that weigh nine.
+        let LossWeights::Softmax(steps) = weights.of_steps(&[3, 1, 2, 0]) else { return Ok(()) };
+        assert!(
+            steps.iter().zip([6.0, 24.0, 6.0, 6.0]).all(|(got, w)| (got - w / 9.0).abs() < 1e-12)
+        );
+        let extreme = LossWeights::Softmax(vec![1.0, 1e6]).of_steps(&[1_000, 1]);
+        assert_eq!(extreme.of_text(&[1]), MAX_STEP_WEIGHT);
         let error = named(&[("gren", 4.0)]).of(&colours, &targets).err();
         let message = error.map(|error| error.to_string()).unwrap_or_default();
         assert!(message.contains("did you mean \"green\"?"), "{message}");

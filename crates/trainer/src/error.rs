@@ -116,9 +116,12 @@ pub enum Error {
     /// A split to score has no labels, or those of another task.
     #[error("the texts have no labels that predictions can be compared with")]
     NoLabels,
-    /// All training texts weigh 0.
-    #[error("all training texts have weight 0")]
-    NoWeight,
+    /// All texts of a split weigh 0.
+    #[error("all {part} texts have weight 0; give more rows a weight above 0")]
+    NoWeight {
+        /// The split.
+        part: &'static str,
+    },
     /// A class weight is for a class that does not exist.
     #[error(
         "class_weights names {name:?}, which is not a class; the classes are {}{}",

@@ -8,6 +8,7 @@ mod calibration;
 mod class_weights;
 mod clip;
 mod config;
+mod divisors;
 mod error;
 mod evaluate;
 mod finite;

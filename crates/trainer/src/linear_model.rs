@@ -12,7 +12,7 @@ use dataset::{EncodedSplit, Targets, epoch_order};
 use model::{NGRAM_BIAS, NGRAM_TABLE, NgramVocabulary, Task};
 use rayon::prelude::*;
 
-use crate::class_weights::LossWeights;
+use crate::class_weights::{LossWeights, MAX_STEP_WEIGHT};
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::evaluate::targets_of;
@@ -22,11 +22,19 @@ use crate::job::rows_of;
 const N_PASSES: usize = 4;
 /// Keeps the order of the texts apart from other random numbers.
 const SEED: u64 = 0x6c69_6e65_6172_2121;
-/// The largest weight of a text beside its class's, where the mean is 1: its steps stay stable.
-const MAX_ROW_WEIGHT: f32 = 8.0;
 
 /// A text's n-grams, as rows of the weights, and their values.
-type Features = (Vec<u32>, Vec<f32>);
+type Ngrams = (Vec<u32>, Vec<f32>);
+
+/// The n-grams of all texts of a split.
+#[derive(Debug)]
+pub(crate) struct Features(Vec<Ngrams>);
+
+impl Features {
+    pub(crate) fn of(vocabulary: &NgramVocabulary, texts: &EncodedSplit) -> Self {
+        Self(rows_of(texts).par_iter().map(|text| vocabulary.of_text(text)).collect())
+    }
+}
 
 /// Logistic regression over the n-grams of a vocabulary.
 #[derive(Debug, Clone)]
@@ -52,28 +60,27 @@ impl<'a> LinearModel<'a> {
     /// texts. They are not fitted: on long reviews an intercept drifts, which costs nothing there and tilts every
     /// text of a few words.
     ///
-    /// `rate`: how far a text moves its own logit at first, divided by its error: `linear_search` chooses it. Of
+    /// `features`: of the texts. `rate`: how far a text moves its own logit at first, divided by its error: `linear_search` chooses it. Of
     /// `training` it reads `class_weights` and `seed`.
     ///
     /// # Errors
     /// [`Error::NoLabels`]; [`Error::LinearPath`] if a weight is not finite.
     pub(crate) fn fit(
         vocabulary: &'a NgramVocabulary,
-        texts: &EncodedSplit,
+        (Features(features), texts): (&Features, &EncodedSplit),
         task: &Task,
         training: &TrainingConfig,
         rate: f64,
     ) -> Result<Self> {
         let targets = targets_of(texts)?;
-        let features: Vec<Features> =
-            rows_of(texts).par_iter().map(|text| vocabulary.of_text(text)).collect();
-        let weights = training.class_weights.of(task, targets)?.at_most_1();
+        let counts = targets.counts(task.classes().len());
+        let weights = training.class_weights.of(task, targets)?;
         let n_outputs = task.n_outputs();
-        let intercepts = log_odds(&weights, task, targets);
-        let errors = Errors { task, targets, weights };
+        let row_weights = texts.weights();
+        let intercepts = log_odds(&weights, task, targets, row_weights);
+        let errors = Errors { task, targets, weights: weights.of_steps(&counts) };
         let mut weights = vec![0f32; vocabulary.len() * n_outputs];
         let n_steps = (N_PASSES * features.len()) as f64;
-        let row_weights = texts.weights();
         let (mut logits, mut sums) = (vec![0f64; n_outputs], vec![0f32; n_outputs]);
         for pass in 0..N_PASSES {
             let order = epoch_order(features.len(), training.seed ^ SEED, pass as u64);
@@ -85,7 +92,7 @@ impl<'a> LinearModel<'a> {
                 }
                 errors.of_logits(row, &mut logits);
                 let row_weight =
-                    row_weights.map_or(1.0, |all| f64::from(all[row].min(MAX_ROW_WEIGHT)));
+                    row_weights.map_or(1.0, |all| f64::from(all[row]).min(MAX_STEP_WEIGHT));
                 let step = rate * (1.0 - done) * row_weight;
                 for (change, error) in sums.iter_mut().zip(&logits) {
                     *change = (step * error) as f32;
@@ -157,7 +164,7 @@ impl Errors<'_> {
                 for (output, (logit, weights)) in logits.iter_mut().zip(of_outputs).enumerate() {
                     let has_label = match self.task {
                         Task::Binary(_) => classes == [1],
-                        _ => classes.binary_search(&(output as u32)).is_ok(),
+                        _ => self.targets.has(row, output as u32),
                     };
                     let label = f64::from(u8::from(has_label));
                     let error = label - 1.0 / (1.0 + (-*logit).exp());
@@ -181,7 +188,7 @@ pub(crate) fn check_finite<'a>(
 }
 
 /// The sums of a text's values times the weights of each output, `[O]`.
-fn add_products(weights: &[f32], (ngrams, values): &Features, sums: &mut [f32]) {
+fn add_products(weights: &[f32], (ngrams, values): &Ngrams, sums: &mut [f32]) {
     let n_outputs = sums.len();
     sums.fill(0.0);
     for (&ngram, value) in ngrams.iter().zip(values) {
@@ -192,13 +199,22 @@ fn add_products(weights: &[f32], (ngrams, values): &Features, sums: &mut [f32]) 
 
 /// For each output ln of the texts with its label to those without, or of a softmax's class to all; weighted, as
 /// if each class had one more text.
-fn log_odds(weights: &LossWeights, task: &Task, targets: &Targets) -> Vec<f64> {
-    let counts = targets.counts(task.classes().len());
-    let n_texts = targets.len();
+fn log_odds(
+    weights: &LossWeights,
+    task: &Task,
+    targets: &Targets,
+    rows: Option<&[f32]>,
+) -> Vec<f64> {
+    let of_row = |row: usize| rows.map_or(1.0, |rows| f64::from(rows[row]));
+    let mut counts = vec![0.0; task.classes().len()];
+    for row in 0..targets.len() {
+        targets.of_row(row).iter().for_each(|&class| counts[class as usize] += of_row(row));
+    }
+    let n_texts: f64 = (0..targets.len()).map(of_row).sum();
     match weights {
         LossWeights::Softmax(of_classes) => {
             let weighted: Vec<f64> =
-                counts.iter().zip(of_classes).map(|(&n, weight)| weight * n as f64 + 1.0).collect();
+                counts.iter().zip(of_classes).map(|(n, weight)| weight * n + 1.0).collect();
             let sum: f64 = weighted.iter().sum();
             weighted.into_iter().map(|n| (n / sum).ln()).collect()
         }
@@ -207,8 +223,8 @@ fn log_odds(weights: &LossWeights, task: &Task, targets: &Targets) -> Vec<f64> {
                 Task::Binary(_) => &counts[1..],
                 _ => &counts[..],
             };
-            let odds = |(&n, [without, with]): (&usize, &[f64; 2])| {
-                ((with * n as f64 + 1.0) / (without * (n_texts - n) as f64 + 1.0)).ln()
+            let odds = |(n, [without, with]): (&f64, &[f64; 2])| {
+                ((with * n + 1.0) / (without * (n_texts - n) + 1.0)).ln()
             };
             having.iter().zip(of_outputs).map(odds).collect()
         }
@@ -225,6 +241,17 @@ mod tests {
     use crate::class_weights::ClassWeights;
 
     const RATE: f64 = 10.0;
+
+    fn fit<'a>(
+        vocabulary: &'a NgramVocabulary,
+        texts: &EncodedSplit,
+        task: &Task,
+        training: &TrainingConfig,
+        rate: f64,
+    ) -> Result<LinearModel<'a>> {
+        let features = Features::of(vocabulary, texts);
+        LinearModel::fit(vocabulary, (&features, texts), task, training, rate)
+    }
 
     fn training(class_weights: ClassWeights) -> TrainingConfig {
         TrainingConfig { seed: 1, class_weights, ..TrainingConfig::default() }
@@ -260,14 +287,14 @@ mod tests {
         let rest = split(&texts[300..], &labels[300..]);
         let vocabulary = vocabulary(&train, 2, 2);
         let training = training(ClassWeights::None);
-        let model = LinearModel::fit(&vocabulary, &train, &Task::binary(), &training, RATE)?;
+        let model = fit(&vocabulary, &train, &Task::binary(), &training, RATE)?;
         let right = model
             .logits(&rest)
             .into_iter()
             .zip(&labels[300..])
             .filter(|(logit, label)| (*logit > 0.0) == (**label == 1));
         assert!(right.count() >= 98);
-        let again = LinearModel::fit(&vocabulary, &train, &Task::binary(), &training, RATE)?;
+        let again = fit(&vocabulary, &train, &Task::binary(), &training, RATE)?;
         assert_eq!((model.weights, model.intercepts), (again.weights, again.intercepts));
         Ok(())
     }
@@ -289,8 +316,7 @@ mod tests {
             let train = EncodedSplit::with_targets(&texts[..800], targets(&labels[..800]))?;
             let rest = EncodedSplit::with_targets(&texts[800..], targets(&labels[800..]))?;
             let vocabulary = vocabulary(&train, 4, 2);
-            let model =
-                LinearModel::fit(&vocabulary, &train, &task, &training(ClassWeights::None), RATE)?;
+            let model = fit(&vocabulary, &train, &task, &training(ClassWeights::None), RATE)?;
             let logits = model.logits(&rest);
             let right = logits.chunks_exact(4).zip(&labels[800..]).filter(|(logits, label)| {
                 let best = (0..4).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
@@ -315,7 +341,7 @@ mod tests {
             [(ClassWeights::None, (0.1f64 / 0.9).ln()), (ClassWeights::Balanced, 0.0)]
         {
             let training = training(weights);
-            let model = LinearModel::fit(&vocabulary, &train, &Task::binary(), &training, 1.0)?;
+            let model = fit(&vocabulary, &train, &Task::binary(), &training, 1.0)?;
             let logit = f64::from(model.logits(&unknown)[0]);
             assert!((logit - expected).abs() < 0.15, "{training:?}: {logit}, not {expected}");
         }
@@ -338,13 +364,8 @@ mod tests {
         );
         let logit = |weights: Vec<f32>| -> Result<f32> {
             let train = plain.clone().with_weights(weights)?;
-            let model = LinearModel::fit(
-                &vocabulary,
-                &train,
-                &Task::binary(),
-                &training(ClassWeights::None),
-                RATE,
-            )?;
+            let model =
+                fit(&vocabulary, &train, &Task::binary(), &training(ClassWeights::None), RATE)?;
             Ok(model.logits(&EncodedSplit::unlabelled([[7u32]])?)[0])
         };
         let for_positive = logit((0..200).map(|i| [0.2, 1.8][i % 2]).collect())?;

@@ -8,11 +8,10 @@
 
 use model::NgramVocabulary;
 
-use crate::class_weights::LossWeights;
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::evaluate::targets_of;
-use crate::linear_model::{LinearModel, check_finite};
+use crate::linear_model::{Features, LinearModel, check_finite};
 use crate::paths::PathLogits;
 use crate::prepare::Prepared;
 use crate::scoring::weighted_loss;
@@ -39,20 +38,21 @@ pub(crate) struct Fitted<'a> {
 
 /// Fits the model with the configured rate, and smaller ones where they fit the validation texts better.
 ///
-/// `class_weights`: in the calibration.
+/// `weighting`: of the validation texts.
 ///
 /// # Errors
-/// As [`LinearModel::fit`]; [`Error::LinearPath`](crate::Error::LinearPath) also if a logit is not finite.
+/// As [`LinearModel::fit`], if no rate gives a model; [`Error::LinearPath`](crate::Error::LinearPath) also if a
+/// logit is not finite.
 pub(crate) fn fit_best<'a>(
     vocabulary: &'a NgramVocabulary,
     data: &Prepared,
     training: &TrainingConfig,
-    class_weights: &LossWeights,
+    weighting: Weighting<'_>,
 ) -> Result<Fitted<'a>> {
     let (task, targets) = (&data.task, targets_of(&data.validation)?);
-    let weighting = Weighting { classes: class_weights, rows: data.validation.weights() };
+    let features = Features::of(vocabulary, &data.train);
     let with_rate = |rate: f64| -> Result<Fitted<'a>> {
-        let model = LinearModel::fit(vocabulary, &data.train, task, training, rate)?;
+        let model = LinearModel::fit(vocabulary, (&features, &data.train), task, training, rate)?;
         let recurrent = model.logits(&data.validation);
         check_finite("logits", &recurrent, rate)?;
         let logits = PathLogits { recurrent, linear: None, n_outputs: task.n_outputs() };
@@ -66,16 +66,25 @@ pub(crate) fn fit_best<'a>(
         rayon::join(|| with_rate(rate / a), || with_rate(rate / b))
     };
     let (configured, smaller) = both(FIRST);
-    let (configured, smaller) = (configured?, smaller?);
-    if smaller.loss < configured.loss {
-        let (between, smallest) = both(SECOND);
-        return Ok(better(better(smaller, between?), smallest?));
+    let is_configured_better = match (&configured, &smaller) {
+        (Ok(configured), Ok(smaller)) => configured.loss <= smaller.loss,
+        (configured, smaller) => configured.is_ok() || smaller.is_err(),
+    };
+    if is_configured_better {
+        return configured;
     }
-    Ok(configured)
+    drop(configured);
+    let (between, smallest) = both(SECOND);
+    better(better(smaller, between), smallest)
 }
 
-fn better<'a>(a: Fitted<'a>, b: Fitted<'a>) -> Fitted<'a> {
-    if b.loss < a.loss { b } else { a }
+/// The model with the lower loss, if there are two.
+fn better<'a>(a: Result<Fitted<'a>>, b: Result<Fitted<'a>>) -> Result<Fitted<'a>> {
+    match (a, b) {
+        (Ok(a), Ok(b)) if b.loss < a.loss => Ok(b),
+        (Ok(a), _) => Ok(a),
+        (Err(_), b) => b,
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +119,8 @@ mod tests {
         let training =
             TrainingConfig { ngram_learning_rate: learning_rate, ..TrainingConfig::default() };
         let weights = ClassWeights::None.of(&data.task, targets).unwrap();
-        let fitted = fit_best(&vocabulary, &data, &training, &weights).unwrap();
+        let weighting = Weighting { classes: &weights, trained: &weights, rows: None };
+        let fitted = fit_best(&vocabulary, &data, &training, weighting).unwrap();
         (fitted.rate, fitted.loss)
     }
 

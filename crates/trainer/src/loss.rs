@@ -118,11 +118,10 @@ impl Objective {
         let n = targets.len() * self.n_outputs;
         let (mut both, mut having) = (Vec::with_capacity(n), Vec::with_capacity(n));
         for row in 0..targets.len() {
-            let classes = targets.of_row(row);
             for (output, [without, with]) in outputs.iter().enumerate() {
                 let has_label = match self.task {
-                    TaskKind::Binary => classes == [1],
-                    _ => classes.binary_search(&(output as u32)).is_ok(),
+                    TaskKind::Binary => targets.of_row(row) == [1],
+                    _ => targets.has(row, output as u32),
                 };
                 let y = f32::from(u8::from(has_label)) * keep + add;
                 let with = y * *with as f32;

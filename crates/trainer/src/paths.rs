@@ -62,6 +62,11 @@ pub(crate) struct PathLogits {
 }
 
 impl PathLogits {
+    /// The logits of each path: the recurrent layers', and the linear path's if there is one.
+    pub(crate) fn all(&self) -> Vec<&[f32]> {
+        [Some(&*self.recurrent), self.linear.as_deref()].into_iter().flatten().collect()
+    }
+
     /// The network's logits.
     pub(crate) fn sum(&self) -> Vec<f32> {
         match &self.linear {

@@ -21,6 +21,8 @@ use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
 pub struct Prepared {
     /// What is asked about a text, with the names of the classes.
     pub task: Task,
+    /// The separator of several labels in one cell, if the labels were read so.
+    pub separator: Option<char>,
     /// The encoder.
     pub encoder: TextEncoder,
     /// The training split.
@@ -190,20 +192,24 @@ pub fn prepare(
     let train_texts: Vec<&str> = table.texts_of(&split.train).collect();
     let encoder = TextEncoder::learn(preprocessing.clone(), &train_texts)?;
     drop(train_texts);
-    let mean_weight = mean_weight(table, &split.train)?;
-    let encode = |rows: &[u32]| -> Result<(Arc<EncodedSplit>, SplitSummary)> {
+    let encode = |rows: &[u32], weights: Option<Vec<f32>>| -> Result<_> {
         let texts: Vec<&str> = table.texts_of(rows).collect();
         let targets = table.targets_of(rows);
         let encoded = encoder.encode_batch_counted(&texts)?;
         let summary = SplitSummary::of(&encoded, &targets, table.classes().len());
-        let mut split = EncodedSplit::with_targets(encoded.into_iter().map(ids), targets)?;
-        if let Some(weights) = table.weights_of(rows) {
-            split = split.with_weights(weights.into_iter().map(|w| w / mean_weight).collect())?;
-        }
-        Ok((Arc::new(split), summary))
+        let encoded = EncodedSplit::with_targets(encoded.into_iter().map(ids), targets)?;
+        let encoded = match weights {
+            Some(weights) => encoded.with_weights(weights)?,
+            None => encoded,
+        };
+        Ok((Arc::new(encoded), summary))
     };
-    let ((train, of_train), (validation, of_validation), (test, of_test)) =
-        (encode(&split.train)?, encode(&split.validation)?, encode(&split.test)?);
+    let weights = |rows, part| scaled_weights(table, &split.train, (rows, part));
+    let (train, of_train) = encode(&split.train, weights(&split.train, "training")?)?;
+    let (validation, of_validation) =
+        encode(&split.validation, weights(&split.validation, "validation")?)?;
+    // Nothing is fitted to the test texts, and figures count texts.
+    let (test, of_test) = encode(&split.test, None)?;
     let summary = DataSummary {
         n_rows: table.len(),
         n_missing: table.notes().n_skipped(),
@@ -226,14 +232,36 @@ pub fn prepare(
         validation: sorted_digests(&digests, &split.validation),
     };
     let task = task_of(table.classes())?;
-    Ok(Prepared { task, encoder, train, validation, test, seen, summary })
+    Ok(Prepared {
+        task,
+        separator: table.classes().separator,
+        encoder,
+        train,
+        validation,
+        test,
+        seen,
+        summary,
+    })
 }
 
-/// The mean weight of the training texts, which become 1 on average; 1 if texts have no weights.
-fn mean_weight(table: &LabelledTexts, train: &[u32]) -> Result<f32> {
-    let Some(weights) = table.weights_of(train) else { return Ok(1.0) };
-    let sum: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-    if sum > 0.0 { Ok((sum / weights.len() as f64) as f32) } else { Err(Error::NoWeight) }
+/// The weights of some rows, so that those of the training texts are 1 on average; `None` if texts have none.
+///
+/// # Errors
+/// [`Error::NoWeight`] if all are 0.
+fn scaled_weights(
+    table: &LabelledTexts,
+    train: &[u32],
+    (rows, part): (&[u32], &'static str),
+) -> Result<Option<Vec<f32>>> {
+    let Some(weights) = table.weights_of(rows) else { return Ok(None) };
+    let sum = |weights: &[f32]| weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
+    let of_train = table.weights_of(train).unwrap_or_default();
+    let mean = sum(&of_train) / of_train.len().max(1) as f64;
+    if mean > 0.0 && (sum(&weights) > 0.0 || rows.is_empty()) {
+        return Ok(Some(weights.into_iter().map(|w| (f64::from(w) / mean) as f32).collect()));
+    }
+    let part = if mean > 0.0 { part } else { "training" };
+    Err(Error::NoWeight { part })
 }
 
 /// The task of a table's labels.

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::targets_of;
 use crate::finite::NonFinite;
 use crate::job::{TrainingJob, loader_config, new_step, save, steps_per_epoch, vocabularies};
-use crate::linear_model::LinearModel;
+use crate::linear_model::{Features, LinearModel};
 use crate::observer::{Event, Observer};
 use crate::record::{RefitRecord, ValidationRecord};
 use crate::report::TrainingReport;
@@ -50,7 +50,8 @@ pub(crate) fn refit(
     }
     if let Some(ngrams) = &step.vocabularies().ngrams {
         let rate = report.linear_rate.unwrap_or(training.ngram_learning_rate);
-        let path = LinearModel::fit(ngrams, &texts, &data.task, training, rate)?;
+        let features = Features::of(ngrams, &texts);
+        let path = LinearModel::fit(ngrams, (&features, &texts), &data.task, training, rate)?;
         path.set_path(step.network().1)?;
     }
 

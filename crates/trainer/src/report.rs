@@ -64,6 +64,8 @@ impl DataOrigin {
         data: &Prepared,
     ) -> Self {
         let (path, summary) = (path.into(), data.summary.clone());
+        // Also if it was recognised: other tables are read with it.
+        let labels = LabelOptions { separator: data.separator.or(labels.separator), ..labels };
         let ColumnNames { text, labels: label_columns, group, weight } = columns;
         let (text_column, group_column) = (text.name, group.map(|column| column.name));
         let label_columns = label_columns.into_iter().map(|column| column.name).collect();
@@ -186,7 +188,10 @@ impl TrainingReport {
         let (task, diverged) = (&self.task, self.diverged.iter());
         let diverged = diverged.map(|reason| Warning::Diverged { reason: reason.clone() });
         let of_goal = self.training.threshold.zip(self.validation.as_ref());
-        let of_goal = of_goal.and_then(|(goal, metrics)| Warning::of_goal(goal, metrics, task));
+        let of_goal = of_goal
+            .map(|(goal, metrics)| Warning::of_goal(goal, metrics, task))
+            .into_iter()
+            .flatten();
         let splits = [(Scope::Validation, &self.validation), (Scope::Test, &self.test)];
         let of_split = |(scope, metrics): (Scope, &Option<Metrics>)| {
             metrics

@@ -82,12 +82,10 @@ pub(crate) fn weighted_loss(
     let of_row = |row: usize| weighting.rows.map_or(1.0, |rows| f64::from(rows[row]));
     if let (Task::AnyOf(_), LossWeights::Sigmoid(of_labels)) = (task, weighting.classes) {
         // A text counts for each label by itself.
-        let n_labels = of_labels.len();
         let (mut labels, mut weights) = (Vec::new(), Vec::new());
         for row in 0..targets.len() {
-            let classes = targets.of_row(row);
-            for (label, of_label) in of_labels.iter().enumerate().take(n_labels) {
-                let has_label = classes.binary_search(&(label as u32)).is_ok();
+            for (label, of_label) in of_labels.iter().enumerate() {
+                let has_label = targets.has(row, label as u32);
                 labels.push(u32::from(has_label));
                 weights.push(of_label[usize::from(has_label)] * of_row(row));
             }

@@ -4,7 +4,7 @@
 use crate::newton::{Convex, minimum};
 
 /// With more classes there are too few texts of each to fit an intercept for every one.
-const MAX_INTERCEPTS: usize = 100;
+pub(crate) const MAX_INTERCEPTS: usize = 100;
 /// Weight of the penalty on half the squared intercepts, in texts: an intercept of 1 costs as much as a loss of half
 /// a nat on one text.
 const PENALTY: f64 = 1.0;
@@ -29,8 +29,8 @@ pub(crate) struct Sample<'a> {
 }
 
 /// The scales of the paths' logits, and the intercepts if wanted, for which the softmax of
-/// `Σ scale · logit + intercept` has the lowest cross-entropy. Labels are drawn slightly towards the other
-/// classes, as if one text more were labelled by chance; intercepts are drawn slightly to 0.
+/// `Σ scale · logit + intercept` has the lowest cross-entropy. Labels are pulled slightly towards the other
+/// classes, as if one text more were labelled by chance; intercepts are pulled slightly towards 0.
 ///
 /// `paths`: `[N·C]`, row by row. `None` if there are no texts, or a logit is not finite.
 pub(crate) fn fit(paths: &[&[f32]], sample: Sample<'_>, with_intercepts: bool) -> Option<Fit> {

@@ -2,24 +2,28 @@
 
 use dataset::Targets;
 use model::{PathScales, Task};
+use rayon::prelude::*;
 
 use crate::calibration::{self, Intercept, temperature};
 use crate::class_weights::LossWeights;
 use crate::paths::PathLogits;
 use crate::per_output::PerOutput;
 use crate::softmax_calibration;
+use crate::thresholds::FEW_TEXTS;
 
 /// Neither path's fraction is 0: a saved path whose logits are all 0 could not be measured alone.
 const SMALLEST_SHARE: f64 = 1e-4;
 /// The least sum of scales, so that the temperature is a number.
 const SMALLEST_SCALE: f64 = 1e-6;
-/// Fewest texts with and without a label for a temperature of its own.
-const FEW_TEXTS: usize = 5;
+/// Most pairs of a text and a label that a fit to all labels together takes.
+const MAX_POOLED: usize = 200_000;
 
 /// The weights of some texts in a fit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Weighting<'a> {
     pub(crate) classes: &'a LossWeights,
+    /// The weights of the classes with which the logits were trained.
+    pub(crate) trained: &'a LossWeights,
     /// The weight of each text beside its class's; 1 if absent.
     pub(crate) rows: Option<&'a [f32]>,
 }
@@ -51,22 +55,20 @@ impl Stacked {
             return Self::default();
         }
         let is_weighted = !weighting.classes.are_equal();
-        let both: Vec<&[f32]> =
-            [Some(&*paths.recurrent), paths.linear.as_deref()].into_iter().flatten().collect();
         let fitted = match (task, weighting.classes, targets.one_of()) {
             (Task::Binary(_), LossWeights::Sigmoid(weights), Some(labels)) => {
                 let &[class_weights] = &weights[..] else { return Self::default() };
                 let sample =
                     calibration::Sample { labels, class_weights, row_weights: weighting.rows };
-                binary(&both, sample, is_weighted)
+                binary(&paths.all(), sample, is_weighted)
             }
             (Task::OneOf(_), LossWeights::Softmax(class_weights), Some(labels)) => {
                 let row_weights = weighting.rows;
                 let sample = softmax_calibration::Sample { labels, class_weights, row_weights };
-                one_of(&both, sample, is_weighted)
+                one_of(paths, sample, weighting.trained, is_weighted)
             }
             (Task::AnyOf(_), LossWeights::Sigmoid(weights), _) => {
-                any_of(paths, targets, weights, weighting.rows, is_weighted)
+                any_of(paths, targets, weighting, weights)
             }
             _ => Self::default(),
         };
@@ -145,8 +147,29 @@ fn binary(paths: &[&[f32]], sample: calibration::Sample<'_>, is_weighted: bool) 
     Stacked { shift: stacked.shift.filter(|_| is_weighted), ..stacked }
 }
 
-fn one_of(paths: &[&[f32]], sample: softmax_calibration::Sample<'_>, is_weighted: bool) -> Stacked {
-    let Some(fit) = softmax_calibration::fit(paths, sample, is_weighted) else {
+fn one_of(
+    paths: &PathLogits,
+    sample: softmax_calibration::Sample<'_>,
+    trained: &LossWeights,
+    is_weighted: bool,
+) -> Stacked {
+    let n_classes = sample.class_weights.len();
+    if !is_weighted || n_classes <= softmax_calibration::MAX_INTERCEPTS {
+        return one_of_shifted(paths, sample, is_weighted);
+    }
+    // Too few texts of each class for intercepts: the shift that the weights alone explain.
+    let wanted = LossWeights::Softmax(sample.class_weights.to_vec());
+    let shift = Some(PerOutput::Each(wanted.shift_from(trained)));
+    let explained = Stacked { shift: shift.clone(), ..Stacked::default() };
+    Stacked { shift, ..one_of_shifted(&explained.shifted(paths), sample, false) }
+}
+
+fn one_of_shifted(
+    paths: &PathLogits,
+    sample: softmax_calibration::Sample<'_>,
+    with_intercepts: bool,
+) -> Stacked {
+    let Some(fit) = softmax_calibration::fit(&paths.all(), sample, with_intercepts) else {
         return Stacked::default();
     };
     if let (&[scale], true) = (&fit.scales[..], fit.intercepts.is_empty()) {
@@ -158,57 +181,79 @@ fn one_of(paths: &[&[f32]], sample: softmax_calibration::Sample<'_>, is_weighted
     Stacked { shift: stacked.shift.filter(|_| !fit.intercepts.is_empty()), ..stacked }
 }
 
-/// The share of the linear path is fitted to all labels together, without their weights. Then each label gets a
-/// temperature, and an intercept where classes are weighted; labels that too few texts have or lack get the
-/// temperature of all together and no intercept.
+/// The share of the linear path is fitted to all labels together, then each label gets a temperature, and an
+/// intercept where classes are weighted. Labels that too few texts have or lack get the temperature of all together
+/// and the shift that the weights alone explain.
 fn any_of(
     paths: &PathLogits,
     targets: &Targets,
+    weighting: Weighting<'_>,
     weights: &[[f64; 2]],
-    rows: Option<&[f32]>,
-    is_weighted: bool,
 ) -> Stacked {
-    let n_labels = paths.n_outputs;
-    let has_label = |text: usize, label: usize| {
-        u32::from(targets.of_row(text).binary_search(&(label as u32)).is_ok())
-    };
-    let all: Vec<u32> = (0..targets.len())
-        .flat_map(|text| (0..n_labels).map(move |label| has_label(text, label)))
-        .collect();
-    let all_rows: Option<Vec<f32>> =
-        rows.map(|rows| rows.iter().flat_map(|&w| std::iter::repeat_n(w, n_labels)).collect());
-    let both: Vec<&[f32]> =
-        [Some(&*paths.recurrent), paths.linear.as_deref()].into_iter().flatten().collect();
-    let sample =
-        calibration::Sample { row_weights: all_rows.as_deref(), ..calibration::Sample::of(&all) };
-    let pooled = binary(&both, sample, false);
-    let Some(pooled_temperature) = pooled.temperature.as_ref().map(|all| all.of(0)) else {
+    let (n_labels, is_weighted) = (paths.n_outputs, !weighting.classes.are_equal());
+    let explained = weighting.classes.shift_from(weighting.trained);
+    let shift = is_weighted.then(|| PerOutput::Each(explained.clone()));
+    let paths = Stacked { shift, ..Stacked::default() }.shifted(paths);
+    let pooled = pooled(&paths, targets, weighting.rows, weights);
+    let Some(of_all) = pooled.temperature.as_ref().map(|all| all.of(0)) else {
         return Stacked::default();
     };
-    let mixed = Stacked { temperature: None, ..pooled.clone() }.combined(paths);
+    let mixed = pooled.combined(&paths);
     let of_label = |label: usize| -> (f64, f64) {
         let logits: Vec<f32> = mixed.iter().skip(label).step_by(n_labels).copied().collect();
-        let labels: Vec<u32> = all.iter().skip(label).step_by(n_labels).copied().collect();
+        let has_label = |text| u32::from(targets.has(text, label as u32));
+        let labels: Vec<u32> = (0..targets.len()).map(has_label).collect();
         let n_having = labels.iter().filter(|&&label| label == 1).count();
-        let sample = calibration::Sample {
-            labels: &labels,
-            class_weights: weights[label],
-            row_weights: rows,
-        };
+        let (class_weights, row_weights) = (weights[label], weighting.rows);
+        let sample = calibration::Sample { labels: &labels, class_weights, row_weights };
         let intercept = if is_weighted { Intercept::Fitted } else { Intercept::None };
         let is_rare = n_having.min(labels.len() - n_having) < FEW_TEXTS;
-        let fit = calibration::fit(&[&logits], sample, intercept).filter(|_| !is_rare);
-        fit.filter(|fit| fit.scales[0] > 0.0).map_or((pooled_temperature, 0.0), |fit| {
-            let temperature = temperature(fit.scales[0]);
-            (temperature, fit.intercept * temperature)
-        })
+        let fit = calibration::fit(&[&logits], sample, intercept);
+        match fit.filter(|fit| !is_rare && fit.scales[0] > 0.0) {
+            Some(fit) => {
+                // The logits have the temperature of all labels already.
+                let temperature = of_all * temperature(fit.scales[0]);
+                (temperature, explained[label] + fit.intercept * temperature)
+            }
+            None => (of_all, explained[label]),
+        }
     };
-    let (temperatures, shifts) = (0..n_labels).map(of_label).unzip();
+    let fitted: Vec<(f64, f64)> = (0..n_labels).into_par_iter().map(of_label).collect();
+    let (temperatures, shifts) = fitted.into_iter().unzip();
     Stacked {
         linear_share: pooled.linear_share,
         temperature: Some(PerOutput::Each(temperatures)),
         shift: is_weighted.then_some(PerOutput::Each(shifts)),
     }
+}
+
+/// Share and temperature of all labels together, on at most [`MAX_POOLED`] pairs of a text and a label.
+fn pooled(
+    paths: &PathLogits,
+    targets: &Targets,
+    rows: Option<&[f32]>,
+    weights: &[[f64; 2]],
+) -> Stacked {
+    let n_labels = paths.n_outputs;
+    let step = (targets.len() * n_labels).div_ceil(MAX_POOLED).max(1);
+    let texts: Vec<usize> = (0..targets.len()).step_by(step).collect();
+    let (mut labels, mut all_weights) = (Vec::new(), Vec::new());
+    for &text in &texts {
+        let of_row = rows.map_or(1.0, |rows| f64::from(rows[text]));
+        for (label, of_label) in weights.iter().enumerate() {
+            let has_label = targets.has(text, label as u32);
+            labels.push(u32::from(has_label));
+            all_weights.push((of_row * of_label[usize::from(has_label)]) as f32);
+        }
+    }
+    let of_texts = |logits: &[f32]| -> Vec<f32> {
+        texts.iter().flat_map(|text| &logits[text * n_labels..][..n_labels]).copied().collect()
+    };
+    let some: Vec<Vec<f32>> = paths.all().into_iter().map(of_texts).collect();
+    let some: Vec<&[f32]> = some.iter().map(Vec::as_slice).collect();
+    let sample =
+        calibration::Sample { row_weights: Some(&all_weights), ..calibration::Sample::of(&labels) };
+    binary(&some, sample, false)
 }
 
 #[cfg(test)]

@@ -8,14 +8,17 @@ use model::Task;
 use recurrent::OutOfRange;
 use serde::{Deserialize, Serialize};
 
+use crate::divisors::best_divisors;
 use crate::error::{Error, Result};
 
 const FIELD: &str = "threshold";
 const EXPECTED: &str = "f1, recall=R, precision=P (fractions above 0 and at most 1), or cost=MISS:FALSE_ALARM, \
                         such as cost=5:1";
 
-/// Rounds over the classes of a softmax.
-const N_ROUNDS: usize = 3;
+/// Fewest texts with and without a label for a threshold, or a temperature, of its own.
+pub(crate) const FEW_TEXTS: usize = 5;
+/// The usual threshold of a label.
+const HALF: f32 = 0.5;
 
 /// What a threshold is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -100,160 +103,102 @@ impl ThresholdGoal {
         }
     }
 
-    /// The thresholds of a model's decisions, `[O]`: of the positive class; of each label; with one class of
-    /// several, the divisors of the probabilities. Where nothing is better, those of the usual decision. `None` if
-    /// the targets are of another task.
+    /// The thresholds of a model's decisions: of the positive class; of each label; with one class of several,
+    /// the divisors of the probabilities. `None` if nothing is better than the most probable class.
     ///
-    /// `logits`: `[N·O]`, calibrated, of validation texts.
-    pub(crate) fn choose(self, task: &Task, logits: &[f32], targets: &Targets) -> Option<Vec<f32>> {
+    /// Of a label that fewer than [`FEW_TEXTS`] texts have or lack, the threshold is 0.5, and such a class's divisor
+    /// is not chosen.
+    ///
+    /// `logits`: `[N·O]`, calibrated, of validation texts; `rows`: the weights of the texts, 1 if absent.
+    pub(crate) fn choose(
+        self,
+        task: &Task,
+        logits: &[f32],
+        targets: &Targets,
+        rows: Option<&[f32]>,
+    ) -> Option<Vec<f32>> {
         let probabilities: Vec<Vec<f32>> =
             logits.chunks_exact(task.n_outputs()).map(|x| task.probabilities(x)).collect();
-        match task {
-            Task::Binary(_) => {
-                let texts = probabilities.iter().enumerate();
-                let scored = texts.map(|(i, p)| (p[1], targets.of_row(i) == [1])).collect();
-                Some(vec![self.of_label(scored)])
-            }
-            Task::AnyOf(labels) => {
-                let of_label = |label: usize| {
-                    let has = |i| targets.of_row(i).binary_search(&(label as u32)).is_ok();
-                    let texts = probabilities.iter().enumerate();
-                    self.of_label(texts.map(|(i, p)| (p[label], has(i))).collect())
-                };
-                Some((0..labels.len()).map(of_label).collect())
-            }
-            Task::OneOf(_) => targets.one_of().map(|labels| best_divisors(&probabilities, labels)),
-        }
-    }
-
-    /// The best threshold of one label, between two probabilities that occur; 0.5 where no text has the label,
-    /// or none lacks it.
-    fn of_label(self, mut scored: Vec<(f32, bool)>) -> f32 {
-        let n_having = scored.iter().filter(|(_, has)| *has).count();
-        if n_having == 0 || n_having == scored.len() {
-            return 0.5;
-        }
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-        // Going down, each step takes all texts of one probability.
-        let (mut n_found, mut n_told) = (0usize, 0usize);
-        let mut best: Option<([f64; 3], f32)> = None;
-        let mut consider = |value: [f64; 3], threshold: f32| {
-            if best.is_none_or(|(so_far, _)| value > so_far) {
-                best = Some((value, threshold));
-            }
+        let of_label = |label: usize| {
+            let scored = probabilities.iter().enumerate().map(|(text, p)| Scored {
+                probability: p[label],
+                has_label: targets.has(text, label as u32),
+                weight: rows.map_or(1.0, |rows| f64::from(rows[text])),
+            });
+            self.of_label(scored.collect())
         };
-        consider(self.value(0, 0, n_having, scored.len()), above(scored[0].0));
-        let mut rest = &scored[..];
-        while let [(p, _), ..] = rest {
-            let ties = rest.partition_point(|(other, _)| other >= p);
-            n_found += rest[..ties].iter().filter(|(_, has)| *has).count();
-            n_told += ties;
-            rest = &rest[ties..];
-            let next = rest.first().map_or(0.0, |(next, _)| *next);
-            let value = self.value(n_found, n_told, n_having, scored.len());
-            consider(value, threshold_between(next, *p));
+        match task {
+            Task::Binary(_) => Some(vec![of_label(1)]),
+            Task::AnyOf(labels) => Some((0..labels.len()).map(of_label).collect()),
+            Task::OneOf(_) => best_divisors(&probabilities, targets.one_of()?, rows),
         }
-        best.map_or(0.5, |(_, threshold)| threshold)
     }
 
-    /// How good a threshold is with which `n_found` of `n_having` texts are found among `n_told`: compared number
-    /// by number.
-    fn value(self, n_found: usize, n_told: usize, n_having: usize, n_all: usize) -> [f64; 3] {
-        let [found, told, having] = [n_found, n_told, n_having].map(|n| n as f64);
-        let recall = found / having;
-        let precision = if n_told == 0 { 1.0 } else { found / told };
+    /// The best threshold of one label, between two probabilities that occur.
+    fn of_label(self, mut scored: Vec<Scored>) -> f32 {
+        let n_having = scored.iter().filter(|text| text.has_label).count();
+        if n_having.min(scored.len() - n_having) < FEW_TEXTS {
+            return HALF;
+        }
+        let sum = |texts: &[Scored], wanted: fn(&Scored) -> bool| -> f64 {
+            texts.iter().filter(|text| wanted(text)).map(|text| text.weight).sum()
+        };
+        let (having, all) = (sum(&scored, |text| text.has_label), sum(&scored, |_| true));
+        scored.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        // Going down, each step takes all texts of one probability.
+        let (mut found, mut predicted) = (0.0, 0.0);
+        let mut best = (self.value([0.0, 0.0, having, all]), above(scored[0].probability));
+        let mut rest = &scored[..];
+        while let [first, ..] = rest {
+            let p = first.probability;
+            let ties = rest.partition_point(|text| text.probability >= p);
+            found += sum(&rest[..ties], |text| text.has_label);
+            predicted += sum(&rest[..ties], |_| true);
+            rest = &rest[ties..];
+            let next = rest.first().map_or(0.0, |text| text.probability);
+            let value = self.value([found, predicted, having, all]);
+            if value > best.0 {
+                best = (value, threshold_between(next, p));
+            }
+        }
+        best.1
+    }
+
+    /// How good a threshold is with which texts of weight `found` are found, of `having`, among `predicted`, of
+    /// `all`: compared number by number.
+    fn value(self, [found, predicted, having, all]: [f64; 4]) -> [f64; 3] {
+        let recall = if having > 0.0 { found / having } else { 0.0 };
+        let precision = if predicted > 0.0 { found / predicted } else { 1.0 };
         match self {
-            Self::F1 => [2.0 * found / (told + having), 0.0, 0.0],
+            Self::F1 => [2.0 * found / (predicted + having).max(f64::MIN_POSITIVE), 0.0, 0.0],
             Self::Recall(goal) => [recall.min(goal), precision, recall],
-            // Nothing told is precise, too, and of no use.
+            // No prediction at all is precise, too, and of no use.
             Self::Precision(goal) => {
-                [if n_told == 0 { 0.0 } else { precision.min(goal) }, recall, precision]
+                [if predicted > 0.0 { precision.min(goal) } else { 0.0 }, recall, precision]
             }
             Self::Cost { miss, false_alarm } => {
-                let cost = miss * (having - found) + false_alarm * (told - found);
-                [-cost / n_all as f64, 0.0, 0.0]
+                let cost = miss * (having - found) + false_alarm * (predicted - found);
+                [-cost / all.max(f64::MIN_POSITIVE), 0.0, 0.0]
             }
         }
     }
+}
+
+/// A text's probability of a label, and whether it has it.
+struct Scored {
+    probability: f32,
+    has_label: bool,
+    weight: f64,
 }
 
 /// A threshold that divides two probabilities; 0.5 if it does.
 fn threshold_between(low: f32, high: f32) -> f32 {
-    if low < 0.5 && high >= 0.5 { 0.5 } else { (low + (high - low) / 2.0).clamp(low, high) }
+    if low < HALF && high >= HALF { HALF } else { (low + (high - low) / 2.0).clamp(low, high) }
 }
 
 /// A threshold that no probability up to this one reaches.
 fn above(probability: f32) -> f32 {
-    if probability < 0.5 { 0.5 } else { probability + (1.0 - probability) / 2.0 }
-}
-
-/// The divisors of the probabilities with the highest macro F1, found class by class, each with the others
-/// fixed. They overfit few texts less than thresholds of their own would, because most texts are decided by the
-/// larger probabilities anyway.
-fn best_divisors(probabilities: &[Vec<f32>], labels: &[u32]) -> Vec<f32> {
-    let n_classes = probabilities.first().map_or(0, Vec::len);
-    let mut divisors = vec![1.0f32; n_classes];
-    for _ in 0..N_ROUNDS {
-        let before = divisors.clone();
-        for class in 0..n_classes {
-            divisors[class] = best_divisor(class, &divisors, probabilities, labels);
-        }
-        if divisors == before {
-            break;
-        }
-    }
-    // Only their ratios count.
-    let largest = divisors.iter().copied().fold(0.0, f32::max);
-    divisors.into_iter().map(|divisor| divisor / largest.max(f32::MIN_POSITIVE)).collect()
-}
-
-/// The best divisor of one class.
-fn best_divisor(class: usize, divisors: &[f32], probabilities: &[Vec<f32>], labels: &[u32]) -> f32 {
-    let n_classes = divisors.len();
-    // The best other class of each text, and the divisor below which this class wins over it.
-    let mut texts: Vec<(f32, usize, usize)> = probabilities
-        .iter()
-        .zip(labels)
-        .map(|(p, &label)| {
-            let others = (0..n_classes).filter(|&other| other != class);
-            let scaled = others.map(|other| (p[other] / divisors[other], other));
-            let (score, other) = scaled.fold((0.0, 0), |a, b| if b.0 > a.0 { b } else { a });
-            (p[class] / score.max(f32::MIN_POSITIVE), other, label as usize)
-        })
-        .collect();
-    texts.sort_by(|a, b| b.0.total_cmp(&a.0));
-    // Counts of right answers, answers and texts of each class, with this class never told.
-    let mut right = vec![0usize; n_classes];
-    let (mut told, mut having) = (vec![0usize; n_classes], vec![0usize; n_classes]);
-    for &(_, other, label) in &texts {
-        told[other] += 1;
-        having[label] += 1;
-        right[label] += usize::from(other == label);
-    }
-    let macro_f1 = |right: &[usize], told: &[usize]| -> f64 {
-        let f1 = |c: usize| 2.0 * right[c] as f64 / (told[c] + having[c]).max(1) as f64;
-        (0..n_classes).map(f1).sum()
-    };
-    let mut best = (macro_f1(&right, &told), texts.first().map_or(1.0, |text| text.0 * 2.0));
-    for (index, &(limit, other, label)) in texts.iter().enumerate() {
-        told[other] -= 1;
-        told[class] += 1;
-        right[label] += usize::from(class == label);
-        right[label] -= usize::from(other == label);
-        let next = texts.get(index + 1).map_or(limit / 2.0, |text| text.0);
-        if next == limit {
-            continue;
-        }
-        let value = macro_f1(&right, &told);
-        // Of equal values the one nearest to 1 changes least.
-        let divisor = if next < 1.0 && limit >= 1.0 { 1.0 } else { next + (limit - next) / 2.0 };
-        let is_nearer = (divisor.ln()).abs() < best.1.ln().abs();
-        if value > best.0 || (value == best.0 && is_nearer) {
-            best = (value, divisor);
-        }
-    }
-    // Also where a probability is 0.
-    if best.1.is_finite() && best.1 > 0.0 { best.1 } else { divisors[class] }
+    if probability < HALF { HALF } else { probability + (1.0 - probability) / 2.0 }
 }
 
 #[cfg(test)]
@@ -303,7 +248,7 @@ mod tests {
     fn thresholds_reach_their_goals_on_the_texts_that_they_are_chosen_on() {
         let (logits, targets) = texts();
         let choose = |goal: ThresholdGoal| {
-            goal.choose(&Task::binary(), &logits, &targets).unwrap_or_default()[0]
+            goal.choose(&Task::binary(), &logits, &targets, None).unwrap_or_default()[0]
         };
         // 4 of 5 found among 6: F1 8/11; no other threshold has more.
         assert_eq!(measured(choose(ThresholdGoal::F1)), (0.8, 4.0 / 6.0));
@@ -318,34 +263,11 @@ mod tests {
     #[test]
     fn a_threshold_without_texts_to_choose_it_on_is_the_usual_one() {
         let one_class = Targets::OneOf(vec![0, 0]);
-        let chosen = ThresholdGoal::F1.choose(&Task::binary(), &[1.0, -1.0], &one_class);
+        let chosen = ThresholdGoal::F1.choose(&Task::binary(), &[1.0, -1.0], &one_class, None);
         assert_eq!(chosen, Some(vec![0.5]));
         assert_eq!(
-            ThresholdGoal::F1.choose(&Task::binary(), &[], &Targets::OneOf(vec![])),
+            ThresholdGoal::F1.choose(&Task::binary(), &[], &Targets::OneOf(vec![]), None),
             Some(vec![0.5])
         );
-    }
-
-    /// A class that is never the most probable, but where it is right its probability is higher.
-    #[test]
-    fn divisors_find_a_class_that_the_largest_probability_never_tells() {
-        let task = Task::new(TaskKind::OneOf, ["common", "rare", "other"]).unwrap();
-        let mut logits = Vec::new();
-        let labels: Vec<u32> = (0..100).map(|i| [0, 0, 0, 0, 2, 2, 2, 0, 0, 1][i % 10]).collect();
-        for &label in &labels {
-            let p: [f64; 3] = match label {
-                0 => [0.7, 0.1, 0.2],
-                1 => [0.5, 0.35, 0.15],
-                _ => [0.2, 0.1, 0.7],
-            };
-            logits.extend(p.map(|p| p.ln() as f32));
-        }
-        let targets = Targets::OneOf(labels.clone());
-        let divisors = ThresholdGoal::F1.choose(&task, &logits, &targets).unwrap();
-        for (of_text, label) in logits.chunks(3).zip(labels) {
-            let decided = task.decide(&task.probabilities(of_text), Some(&divisors));
-            assert_eq!(decided, [label], "{divisors:?}");
-        }
-        assert!(task.check_thresholds(&divisors).is_ok(), "{divisors:?}");
     }
 }

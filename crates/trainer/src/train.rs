@@ -20,6 +20,7 @@ use crate::refit::{Start, refit};
 use crate::report::TrainingReport;
 use crate::schedule::LearningRate;
 use crate::scoring::metrics_of;
+use crate::stacking::Weighting;
 use crate::step::TrainingStep;
 use crate::validation::{is_kept, measure};
 use crate::word_vectors;
@@ -82,8 +83,8 @@ struct Run<'a> {
     job: &'a TrainingJob<'a>,
     step: TrainingStep,
     learning_rate: LearningRate,
-    /// Weights of the classes in the calibration.
-    class_weights: LossWeights,
+    /// Weights of the classes in the calibration, and those with which the network is trained.
+    class_weights: [LossWeights; 2],
     /// The linear path's logits of the validation texts, once it is fitted.
     linear_logits: Option<Vec<f32>>,
     /// The initial weights, if retraining starts from them, too.
@@ -122,7 +123,10 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let vocabularies = vocabularies(job, &job.data.train)?;
         let targets = targets_of(&job.data.train)?;
-        let class_weights = job.training.class_weights.in_calibration(&job.data.task, targets)?;
+        let class_weights = [
+            job.training.class_weights.in_calibration(&job.data.task, targets)?,
+            job.training.class_weights.of(&job.data.task, targets)?,
+        ];
         let step = new_step(job, vocabularies, targets)?;
         let steps_per_epoch = steps_per_epoch(job.training, job.data.train.len());
         let report = TrainingReport {
@@ -204,16 +208,21 @@ impl<'a> Run<'a> {
         pretrain(network, pretraining, data, training.seed, records, observer)
     }
 
+    /// The weights of the validation texts.
+    fn weighting(&self) -> Weighting<'_> {
+        let [classes, trained] = &self.class_weights;
+        Weighting { classes, trained, rows: self.job.data.validation.weights() }
+    }
+
     /// Fits the linear path, if the network has one.
     fn fit_linear_path(&mut self, observer: &mut dyn Observer) -> Result<()> {
         let &TrainingJob { training, data, .. } = self.job;
         let Some(vocabulary) = self.step.vocabularies().ngrams.clone() else { return Ok(()) };
         observer.on_event(Event::LinearPathStart { n_ngrams: vocabulary.len() });
         let Fitted { model, rate, logits, stacked, .. } =
-            fit_best(&vocabulary, data, training, &self.class_weights)?;
+            fit_best(&vocabulary, data, training, self.weighting())?;
         model.set_path(self.step.network().1)?;
-        // Where the classes are weighted, with the shift that suits it.
-        let judged = stacked.shifted(&logits).recurrent;
+        let judged = stacked.combined(&stacked.shifted(&logits));
         let metrics = metrics_of(&judged, &data.task, targets_of(&data.validation)?, None)?;
         self.linear_logits = Some(logits.recurrent);
         self.report.linear_rate = Some(rate);
@@ -328,8 +337,9 @@ impl<'a> Run<'a> {
         let place = Place { epoch, batch: 0 };
         observer.on_event(Event::ValidationStart { n_rows: data.validation.len() });
         let linear_logits = self.linear_logits.as_deref();
-        let measured =
-            measure(self.job, &mut self.step, linear_logits, &self.class_weights, observer)?;
+        let [classes, trained] = &self.class_weights;
+        let weighting = Weighting { classes, trained, rows: data.validation.weights() };
+        let measured = measure(self.job, &mut self.step, linear_logits, weighting, observer)?;
         let metrics = measured.metrics;
         if !metrics.loss().is_finite() {
             let non_finite = NonFinite::new("validation loss", metrics.loss());

@@ -3,7 +3,6 @@
 use measures::Metrics;
 use model::RecurrentClassifier;
 
-use crate::class_weights::LossWeights;
 use crate::config::Keep;
 use crate::error::Result;
 use crate::evaluate::{path_logits, targets_of};
@@ -32,12 +31,12 @@ pub(crate) struct Measured {
 
 /// Measures the current weights on the validation split.
 ///
-/// `linear`: the linear path's logits of these texts, if there is one; `class_weights`: in the calibration.
+/// `linear`: the linear path's logits of these texts, if there is one; `weighting`: of these texts.
 pub(crate) fn measure(
     job: &TrainingJob<'_>,
     step: &mut TrainingStep,
     linear: Option<&[f32]>,
-    class_weights: &LossWeights,
+    weighting: Weighting<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Measured> {
     let &TrainingJob { data, training, .. } = job;
@@ -56,19 +55,18 @@ pub(crate) fn measure(
     })?;
     let paths = PathLogits { linear: linear.map(<[f32]>::to_vec), ..recurrent };
     let targets = targets_of(&data.validation)?;
-    let weighting = Weighting { classes: class_weights, rows: data.validation.weights() };
     let stacked = Stacked::fit(task, &paths, targets, weighting, training.calibrate);
     let shifted = stacked.shifted(&paths);
     let logits = stacked.combined(&shifted);
     let is_finite = logits.iter().all(|logit| logit.is_finite());
     let goal = training.threshold.filter(|_| is_finite);
-    let thresholds = goal.and_then(|goal| goal.choose(task, &logits, targets));
+    let thresholds = goal.and_then(|goal| goal.choose(task, &logits, targets, weighting.rows));
     let mut metrics = metrics_of(&logits, task, targets, thresholds.as_deref())?;
     if !is_finite {
         // The loss of an infinite logit may be 0.
         metrics.set_loss(f64::NAN);
     }
-    let is_weighted = !class_weights.are_equal() || weighting.rows.is_some();
+    let is_weighted = !weighting.classes.are_equal() || weighting.rows.is_some();
     let weighted_loss =
         is_weighted.then(|| weighted_loss(&logits, task, targets, weighting)).transpose()?;
     let alone = shifted.scores(task, targets)?;

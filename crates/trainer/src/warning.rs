@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::quoted;
 use crate::summary::{DataSummary, SplitSummary, percent};
-use crate::thresholds::ThresholdGoal;
+use crate::thresholds::{FEW_TEXTS as FEW_TEXTS_OF_LABEL, ThresholdGoal};
 
 /// With fewer texts, accuracy is uncertain by several hundredths.
 const FEW_TEXTS: usize = 100;
@@ -85,6 +85,11 @@ pub enum Warning {
         accuracy: f64,
         /// The accuracy with the other names.
         accuracy_swapped: f64,
+    },
+    /// Labels had too few validation texts for a decision threshold of their own.
+    NoThreshold {
+        /// The labels.
+        classes: Vec<String>,
     },
     /// No decision threshold reaches the goal.
     GoalNotReached {
@@ -194,8 +199,8 @@ impl fmt::Display for Warning {
                     quoted(classes)
                 )?;
                 match scope {
-                    Scope::Training => write!(f, ": they cannot be learned"),
-                    _ => write!(f, ": the figures say nothing about them"),
+                    Scope::Training => write!(f, ": {} cannot be learned", it_or(n, "they")),
+                    _ => write!(f, ": the figures say nothing about {}", it_or(n, "them")),
                 }
             }
             Self::RareClasses { classes, n_classes } => {
@@ -203,8 +208,9 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "{n} of {n_classes} classes {have} fewer than {FEW_TEXTS_OF_CLASS} training texts ({}): hardly \
-                     anything can be learned about them",
-                    quoted(classes)
+                     anything can be learned about {}",
+                    quoted(classes),
+                    it_or(n, "them")
                 )
             }
             Self::SwappedClasses { scope, pairs, accuracy, accuracy_swapped } => {
@@ -221,6 +227,12 @@ impl fmt::Display for Warning {
                     pairs.join(", ")
                 )
             }
+            Self::NoThreshold { classes } => write!(
+                f,
+                "no threshold was chosen for {}: fewer than {FEW_TEXTS_OF_LABEL} validation texts have the label, or \
+                 lack it",
+                quoted(classes)
+            ),
             Self::GoalNotReached { goal, classes } => write!(
                 f,
                 "no threshold reaches {goal} for {}: the nearest one was chosen",
@@ -340,9 +352,10 @@ impl Warning {
     pub fn of_metrics(scope: Scope, metrics: &Metrics, task: &Task) -> Vec<Self> {
         let mut warnings = Vec::new();
         let (accuracy, majority_accuracy) = (metrics.accuracy(), metrics.majority_accuracy());
-        if accuracy < majority_accuracy {
+        // Of several labels, the most frequent set may well be none at all.
+        if accuracy < majority_accuracy && !matches!(task, Task::AnyOf(_)) {
             let chance = 1.0 / task.classes().len() as f64;
-            let is_below_chance = accuracy < chance && !matches!(task, Task::AnyOf(_));
+            let is_below_chance = accuracy < chance;
             warnings.push(Self::BelowMajority {
                 scope,
                 accuracy,
@@ -370,22 +383,47 @@ impl Warning {
         missing.into_iter().chain(few_texts(scope, metrics.n_rows())).collect()
     }
 
-    /// A warning about thresholds that miss their goal on the texts that they were chosen on, if any do.
-    pub fn of_goal(goal: ThresholdGoal, metrics: &Metrics, task: &Task) -> Option<Self> {
-        let ThresholdGoal::Precision(wanted) = goal else { return None };
-        let names = task.classes().iter();
-        let classes: Vec<String> = match metrics {
-            Metrics::Binary(metrics) => {
-                names.skip(1).filter(|_| metrics.precision < wanted).cloned().collect()
-            }
-            Metrics::OneOf(_) => Vec::new(),
-            Metrics::AnyOf(metrics) => names
-                .zip(&metrics.classes)
-                .filter(|(_, class)| class.n_texts > 0 && class.precision < wanted)
-                .map(|(name, _)| name.clone())
-                .collect(),
-        };
-        (!classes.is_empty()).then(|| Self::GoalNotReached { goal: goal.to_string(), classes })
+    /// Warnings about thresholds that were not chosen, or that miss their goal on the texts that they were chosen on.
+    pub fn of_goal(goal: ThresholdGoal, metrics: &Metrics, task: &Task) -> Vec<Self> {
+        let unchosen = without_threshold(metrics, task);
+        let is_chosen = |name: &&String| !unchosen.contains(name);
+        let missed = missed(goal, metrics, task).into_iter().filter(|name| is_chosen(&name));
+        let missed: Vec<String> = missed.collect();
+        let goal = goal.to_string();
+        let not_reached =
+            (!missed.is_empty()).then(|| Self::GoalNotReached { goal, classes: missed });
+        let unchosen =
+            (!unchosen.is_empty()).then(|| Self::NoThreshold { classes: unchosen.clone() });
+        unchosen.into_iter().chain(not_reached).collect()
+    }
+}
+
+/// Labels with too few texts for a threshold.
+fn without_threshold(metrics: &Metrics, task: &Task) -> Vec<String> {
+    let (counts, n_rows) = (metrics.class_counts(), metrics.n_rows());
+    let first = usize::from(matches!(task, Task::Binary(_)));
+    let labels = task.classes().iter().zip(counts).skip(first);
+    let is_rare = |n: usize| n.min(n_rows - n) < FEW_TEXTS_OF_LABEL;
+    match task {
+        Task::OneOf(_) => Vec::new(),
+        _ => labels.filter(|(_, n)| is_rare(*n)).map(|(name, _)| name.clone()).collect(),
+    }
+}
+
+/// Labels whose thresholds miss a goal.
+fn missed(goal: ThresholdGoal, metrics: &Metrics, task: &Task) -> Vec<String> {
+    let ThresholdGoal::Precision(wanted) = goal else { return Vec::new() };
+    let names = task.classes().iter();
+    match metrics {
+        Metrics::Binary(metrics) => {
+            names.skip(1).filter(|_| metrics.precision < wanted).cloned().collect()
+        }
+        Metrics::OneOf(_) => Vec::new(),
+        Metrics::AnyOf(metrics) => names
+            .zip(&metrics.classes)
+            .filter(|(_, class)| class.n_texts > 0 && class.precision < wanted)
+            .map(|(name, _)| name.clone())
+            .collect(),
     }
 }
 
@@ -437,22 +475,32 @@ fn swapped(scope: Scope, metrics: &Metrics, task: &Task) -> Option<Warning> {
         Metrics::OneOf(metrics) => metrics.confusion.clone(),
         Metrics::AnyOf(_) => return None,
     };
-    let most = |row: &Vec<usize>| (0..row.len()).rev().max_by_key(|&class| row[class]);
-    let predicted: Vec<usize> = confusion.iter().filter_map(most).collect();
-    let mut distinct = predicted.clone();
+    // For each class with texts, what more than half of them are predicted to be.
+    let most =
+        |row: &Vec<usize>| (0..row.len()).find(|&class| 2 * row[class] > row.iter().sum::<usize>());
+    let mut predicted = Vec::new();
+    for (class, row) in confusion.iter().enumerate().filter(|(_, row)| row.iter().any(|&n| n > 0)) {
+        predicted.push((class, most(row)?));
+    }
+    let mut distinct: Vec<usize> = predicted.iter().map(|(_, predicted)| *predicted).collect();
     distinct.sort_unstable();
     distinct.dedup();
-    let is_one_to_one = !confusion.is_empty() && distinct.len() == confusion.len();
-    let n_right: usize = predicted.iter().zip(&confusion).map(|(&class, row)| row[class]).sum();
+    let is_one_to_one = predicted.len() > 1 && distinct.len() == predicted.len();
+    let n_right: usize =
+        predicted.iter().map(|&(class, predicted)| confusion[class][predicted]).sum();
     let accuracy = metrics.accuracy();
     let accuracy_swapped = n_right as f64 / metrics.n_rows().max(1) as f64;
     if !is_one_to_one || accuracy_swapped < accuracy + SWAPPED_GAIN {
         return None;
     }
     let name = |class: usize| task.classes()[class].clone();
-    let pairs = predicted.iter().enumerate().filter(|(class, predicted)| class != *predicted);
-    let pairs = pairs.map(|(class, &predicted)| [name(class), name(predicted)]).collect();
+    let pairs = predicted.iter().filter(|(class, predicted)| class != predicted);
+    let pairs = pairs.map(|&(class, predicted)| [name(class), name(predicted)]).collect();
     Some(Warning::SwappedClasses { scope, pairs, accuracy, accuracy_swapped })
+}
+
+fn it_or(n: usize, several: &'static str) -> &'static str {
+    if n == 1 { "it" } else { several }
 }
 
 fn few_texts(scope: Scope, n_texts: usize) -> Option<Warning> {
@@ -516,7 +564,7 @@ mod tests {
                 "no negative texts in the test split: recall of negative texts and ROC AUC are \
                  meaningless, and accuracy covers one class only",
                 "1 of 2 classes has fewer than 10 training texts (\"positive\"): hardly anything can be learned \
-                 about them",
+                 about it",
                 "only 38 texts in the validation split: each text changes accuracy by 0.026",
             ]
         );
@@ -590,11 +638,11 @@ mod tests {
         assert_eq!(
             told(&Warning::of_data(&summary, &task)),
             [
-                "1 of 20 classes has no texts in the training split (\"c3\"): they cannot be learned",
+                "1 of 20 classes has no texts in the training split (\"c3\"): it cannot be learned",
                 "2 of 20 classes have no texts in the test split (\"c3\", \"c19\"): the figures say nothing \
                  about them",
                 "1 of 20 classes has fewer than 10 training texts (\"c4\"): hardly anything can be learned \
-                 about them",
+                 about it",
             ]
         );
     }

@@ -15,7 +15,8 @@ use crate::targets::Targets;
 ///
 /// # Errors
 /// `ColumnsAreAnyOf` if the task is another one, `MapOfColumns` if there is a label map,
-/// `UnknownClassColumn` if a model knows no class of the column's name, `ColumnType`; the faults
+/// `UnknownClassColumn` if a model knows no class of the column's name, `SameClassTwice`, `ClassColumnsMissing` if a
+/// model's class has no column, `ColumnType`; the faults
 /// `MissingValue` and `NotZeroOrOne`.
 pub(super) fn read(
     source: &Source<'_>,
@@ -38,6 +39,7 @@ pub(super) fn read(
         }
     };
     let known = Known::new(&classes);
+    let mut used = vec![None; classes.names.len()];
     let mut of_row: Vec<Vec<u32>> = vec![Vec::new(); source.n_rows()];
     for ChosenColumn { name, .. } in columns {
         let class = known.class(name).ok_or_else(|| Error::UnknownClassColumn {
@@ -46,11 +48,20 @@ pub(super) fn read(
             classes: classes.names.clone(),
             nearest: nearest(name, classes.names.iter().map(String::as_str)).map(str::to_owned),
         })?;
+        if let Some(other) = used[class as usize].replace(name) {
+            let columns = [other.clone(), name.clone()];
+            return Err(Error::SameClassTwice { path: source.path.to_owned(), columns });
+        }
         for (row, is_set) in flags(source, name)?.into_iter().enumerate() {
             if is_set {
                 of_row[row].push(class);
             }
         }
+    }
+    let missing = classes.names.iter().zip(&used).filter(|(_, column)| column.is_none());
+    let missing: Vec<String> = missing.map(|(name, _)| name.clone()).collect();
+    if !missing.is_empty() {
+        return Err(Error::ClassColumnsMissing { path: source.path.to_owned(), missing });
     }
     Ok(Found { targets: Targets::any_of(of_row), classes, kept: None })
 }
