@@ -6,6 +6,7 @@
     reason = "a test that cannot make its files has failed; no test file uses everything"
 )]
 
+pub mod labelled;
 #[cfg(unix)]
 pub mod training;
 
@@ -42,19 +43,24 @@ const TINY: [&str; 12] = [
 
 /// A CSV of `n` different texts, in which `good` and `great` or `bad` and `awful` decide the label.
 pub fn reviews(n: usize) -> String {
-    const FILLER: [&str; 10] =
-        ["film", "plot", "cast", "music", "scene", "evening", "friend", "seat", "story", "rain"];
     let mut csv = String::from("text,label\n");
     for idx in 0..n {
         let label = ["negative", "positive"][idx % 2];
         let verdict = [["bad", "awful"], ["good", "great"]][idx % 2][idx / 2 % 2];
-        // The digits of the number as words, so no two texts are equal.
-        let mut words: Vec<&str> =
-            format!("{idx:05}").bytes().map(|digit| FILLER[usize::from(digit - b'0')]).collect();
-        words.insert(idx % 6, verdict);
-        writeln!(csv, "{},{label}", words.join(" ")).unwrap();
+        writeln!(csv, "{},{label}", sentence(idx, verdict)).unwrap();
     }
     csv
+}
+
+/// A text with this number, different from all others, in which only `verdict` tells anything.
+pub fn sentence(idx: usize, verdict: &str) -> String {
+    const FILLER: [&str; 10] =
+        ["film", "plot", "cast", "music", "scene", "evening", "friend", "seat", "story", "rain"];
+    // The digits of the number as words.
+    let mut words: Vec<&str> =
+        format!("{idx:05}").bytes().map(|digit| FILLER[usize::from(digit - b'0')]).collect();
+    words.insert(idx % 6, verdict);
+    words.join(" ")
 }
 
 /// A temporary folder in which commands run, so that messages hold short relative paths.
@@ -163,6 +169,13 @@ impl Workplace {
     /// Runs a small training on `reviews.csv`; `args` come last and take precedence.
     pub fn train(&self, args: &[&str]) -> Outcome {
         self.run(&train_args(args))
+    }
+
+    /// Runs a small training on this file.
+    pub fn train_on(&self, data: &str, args: &[&str]) -> Outcome {
+        let mut all = train_args(args);
+        all[2] = data;
+        self.run(&all)
     }
 }
 
