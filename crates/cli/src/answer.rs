@@ -92,27 +92,28 @@ impl<'a> Answer<'a> {
             writeln!(out, "{}", serde_json::to_string(&self.as_json(text, showing))?)?;
             return Ok(());
         }
-        let with_probability =
-            |class: usize| format!("{} {:.4}", self.name(class), self.probabilities[class]);
-        let answer = match (&self.decided, showing.top, self.task) {
-            (_, Some(n), _) => {
-                let top = self.most_probable(n).into_iter().map(with_probability);
-                let top = top.collect::<Vec<_>>().join(", ");
-                if self.is_abstention() { format!("?  {top}") } else { top }
-            }
-            (None, None, Task::AnyOf(_)) => "?".to_string(),
-            (None, None, _) => format!("?  {:.4}", self.probability()),
-            (Some(labels), None, Task::AnyOf(_)) if labels.is_empty() => "-".to_string(),
-            (Some(labels), None, Task::AnyOf(_)) => {
+        let with_probability = |class: usize| {
+            format!("{} {:.4}", one_line(self.name(class)), self.probabilities[class])
+        };
+        let answer = match (&self.decided, self.task) {
+            (None, Task::AnyOf(_)) => "?".to_string(),
+            (None, _) => format!("?  {:.4}", self.probability()),
+            (Some(labels), Task::AnyOf(_)) if labels.is_empty() => "-".to_string(),
+            (Some(labels), Task::AnyOf(_)) => {
                 let labels = labels.iter().map(|&class| with_probability(class as usize));
                 labels.collect::<Vec<_>>().join(", ")
             }
-            (Some(class), None, _) => {
+            (Some(class), _) => {
                 let name = class.first().map_or("", |&class| self.name(class as usize));
-                format!("{name}  {:.4}", self.probability())
+                format!("{}  {:.4}", one_line(name), self.probability())
             }
         };
-        writeln!(out, "{answer}  {text}")?;
+        // What is most probable need not be what thresholds decide.
+        let top = showing.top.map_or_else(String::new, |n| {
+            let top = self.most_probable(n).into_iter().map(with_probability);
+            format!("[{}]  ", top.collect::<Vec<_>>().join(", "))
+        });
+        writeln!(out, "{answer}  {top}{text}")?;
         Ok(())
     }
 
@@ -146,6 +147,11 @@ impl<'a> Answer<'a> {
         }
         Value::Object(answer)
     }
+}
+
+/// A name without line breaks.
+fn one_line(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The probability that the decision is right, as far as the model knows: of the predicted class; where a text
@@ -190,10 +196,10 @@ mod tests {
         let logits = [0.5f32, 0.125, 0.25, 0.125].map(f32::ln);
         assert_eq!(printed(&one_of, &logits, showing).0, "a  0.5000  a text\n");
         let top = Showing { top: Some(2), ..showing };
-        assert_eq!(printed(&one_of, &logits, top).0, "a 0.5000, c 0.2500  a text\n");
+        assert_eq!(printed(&one_of, &logits, top).0, "a  0.5000  [a 0.5000, c 0.2500]  a text\n");
         let unsure = Showing { abstain: Some(0.75), ..top };
         let (line, json) = printed(&one_of, &logits, unsure);
-        assert_eq!(line, "?  a 0.5000, c 0.2500  a text\n");
+        assert_eq!(line, "?  0.5000  [a 0.5000, c 0.2500]  a text\n");
         let json: Value = serde_json::from_str(&json).unwrap_or_default();
         assert_eq!((&json["label"], &json["top"][1]["label"]), (&Value::Null, &json!("c")));
 

@@ -48,9 +48,6 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
 
-    #[command(flatten)]
-    labels: LabelArgs,
-
     /// Print the metrics as JSON
     #[arg(long)]
     json: bool,
@@ -58,6 +55,9 @@ pub(crate) struct Args {
     /// Device to compute on
     #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
     device: DeviceName,
+
+    #[command(flatten)]
+    labels: LabelArgs,
 
     #[command(flatten)]
     reading: ReadingArgs,
@@ -141,7 +141,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         // The fingerprint and the split's digest already show that these texts are unseen.
         evaluation.warnings.retain(|warning| *warning != Warning::SeenUnknown);
     }
-    print(args.json, &evaluation, &trained.task)?;
+    print(args.json, &evaluation, (&trained.task, trained.thresholds.as_deref()))?;
     warnings::tell(&evaluation.warnings);
     Ok(())
 }
@@ -154,8 +154,9 @@ fn read(
 ) -> dataset::Result<LabelledTexts> {
     let data = &report.data;
     let given = args.labels.options();
-    // What the labels of the training data mean is known; other data may be labelled otherwise.
-    let map = given.map.or_else(|| data.labels.map.clone().filter(|_| is_known));
+    // What a label stood for in training it stands for in other data, too: read otherwise, the same stars would
+    // mean something else.
+    let map = given.map.clone().or_else(|| data.labels.map.clone());
     let separator = given.separator.or(data.labels.separator);
     let known = Some(trainer::classes_of(task, separator));
     let labels = LabelOptions { map, separator, known, ..given };
@@ -202,11 +203,15 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-fn print(json: bool, evaluation: &Evaluation, task: &Task) -> anyhow::Result<()> {
+fn print(
+    json: bool,
+    evaluation: &Evaluation,
+    (task, thresholds): (&Task, Option<&[f32]>),
+) -> anyhow::Result<()> {
     let Evaluation { all, intervals, by_seen, alone, warnings } = evaluation;
     let mut out = std::io::stdout().lock();
     if json {
-        let metrics = figures::as_json(all, intervals, task)?;
+        let metrics = figures::as_json(all, intervals, task, thresholds)?;
         let warnings = warnings.iter().map(ToString::to_string).collect();
         let printed = Printed { metrics, by_seen, alone, warnings };
         writeln!(out, "{}", serde_json::to_string_pretty(&printed)?)?;
@@ -214,6 +219,12 @@ fn print(json: bool, evaluation: &Evaluation, task: &Task) -> anyhow::Result<()>
     }
     let paths = alone.as_ref().map_or_else(String::new, figures::paths_table);
     let seen = by_seen.as_ref().map_or_else(String::new, figures::seen_table);
-    write!(out, "{}{paths}{seen}", figures::table(all, intervals, task))?;
+    let table = figures::table(all, intervals, task);
+    // Two classes have theirs in the table.
+    let thresholds = thresholds.filter(|_| !matches!(task, Task::Binary(_)));
+    let thresholds = thresholds.map_or_else(String::new, |thresholds| {
+        format!("\n{}\n", figures::thresholds_in_words(thresholds, task))
+    });
+    write!(out, "{table}{thresholds}{paths}{seen}")?;
     Ok(())
 }

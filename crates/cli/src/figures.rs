@@ -20,6 +20,7 @@ pub(crate) fn as_json(
     metrics: &Metrics,
     intervals: &Intervals,
     task: &Task,
+    thresholds: Option<&[f32]>,
 ) -> serde_json::Result<Value> {
     let mut value = serde_json::to_value(metrics)?;
     let classes = value.get_mut("classes").and_then(Value::as_array_mut);
@@ -43,6 +44,9 @@ pub(crate) fn as_json(
     if let Some(value) = value.as_object_mut() {
         value.insert("intervals".to_string(), Value::Object(intervals));
         value.insert("task".to_string(), json!(task));
+        if let Some(thresholds) = thresholds {
+            value.insert("thresholds".to_string(), json!(thresholds));
+        }
         if let Some(error) = trainer::mean_absolute_error(metrics, task) {
             value.insert("mean_absolute_error".to_string(), json!(error));
         }
@@ -109,7 +113,7 @@ fn binary(metrics: &Binary, intervals: &Intervals, task: &Task) -> String {
     lines.measure("loss", metrics.loss, "loss", "");
     lines.measure("accuracy", metrics.accuracy, "accuracy", "");
     let larger = if n_positive > n_negative { positive } else { negative };
-    let majority = format!("accuracy of always predicting {larger}");
+    let majority = format!("accuracy of always predicting {}", short(larger));
     lines.measure("majority", metrics.majority_accuracy, "", &majority);
     lines.measure(
         "precision",
@@ -149,7 +153,7 @@ fn one_of_table(
     let largest =
         (0..metrics.classes.len()).rev().max_by_key(|&class| metrics.classes[class].n_texts);
     let largest = largest.map_or("", |class| task.classes()[class].as_str());
-    let majority = format!("accuracy of always predicting {largest}");
+    let majority = format!("accuracy of always predicting {}", short(largest));
     lines.measure("majority", metrics.majority_accuracy, "", &majority);
     lines.measure(
         "balanced",
@@ -195,7 +199,7 @@ fn any_of(metrics: &AnyOf, intervals: &Intervals, task: &Task) -> String {
         "majority",
         metrics.majority_accuracy,
         "",
-        "of always predicting the most frequent labels",
+        "subset accuracy of always predicting the most frequent labels",
     );
     lines.measure("Hamming", metrics.hamming_loss, "hamming_loss", "fraction of wrong decisions");
     lines.measure("LRAP", metrics.lrap, "lrap", "label ranking average precision");
@@ -303,4 +307,27 @@ pub(crate) fn seen_table(seen: &SeenMetrics) -> String {
         };
     }
     table
+}
+
+/// The chosen decision thresholds.
+pub(crate) fn thresholds_in_words(thresholds: &[f32], task: &Task) -> String {
+    const SHOWN: usize = 12;
+    let (what, classes) = match task {
+        Task::Binary(names) => {
+            (format!("a text is {} from a probability of", names[1]), &names[1..])
+        }
+        Task::OneOf(names) => {
+            ("the largest probability decides after division by".to_string(), &names[..])
+        }
+        Task::AnyOf(names) => {
+            ("a label is predicted from a probability of".to_string(), &names[..])
+        }
+    };
+    let shown = thresholds.iter().zip(classes).take(SHOWN).map(|(threshold, name)| match task {
+        Task::Binary(_) => format!("{threshold:.4}"),
+        _ => format!("{threshold:.4} ({name})"),
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = if thresholds.len() > SHOWN { " and so on" } else { "" };
+    format!("thresholds: {what} {shown}{more}")
 }

@@ -13,8 +13,9 @@ pub(crate) struct LabelArgs {
     #[arg(long, value_name = "NAME")]
     label_column: Vec<String>,
 
-    /// Rename, merge or skip labels, e.g. "1,2=negative; 3=skip; 4,5=positive"; * stands for all others, as in
-    /// "*=keep"
+    /// Rename, merge or skip labels, e.g. "1,2=negative; 3=skip; 4,5=positive". Other labels are refused, unless
+    /// "*=keep" or "*=skip" is among the rules. Of two classes the second is the positive one, unless they are
+    /// negative and positive
     #[arg(long, value_name = "MAP")]
     labels: Option<LabelMap>,
 

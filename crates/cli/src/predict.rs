@@ -35,11 +35,7 @@ Examples:
 
 Put -- before a text that begins with a dash: predict --model models/default -- \"-5 stars\"
 
---output writes all columns of the input, then predicted_label and probability: of the positive class where
-there are two, else of the predicted one. Where a text may have several labels, there is a column
-probability_of_LABEL for each, and predicted_label holds those predicted. --top K adds top_1_label,
-top_1_probability and so on. If the input has columns of these names, the new ones are predicted_label_2 and
-probability_2, and so on.")]
+--output writes all columns of the input, then predicted_label and probability: of the positive class where there are two, else of the predicted one. Where a text may have several labels, there is a column probability_of_LABEL for each, and predicted_label holds those predicted (a line has - if there are none). --top K adds top_1_label, top_1_probability and so on. If the input has columns of these names, the new ones are predicted_label_2 and probability_2, and so on.")]
 pub(crate) struct Args {
     /// Folder of a trained model
     #[arg(long, value_name = "DIR")]
@@ -57,11 +53,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "input")]
     output: Option<PathBuf>,
 
-    /// Also give the K most probable classes
+    /// Also give the K most probable classes, whatever the model's thresholds decide
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
     top: Option<u16>,
 
-    /// Predict nothing where the model is less certain than this probability, so that a person can decide
+    /// Predict nothing where the predicted class is less probable than this, so that a person can decide (a line
+    /// has ? then, a table an empty cell)
     #[arg(long, value_name = "BELOW", value_parser = probability)]
     abstain: Option<f32>,
 
@@ -190,8 +187,9 @@ fn predict_table(args: &Args, input: &Path, output: &Path) -> anyhow::Result<()>
     eprintln!("{place}: {} texts with columns {}", texts.len(), named(&names.names));
     let n_abstained = answers.iter().filter(|answer| answer.is_abstention()).count();
     if let Some(below) = showing.abstain {
+        let texts = if n_abstained == 1 { "text" } else { "texts" };
         eprintln!(
-            "{place}: no label for {n_abstained} texts, about which the model is less certain than {below}"
+            "{place}: no label for {n_abstained} {texts}, about which the model is less certain than {below}"
         );
     }
     for change in &names.changes {

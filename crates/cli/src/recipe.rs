@@ -129,8 +129,10 @@ fn one_line(error: &toml::de::Error) -> String {
     let (list, place) = list.split_at(list.rfind(" in `").unwrap_or(list.len()));
     // Names are in backticks.
     let unknown = what.split('`').nth(1).unwrap_or_default();
-    let near = nearest(unknown, list.split('`').skip(1).step_by(2)).map(str::to_owned);
-    let near = near.or_else(|| if is_key { key_elsewhere(unknown) } else { None });
+    // A key of another table is more likely to be meant than a similar one of this table.
+    let elsewhere = if is_key { key_elsewhere(unknown) } else { None };
+    let similar = || nearest(unknown, list.split('`').skip(1).step_by(2)).map(str::to_owned);
+    let near = elsewhere.or_else(similar);
     match near {
         // A table has many keys: the list would hide the suggestion.
         Some(near) if is_key => format!("{what}{place}; did you mean `{near}`?"),

@@ -8,7 +8,6 @@ use anyhow::bail;
 use clap::ValueEnum;
 use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, SplitConfig};
 use measures::Metrics;
-use model::Task;
 use model::folder::{self, OutputFolder};
 use trainer::{
     Cache, ClassWeights, DataOrigin, DataRequest, DataSummary, Duplicates, Ending, LoadedData,
@@ -23,7 +22,7 @@ use crate::progress::{TrainingProgress, scoring_bar, spinner};
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
 use crate::recipe::Recipe;
 use crate::shell::quoted;
-use crate::{curve, fetch, output_folder, profile, warnings};
+use crate::{curve, fetch, figures, output_folder, profile, warnings};
 
 /// Trains a classifier, tests it and saves it in a folder.
 ///
@@ -31,8 +30,8 @@ use crate::{curve, fetch, output_folder, profile, warnings};
 /// Duplicate texts (the same but for case, spaces, punctuation and markup) are used once. 80 % of the texts
 /// are for training, 10 % for validation, which selects the model, and 10 % for one test at the end.
 ///
-/// Labels may be of two classes, of several, or several a text; which of them is recognised, and printed unless they
-/// are negative and positive.
+/// Labels may be of two classes, of several, or several per text: that is recognised, and printed unless they are
+/// negative and positive; --task overrides it.
 ///
 /// Ctrl-C stops the training early and keeps the model.
 #[derive(Debug, clap::Args)]
@@ -79,13 +78,15 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "ACTION", help_heading = "Data")]
     conflicts: ConflictsName,
 
-    /// How much the texts of each class count: none, auto, balanced, or weights such as positive=3,neutral=0.5
-    /// [default: the recipe's]
+    /// How much the texts of each class count: none; balanced (all classes count alike, however rare); auto (the
+    /// square roots of these weights); or weights such as positive=3,neutral=0.5 [default: the recipe's]
     #[arg(long, value_name = "WEIGHTS", help_heading = "Decisions")]
     class_weights: Option<ClassWeights>,
 
     /// Choose decision thresholds on the validation texts for a goal: f1, recall=0.95, precision=0.9, or
-    /// cost=5:1 (a missed text costs 5 times a false alarm) [default: the most probable class]
+    /// cost=5:1 (a missed text costs 5 times a false alarm). They are those of the positive class, or of each label;
+    /// with one class of several only f1, the macro F1, is possible [default: the recipe's, else the most probable
+    /// class]
     #[arg(long, value_name = "GOAL", help_heading = "Decisions")]
     threshold: Option<ThresholdGoal>,
 
@@ -364,7 +365,7 @@ fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::
             headline("test ", test)
         )?;
         if let Some(thresholds) = &report.kept().and_then(|kept| kept.thresholds.as_ref()) {
-            writeln!(out, "{}", thresholds_in_words(thresholds, &report.task))?;
+            writeln!(out, "{}", figures::thresholds_in_words(thresholds, &report.task))?;
         }
     }
     if let Some(alone) = &report.test_alone {
@@ -393,27 +394,6 @@ fn headline(prefix: &str, metrics: &Metrics) -> String {
         Metrics::Binary(_) => format!("{prefix}{name} {value:.4}"),
         _ => format!("{prefix}{name} {value:.4}, macro F1 {:.4}", metrics.macro_f1()),
     }
-}
-
-/// The chosen decision thresholds.
-fn thresholds_in_words(thresholds: &[f32], task: &Task) -> String {
-    const SHOWN: usize = 12;
-    let (what, classes) = match task {
-        Task::Binary(names) => {
-            (format!("a text is {} from a probability of", names[1]), &names[1..])
-        }
-        Task::OneOf(names) => ("probabilities are divided by".to_string(), &names[..]),
-        Task::AnyOf(names) => {
-            ("a label is predicted from a probability of".to_string(), &names[..])
-        }
-    };
-    let shown = thresholds.iter().zip(classes).take(SHOWN).map(|(threshold, name)| match task {
-        Task::Binary(_) => format!("{threshold:.4}"),
-        _ => format!("{threshold:.4} ({name})"),
-    });
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    let more = if thresholds.len() > SHOWN { " and so on" } else { "" };
-    format!("thresholds: {what} {shown}{more}")
 }
 
 /// The name of a path's headline.

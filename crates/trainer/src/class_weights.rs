@@ -222,7 +222,8 @@ impl FromStr for ClassWeights {
         let pair = |pair: &str| -> Option<(String, f64)> {
             let (name, weight) = pair.rsplit_once('=')?;
             let weight: f64 = weight.trim().parse().ok()?;
-            (weight > 0.0 && weight.is_finite()).then(|| (name.trim().to_string(), weight))
+            let is_fine = weight > 0.0 && weight.is_finite() && !name.trim().is_empty();
+            is_fine.then(|| (name.trim().to_string(), weight))
         };
         let mut weights = BTreeMap::new();
         for part in text.split(',') {

@@ -186,6 +186,7 @@ impl TrainingReport {
     /// Recomputes the warnings.
     pub(crate) fn judge(&mut self) {
         let (task, diverged) = (&self.task, self.diverged.iter());
+        let has_goal = self.training.threshold.is_some();
         let diverged = diverged.map(|reason| Warning::Diverged { reason: reason.clone() });
         let of_goal = self.training.threshold.zip(self.validation.as_ref());
         let of_goal = of_goal
@@ -196,7 +197,7 @@ impl TrainingReport {
         let of_split = |(scope, metrics): (Scope, &Option<Metrics>)| {
             metrics
                 .iter()
-                .flat_map(|metrics| Warning::of_metrics(scope, metrics, task))
+                .flat_map(|metrics| Warning::of_metrics(scope, metrics, task, has_goal))
                 .collect::<Vec<_>>()
         };
         self.warnings = diverged

@@ -95,7 +95,7 @@ pub fn evaluate_seen(
     let (task, thresholds) = (&model.task, model.thresholds.as_deref());
     let all = metrics_of(&logits, task, targets, thresholds)?;
     let mut warnings = Warning::of_sizes(scope, &all, task);
-    warnings.extend(Warning::of_metrics(scope, &all, task));
+    warnings.extend(Warning::of_metrics(scope, &all, task, thresholds.is_some()));
     let of = |positions: &[usize]| -> Result<Option<Metrics>> {
         let n = task.n_outputs();
         let of_position = |&position: &usize| &logits[position * n..(position + 1) * n];

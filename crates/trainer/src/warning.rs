@@ -349,11 +349,13 @@ impl Warning {
 
     /// Warnings about metrics. [`Warning::of_data`] covers the sizes and classes of a training run's
     /// own splits.
-    pub fn of_metrics(scope: Scope, metrics: &Metrics, task: &Task) -> Vec<Self> {
+    ///
+    /// `has_goal`: whether decision thresholds were chosen for another goal than accuracy.
+    pub fn of_metrics(scope: Scope, metrics: &Metrics, task: &Task, has_goal: bool) -> Vec<Self> {
         let mut warnings = Vec::new();
         let (accuracy, majority_accuracy) = (metrics.accuracy(), metrics.majority_accuracy());
         // Of several labels, the most frequent set may well be none at all.
-        if accuracy < majority_accuracy && !matches!(task, Task::AnyOf(_)) {
+        if accuracy < majority_accuracy && !has_goal && !matches!(task, Task::AnyOf(_)) {
             let chance = 1.0 / task.classes().len() as f64;
             let is_below_chance = accuracy < chance;
             warnings.push(Self::BelowMajority {
@@ -391,7 +393,7 @@ impl Warning {
         let missed: Vec<String> = missed.collect();
         let goal = goal.to_string();
         let not_reached =
-            (!missed.is_empty()).then(|| Self::GoalNotReached { goal, classes: missed });
+            (!missed.is_empty()).then_some(Self::GoalNotReached { goal, classes: missed });
         let unchosen =
             (!unchosen.is_empty()).then(|| Self::NoThreshold { classes: unchosen.clone() });
         unchosen.into_iter().chain(not_reached).collect()
@@ -550,7 +552,7 @@ mod tests {
         let summary = data(split(800, 800), split(100, 100), split(100, 100));
         assert!(of_data(&summary).is_empty());
         let good = metrics((100, 10), (100, 90));
-        assert!(told(&Warning::of_metrics(Scope::Given, &good, &Task::binary())).is_empty());
+        assert!(told(&Warning::of_metrics(Scope::Given, &good, &Task::binary(), false)).is_empty());
     }
 
     #[test]
@@ -569,7 +571,7 @@ mod tests {
             ]
         );
         let one_class = metrics((150, 1), (0, 0));
-        assert_eq!(Warning::of_metrics(Scope::Test, &one_class, &Task::binary()).len(), 1);
+        assert_eq!(Warning::of_metrics(Scope::Test, &one_class, &Task::binary(), false).len(), 1);
         assert_eq!(told(&Warning::of_sizes(Scope::Given, &one_class, &Task::binary())).len(), 1);
     }
 
@@ -577,16 +579,16 @@ mod tests {
     fn worse_than_the_larger_class_and_one_answer_for_all_are_said() {
         let worse = metrics((99, 10), (1, 1));
         assert_eq!(
-            told(&Warning::of_metrics(Scope::Validation, &worse, &Task::binary())),
+            told(&Warning::of_metrics(Scope::Validation, &worse, &Task::binary(), false)),
             ["accuracy 0.9000 on the validation split is below 0.9900, the accuracy of always \
               predicting the largest class"]
         );
         let worst = metrics((50, 30), (50, 10));
-        let told_of_worst = told(&Warning::of_metrics(Scope::Test, &worst, &Task::binary()));
+        let told_of_worst = told(&Warning::of_metrics(Scope::Test, &worst, &Task::binary(), false));
         assert!(told_of_worst[0].ends_with("and worse than guessing"), "{told_of_worst:?}");
         let never = metrics((99, 0), (1, 0));
         assert_eq!(
-            told(&Warning::of_metrics(Scope::Test, &never, &Task::binary())),
+            told(&Warning::of_metrics(Scope::Test, &never, &Task::binary(), false)),
             [
                 "the model predicts negative for every text in the test split: its accuracy of 0.9900 \
               is the fraction of that class"
@@ -597,7 +599,7 @@ mod tests {
     #[test]
     fn labels_turned_round_are_noticed() {
         let turned = metrics((100, 92), (100, 7));
-        let said = told(&Warning::of_metrics(Scope::Given, &turned, &Task::binary()));
+        let said = told(&Warning::of_metrics(Scope::Given, &turned, &Task::binary(), false));
         assert_eq!(
             said[1],
             "most \"negative\" texts are predicted \"positive\", most \"positive\" texts are predicted \
@@ -614,7 +616,7 @@ mod tests {
             })
             .collect();
         let metrics = Metrics::OneOf(OneOf::of_logits(&logits, 3, &labels, None).unwrap());
-        let said = told(&Warning::of_metrics(Scope::Test, &metrics, &task));
+        let said = told(&Warning::of_metrics(Scope::Test, &metrics, &task, false));
         assert!(
             said.len() == 1 && said[0].starts_with("most \"b\" texts are predicted \"c\", most"),
             "{said:?}"

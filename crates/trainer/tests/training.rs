@@ -657,7 +657,7 @@ fn a_linear_path_that_diverges_is_named() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("model");
     let model = ModelConfig { ngram_order: 2, ..small_model() };
-    let training = TrainingConfig { ngram_learning_rate: 1e39, ..fast_training() };
+    let training = TrainingConfig { ngram_learning_rate: 1e300, ..fast_training() };
     let error = train(&model, &training, &folder, &mut Silent).unwrap_err();
     assert!(error.to_string().contains("try a lower ngram_learning_rate"), "{error}");
     assert!(!folder.exists());

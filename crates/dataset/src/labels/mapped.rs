@@ -1,18 +1,19 @@
 //! Applies a label map to the values of a column.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Source;
 use super::known::Known;
 use super::values::{Value, Values};
 use crate::classes::Classes;
 use crate::error::{Error, Result};
+use crate::label_key::Key;
 use crate::label_map::{LabelMap, Mapped};
 use crate::tables::{Fault, Note, ReadNotes};
 use crate::wording::shortened;
 
-/// Replaces values by the names that the map gives them, in the map's order, and leaves out rows that it
-/// skips. Also returns the rows that are left, if some are left out.
+/// Replaces values by the names that the map gives them, in the map's order unless it keeps other values, and
+/// leaves out rows that it skips. Also returns the rows that are left, if some are left out.
 ///
 /// # Errors
 /// `Fault::NotInMap` for a value that neither the map nor the model knows; `AllSkipped`.
@@ -28,7 +29,7 @@ pub(super) fn apply(
     let mut number_of_name: HashMap<&str, u32> = HashMap::new();
     for name in map.names() {
         number_of_name.insert(name, all.len() as u32);
-        all.push(Value { is_named: true, ..Value::new(name.to_owned()) });
+        all.push(Value { is_named: !map.keeps_others(), ..Value::new(name.to_owned()) });
     }
     // `None`: rows with this value are left out.
     let mut number_of: Vec<Option<u32>> = Vec::with_capacity(values.all.len());
@@ -49,9 +50,15 @@ pub(super) fn apply(
             }
         });
     }
+    let found: HashSet<Key> = values.all.iter().map(|value| Key::of(value.text())).collect();
+    let unused = map.values().filter(|value| !found.contains(&Key::of(value)));
+    let unused: Vec<String> = unused.map(str::to_owned).collect();
     if let Some(value) = unknown {
         let fault = Fault::NotInMap { value: shortened(value.text()), map: map.to_string() };
         return Err(source.wrong(value.first, fault));
+    }
+    if !unused.is_empty() && known.is_none() {
+        notes.add(Note::UnusedInMap { values: unused });
     }
     let n_rows = values.of_row.len();
     let is_kept = |row: &u32| {

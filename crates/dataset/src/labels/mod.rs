@@ -97,7 +97,11 @@ pub(crate) fn read(
         [column] => column.name.as_str(),
         _ => return columns::read(source, columns, options),
     };
-    let cells = values::read(source, column)?;
+    let mut cells = values::read(source, column)?;
+    if options.map.as_ref().is_some_and(|map| map.values().any(str::is_empty)) {
+        // The map says what no label means.
+        cells.fill_empty();
+    }
     let (values, separator) = several::split(source, column, cells, options, notes)?;
     let (values, kept) = match &options.map {
         Some(map) => mapped::apply(source, values, map, options.known.as_ref(), notes)?,

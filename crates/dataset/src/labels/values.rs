@@ -79,6 +79,15 @@ pub(super) struct LabelCells {
     pub(super) of_row: Vec<Option<u32>>,
 }
 
+impl LabelCells {
+    /// Takes cells without a value as empty words.
+    pub(super) fn fill_empty(&mut self) {
+        let empty = self.all.len() as u32;
+        self.all.push(LabelCell::One(String::new()));
+        self.of_row.iter_mut().for_each(|cell| *cell = cell.or(Some(empty)));
+    }
+}
+
 /// A cell of a label column.
 pub(super) enum LabelCell {
     One(String),

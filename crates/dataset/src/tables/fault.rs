@@ -393,7 +393,14 @@ impl Fault {
                  them as empty texts with --missing empty."
                     .into()
             }
+            Self::MissingValue { role: "label", .. } => format!(
+                "Fill it in, or leave out such rows with {}.",
+                labels_flag("", None)
+            ),
             Self::MissingValue { .. } => "Fill it in, or remove the row.".into(),
+            Self::LooksMissing { value, .. } if value.is_empty() => {
+                format!("Fill it in, or leave out such rows with {}.", labels_flag("", None))
+            }
             Self::UnknownLabel { value, nearest, values, .. } => {
                 label_advice(value, nearest.as_deref(), values)
             }

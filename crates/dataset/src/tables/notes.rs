@@ -140,6 +140,11 @@ pub enum Note {
         /// Its other spellings.
         others: Vec<String>,
     },
+    /// A label map names values that do not occur.
+    UnusedInMap {
+        /// The values.
+        values: Vec<String>,
+    },
     /// Rows were left out because of their labels.
     SkippedLabels {
         /// The number of rows.
@@ -229,6 +234,9 @@ impl fmt::Display for Note {
                 QuotedList(others),
                 shortened(name)
             ),
+            Self::UnusedInMap { values } => {
+                write!(f, "no row has the label {} of the label map", QuotedList(values))
+            }
             Self::SkippedLabels { n_rows } => {
                 write!(f, "left out {}, as the label map says", Rows(*n_rows))
             }

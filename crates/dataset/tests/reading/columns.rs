@@ -181,7 +181,7 @@ fn a_missing_text_or_label_is_named_with_its_row_and_the_way_out() {
         (
             "a.csv",
             "text,label\na,1\nb,\n",
-            &["a.csv, row 2 (line 3): column \"label\" has no value", "remove the row"],
+            &["a.csv, row 2 (line 3): column \"label\" has no value", "*=keep"],
         ),
         ("a.csv", "text,label\n\"a\nb\",1\n\nbad,0\n", &["row 2 (line 4): column \"text\""]),
         ("a.csv", "text,label\na,1\n  \nbad,0\n", &["row 2 (line 3): column \"text\""]),
@@ -268,7 +268,14 @@ fn rows_that_the_label_map_skips_are_left_out_with_everything_about_them() {
     assert_eq!([0, 1, 2].map(|row| table.file_row(row)), [1, 4, 5]);
     assert!(table.classes().is_default());
     let notes: Vec<String> = table.notes().iter().map(ToString::to_string).collect();
-    assert_eq!(notes, ["left out 1 row without text", "left out 1 row, as the label map says"]);
+    assert_eq!(
+        notes,
+        [
+            "left out 1 row without text",
+            "no row has the label \"2\" of the label map",
+            "left out 1 row, as the label map says"
+        ]
+    );
 }
 
 #[test]

@@ -154,7 +154,7 @@ def one_of(name, logits, labels, thresholds=None):
         "macro_f1": f1["macro"],
         "micro_f1": f1["micro"],
         "weighted_f1": f1["weighted"],
-        "top_k": [[k, top_k(scores, labels, k)] for k in [2, 3, 5] if k < n_classes],
+        "top_k": [[k, top_k(logits, labels, k)] for k in [2, 3, 5] if k < n_classes],
         "matthews": sk.matthews_corrcoef(labels, predicted),
         "kappa": defined(sk.cohen_kappa_score(labels, predicted, labels=range(n_classes))),
         "roc_auc": mean_defined(c["roc_auc"] for c in classes),
