@@ -76,11 +76,6 @@ impl LabelMap {
         names
     }
 
-    /// Whether values that are not named stay as they are: then the names have no order of their own.
-    pub(crate) fn keeps_others(&self) -> bool {
-        self.rest == Some(Rest::Keep)
-    }
-
     /// The values that the map names.
     pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().flat_map(|rule| &rule.values).map(String::as_str)

@@ -12,8 +12,8 @@ use crate::label_map::{LabelMap, Mapped};
 use crate::tables::{Fault, Note, ReadNotes};
 use crate::wording::shortened;
 
-/// Replaces values by the names that the map gives them, in the map's order unless it keeps other values, and
-/// leaves out rows that it skips. Also returns the rows that are left, if some are left out.
+/// Replaces values by the names that the map gives them, in the map's order, and leaves out rows that it
+/// skips. Also returns the rows that are left, if some are left out.
 ///
 /// # Errors
 /// `Fault::NotInMap` for a value that neither the map nor the model knows; `AllSkipped`.
@@ -29,7 +29,7 @@ pub(super) fn apply(
     let mut number_of_name: HashMap<&str, u32> = HashMap::new();
     for name in map.names() {
         number_of_name.insert(name, all.len() as u32);
-        all.push(Value { is_named: !map.keeps_others(), ..Value::new(name.to_owned()) });
+        all.push(Value { is_named: true, ..Value::new(name.to_owned()) });
     }
     // `None`: rows with this value are left out.
     let mut number_of: Vec<Option<u32>> = Vec::with_capacity(values.all.len());

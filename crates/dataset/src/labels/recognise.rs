@@ -150,22 +150,16 @@ fn gathered(values: &Values) -> Vec<Class<'_>> {
     classes
 }
 
-/// Names of a label map first, in its order, then numbers by value, or all by name. Of two usual names,
+/// In the order of a label map that names all of them, else numbers by value, or all by name. Of two usual names,
 /// the positive one is the second.
 fn order(classes: &mut [Class<'_>]) {
-    let all_numbers = classes.iter().all(|class| class.is_number);
-    classes.sort_by(|one, other| {
-        let by_name = || match (one.key.value(), other.key.value()) {
+    if !classes.iter().all(|class| class.is_named) {
+        let all_numbers = classes.iter().all(|class| class.is_number);
+        classes.sort_by(|one, other| match (one.key.value(), other.key.value()) {
             (Some(one), Some(other)) if all_numbers => one.total_cmp(&other),
             _ => one.name.cmp(other.name),
-        };
-        // Stable: named values come in the map's order.
-        match (one.is_named, other.is_named) {
-            (true, true) => std::cmp::Ordering::Equal,
-            (false, false) => by_name(),
-            _ => other.is_named.cmp(&one.is_named),
-        }
-    });
+        });
+    }
     if let [one, other] = classes
         && (parse_label(one.name), parse_label(other.name)) == (Some(1), Some(0))
     {

@@ -365,7 +365,7 @@ fn maps_name_order_and_leave_out() {
     );
     assert_eq!(
         outline(words(&["none", "mild", "none"], &mapped("none=none; *=keep"))),
-        "binary none,mild: none mild none"
+        "binary mild,none: none mild none"
     );
 }
 
