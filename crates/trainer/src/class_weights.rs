@@ -26,8 +26,8 @@ pub enum ClassWeights {
     /// the C that have any, as in
     /// [scikit-learn](https://scikit-learn.org/stable/modules/generated/sklearn.utils.class_weight.compute_class_weight.html),
     /// so that all classes count alike in training however skewed they are. Where a text may have several labels,
-    /// having and lacking a label are two classes. The calibration takes the square roots: with the full weights,
-    /// most texts predicted to be of a rare class would not be.
+    /// having and lacking a label are two classes. The calibration takes their power 0.6: with the full weights, most
+    /// texts predicted to be of a rare class would not be.
     Balanced,
     /// The weights of some classes, such as `"positive=3"`; all others weigh 1. Where a text may have several
     /// labels, it is the weight of having the label, against 1 for lacking it.
@@ -39,6 +39,9 @@ const NAMES: [(&str, ClassWeights); 3] = [
     ("auto", ClassWeights::Auto),
     ("balanced", ClassWeights::Balanced),
 ];
+/// The power of balanced weights in the calibration: with 1, most texts predicted to be of a rare class would not be;
+/// with 0, hardly any would be found.
+const CALIBRATION_POWER: f64 = 0.6;
 /// The largest weight of a text in a step of the linear model, where the mean is 1: larger steps are unstable.
 pub(crate) const MAX_STEP_WEIGHT: f64 = 8.0;
 const FIELD: &str = "class_weights";
@@ -186,7 +189,9 @@ impl ClassWeights {
     /// As [`of`](Self::of).
     pub(crate) fn in_calibration(&self, task: &Task, targets: &Targets) -> Result<LossWeights> {
         match self {
-            Self::Balanced => Self::Auto.of(task, targets),
+            Self::Balanced => {
+                Ok(self.of(task, targets)?.map(|weight| weight.powf(CALIBRATION_POWER)))
+            }
             _ => self.of(task, targets),
         }
     }
@@ -342,8 +347,10 @@ mod tests {
         let balanced = ClassWeights::Balanced.of(&binary, &skewed)?;
         assert_eq!(balanced, LossWeights::Sigmoid(vec![[5.0 / 9.0, 5.0]]));
         assert!(!balanced.are_equal());
-        let roots = ClassWeights::Balanced.in_calibration(&binary, &skewed)?;
-        assert_eq!(roots, LossWeights::Sigmoid(vec![[(5.0f64 / 9.0).sqrt(), 5f64.sqrt()]]));
+        let milder = ClassWeights::Balanced.in_calibration(&binary, &skewed)?;
+        let powers = [5.0f64 / 9.0, 5.0].map(|weight| weight.powf(CALIBRATION_POWER));
+        assert_eq!(milder, LossWeights::Sigmoid(vec![powers]));
+        let roots = LossWeights::Sigmoid(vec![[(5.0f64 / 9.0).sqrt(), 5f64.sqrt()]]);
         assert_eq!(ClassWeights::Auto.of(&binary, &skewed)?, roots);
         let one_class = Targets::OneOf(vec![1, 1]);
         let equal = ClassWeights::Balanced.of(&binary, &one_class)?;
@@ -355,8 +362,9 @@ mod tests {
         assert_eq!(weights, LossWeights::Softmax(vec![6.0 / 9.0, 2.0, 1.0, 1.0]));
         assert_eq!(weights.of_text(&[1]), 2.0);
         assert_eq!(weights.shift_from(&weights), [0.0; 4]);
-        let roots = ClassWeights::Balanced.in_calibration(&colours, &targets)?;
-        assert!((roots.shift_from(&weights)[1] + 2f64.ln() / 2.0).abs() < 1e-12);
+        let milder = ClassWeights::Balanced.in_calibration(&colours, &targets)?;
+        let shift = (CALIBRATION_POWER - 1.0) * 2f64.ln();
+        assert!((milder.shift_from(&weights)[1] - shift).abs() < 1e-12);
         let weights = named(&[("green", 4.0)]).of(&colours, &targets)?;
         assert_eq!(weights, LossWeights::Softmax(vec![1.0, 4.0, 1.0, 1.0]));
         // Six texts that weigh nine.
