@@ -55,7 +55,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The probability of the positive class, or of the predicted one. If the model is too uncertain to predict
-    /// one, of the most probable. Not for tasks with several labels a text.
+    /// one, of the most probable. Not for tasks with several labels per text.
     pub(crate) fn probability(&self) -> f32 {
         match self.task {
             Task::Binary(_) => self.probabilities[1],

@@ -312,7 +312,7 @@ fn of_two_classes_the_positive_one_is_told_and_probabilities_are_its() {
     }
 }
 
-// Several labels a text.
+// Several labels per text.
 
 #[test]
 fn cells_columns_and_lists_of_several_labels_are_the_same_task() {
@@ -330,7 +330,7 @@ fn cells_columns_and_lists_of_several_labels_are_the_same_task() {
         assert_eq!(report["task"], json!({ "kind": "any-of", "classes": classes }), "{data}");
         assert!(number(&report["test"]["micro_f1"]) > 0.9, "{}", report["test"]);
         if data != "columns.csv" {
-            let told = "any number of three labels a text: \"comedy\", \"crime\", \"drama\"";
+            let told = "any number of three labels per text: \"comedy\", \"crime\", \"drama\"";
             assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
         }
         let json = figures(&place, &[]);
@@ -709,7 +709,7 @@ fn a_label_that_the_model_does_not_know_is_refused() {
         evaluate("an odd film,strange\n", &["--labels", "strange=skip; *=keep"]).succeeded();
     has_line(&outcome, "more.csv: left out 1 row,", &["label map"]);
     evaluate("an odd film,Positiv\n", &["--labels", "Positiv=positive; *=keep"]).succeeded();
-    // Two classes, and several labels a text.
+    // Two classes, and several labels per text.
     let (place, _) = trained("mail.csv", &messages(), &[]);
     place.write("other.csv", sentiments());
     place

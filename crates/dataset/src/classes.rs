@@ -1,45 +1,14 @@
 //! What the labels of a table mean: the task, and the names of its classes.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::task_kind::TaskKind;
 
 /// The names of the classes of a table whose labels are 0 and 1 or their synonyms, by label.
 pub const CLASS_NAMES: [&str; 2] = ["negative", "positive"];
-
-/// What the labels of a table mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskKind {
-    /// Two classes, the second of which is the positive one.
-    Binary,
-    /// One of several classes a text.
-    OneOf,
-    /// Any number of classes a text.
-    AnyOf,
-}
-
-impl TaskKind {
-    const ALL: [Self; 3] = [Self::Binary, Self::OneOf, Self::AnyOf];
-
-    /// `binary`, `one-of` or `any-of`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Binary => "binary",
-            Self::OneOf => "one-of",
-            Self::AnyOf => "any-of",
-        }
-    }
-}
-
-impl fmt::Display for TaskKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 impl FromStr for TaskKind {
     type Err = Error;

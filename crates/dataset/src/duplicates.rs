@@ -127,8 +127,9 @@ impl LabelledTexts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classes::{Classes, TaskKind};
+    use crate::classes::Classes;
     use crate::targets::Targets;
+    use crate::task_kind::TaskKind;
 
     fn table(texts: &[&str], labels: &[u8]) -> LabelledTexts {
         LabelledTexts::new(texts, labels.to_vec()).unwrap()

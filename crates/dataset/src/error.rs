@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::classes::TaskKind;
 use crate::tables::{Fault, Format, Place, format};
+use crate::task_kind::TaskKind;
 use crate::wording::{DidYouMean, QuotedList, RowPairs, shortened};
 
 /// The result of everything in this crate except downloads.

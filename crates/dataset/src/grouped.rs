@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::classes::Classes;
 use crate::error::{Error, Result};
 use crate::shuffle::{Purpose, generator, shuffle};
-use crate::split::{Split, SplitConfig, by_class, check_fractions};
+use crate::split::by_class;
+use crate::split_parts::{Split, SplitConfig, check_fractions};
 use crate::targets::Targets;
 
 /// Names of the parts, in the order of [`parts`].
@@ -192,7 +193,7 @@ fn check_largest(groups: &[Group], n_all: usize, config: &SplitConfig) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classes::TaskKind;
+    use crate::task_kind::TaskKind;
 
     const SEEDS: std::ops::Range<u64> = 0..30;
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 
 use crate::shuffle::{below, shuffle};
-use crate::split::{Split, SplitConfig};
+use crate::split_parts::{Split, SplitConfig};
 use crate::targets::Targets;
 
 const TRAIN: usize = 0;
@@ -117,8 +117,9 @@ pub(crate) fn split(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classes::{Classes, TaskKind};
+    use crate::classes::Classes;
     use crate::error::{Error, Result};
+    use crate::task_kind::TaskKind;
 
     fn names(n_classes: usize) -> Classes {
         Classes::new(TaskKind::AnyOf, (0..n_classes).map(|class| format!("c{class}")).collect())

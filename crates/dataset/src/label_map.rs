@@ -8,11 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::label_key::Key;
-
-/// The words with a meaning of their own; as names they are written in quotation marks.
-const SKIP: &str = "skip";
-const KEEP: &str = "keep";
-const REST: &str = "*";
+use crate::quoted::{KEEP, Quoted, REST, SKIP};
 
 /// What the values of a label column stand for.
 ///
@@ -145,26 +141,6 @@ impl fmt::Display for LabelMap {
             Some(Rest::Skip) => write!(f, "{between}{REST}={SKIP}"),
             Some(Rest::Keep) => write!(f, "{between}{REST}={KEEP}"),
             None => Ok(()),
-        }
-    }
-}
-
-/// A value or name, in quotation marks if it needs them.
-pub(crate) struct Quoted<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = self.0;
-        let is_special =
-            [SKIP, KEEP, REST].iter().any(|special| word.eq_ignore_ascii_case(special));
-        if word.is_empty()
-            || is_special
-            || word != word.trim()
-            || word.contains([',', ';', '=', '"'])
-        {
-            write!(f, "\"{}\"", word.replace('"', "\"\""))
-        } else {
-            f.write_str(word)
         }
     }
 }

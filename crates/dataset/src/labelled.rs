@@ -2,13 +2,14 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::classes::{Classes, TaskKind};
+use crate::classes::Classes;
 use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, check_texts, choose_all};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::labels::{Found, LabelOptions};
 use crate::tables::{self, DataFile, ReadNotes, ReadOptions, TextColumn, Texts};
 use crate::targets::Targets;
+use crate::task_kind::TaskKind;
 use crate::{groups, labels, weights};
 
 /// Texts with the classes that they belong to.

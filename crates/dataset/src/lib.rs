@@ -19,14 +19,17 @@ mod loader;
 mod nearest;
 mod predictions;
 mod prefetch;
+mod quoted;
 mod shuffle;
 mod split;
+mod split_parts;
 mod tables;
 mod targets;
+mod task_kind;
 mod weights;
 mod wording;
 
-pub use classes::{CLASS_NAMES, Classes, TaskKind};
+pub use classes::{CLASS_NAMES, Classes};
 pub use columns::{ChosenColumn, ColumnChoice, ColumnNames};
 pub use duplicates::{Conflicts, Deduplicated};
 pub use encoded::EncodedSplit;
@@ -39,10 +42,12 @@ pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order};
 pub use nearest::nearest;
 pub use predictions::{AnswerColumn, AnswerValues, Written, check_output};
 pub use shuffle::epoch_order;
-pub use split::{MIN_ROWS, Split, SplitConfig};
+pub use split::MIN_ROWS;
+pub use split_parts::{Split, SplitConfig};
 pub use tables::write::Existing;
 pub use tables::{
     Change, DataFile, Encoding, Fault, Format, Header, Missing, Note, Place, QuoteCause, Quoting,
     ReadNotes, ReadOptions, Separator, TextTable,
 };
 pub use targets::Targets;
+pub use task_kind::TaskKind;

@@ -2,50 +2,17 @@
 //! number of classes are split by `iterative`, groups of rows by `grouped`.
 
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
-use crate::classes::{Classes, TaskKind};
+use crate::classes::Classes;
 use crate::error::{Error, Result};
 use crate::iterative;
 use crate::shuffle::{Purpose, generator, shuffle};
+use crate::split_parts::{Split, SplitConfig, check_fractions};
 use crate::targets::Targets;
+use crate::task_kind::TaskKind;
 
 /// The fewest rows that can be split.
 pub const MIN_ROWS: usize = 10;
-
-/// How far the sum of the fractions may be from 1: they are typed by people or come from f32.
-const FRACTION_TOLERANCE: f64 = 1e-6;
-
-/// The fractions of the parts, and the seed that decides which row goes where.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SplitConfig {
-    /// The fraction for training; more than 0.
-    pub train: f64,
-    /// The fraction for validation; 0 for no such part.
-    pub validation: f64,
-    /// The fraction for the final test; 0 for no such part.
-    pub test: f64,
-    /// Equal seeds give equal splits on every machine.
-    pub seed: u64,
-}
-
-impl Default for SplitConfig {
-    /// 80 %, 10 % and 10 %, seed 0.
-    fn default() -> Self {
-        Self { train: 0.8, validation: 0.1, test: 0.1, seed: 0 }
-    }
-}
-
-/// The rows of each part: disjoint, ascending, and together all the given rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Split {
-    /// The rows to train on.
-    pub train: Vec<u32>,
-    /// The rows to choose settings on.
-    pub validation: Vec<u32>,
-    /// The rows for the one final measurement.
-    pub test: Vec<u32>,
-}
 
 impl Split {
     /// Splits rows by class, so that each part gets its share of each class to within one row.
@@ -113,22 +80,6 @@ impl Split {
         }
         split
     }
-
-    /// Sorts the rows of each part; fails if a requested part is empty.
-    pub(crate) fn finished(mut self, n_rows: usize, config: &SplitConfig) -> Result<Self> {
-        let parts = [
-            ("validation", &mut self.validation, config.validation),
-            ("test", &mut self.test, config.test),
-        ];
-        for (part, part_rows, fraction) in parts {
-            if part_rows.is_empty() && fraction > 0.0 {
-                return Err(Error::EmptyPart { part, n_rows, fraction });
-            }
-            part_rows.sort_unstable();
-        }
-        self.train.sort_unstable();
-        Ok(self)
-    }
 }
 
 /// The rows of each class, `[n_classes]`; fails if there are too few rows, or nothing to tell apart.
@@ -167,16 +118,6 @@ pub(crate) fn by_class(
 /// the share.
 fn share(exact: f64, left_over: f64) -> usize {
     (exact + left_over).round().clamp(0.0, exact.floor() + 1.0) as usize
-}
-
-pub(crate) fn check_fractions(config: &SplitConfig) -> Result<()> {
-    let &SplitConfig { train, validation, test, .. } = config;
-    // Written so that a NaN fails.
-    let fine = train > 0.0
-        && validation >= 0.0
-        && test >= 0.0
-        && (train + validation + test - 1.0).abs() <= FRACTION_TOLERANCE;
-    if fine { Ok(()) } else { Err(Error::Fractions { train, validation, test }) }
 }
 
 #[cfg(test)]

@@ -160,7 +160,7 @@ impl ModelConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::TaskKind;
+    use crate::task_kind::TaskKind;
 
     #[test]
     fn outputs_are_those_of_the_task_unless_another_number_is_set() {

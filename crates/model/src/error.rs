@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::task::TaskKind;
+use crate::task_kind::TaskKind;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -83,7 +83,7 @@ fn of_outputs(
         numbers if numbers.len() == n_outputs => Ok(numbers[output]),
         numbers => {
             let n = numbers.len();
-            candle_core::bail!("there are {n} scales, expected 1 or {n_outputs}, one an output")
+            candle_core::bail!("there are {n} scales, expected 1 or {n_outputs}, one per output")
         }
     };
     let added = |output: usize| match shift {
@@ -190,7 +190,7 @@ mod tests {
             PathScales { shift: vec![], ..PathScales::default() },
         ] {
             let error = scaled(&variables, &scales).unwrap_err().to_string();
-            assert!(error.contains("expected 1 or 3, one an output"), "{error}");
+            assert!(error.contains("expected 1 or 3, one per output"), "{error}");
         }
         assert_eq!(numbers(&variables)?, before);
         Ok(())

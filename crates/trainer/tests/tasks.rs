@@ -1,4 +1,4 @@
-//! Trainings with several classes, and with several labels a text.
+//! Trainings with several classes, and with several labels per text.
 #![allow(clippy::unwrap_used)] // A training that cannot be set up is a failure of the test.
 
 use std::path::Path;

@@ -1,17 +1,19 @@
 //! Labels in several columns: each is a class, and holds 1 where the row has it and 0 where it has not.
 
 use super::known::Known;
+use super::options::LabelOptions;
+use super::source::Source;
 use super::spelled::Spelling;
 use super::values::{self, LabelCell};
-use super::{Found, LabelOptions, Source};
-use crate::classes::{Classes, TaskKind};
+use crate::classes::Classes;
 use crate::columns::ChosenColumn;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::tables::Fault;
 use crate::targets::Targets;
+use crate::task_kind::TaskKind;
 
-/// Reads one column a class.
+/// Reads one column per class: the classes of each row, and their names.
 ///
 /// # Errors
 /// `ColumnsAreAnyOf` if the task is another one, `MapOfColumns` if there is a label map,
@@ -22,7 +24,7 @@ pub(super) fn read(
     source: &Source<'_>,
     columns: &[ChosenColumn],
     options: &LabelOptions,
-) -> Result<Found> {
+) -> Result<(Targets, Classes)> {
     let n_columns = columns.len();
     let task = options.known.as_ref().map(|known| known.task).or(options.task);
     if let Some(task) = task.filter(|&task| task != TaskKind::AnyOf) {
@@ -63,7 +65,7 @@ pub(super) fn read(
     if !missing.is_empty() {
         return Err(Error::ClassColumnsMissing { path: source.path.to_owned(), missing });
     }
-    Ok(Found { targets: Targets::any_of(of_row), classes, kept: None })
+    Ok((Targets::any_of(of_row), classes))
 }
 
 /// `[n_rows]`: whether each row has the label.

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::source::Source;
 use super::spelled::{self, Spelling};
 use super::values::Values;
-use super::{Source, classified};
 use crate::classes::{CLASS_NAMES, Classes};
 use crate::error::Result;
 use crate::label_key::Key;
@@ -62,5 +62,5 @@ pub(super) fn targets(source: &Source<'_>, values: &Values, classes: &Classes) -
     }
     let class_of: Vec<u32> =
         values.all.iter().map(|value| class(value.text()).unwrap_or_default()).collect();
-    Ok(classified(values, &class_of))
+    Ok(values.classified(&class_of))
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Source;
 use super::known::Known;
+use super::source::Source;
 use super::values::{Value, Values};
 use crate::classes::Classes;
 use crate::error::{Error, Result};
@@ -71,7 +71,7 @@ pub(super) fn apply(
     }
     let left = Values { all: values.all, of_row: values.of_row.select(&kept) };
     let number_of: Vec<u32> = number_of.into_iter().map(Option::unwrap_or_default).collect();
-    let mapped = Values { all, of_row: super::classified(&left, &number_of) };
+    let mapped = Values { all, of_row: left.classified(&number_of) };
     let mapped = mapped.counted(|row| kept[row] as usize);
     if kept.len() == n_rows {
         return Ok((mapped, None));

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
+use super::class::{Class, gathered};
+use super::source::Source;
 use super::spelled::{Spelling, all_spelled, unknown};
+use super::typos;
 use super::values::{Value, Values};
-use super::{Source, classified, typos};
-use crate::classes::{CLASS_NAMES, Classes, TaskKind};
+use crate::classes::{CLASS_NAMES, Classes};
 use crate::error::{Error, Result};
 use crate::label_key::Key;
 use crate::label_words::parse_label;
 use crate::tables::{Fault, Note, ReadNotes, looks_missing};
 use crate::targets::Targets;
+use crate::task_kind::TaskKind;
 use crate::wording::shortened;
 
 /// More classes than this are no classes.
@@ -21,30 +24,6 @@ const MANY_CLASSES: usize = 20;
 const MIN_ROWS: usize = 20;
 /// Values named in a message.
 const N_EXAMPLES: usize = 3;
-
-/// Values that are the same label.
-pub(super) struct Class<'a> {
-    /// The most frequent spelling; of equally frequent ones, the first.
-    pub(super) name: &'a str,
-    key: Key,
-    pub(super) is_number: bool,
-    /// Whether a label map gives the name.
-    pub(super) is_named: bool,
-    pub(super) n_rows: usize,
-    /// The value that occurs first.
-    pub(super) first: &'a Value,
-    spellings: Vec<&'a Value>,
-}
-
-impl Class<'_> {
-    /// The name that the class gets: a whole number without its decimals.
-    fn display_name(&self) -> String {
-        match &self.key {
-            Key::Whole(whole) if !self.is_named => whole.to_string(),
-            _ => self.name.to_owned(),
-        }
-    }
-}
 
 /// The classes of each row, the task and the names.
 ///
@@ -68,7 +47,7 @@ pub(super) fn classes(
         let class_of: Vec<u32> = values.all.iter().map(label).collect();
         let task = task.unwrap_or(TaskKind::Binary);
         let names = CLASS_NAMES.map(str::to_owned).to_vec();
-        return Ok((classified(values, &class_of), Classes::new(task, names)));
+        return Ok((values.classified(&class_of), Classes::new(task, names)));
     }
     let mut found = gathered(values);
     if task.is_none() {
@@ -110,44 +89,7 @@ pub(super) fn classes(
         .iter()
         .map(|value| class_of.get(&Key::of(value.text())).copied().unwrap_or_default())
         .collect();
-    Ok((classified(values, &class_of), Classes::new(task, names)))
-}
-
-/// Gathers values that are the same label.
-fn gathered(values: &Values) -> Vec<Class<'_>> {
-    let mut idx_of: HashMap<Key, usize> = HashMap::new();
-    let mut classes: Vec<Class<'_>> = Vec::new();
-    for value in values.used() {
-        let key = Key::of(value.text());
-        let idx = *idx_of.entry(key.clone()).or_insert(classes.len());
-        match classes.get_mut(idx) {
-            Some(class) => {
-                class.n_rows += value.n_rows;
-                class.is_named |= value.is_named;
-                class.spellings.push(value);
-                if value.first < class.first.first {
-                    class.first = value;
-                }
-            }
-            None => classes.push(Class {
-                name: value.text(),
-                is_number: key.is_number(),
-                key,
-                is_named: value.is_named,
-                n_rows: value.n_rows,
-                first: value,
-                spellings: vec![value],
-            }),
-        }
-    }
-    for class in &mut classes {
-        let order =
-            |value: &&&Value| (!value.is_named, std::cmp::Reverse(value.n_rows), value.first);
-        if let Some(best) = class.spellings.iter().min_by_key(order) {
-            class.name = best.text();
-        }
-    }
-    classes
+    Ok((values.classified(&class_of), Classes::new(task, names)))
 }
 
 /// In the order of a label map that names all of them, else numbers by value, or all by name. Of two usual names,

@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::options::LabelOptions;
+use super::source::Source;
 use super::spelled::all_spelled;
 use super::values::{LabelCell, LabelCells, Value, Values};
-use super::{LabelOptions, Source};
-use crate::classes::TaskKind;
 use crate::error::Result;
 use crate::label_key::Key;
 use crate::tables::{Fault, Note, ReadNotes};
 use crate::targets::Targets;
+use crate::task_kind::TaskKind;
 
 /// What may separate the labels of a cell without being named, in the order in which it is tried.
 const SEPARATORS: [char; 3] = ['|', ';', ','];

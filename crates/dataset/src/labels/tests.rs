@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::classes::CLASS_NAMES;
 use crate::label_words::parse_label;
-use crate::tables::Cells;
+use crate::tables::{Cells, Table};
+use crate::task_kind::TaskKind;
 
 fn found(
     columns: Vec<Column>,
@@ -298,7 +299,7 @@ fn cells_with_several_labels_are_recognised() {
         [
             "column \"label\" holds several labels in a cell, separated by \"|\"; if each cell is one \
              class, set the task to one-of",
-            "label column \"label\": any number of three labels a text: \"a\", \"b\", \"c\""
+            "label column \"label\": any number of three labels per text: \"a\", \"b\", \"c\""
         ]
     );
     assert_eq!(outline(words(&cells, &options)), "any-of a,b,c: a+b b b+c a+c a+b+c");

@@ -1,6 +1,6 @@
 //! Rare labels that are likely to be misspelt.
 
-use super::recognise::Class;
+use super::class::Class;
 use super::spelled::{Spelling, WORDS, unknown};
 use super::values::{Value, Values};
 use crate::nearest::nearest;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use polars::prelude::{Column, DataType};
 use serde_json::value::RawValue;
 
-use super::Source;
+use super::source::Source;
 use crate::error::{Error, Result};
 use crate::tables::{Cells, Fault, JsonValue};
 use crate::targets::Targets;
@@ -53,6 +53,20 @@ impl Values {
             }
         }
         self
+    }
+
+    /// Replaces values by the classes that they belong to: `class_of[value]`.
+    pub(super) fn classified(&self, class_of: &[u32]) -> Targets {
+        let of_row =
+            |row: usize| self.of_row.of_row(row).iter().map(|&value| class_of[value as usize]);
+        match &self.of_row {
+            Targets::OneOf(of_row) => {
+                Targets::OneOf(of_row.iter().map(|&value| class_of[value as usize]).collect())
+            }
+            Targets::AnyOf { .. } => {
+                Targets::any_of((0..self.of_row.len()).map(|row| of_row(row).collect::<Vec<u32>>()))
+            }
+        }
     }
 
     /// The values that rows have.

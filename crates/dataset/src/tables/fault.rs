@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::format::Format;
 use super::separator::Separator;
-use crate::label_map::Quoted;
+use crate::quoted::Quoted;
 use crate::wording::{DidYouMean, QuotedList, shortened};
 
 /// A column with more distinct values does not hold classes.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format::Format;
 use super::separator::Separator;
-use crate::classes::TaskKind;
+use crate::task_kind::TaskKind;
 use crate::wording::{QuotedList, shortened};
 
 /// What a reader did that the user should know, in order.
@@ -218,7 +218,11 @@ impl fmt::Display for Note {
                         shortened(positive)
                     ),
                     (TaskKind::AnyOf, _) => {
-                        write!(f, "any number of {n_classes} labels a text: {}", QuotedList(names))
+                        write!(
+                            f,
+                            "any number of {n_classes} labels per text: {}",
+                            QuotedList(names)
+                        )
                     }
                     _ => write!(f, "{n_classes} classes: {}", QuotedList(names)),
                 }

@@ -167,7 +167,7 @@ impl FolderConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::TaskKind;
+    use crate::task_kind::TaskKind;
 
     #[test]
     fn format_2_gets_the_first_rules_of_cleaning() {

@@ -7,7 +7,20 @@ use std::cmp::Reverse;
 
 use rayon::prelude::*;
 
-use super::{NgramChoice, TextClasses, keys_of};
+use super::classes::TextClasses;
+use super::keys::keys_of;
+
+/// Which n-grams of the training texts get a weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NgramChoice {
+    /// The longest n-grams: 1 to 5 ids.
+    pub order: usize,
+    /// Number of texts in which an n-gram must occur; 0 means 1.
+    pub min_texts: usize,
+    /// Most n-grams, at least 1: of more, those in most texts; of those in equally many, the ones with the lowest
+    /// hashes. No limit if absent.
+    pub max_ngrams: Option<usize>,
+}
 
 /// Stands for a text itself beside its classes, where a text may have any number of them. It is the largest
 /// class.

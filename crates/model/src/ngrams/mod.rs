@@ -2,6 +2,7 @@
 
 mod classes;
 mod count;
+mod keys;
 mod value;
 
 use std::path::Path;
@@ -10,25 +11,13 @@ use std::sync::Arc;
 use candle_core::safetensors::Load as _;
 use candle_core::{Device, Tensor};
 use safetensors::tensor::serialize_to_file;
-use text_preprocessing::PAD_ID;
 
 use crate::error::{Error, Result};
 use crate::folder::{Identifier, ModelId};
 use crate::mapped::MappedFile;
 
 pub use self::classes::TextClasses;
-
-/// Which n-grams of the training texts get a weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NgramChoice {
-    /// The longest n-grams: 1 to 5 ids.
-    pub order: usize,
-    /// Number of texts in which an n-gram must occur; 0 means 1.
-    pub min_texts: usize,
-    /// Most n-grams, at least 1: of more, those in most texts; of those in equally many, the ones with the lowest
-    /// hashes. No limit if absent.
-    pub max_ngrams: Option<usize>,
-}
+pub use self::count::NgramChoice;
 
 /// The n-grams (runs of 1 to `order` ids) that occur in enough training texts.
 ///
@@ -98,7 +87,7 @@ impl NgramVocabulary {
     /// The distinct known n-grams of a text, ascending, and their values scaled to length 1.
     #[must_use]
     pub fn of_text(&self, ids: &[u32]) -> (Vec<u32>, Vec<f32>) {
-        let keys = keys_of(ids, self.order);
+        let keys = keys::keys_of(ids, self.order);
         let rows: Vec<u32> = keys.into_iter().filter_map(|key| self.row(key)).collect();
         let mut values: Vec<f32> = rows.iter().map(|&row| self.values[row as usize]).collect();
         let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
@@ -184,35 +173,9 @@ impl NgramVocabulary {
     }
 }
 
-/// The distinct hashes of a text's n-grams, ascending.
-fn keys_of(ids: &[u32], order: usize) -> Vec<u32> {
-    let mut keys = Vec::with_capacity(order * ids.len());
-    // The hashes of the n-grams that end at the previous id, the longest last.
-    let mut before: Vec<u64> = Vec::with_capacity(order);
-    for &id in ids.iter().filter(|&&id| id != PAD_ID) {
-        before.truncate(order.saturating_sub(1));
-        before.insert(0, 0);
-        for hash in &mut before {
-            *hash = spread_bits(hash.wrapping_add(u64::from(id)));
-            keys.push((*hash >> 32) as u32);
-        }
-    }
-    keys.sort_unstable();
-    keys.dedup();
-    keys
-}
-
-/// Spreads the differences of numbers over all bits, so that any of them make a good hash: one step of
-/// SplitMix64 (Steele et al. 2014).
-fn spread_bits(number: u64) -> u64 {
-    let hash = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    hash ^ (hash >> 31)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::keys::spread_bits;
     use super::*;
 
     fn vocabulary() -> NgramVocabulary {
@@ -279,13 +242,6 @@ mod tests {
         let plain = value(10);
         assert!((11..110).all(|id| (value(id) - plain).abs() < 1e-6), "{plain}");
         assert!(value(5) < -3.0 && plain.abs() < value(5).abs(), "{} {plain}", value(5));
-    }
-
-    #[test]
-    fn order_counts_and_padding_does_not() {
-        assert_eq!(keys_of(&[5, 6, 5, 6], 2).len(), 4); // 5, 6, 5 6, 6 5
-        assert_eq!(keys_of(&[0, 0, 5, 6], 3), keys_of(&[5, 6], 3));
-        assert_ne!(keys_of(&[5, 6], 2), keys_of(&[6, 5], 2));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::TextClasses;
+use super::classes::TextClasses;
 use super::count::Ngram;
 
 /// The values of some n-grams in `n_texts` texts of these classes.
@@ -152,8 +152,8 @@ impl Ratios {
 
 #[cfg(test)]
 mod tests {
-    use super::super::count::{chosen, sorted_pairs};
-    use super::super::{NgramChoice, keys_of};
+    use super::super::count::{NgramChoice, chosen, sorted_pairs};
+    use super::super::keys::keys_of;
     use super::*;
 
     /// The value of each id in some texts.
