@@ -2,6 +2,7 @@
 
 use model::{NgramChoice, NgramVocabulary};
 
+use crate::class_weights::Weighting;
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::evaluate::targets_of;
@@ -10,7 +11,6 @@ use crate::linear_search::{Fitted, fit_best};
 use crate::paths::{PathLogits, PathScore};
 use crate::prepare::Prepared;
 use crate::scoring::metrics_of;
-use crate::stacking::Weighting;
 
 /// Words and pairs of words.
 const ORDER: usize = 2;

@@ -8,6 +8,9 @@ use crate::newton::{Convex, dot, minimum};
 /// handful of texts.
 pub(crate) const MAX_TEMPERATURE: f64 = 20.0;
 
+/// Fewest texts with and without a label for a temperature, or a threshold, of its own.
+pub(crate) const FEW_TEXTS: usize = 5;
+
 /// What a fit found: the logits are `Σ scale · logit + intercept`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fit {

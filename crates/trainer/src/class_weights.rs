@@ -57,6 +57,16 @@ pub(crate) enum LossWeights {
     Softmax(Vec<f64>),
 }
 
+/// The weights of some texts in a fit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Weighting<'a> {
+    pub(crate) classes: &'a LossWeights,
+    /// The weights of the classes with which the logits were trained.
+    pub(crate) trained: &'a LossWeights,
+    /// The weight of each text beside its class's; 1 if absent.
+    pub(crate) rows: Option<&'a [f32]>,
+}
+
 impl LossWeights {
     /// Whether all texts count equally.
     pub(crate) fn are_equal(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Decisions among several classes with the highest macro F1: each probability is divided by a number of its
 //! class, and the largest quotient wins.
 
-use crate::thresholds::FEW_TEXTS;
+use crate::calibration::FEW_TEXTS;
 
 /// Rounds over the classes.
 const N_ROUNDS: usize = 3;

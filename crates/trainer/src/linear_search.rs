@@ -8,6 +8,7 @@
 
 use model::NgramVocabulary;
 
+use crate::class_weights::Weighting;
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::evaluate::targets_of;
@@ -15,7 +16,7 @@ use crate::linear_model::{Features, LinearModel, check_finite};
 use crate::paths::PathLogits;
 use crate::prepare::Prepared;
 use crate::scoring::weighted_loss;
-use crate::stacking::{Stacked, Weighting};
+use crate::stacking::Stacked;
 
 /// Divisors of the configured rate that are tried first, at the same time.
 const FIRST: [f64; 2] = [1.0, 8.0];

@@ -4,10 +4,9 @@ use dataset::Targets;
 use measures::{AnyOf, Binary, Bootstrap, Intervals, LabelSets, Metrics, OneOf};
 use model::Task;
 
-use crate::class_weights::LossWeights;
+use crate::class_weights::{LossWeights, Weighting};
 use crate::error::{Error, Result};
 use crate::prepare::classes_of;
-use crate::stacking::Weighting;
 
 /// The threshold of two classes where none was chosen.
 const HALF: f32 = 0.5;

@@ -4,12 +4,11 @@ use dataset::Targets;
 use model::{PathScales, Task};
 use rayon::prelude::*;
 
-use crate::calibration::{self, Intercept, temperature};
-use crate::class_weights::LossWeights;
+use crate::calibration::{self, FEW_TEXTS, Intercept, temperature};
+use crate::class_weights::{LossWeights, Weighting};
 use crate::paths::PathLogits;
 use crate::per_output::PerOutput;
 use crate::softmax_calibration;
-use crate::thresholds::FEW_TEXTS;
 
 /// Neither path's fraction is 0: a saved path whose logits are all 0 could not be measured alone.
 const SMALLEST_SHARE: f64 = 1e-4;
@@ -17,16 +16,6 @@ const SMALLEST_SHARE: f64 = 1e-4;
 const SMALLEST_SCALE: f64 = 1e-6;
 /// Most pairs of a text and a label that a fit to all labels together takes.
 const MAX_POOLED: usize = 200_000;
-
-/// The weights of some texts in a fit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Weighting<'a> {
-    pub(crate) classes: &'a LossWeights,
-    /// The weights of the classes with which the logits were trained.
-    pub(crate) trained: &'a LossWeights,
-    /// The weight of each text beside its class's; 1 if absent.
-    pub(crate) rows: Option<&'a [f32]>,
-}
 
 /// What is done to a network's logits: `Σ share · (logit + shift) / temperature` over its paths.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -8,6 +8,7 @@ use model::Task;
 use recurrent::OutOfRange;
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::FEW_TEXTS;
 use crate::divisors::best_divisors;
 use crate::error::{Error, Result};
 
@@ -15,8 +16,6 @@ const FIELD: &str = "threshold";
 const EXPECTED: &str = "f1, recall=R, precision=P (fractions above 0 and at most 1), or cost=MISS:FALSE_ALARM, \
                         such as cost=5:1";
 
-/// Fewest texts with and without a label for a threshold, or a temperature, of its own.
-pub(crate) const FEW_TEXTS: usize = 5;
 /// The usual threshold of a label.
 const HALF: f32 = 0.5;
 

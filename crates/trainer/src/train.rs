@@ -6,7 +6,7 @@ use std::time::Instant;
 use dataset::{Batch, Loader};
 use model::{NGRAM_BIAS, NGRAM_TABLE};
 
-use crate::class_weights::LossWeights;
+use crate::class_weights::{LossWeights, Weighting};
 use crate::error::{Error, Result};
 use crate::evaluate::targets_of;
 use crate::finite::NonFinite;
@@ -20,7 +20,6 @@ use crate::refit::{Start, refit};
 use crate::report::TrainingReport;
 use crate::schedule::LearningRate;
 use crate::scoring::metrics_of;
-use crate::stacking::Weighting;
 use crate::step::TrainingStep;
 use crate::validation::{is_kept, measure};
 use crate::word_vectors;

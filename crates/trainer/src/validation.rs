@@ -3,6 +3,7 @@
 use measures::Metrics;
 use model::RecurrentClassifier;
 
+use crate::class_weights::Weighting;
 use crate::config::Keep;
 use crate::error::Result;
 use crate::evaluate::{path_logits, targets_of};
@@ -12,7 +13,7 @@ use crate::paths::{PathLogits, PathScores};
 use crate::profile::Part;
 use crate::record::ValidationRecord;
 use crate::scoring::{metrics_of, weighted_loss};
-use crate::stacking::{Stacked, Weighting};
+use crate::stacking::Stacked;
 use crate::step::TrainingStep;
 
 /// The result of one validation.

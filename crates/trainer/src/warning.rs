@@ -6,9 +6,10 @@ use measures::{Confusion, Metrics};
 use model::Task;
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::FEW_TEXTS as FEW_TEXTS_OF_LABEL;
 use crate::error::quoted;
 use crate::summary::{DataSummary, SplitSummary, percent};
-use crate::thresholds::{FEW_TEXTS as FEW_TEXTS_OF_LABEL, ThresholdGoal};
+use crate::thresholds::ThresholdGoal;
 
 /// With fewer texts, accuracy is uncertain by several hundredths.
 const FEW_TEXTS: usize = 100;
