@@ -49,7 +49,7 @@ impl LabelledTexts {
     /// `digests`: `[n_rows]`, equal for texts that count as the same.
     ///
     /// # Errors
-    /// `AllTheSame`; `ClassWithoutTexts` if a class has no row left; `ConflictingLabels` with
+    /// `AllTheSame`; `ClassWithoutTexts` if one of two classes has no row left; `ConflictingLabels` with
     /// [`Conflicts::Error`]; `LengthMismatch`.
     pub fn deduplicate(&self, digests: &[u64], conflicts: Conflicts) -> Result<Deduplicated> {
         let n_rows = self.len();
@@ -115,8 +115,7 @@ impl LabelledTexts {
         let n_kept = self.targets_of(kept).counts(names.len());
         for (class, n_rows) in self.class_counts().into_iter().enumerate() {
             if n_rows > 0 && n_kept[class] == 0 {
-                let label = names[class].clone();
-                let other = Some(names[1 - class].clone());
+                let (label, other) = (names[class].clone(), names[1 - class].clone());
                 return Err(Error::ClassWithoutTexts { label, other, n_rows });
             }
         }

@@ -545,13 +545,13 @@ pub enum Error {
         "none of the {n_rows} rows labelled {} can be used: the same words (ignoring case, spaces \
          and punctuation) are also labelled {}",
         shortened(label),
-        other.as_deref().map_or("differently".into(), shortened)
+        shortened(other)
     )]
     ClassWithoutTexts {
         /// The class, by name.
         label: String,
-        /// The other class, if there are two.
-        other: Option<String>,
+        /// The other of the two classes.
+        other: String,
         /// The number of rows with the label.
         n_rows: usize,
     },

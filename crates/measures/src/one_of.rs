@@ -41,7 +41,7 @@ pub struct OneOf {
     /// Mean F1 score, classes weighted by their texts.
     pub weighted_f1: f64,
     /// `(k, fraction of texts whose class is among the k likeliest)` for k = 2, 3 and 5 below the number of
-    /// classes; among equals the first classes are likelier, as for the prediction.
+    /// classes, whatever thresholds decide; among equals the first classes are likelier.
     pub top_k: Vec<(usize, f64)>,
     /// Matthews' correlation coefficient; 0 if all texts are, or are predicted to be, of one class.
     pub matthews: f64,

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use crate::error::{Error, Result};
 
 /// Weights of classes. They reach the network, the linear path, the calibration and the loss that selects the
-/// model. Decision thresholds are chosen on logits calibrated with them, by a goal in which all texts count equally.
+/// model. Decision thresholds are chosen on logits calibrated with them, by a goal in which all classes count equally.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum ClassWeights {
     /// `"none"`: all texts count equally.
@@ -377,11 +377,11 @@ mod tests {
         assert!((milder.shift_from(&weights)[1] - shift).abs() < 1e-12);
         let weights = named(&[("green", 4.0)]).of(&colours, &targets)?;
         assert_eq!(weights, LossWeights::Softmax(vec![1.0, 4.0, 1.0, 1.0]));
-        // Six texts that weigh nine.
-        let LossWeights::Softmax(steps) = weights.of_steps(&[3, 1, 2, 0]) else { return Ok(()) };
-        assert!(
-            steps.iter().zip([6.0, 24.0, 6.0, 6.0]).all(|(got, w)| (got - w / 9.0).abs() < 1e-12)
-        );
+        // Six texts that weigh nine: the mean of their factors is 1.
+        let steps = weights.of_steps(&[3, 1, 2, 0]);
+        for (class, expected) in [(0, 6.0 / 9.0), (1, 24.0 / 9.0), (2, 6.0 / 9.0), (3, 6.0 / 9.0)] {
+            assert!((steps.of_text(&[class]) - expected).abs() < 1e-12, "{steps:?}");
+        }
         let extreme = LossWeights::Softmax(vec![1.0, 1e6]).of_steps(&[1_000, 1]);
         assert_eq!(extreme.of_text(&[1]), MAX_STEP_WEIGHT);
         let error = named(&[("gren", 4.0)]).of(&colours, &targets).err();

@@ -115,20 +115,33 @@ fn run(
     observer: &mut dyn Observer,
 ) -> Result<TrainingReport, Error> {
     let (data, origin) = data();
-    let (recipe, device, data) = ("test", &Device::Cpu, &data);
     let folder = &OutputFolder::claim(folder, Existing::Replace)?;
-    let job = TrainingJob {
-        recipe,
+    let settings = (regularization, pretraining, model, training);
+    job(settings, (&data, origin), folder).run(observer)
+}
+
+/// A training on the CPU.
+fn job<'a>(
+    (regularization, pretraining, model, training): (
+        &'a Regularization,
+        &'a PretrainingConfig,
+        &'a ModelConfig,
+        &'a TrainingConfig,
+    ),
+    (data, origin): (&'a Prepared, DataOrigin),
+    folder: &'a OutputFolder,
+) -> TrainingJob<'a> {
+    TrainingJob {
+        recipe: "test",
         model,
         regularization,
         training,
         pretraining,
         data,
         origin,
-        device,
+        device: &Device::Cpu,
         folder,
-    };
-    job.run(observer)
+    }
 }
 
 /// Trains on other data than [`data`].
@@ -138,21 +151,10 @@ fn train_on(
     table: &LabelledTexts,
     folder: &Path,
 ) -> TrainingReport {
-    let (recipe, device, pretraining) = ("test", &Device::Cpu, &PretrainingConfig::default());
     let origin = origin(table, SplitPlan::default(), data);
     let folder = &OutputFolder::claim(folder, Existing::Refuse).unwrap();
-    let regularization = &little_dropout();
-    let job = TrainingJob {
-        recipe,
-        model,
-        regularization,
-        training,
-        pretraining,
-        data,
-        origin,
-        device,
-        folder,
-    };
+    let (little, none) = (&little_dropout(), &PretrainingConfig::default());
+    let job = job((little, none, model, training), (data, origin), folder);
     job.run(&mut Silent).unwrap()
 }
 

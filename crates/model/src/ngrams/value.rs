@@ -48,7 +48,7 @@ pub(super) fn values(
     ngrams.par_iter().map(|ngram| (ratios.combined(ngram) * idf(ngram)) as f32).collect()
 }
 
-/// The contribution of a class to the square of an n-gram's value; `share`: of the class, `ratio`: the n-gram's.
+/// The contribution of a class to the mean square of an n-gram's ratios; `share`: of the class, `ratio`: the n-gram's.
 fn weighted(share: f64, ratio: f64) -> f64 {
     share * ratio * ratio
 }
