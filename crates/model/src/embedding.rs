@@ -1,8 +1,8 @@
 //! The embedding: looks up table rows by id.
 //!
 //! A batch reads few rows of a large table. In training, the backward pass ends at the batch's vectors,
-//! and their gradient is summed for these rows only. A loaded model leaves the table on disk,
-//! memory-mapped, and reads only the rows it needs.
+//! and their gradient is summed for these rows only. A loaded model leaves the table where it is
+//! stored, perhaps in a mapped file, and reads only the rows it needs.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use recurrent::{contiguous, numbers_of};
 
 use crate::error::Result;
-use crate::mapped::MappedFile;
+use crate::stored::StoredTensors;
 use crate::tokens::Tokens;
 
 /// Minimum number of rows that one task copies or sums.
@@ -22,8 +22,8 @@ const ROWS_PER_TASK: usize = 32;
 pub(crate) enum Embedding {
     /// On the network's device.
     Loaded(Tensor),
-    /// In a file, f32; for networks on the CPU.
-    Mapped(Arc<MappedTable>),
+    /// Where the weights are stored, f32; for networks on the CPU.
+    Stored(Arc<StoredTable>),
 }
 
 impl Embedding {
@@ -41,7 +41,7 @@ impl Embedding {
                 Ok(table.contiguous()?.apply_op1(Rows { ids: ids.to_vec() })?)
             }
             Self::Loaded(table) => Ok(table.index_select(&Tensor::new(ids, table.device())?, 0)?),
-            Self::Mapped(table) => table.rows(ids),
+            Self::Stored(table) => table.rows(ids),
         }
     }
 }
@@ -85,27 +85,27 @@ impl CustomOp1 for Rows {
     }
 }
 
-/// A table in a mapped file.
-pub(crate) struct MappedTable {
-    file: MappedFile,
+/// A table in stored weights.
+pub(crate) struct StoredTable {
+    stored: StoredTensors,
     name: &'static str,
     width: usize,
 }
 
-impl std::fmt::Debug for MappedTable {
+impl std::fmt::Debug for StoredTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MappedTable").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("StoredTable").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl MappedTable {
-    /// Opens the f32 matrix `name` of a file; its shape has been checked.
-    pub(crate) fn new(file: MappedFile, name: &'static str, width: usize) -> Self {
-        Self { file, name, width }
+impl StoredTable {
+    /// The f32 matrix `name`; its shape has been checked.
+    pub(crate) fn new(stored: StoredTensors, name: &'static str, width: usize) -> Self {
+        Self { stored, name, width }
     }
 
     fn rows(&self, ids: &[u32]) -> Result<Tensor> {
-        let bytes = self.file.get(self.name)?.data();
+        let bytes = self.stored.get(self.name)?.data();
         let row_bytes = self.width * DType::F32.size_in_bytes();
         let n_rows = bytes.len() / row_bytes.max(1);
         if let Some(id) = ids.iter().find(|&&id| id as usize >= n_rows) {

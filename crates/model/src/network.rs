@@ -287,11 +287,34 @@ impl RecurrentClassifier {
             Some(rng) => self.read(&self.embed(&tokens)?, &tokens, state, Some(rng))?,
             None => self.read_tokens(&tokens, state)?,
         };
-        let recurrent = self.classify(&reading, &tokens, dropout)?;
-        let state = reading.state;
+        let logits = self.of_paths(&reading, &tokens, dropout)?;
+        Ok((logits, reading.state))
+    }
+
+    /// The logits of each path for whole texts in plain memory: a row of ids for each, with padding or without.
+    /// Nothing is padded that is not computed.
+    ///
+    /// `seq_len`: the length to which texts are padded if the network computes padding.
+    ///
+    /// # Errors
+    /// [`Error::UnknownId`] for an id beyond the vocabulary; if the device fails.
+    pub fn path_logits_of_rows(&self, rows: &[&[u32]], seq_len: usize) -> Result<PathLogits> {
+        let (padding, vocab_size) = (self.config.padding, self.vocabularies.n_ids);
+        let tokens = Tokens::of_rows(rows, seq_len, padding, vocab_size)?;
+        let reading = self.read_tokens(&tokens, None)?;
+        self.of_paths(&reading, &tokens, None)
+    }
+
+    fn of_paths(
+        &self,
+        reading: &Reading,
+        tokens: &Tokens,
+        dropout: Option<&mut SeededRng>,
+    ) -> Result<PathLogits> {
+        let recurrent = self.classify(reading, tokens, dropout)?;
         let linear = self.linear_path.as_ref();
-        let linear = linear.map(|path| path.logits(&tokens, &self.device)).transpose()?;
-        Ok((PathLogits { recurrent, linear }, state))
+        let linear = linear.map(|path| path.logits(tokens, &self.device)).transpose()?;
+        Ok(PathLogits { recurrent, linear })
     }
 
     /// Checks ids `[B, T]`, u32, padded on the left, and strips the padding if the configuration says

@@ -24,23 +24,43 @@ pub struct Tokens {
 impl Tokens {
     /// Takes `ids [B, T]`, u32, padded on the left.
     pub(crate) fn new(ids: &Tensor, padding: Padding, vocab_size: usize) -> Result<Self> {
-        let (n_rows, n_columns) = ids.dims2()?;
+        let (_, n_columns) = ids.dims2()?;
         let flat: Vec<u32> = ids.flatten_all()?.to_vec1()?;
-        if let Some(at) = flat.iter().position(|&id| id as usize >= vocab_size) {
-            return Err(Error::UnknownId { row: at / n_columns, id: flat[at], vocab_size });
+        let rows: Vec<&[u32]> = flat.chunks_exact(n_columns.max(1)).collect();
+        Self::of_rows(&rows, n_columns, padding, vocab_size)
+    }
+
+    /// Takes a row of ids for each text, with any padding on the left or none.
+    ///
+    /// `width`: steps of every row where padding is computed; longer rows make it larger.
+    pub(crate) fn of_rows(
+        rows: &[&[u32]],
+        width: usize,
+        padding: Padding,
+        vocab_size: usize,
+    ) -> Result<Self> {
+        for (row, ids) in rows.iter().enumerate() {
+            if let Some(&id) = ids.iter().find(|&&id| id as usize >= vocab_size) {
+                return Err(Error::UnknownId { row, id, vocab_size });
+            }
         }
         Ok(match padding {
             Padding::Compute => {
-                Self { ids: flat, steps: n_columns, lengths: vec![n_columns; n_rows] }
+                let steps = rows.iter().map(|row| row.len()).max().unwrap_or(0).max(width);
+                let mut ids = vec![PAD_ID; rows.len() * steps];
+                for (to, row) in ids.chunks_exact_mut(steps.max(1)).zip(rows) {
+                    to[steps - row.len()..].copy_from_slice(row);
+                }
+                Self { ids, steps, lengths: vec![steps; rows.len()] }
             }
-            Padding::Skip => Self::without_padding(&flat, n_columns.max(1)),
+            Padding::Skip => Self::without_padding(rows),
         })
     }
 
     /// Strips the padding on the left; padding inside a row stays.
-    fn without_padding(flat: &[u32], n_columns: usize) -> Self {
-        let real: Vec<&[u32]> = flat
-            .chunks_exact(n_columns)
+    fn without_padding(rows: &[&[u32]]) -> Self {
+        let real: Vec<&[u32]> = rows
+            .iter()
             .map(|row| {
                 let n_padding = row.iter().take_while(|&&id| id == PAD_ID).count();
                 &row[n_padding..]

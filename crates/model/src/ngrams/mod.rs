@@ -5,19 +5,20 @@ mod count;
 mod keys;
 mod value;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::safetensors::Load as _;
 use candle_core::{Device, Tensor};
-use safetensors::tensor::serialize_to_file;
 
 use crate::error::{Error, Result};
-use crate::folder::{Identifier, ModelId};
-use crate::mapped::MappedFile;
+use crate::stored::StoredTensors;
 
 pub use self::classes::TextClasses;
 pub use self::count::NgramChoice;
+
+/// Names of the stored tensors.
+const KEYS: &str = "keys";
+const VALUES: &str = "values";
 
 /// The n-grams (runs of 1 to `order` ids) that occur in enough training texts.
 ///
@@ -117,59 +118,40 @@ impl NgramVocabulary {
         Some((low + found) as u32)
     }
 
-    /// Adds the n-grams to a model's id.
-    pub(crate) fn identify(&self, identifier: &mut Identifier) -> Result<()> {
-        for (name, tensor) in self.tensors()? {
-            identifier.tensor(name, &tensor);
-        }
-        Ok(())
-    }
-
-    /// Writes the n-grams of a model to a file.
+    /// The n-grams as tensors, to be stored: `keys`, u32, and `values`, f32, each `[n-grams]`.
     ///
     /// # Errors
-    /// [`Error::Candle`] if it cannot be written.
-    pub(crate) fn save(&self, id: ModelId, path: &Path) -> Result<()> {
-        serialize_to_file(self.tensors()?, Some(id.metadata()), path)
-            .map_err(candle_core::Error::from)?;
-        Ok(())
-    }
-
-    fn tensors(&self) -> Result<[(&'static str, Tensor); 2]> {
+    /// If candle fails.
+    pub fn tensors(&self) -> Result<[(&'static str, Tensor); 2]> {
         let keys = Tensor::new(&**self.keys, &Device::Cpu)?;
-        Ok([("keys", keys), ("values", Tensor::new(&**self.values, &Device::Cpu)?)])
+        Ok([(KEYS, keys), (VALUES, Tensor::new(&**self.values, &Device::Cpu)?)])
     }
 
-    /// Reads what [`save`](Self::save) wrote, and the id of the model that it was written for.
+    /// The n-grams, of up to `order` ids, of stored [`tensors`](Self::tensors).
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the file is something else; [`Error::Io`] if it cannot be opened.
-    pub(crate) fn load(path: &Path, order: usize) -> Result<(Self, Option<ModelId>)> {
-        let damaged = |reason: String| Error::Damaged {
-            path: path.to_path_buf(),
-            expected: "the n-grams of a linear path",
-            reason,
-        };
-        let file = MappedFile::open(path)?;
-        let tensor = |name: &str| file.get(name).and_then(|view| view.load(&Device::Cpu));
+    /// [`Error::Unreadable`] if they are something else.
+    pub fn from_stored(stored: &StoredTensors, order: usize) -> Result<Self> {
+        let unreadable = |reason: String| Error::Unreadable { reason };
+        let tensor = |name: &str| stored.get(name).and_then(|view| view.load(&Device::Cpu));
         let keys: Vec<u32> =
-            tensor("keys").and_then(|keys| keys.to_vec1()).map_err(|e| damaged(e.to_string()))?;
+            tensor(KEYS).and_then(|keys| keys.to_vec1()).map_err(|e| unreadable(e.to_string()))?;
         let values: Vec<f32> =
-            tensor("values").and_then(|all| all.to_vec1()).map_err(|e| damaged(e.to_string()))?;
+            tensor(VALUES).and_then(|all| all.to_vec1()).map_err(|e| unreadable(e.to_string()))?;
         if keys.len() != values.len() {
             let (n_keys, n_values) = (keys.len(), values.len());
-            return Err(damaged(format!("it has {n_keys} keys, but {n_values} values")));
+            return Err(unreadable(format!("it has {n_keys} keys, but {n_values} values")));
         }
         if !values.iter().all(|value| value.is_finite()) {
-            return Err(damaged("its values are not all finite".to_string()));
+            return Err(unreadable("its values are not all finite".to_string()));
         }
         if keys.is_empty() {
-            return Err(damaged("it has no n-grams".to_string()));
+            return Err(unreadable("it has no n-grams".to_string()));
         }
         if !keys.is_sorted_by(|a, b| a < b) {
-            return Err(damaged("its keys are not ascending".to_string()));
+            return Err(unreadable("its keys are not ascending".to_string()));
         }
-        Ok((Self { order, keys: Arc::new(keys), values: Arc::new(values) }, file.id()))
+        Ok(Self { order, keys: Arc::new(keys), values: Arc::new(values) })
     }
 }
 
@@ -177,6 +159,7 @@ impl NgramVocabulary {
 mod tests {
     use super::keys::spread_bits;
     use super::*;
+    use crate::stored::Bytes;
 
     fn vocabulary() -> NgramVocabulary {
         let texts: Vec<Vec<u32>> = (0..400u32)
@@ -245,16 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gives_back_what_was_written() -> Result<()> {
-        let folder = tempfile::tempdir().map_err(candle_core::Error::from)?;
-        let path = folder.path().join("ngrams.safetensors");
+    fn stored_ngrams_are_the_same() -> Result<()> {
         let vocabulary = vocabulary();
-        let mut identifier = Identifier::new();
-        vocabulary.identify(&mut identifier)?;
-        vocabulary.save(identifier.id(), &path)?;
-        let (read, id) = NgramVocabulary::load(&path, 3)?;
+        let bytes = safetensors::serialize(vocabulary.tensors()?, None)
+            .map_err(candle_core::Error::from)?;
+        let stored = StoredTensors::parse(Bytes::new(bytes)).map_err(candle_core::Error::from)?;
+        let read = NgramVocabulary::from_stored(&stored, 3)?;
         assert_eq!((read.keys, read.values), (vocabulary.keys, vocabulary.values));
-        assert_eq!(id, Some(identifier.id()));
         Ok(())
     }
 }

@@ -11,22 +11,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
+use model::{Bytes, NgramVocabulary, RecurrentClassifier, StoredTensors, Vocabularies};
 use serde::Deserialize;
 use text_preprocessing::TextEncoder;
 use whole_file::folder_of;
 
-use super::TrainedModel;
 use super::files::{CONFIG_FILE, METRICS_FILE, NGRAMS_FILE, Purpose, TOKENIZER_FILE, WEIGHTS_FILE};
 use super::format::FolderConfig;
 use super::hints::not_a_model;
 use super::identity::{MODEL_ID, ModelId, check_id, file_digest, mixed};
 use super::seen::SeenTexts;
+use crate::classifier::Classifier;
 use crate::error::{Error, Result};
-use crate::ngrams::NgramVocabulary;
-use crate::vocabularies::Vocabularies;
-use crate::weights::Weights;
+use crate::source::ModelFiles;
 
 const ALL_FILES: &str = "model.safetensors, config.json, tokenizer.json and metrics.json";
+const SAFETENSORS: &str = "safetensors";
 const FILES_WITH_NGRAMS: &str = "model.safetensors, config.json, tokenizer.json, metrics.json and, for a \
                                  linear path, ngrams.safetensors";
 
@@ -48,25 +48,33 @@ pub struct Records {
     pub seen: Option<SeenTexts>,
 }
 
-/// Reads a model folder. If it is replaced meanwhile, the result is the old model or the new one, never
-/// a mixture. It stays valid afterwards, because the mapped files stay open.
-///
-/// # Errors
-/// [`Error::NoModel`] if there is none; [`Error::MissingFile`], [`Error::Damaged`], [`Error::Version`],
-/// [`Error::Mixed`] or [`Error::Mismatch`], each naming the file.
-pub fn load(folder: &Path, device: &Device) -> Result<TrainedModel> {
-    patiently(folder, || read(folder, device).map(|(model, ..)| model))
+impl Classifier {
+    /// Opens a trained model: a folder, which may be replaced meanwhile (the result is the old model or the new one,
+    /// never a mixture, and stays valid), or files in memory.
+    ///
+    /// # Errors
+    /// [`Error::NoModel`] if there is none; [`Error::MissingFile`], [`Error::Damaged`], [`Error::Version`],
+    /// [`Error::Mixed`] or [`Error::Mismatch`], each naming the file.
+    pub fn open(files: impl Into<ModelFiles>, device: &Device) -> Result<Self> {
+        let files = files.into();
+        let open = || read(&files, device).map(|(classifier, _)| classifier);
+        match &files {
+            ModelFiles::Folder(folder) => patiently(folder, open),
+            ModelFiles::Memory(_) => open(),
+        }
+    }
 }
 
-/// Reads a model folder, and the records of the same model's training.
+/// Opens a model folder as [`Classifier::open`] does, and reads the records of the same model's training.
 ///
 /// # Errors
-/// As [`load`].
-pub fn load_with_records(folder: &Path, device: &Device) -> Result<(TrainedModel, Records)> {
+/// As [`Classifier::open`].
+pub fn load_with_records(folder: &Path, device: &Device) -> Result<(Classifier, Records)> {
     patiently(folder, || {
-        let (model, id, metrics) = read(folder, device)?;
+        let (classifier, metrics) = read(&folder.into(), device)?;
+        let id = classifier.id();
         let seen = SeenTexts::read(folder, id)?;
-        Ok((model, Records { id, metrics, seen }))
+        Ok((classifier, Records { id, metrics, seen }))
     })
 }
 
@@ -104,14 +112,24 @@ pub(super) fn patiently<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Resul
     }
 }
 
-fn read(folder: &Path, device: &Device) -> Result<(TrainedModel, Option<ModelId>, String)> {
-    let config = read_config(folder)?;
-    let path = |file: &str| folder.join(file);
-    let (tokenizer, metrics) = (path(TOKENIZER_FILE), path(METRICS_FILE));
-    let tokenizer_bytes = read_file(&tokenizer, ALL_FILES)?;
-    let metrics_bytes = read_file(&metrics, ALL_FILES)?;
-    let weights = Weights::open(&path(WEIGHTS_FILE));
-    let weights = weights.map_err(|error| missing(error, ALL_FILES))?;
+fn read(files: &ModelFiles, device: &Device) -> Result<(Classifier, String)> {
+    let config = match files {
+        ModelFiles::Folder(folder) => read_config(folder)?,
+        ModelFiles::Memory(_) => {
+            let bytes = files.bytes(CONFIG_FILE).map_err(|error| missing(error, ALL_FILES))?;
+            FolderConfig::parse(&bytes, &files.path(CONFIG_FILE))?
+        }
+    };
+    let bytes = |name| files.bytes(name).map_err(|error| missing(error, ALL_FILES));
+    let (tokenizer, metrics) = (files.path(TOKENIZER_FILE), files.path(METRICS_FILE));
+    let tokenizer_bytes = bytes(TOKENIZER_FILE)?;
+    let metrics_bytes = match (files, bytes(METRICS_FILE)) {
+        // Answers need no report.
+        (ModelFiles::Memory(_), Err(Error::MissingFile { .. })) => None,
+        (_, bytes) => Some(bytes?),
+    };
+    let weights_path = files.path(WEIGHTS_FILE);
+    let weights = tensors_of(bytes(WEIGHTS_FILE)?, &weights_path)?;
 
     let encoder =
         TextEncoder::from_json(&tokenizer_bytes, config.preprocessing.clone(), &tokenizer)?;
@@ -129,23 +147,54 @@ fn read(folder: &Path, device: &Device) -> Result<(TrainedModel, Option<ModelId>
             return Err(mixed(&tokenizer, "digest", got, expected.clone()));
         }
     }
-    check_id(&path(WEIGHTS_FILE), weights.id(), config.model_id)?;
-    let metrics_text = check_metrics(&metrics, metrics_bytes, config.model_id)?;
+    check_id(&weights_path, ModelId::in_metadata(weights.metadata()), config.model_id)?;
+    let metrics_text = match metrics_bytes {
+        Some(bytes) => check_metrics(&metrics, &bytes, config.model_id)?,
+        None => String::new(),
+    };
     let ngrams = match config.model.ngram_order {
         0 => None,
         order => {
-            let path = path(NGRAMS_FILE);
-            let (ngrams, id) = NgramVocabulary::load(&path, order)
-                .map_err(|error| missing(error, FILES_WITH_NGRAMS))?;
-            check_id(&path, id, config.model_id)?;
+            let path = files.path(NGRAMS_FILE);
+            let bytes = files.bytes(NGRAMS_FILE);
+            let bytes = bytes.map_err(|error| missing(error, FILES_WITH_NGRAMS))?;
+            let stored = tensors_of(bytes, &path)?;
+            let ngrams = NgramVocabulary::from_stored(&stored, order)
+                .map_err(|error| in_file(error, &path, "the n-grams of a linear path"))?;
+            check_id(&path, ModelId::in_metadata(stored.metadata()), config.model_id)?;
             Some(ngrams)
         }
     };
     let vocabularies = Vocabularies { n_ids: config.vocab_size, ngrams };
     let zeros = config.absent_tensors();
-    let network = weights.network(&config.model, vocabularies, zeros, device)?;
+    let network =
+        RecurrentClassifier::from_stored(weights, &config.model, vocabularies, zeros, device)
+            .map_err(|error| in_file(error, &weights_path, SAFETENSORS))?;
     let FolderConfig { model_id, task, thresholds, .. } = config;
-    Ok((TrainedModel { network, encoder, task, thresholds }, model_id, metrics_text))
+    let classifier = Classifier::new(network, encoder, task, thresholds).with_id(model_id);
+    Ok((classifier, metrics_text))
+}
+
+/// The tensors of a safetensors file.
+///
+/// # Errors
+/// [`Error::Damaged`].
+pub(super) fn tensors_of(bytes: Bytes, path: &Path) -> Result<StoredTensors> {
+    StoredTensors::parse(bytes).map_err(|error| Error::Damaged {
+        path: path.to_path_buf(),
+        expected: SAFETENSORS,
+        reason: format!("{error}; the file may be truncated: copy it again"),
+    })
+}
+
+/// Adds to an error about stored tensors the file that they are in. `expected`: what it should hold.
+fn in_file(error: model::Error, path: &Path, expected: &'static str) -> Error {
+    let path = path.to_path_buf();
+    match error {
+        model::Error::Mismatch { reason } => Error::Mismatch { path, reason },
+        model::Error::Unreadable { reason } => Error::Damaged { path, expected, reason },
+        error => error.into(),
+    }
 }
 
 /// Reads `config.json` of a folder, or says why there is none.
@@ -156,11 +205,6 @@ pub(super) fn read_config(folder: &Path) -> Result<FolderConfig> {
         Err(error) if is_absent(&error) => Err(not_a_model(folder, ALL_FILES)),
         Err(source) => Err(Error::Io { action: "read", path, source }),
     }
-}
-
-fn read_file(path: &Path, expected: &'static str) -> Result<Vec<u8>> {
-    let io = |source| Error::Io { action: "read", path: path.to_path_buf(), source };
-    fs::read(path).map_err(|source| missing(io(source), expected))
 }
 
 /// Turns the error for a missing file into one that says what the folder should hold.
@@ -178,7 +222,7 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 /// The measurements as text, if they belong to this model.
-fn check_metrics(path: &Path, bytes: Vec<u8>, expected: Option<ModelId>) -> Result<String> {
+fn check_metrics(path: &Path, bytes: &[u8], expected: Option<ModelId>) -> Result<String> {
     #[derive(Deserialize)]
     struct WithId {
         model_id: Option<ModelId>,
@@ -188,14 +232,14 @@ fn check_metrics(path: &Path, bytes: Vec<u8>, expected: Option<ModelId>) -> Resu
         expected: "a training report",
         reason,
     };
-    let text = String::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
     if expected.is_some() {
         let metrics: WithId =
-            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
         let id = metrics.model_id.ok_or_else(|| damaged(format!("it has no {MODEL_ID}")))?;
         check_id(path, Some(id), expected)?;
     }
-    Ok(text)
+    Ok(text.to_string())
 }
 
 /// The folder that a path referred to.

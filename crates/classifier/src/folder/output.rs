@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_nn::VarMap;
+use model::{ModelConfig, NgramVocabulary, Task};
+use safetensors::tensor::serialize_to_file;
 use serde::Serialize;
 use text_preprocessing::TextEncoder;
 use whole_file::sync_folder;
@@ -20,11 +22,8 @@ use super::identity::{Identifier, MODEL_ID, ModelId, file_digest};
 use super::load::read_config;
 use super::replace::{Exchange, exchange, move_in};
 use super::seen::SeenTexts;
-use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::ngrams::NgramVocabulary;
-use crate::task::Task;
-use crate::weights::Export;
+use crate::export::Export;
 
 /// How often to retry if the target changes while a model is moved in.
 const MOVE_TRIES: usize = 10;
@@ -146,7 +145,7 @@ impl OutputFolder {
     /// `metrics.json`.
     ///
     /// # Errors
-    /// [`Error::OutputSize`] or [`Error::Thresholds`] if the configuration or the thresholds do not fit the task;
+    /// An error of the model if the configuration or the thresholds do not fit the task;
     /// [`Error::NotAModel`] or [`Error::Exists`] if something else has been put there since the claim,
     /// which stays; [`Error::InUse`] if the lock file was removed and another training run has the lock
     /// now; [`Error::Io`] if the model cannot be written (an older one stays); [`Error::Stranded`].
@@ -177,7 +176,9 @@ impl OutputFolder {
         identifier.part(CONFIG_FILE, &described);
         identifier.part(TOKENIZER_FILE, &tokenizer);
         if let Some(ngrams) = ngrams {
-            ngrams.identify(&mut identifier)?;
+            for (name, tensor) in ngrams.tensors()? {
+                identifier.tensor(name, &tensor);
+            }
         }
         weights.identify(&mut identifier);
         let id = identifier.id();
@@ -211,7 +212,8 @@ impl OutputFolder {
         let written = weights.write(id, &staging.path().join(WEIGHTS_FILE));
         publish(WEIGHTS_FILE, written)?;
         if let Some(ngrams) = ngrams {
-            let written = ngrams.save(id, &staging.path().join(NGRAMS_FILE));
+            let at = staging.path().join(NGRAMS_FILE);
+            let written = serialize_to_file(ngrams.tensors()?, Some(id.metadata()), &at);
             publish(NGRAMS_FILE, written.map_err(|error| error.to_string()))?;
         }
         if !seen.is_empty() {

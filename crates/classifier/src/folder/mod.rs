@@ -14,7 +14,7 @@
 //! identified by its digest), so that files of two models are never mixed.
 //!
 //! [`OutputFolder`] writes: it is claimed by one process at a time, replaced as a whole, and cleared of
-//! leftovers. [`load`] reads, even while a folder is being replaced. Start with `output.rs` and
+//! leftovers. [`Classifier::open`](crate::Classifier::open) reads, even while a folder is being replaced. Start with `output.rs` and
 //! `load.rs`; `lock.rs` and `replace.rs` have the system calls, `format.rs` the versions.
 
 mod claim;
@@ -25,13 +25,9 @@ mod identity;
 mod load;
 mod lock;
 mod output;
+mod read_files;
 mod replace;
 mod seen;
-
-use text_preprocessing::TextEncoder;
-
-use crate::network::RecurrentClassifier;
-use crate::task::Task;
 
 pub use files::{
     CONFIG_FILE, CURVE_FILE, METRICS_FILE, NGRAMS_FILE, SEEN_TEXTS_FILE, TOKENIZER_FILE,
@@ -40,19 +36,7 @@ pub use files::{
 pub use format::drop_retired;
 pub(crate) use identity::Identifier;
 pub use identity::{MODEL_ID, ModelId};
-pub use load::{Records, load, load_with_records};
+pub use load::{Records, load_with_records};
 pub use output::{Existing, OutputFolder, SavedModel};
+pub use read_files::read_files;
 pub use seen::SeenTexts;
-
-/// A network with the encoder that its ids come from and the task that its answers are to.
-#[derive(Debug, Clone)]
-pub struct TrainedModel {
-    /// The network.
-    pub network: RecurrentClassifier,
-    /// The encoder whose vocabulary the network was trained with.
-    pub encoder: TextEncoder,
-    /// What the network is asked: its classes, and how logits become their probabilities.
-    pub task: Task,
-    /// The thresholds of decisions, one for each output; those of [`Task::decide`] if absent.
-    pub thresholds: Option<Vec<f32>>,
-}

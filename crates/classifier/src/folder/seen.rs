@@ -8,8 +8,9 @@ use safetensors::tensor::{Dtype, View, serialize_to_file};
 
 use super::files::SEEN_TEXTS_FILE;
 use super::identity::{ModelId, check_id};
+use super::load::tensors_of;
 use crate::error::{Error, Result};
-use crate::mapped::MappedFile;
+use crate::mapped::map;
 
 /// The tensors' names.
 const TRAIN: &str = "train";
@@ -41,13 +42,12 @@ impl SeenTexts {
     /// Reads the digests of a folder whose model has this id.
     pub(super) fn read(folder: &Path, expected: Option<ModelId>) -> Result<Option<Self>> {
         let path = folder.join(SEEN_TEXTS_FILE);
-        let file = match MappedFile::open(&path) {
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
-            file => file?,
+        let bytes = match map(&path) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|source| Error::Io { action: "read", path: path.clone(), source })?,
         };
-        check_id(&path, file.id(), expected)?;
+        let file = tensors_of(bytes, &path)?;
+        check_id(&path, ModelId::in_metadata(file.metadata()), expected)?;
         let damaged = |reason: String| Error::Damaged {
             path: path.clone(),
             expected: "the digests of the texts that a model has seen",

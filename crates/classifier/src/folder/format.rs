@@ -17,11 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use text_preprocessing::PreprocessingConfig;
 
+use model::{ModelConfig, NGRAM_BIAS, Task};
+
 use super::identity::ModelId;
-use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::parameters::NGRAM_BIAS;
-use crate::task::Task;
 
 /// The format that this version writes.
 pub(super) const NEWEST: u64 = 5;
@@ -167,7 +166,7 @@ impl FolderConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task_kind::TaskKind;
+    use model::TaskKind;
 
     #[test]
     fn format_2_gets_the_first_rules_of_cleaning() {

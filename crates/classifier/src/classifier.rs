@@ -1,0 +1,125 @@
+//! A trained classifier: opened once, asked from any number of threads.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use model::{RecurrentClassifier, Task};
+use text_preprocessing::TextEncoder;
+
+use crate::error::{Error, Result};
+use crate::folder::ModelId;
+use crate::logits::{PathLogits, path_logits};
+use crate::prediction::Prediction;
+
+/// A trained classifier: text in, answers out.
+///
+/// It is cheap to clone, and may be used by several threads at once. The answer to a text depends on nothing but the
+/// model and the text: neither on the texts beside it, nor on their order, nor (up to rounding, about 1e-7) on the
+/// number of threads.
+#[derive(Debug, Clone)]
+pub struct Classifier(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    network: RecurrentClassifier,
+    encoder: TextEncoder,
+    task: Task,
+    thresholds: Option<Vec<f32>>,
+    id: Option<ModelId>,
+}
+
+impl Classifier {
+    /// A classifier from its parts. `thresholds`: of decisions, one for each output; those of [`Task::decide`] if
+    /// absent.
+    pub fn new(
+        network: RecurrentClassifier,
+        encoder: TextEncoder,
+        task: Task,
+        thresholds: Option<Vec<f32>>,
+    ) -> Self {
+        Self(Arc::new(Parts { network, encoder, task, thresholds, id: None }))
+    }
+
+    /// The same with the id of a saved model.
+    pub(crate) fn with_id(self, id: Option<ModelId>) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(parts) => Self(Arc::new(Parts { id, ..parts })),
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// What the model is asked: its classes, and how logits become their probabilities.
+    pub fn task(&self) -> &Task {
+        &self.0.task
+    }
+
+    /// The thresholds of decisions, one for each output, if training chose any.
+    pub fn thresholds(&self) -> Option<&[f32]> {
+        self.0.thresholds.as_deref()
+    }
+
+    /// The encoder: text to ids.
+    pub fn encoder(&self) -> &TextEncoder {
+        &self.0.encoder
+    }
+
+    /// The network: ids to logits.
+    pub fn network(&self) -> &RecurrentClassifier {
+        &self.0.network
+    }
+
+    /// The id of the saved model; absent in models of format 2, and in those that were not read from files.
+    pub fn id(&self) -> Option<ModelId> {
+        self.0.id
+    }
+
+    /// The answers to texts, in their order.
+    ///
+    /// # Errors
+    /// As [`predict_with`](Self::predict_with), except [`Error::Stopped`].
+    pub fn predict<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Prediction>> {
+        self.predict_with(texts, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// The answers to texts, in their order.
+    ///
+    /// `on_texts` is called with the number of texts of each batch, for progress; it may stop the call.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if a logit is not finite, because weights are not; [`Error::Stopped`]; an error of the
+    /// device.
+    pub fn predict_with<S: AsRef<str> + Sync>(
+        &self,
+        texts: &[S],
+        on_texts: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Prediction>> {
+        let Parts { network, encoder, task, thresholds, .. } = &*self.0;
+        let encoded = encoder.encode_batch_counted(texts)?;
+        let ids: Vec<&[u32]> = encoded.iter().map(|text| text.ids.as_slice()).collect();
+        let of_paths = path_logits(network, &ids, encoder.config().seq_len, on_texts)?;
+        let logits = finite(&of_paths)?;
+        let of_texts = logits.chunks_exact(task.n_outputs()).zip(&encoded);
+        let predictions = of_texts
+            .map(|(logits, text)| Prediction::of(task, thresholds.as_deref(), logits, text));
+        Ok(predictions.collect())
+    }
+}
+
+/// The sum of the paths' logits, `[N·O]`.
+///
+/// # Errors
+/// [`Error::NonFinite`].
+fn finite(of_paths: &PathLogits) -> Result<Vec<f32>> {
+    let logits = of_paths.sum();
+    let is_wrong = |of_text: &&[f32]| !of_text.iter().all(|logit| logit.is_finite());
+    let mut texts = logits.chunks_exact(of_paths.n_outputs);
+    match texts.find(is_wrong) {
+        None => Ok(logits),
+        Some(first) => {
+            let value = first.iter().copied().find(|logit| !logit.is_finite()).unwrap_or(f32::NAN);
+            let n_texts = 1 + texts.filter(is_wrong).count();
+            let n_all = logits.len() / of_paths.n_outputs;
+            Err(Error::NonFinite { value, n_texts, n_all })
+        }
+    }
+}

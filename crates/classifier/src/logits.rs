@@ -1,0 +1,76 @@
+//! The logits of any number of texts, in batches.
+
+use std::ops::ControlFlow;
+
+use candle_core::Tensor;
+use model::{Padding, RecurrentClassifier};
+
+use crate::batches::plan;
+use crate::error::{Error, Result};
+
+/// The logits of a network's paths for some texts, `[N·O]` each, text by text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PathLogits {
+    /// Of the recurrent layers.
+    pub recurrent: Vec<f32>,
+    /// Of the linear path; absent in a network without one.
+    pub linear: Option<Vec<f32>>,
+    /// O, the logits of a text.
+    pub n_outputs: usize,
+}
+
+impl PathLogits {
+    /// The network's logits, `[N·O]`.
+    #[must_use]
+    pub fn sum(&self) -> Vec<f32> {
+        match &self.linear {
+            None => self.recurrent.clone(),
+            Some(linear) => self.recurrent.iter().zip(linear).map(|(a, b)| a + b).collect(),
+        }
+    }
+}
+
+/// The logits of texts given as ids, in their order, finite or not; a text's do not depend on the others.
+///
+/// `texts`: the ids of each, without padding; `seq_len`: the encoder's. `on_texts` is called with the number of texts
+/// of each batch, and may stop.
+///
+/// # Errors
+/// [`Error::Stopped`]; an error of the network if an id is unknown to it or the device fails.
+pub fn path_logits<T: AsRef<[u32]>>(
+    network: &RecurrentClassifier,
+    texts: &[T],
+    seq_len: usize,
+    on_texts: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<PathLogits> {
+    let length = |text: &T| match network.config().padding {
+        Padding::Skip => text.as_ref().len(),
+        Padding::Compute => text.as_ref().len().max(seq_len),
+    };
+    let lengths: Vec<usize> = texts.iter().map(length).collect();
+    let (order, batches) = plan(&lengths);
+    let n_outputs = network.config().outputs();
+    let zeros = || vec![0.0; texts.len() * n_outputs];
+    let linear = network.has_linear_path().then(zeros);
+    let mut all = PathLogits { recurrent: zeros(), linear, n_outputs };
+    let place = |all: &mut [f32], texts: &[u32], of_batch: Tensor| -> Result<()> {
+        let of_batch: Vec<f32> = of_batch.flatten_all()?.to_vec1()?;
+        for (&text, of_text) in texts.iter().zip(of_batch.chunks_exact(n_outputs)) {
+            all[text as usize * n_outputs..][..n_outputs].copy_from_slice(of_text);
+        }
+        Ok(())
+    };
+    for batch in batches {
+        let of_batch = &order[batch];
+        let rows: Vec<&[u32]> = of_batch.iter().map(|&text| texts[text as usize].as_ref()).collect();
+        let logits = network.path_logits_of_rows(&rows, seq_len)?;
+        place(&mut all.recurrent, of_batch, logits.recurrent)?;
+        if let (Some(all), Some(logits)) = (&mut all.linear, logits.linear) {
+            place(all, of_batch, logits)?;
+        }
+        if on_texts(of_batch.len()).is_break() {
+            return Err(Error::Stopped);
+        }
+    }
+    Ok(all)
+}
