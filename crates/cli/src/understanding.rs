@@ -88,7 +88,8 @@ impl Understanding {
             return differences;
         }
         let mean = |n_tokens: usize, n_texts: usize| n_tokens as f64 / n_texts as f64;
-        let (here, there) = (mean(self.n_tokens, self.n_texts), mean(train.n_tokens, train.n_texts));
+        let (here, there) =
+            (mean(self.n_tokens, self.n_texts), mean(train.n_tokens, train.n_texts));
         if here > 2.0 * there || here < 0.5 * there {
             differences.push(format!("{here:.0} tokens a text (there {there:.0})"));
         }

@@ -56,7 +56,8 @@ mod tests {
         std::fs::create_dir(folder.path().join("d.csv"))?;
         let names = |pattern: &str| -> anyhow::Result<Vec<String>> {
             let files = open(&[folder.path().join(pattern)])?;
-            let name = |file: &DataFile| file.path().file_name().map(|n| n.to_string_lossy().into());
+            let name =
+                |file: &DataFile| file.path().file_name().map(|n| n.to_string_lossy().into());
             Ok(files.iter().filter_map(name).collect())
         };
         assert_eq!(names("[ab].csv")?, ["a.csv", "b.csv"]);
@@ -64,7 +65,10 @@ mod tests {
         // What exists is a name.
         assert_eq!(names("[1].csv")?, ["[1].csv"]);
         let error = names("*.parquet").expect_err("nothing matches");
-        assert!(format!("{error:#}").ends_with("*.parquet: no file matches this pattern"), "{error:#}");
+        assert!(
+            format!("{error:#}").ends_with("*.parquet: no file matches this pattern"),
+            "{error:#}"
+        );
         let both = open(&[folder.path().join("a.csv"), "-".into()]).expect_err("both");
         assert!(both.to_string().starts_with("standard input (-) cannot"), "{both}");
         Ok(())

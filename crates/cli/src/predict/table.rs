@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use classifier::{Classifier, folder};
 use dataset::{
-    AnswerValues, AnswerWriter, ChunkedTable, ColumnChoice, Existing, Layout, OutputOptions, TextChunk,
+    AnswerValues, AnswerWriter, ChunkedTable, ColumnChoice, Existing, Layout, OutputOptions,
+    TextChunk,
 };
 use serde_json::json;
 use text_preprocessing::Encoded;
