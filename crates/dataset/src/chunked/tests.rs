@@ -79,8 +79,8 @@ fn golden_tables_are_the_same_in_chunks_of_any_size() {
 
 #[test]
 fn what_is_no_table_is_refused_alike_in_chunks_of_any_size() {
-    let suspicious = format!("text,label\n{}\"a,0\nb,1\",0\n", "x y,0\nz w,1\n".repeat(40));
-    let early = format!("text,label\n\"a,0\nb,1\",0\n{}", "x y,0\nz w,1\n".repeat(40));
+    let suspicious = format!("text,label\n{}\"a,0\nq r,1\nb\",1\n", "x y,0\nz w,1\n".repeat(40));
+    let early = format!("text,label\n\"a,0\nq r,1\nb\",1\n{}", "x y,0\nz w,1\n".repeat(40));
     let late = format!("text,label\n{}a,b,c\n", "x y,0\n\"z\nw\",1\n".repeat(40));
     let cases = [
         ("a.csv", suspicious.as_str()),
