@@ -1,13 +1,17 @@
 //! Tables of many parts: interrupted and gone on with, joined, in a folder, in a pipe.
 #![allow(clippy::unwrap_used, reason = "a test that cannot make its file has failed")]
 
+#[path = "common/whole.rs"]
+mod whole;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use self::whole::TextTable;
 use dataset::{
     AnswerKind, AnswerName, AnswerValues, AnswerWriter, BadRows, Change, ChunkedTable,
     ColumnChoice, DataFile, Error, Existing, Layout, Missing, OutputOptions, ReadOptions, Result,
-    TextTable, Written, check_output,
+    Written, check_output,
 };
 use serde_json::json;
 use tempfile::TempDir;
