@@ -35,7 +35,8 @@ mod tests {
 
     #[test]
     fn every_text_is_in_one_batch_and_no_batch_has_too_many_tokens() {
-        let lengths: Vec<usize> = (0..5000).map(|i| i * 7919 % 1201).chain([3 * TOKENS, 0]).collect();
+        let lengths: Vec<usize> =
+            (0..5000).map(|i| i * 7919 % 1201).chain([3 * TOKENS, 0]).collect();
         let (order, batches) = plan(&lengths);
         let mut seen = vec![false; lengths.len()];
         let mut next = 0;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use model::{RecurrentClassifier, Task};
 use text_preprocessing::TextEncoder;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::folder::ModelId;
-use crate::logits::{PathLogits, path_logits};
+use crate::logits::path_logits;
 use crate::prediction::Prediction;
 
 /// A trained classifier: text in, answers out.
@@ -76,7 +76,7 @@ impl Classifier {
     /// The answers to texts, in their order.
     ///
     /// # Errors
-    /// As [`predict_with`](Self::predict_with), except [`Error::Stopped`].
+    /// As [`predict_with`](Self::predict_with), except [`Error::Stopped`](crate::Error::Stopped).
     pub fn predict<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Prediction>> {
         self.predict_with(texts, &mut |_| ControlFlow::Continue(()))
     }
@@ -86,7 +86,7 @@ impl Classifier {
     /// `on_texts` is called with the number of texts of each batch, for progress; it may stop the call.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if a logit is not finite, because weights are not; [`Error::Stopped`]; an error of the
+    /// [`Error::NonFinite`](crate::Error::NonFinite) if a logit is not finite, because weights are not; [`Error::Stopped`](crate::Error::Stopped); an error of the
     /// device.
     pub fn predict_with<S: AsRef<str> + Sync>(
         &self,
@@ -97,29 +97,10 @@ impl Classifier {
         let encoded = encoder.encode_batch_counted(texts)?;
         let ids: Vec<&[u32]> = encoded.iter().map(|text| text.ids.as_slice()).collect();
         let of_paths = path_logits(network, &ids, encoder.config().seq_len, on_texts)?;
-        let logits = finite(&of_paths)?;
+        let logits = of_paths.finite_sum()?;
         let of_texts = logits.chunks_exact(task.n_outputs()).zip(&encoded);
         let predictions = of_texts
             .map(|(logits, text)| Prediction::of(task, thresholds.as_deref(), logits, text));
         Ok(predictions.collect())
-    }
-}
-
-/// The sum of the paths' logits, `[N·O]`.
-///
-/// # Errors
-/// [`Error::NonFinite`].
-fn finite(of_paths: &PathLogits) -> Result<Vec<f32>> {
-    let logits = of_paths.sum();
-    let is_wrong = |of_text: &&[f32]| !of_text.iter().all(|logit| logit.is_finite());
-    let mut texts = logits.chunks_exact(of_paths.n_outputs);
-    match texts.find(is_wrong) {
-        None => Ok(logits),
-        Some(first) => {
-            let value = first.iter().copied().find(|logit| !logit.is_finite()).unwrap_or(f32::NAN);
-            let n_texts = 1 + texts.filter(is_wrong).count();
-            let n_all = logits.len() / of_paths.n_outputs;
-            Err(Error::NonFinite { value, n_texts, n_all })
-        }
     }
 }

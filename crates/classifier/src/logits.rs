@@ -28,6 +28,32 @@ impl PathLogits {
             Some(linear) => self.recurrent.iter().zip(linear).map(|(a, b)| a + b).collect(),
         }
     }
+
+    /// The network's logits, `[N·O]`, if all are finite.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`].
+    pub fn finite_sum(&self) -> Result<Vec<f32>> {
+        let logits = self.sum();
+        let is_wrong = |of_text: &&[f32]| !of_text.iter().all(|logit| logit.is_finite());
+        let mut texts = logits.chunks_exact(self.n_outputs);
+        match texts.find(is_wrong) {
+            None => Ok(logits),
+            Some(first) => {
+                let value =
+                    first.iter().copied().find(|logit| !logit.is_finite()).unwrap_or(f32::NAN);
+                let n_texts = 1 + texts.filter(is_wrong).count();
+                let n_all = logits.len() / self.n_outputs;
+                Err(Error::NonFinite { value, n_texts, n_all })
+            }
+        }
+    }
+
+    /// The logits of each path: the recurrent layers', and the linear path's if there is one.
+    #[must_use]
+    pub fn all(&self) -> Vec<&[f32]> {
+        [Some(&*self.recurrent), self.linear.as_deref()].into_iter().flatten().collect()
+    }
 }
 
 /// The logits of texts given as ids, in their order, finite or not; a text's do not depend on the others.
@@ -62,7 +88,8 @@ pub fn path_logits<T: AsRef<[u32]>>(
     };
     for batch in batches {
         let of_batch = &order[batch];
-        let rows: Vec<&[u32]> = of_batch.iter().map(|&text| texts[text as usize].as_ref()).collect();
+        let rows: Vec<&[u32]> =
+            of_batch.iter().map(|&text| texts[text as usize].as_ref()).collect();
         let logits = network.path_logits_of_rows(&rows, seq_len)?;
         place(&mut all.recurrent, of_batch, logits.recurrent)?;
         if let (Some(all), Some(logits)) = (&mut all.linear, logits.linear) {

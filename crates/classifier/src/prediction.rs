@@ -87,12 +87,18 @@ mod tests {
     #[test]
     fn a_decision_is_as_certain_as_its_class_or_its_least_certain_label() -> model::Result<()> {
         let negative = of(&Task::binary(), &[-1.0]);
-        assert_eq!((negative.classes.as_slice(), negative.certainty), (&[0][..], negative.probabilities[0]));
+        assert_eq!(
+            (negative.classes.as_slice(), negative.certainty),
+            (&[0][..], negative.probabilities[0])
+        );
         assert!((negative.probabilities[0] + negative.probabilities[1] - 1.0).abs() < 1e-6);
 
         let names = ["a", "b", "c"];
         let one_of = of(&Task::new(TaskKind::OneOf, names)?, &[0.1, 2.0, 0.3]);
-        assert_eq!((one_of.classes.as_slice(), one_of.certainty), (&[1][..], one_of.probabilities[1]));
+        assert_eq!(
+            (one_of.classes.as_slice(), one_of.certainty),
+            (&[1][..], one_of.probabilities[1])
+        );
         assert_eq!(one_of.most_probable(2), [1, 2]);
 
         let any_of = of(&Task::new(TaskKind::AnyOf, names)?, &[3.0, -1.0, 2.0]);

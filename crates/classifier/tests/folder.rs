@@ -13,10 +13,11 @@ use std::thread;
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
-use model::folder::{self, Existing, OutputFolder, SavedModel, SeenTexts};
+use classifier::folder::{self, Existing, OutputFolder, SavedModel, SeenTexts};
+use classifier::{Classifier, Error};
 use model::{
-    Error, InitConfig, ModelConfig, NgramChoice, Padding, RecurrentClassifier, Regularization,
-    Task, TaskKind, TextClasses, TrainedModel, Vocabularies,
+    InitConfig, ModelConfig, NgramChoice, Padding, RecurrentClassifier, Regularization, Task,
+    TaskKind, TextClasses, Vocabularies,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -100,13 +101,13 @@ fn logits(network: &RecurrentClassifier, encoder: &TextEncoder, texts: &[&str]) 
     network.logits(&ids, None, None).unwrap().0.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-fn loaded(path: &Path) -> Result<TrainedModel, Error> {
-    folder::load(path, &Device::Cpu)
+fn loaded(path: &Path) -> Result<Classifier, Error> {
+    Classifier::open(path, &Device::Cpu)
 }
 
 fn loaded_logits(path: &Path) -> Vec<f32> {
-    let TrainedModel { network, encoder, .. } = loaded(path).unwrap();
-    logits(&network, &encoder, &TEXTS)
+    let loaded = loaded(path).unwrap();
+    logits(loaded.network(), loaded.encoder(), &TEXTS)
 }
 
 /// A temporary folder, and the path of a model in it.
@@ -151,7 +152,7 @@ fn what_is_saved_is_loaded_and_nothing_else_stays() {
         ]
     );
     let (model, records) = folder::load_with_records(&path, &Device::Cpu).unwrap();
-    assert_eq!(logits(&model.network, &model.encoder, &TEXTS), made.logits());
+    assert_eq!(logits(model.network(), model.encoder(), &TEXTS), made.logits());
     let metrics: Value = serde_json::from_str(&records.metrics).unwrap();
     assert_eq!(metrics, json!({ "model_id": records.id.unwrap(), "seed": 3 }));
     let seen = SeenTexts { train: vec![1, 3, 3], validation: vec![u64::MAX] };
@@ -194,21 +195,21 @@ fn a_task_and_thresholds_go_with_the_folder_and_make_its_id() {
     };
     let plain = made(task(["acting", "plot", "music"]), None);
     let (model, records) = saved("plain", &plain);
-    assert_eq!((&model.task, &model.thresholds), (&plain.task, &None));
+    assert_eq!((model.task(), model.thresholds()), (&plain.task, None));
     // The number of outputs is written even if the configuration leaves it to the task.
     let config = fs::read_to_string(parent.path().join("plain/config.json")).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
     assert_eq!(config["model"]["output_size"], 3);
     assert_eq!(config["task"]["kind"], "any-of");
     assert!(config.get("thresholds").is_none());
-    assert_eq!(logits(&model.network, &model.encoder, &TEXTS), plain.logits());
+    assert_eq!(logits(model.network(), model.encoder(), &TEXTS), plain.logits());
     assert_eq!(plain.logits().len(), 9);
 
     let renamed = made(task(["acting", "plot", "sound"]), None);
     let (_, of_renamed) = saved("renamed", &renamed);
     let decided = made(plain.task.clone(), Some(vec![0.5, 0.25, 0.125]));
     let (model, of_decided) = saved("decided", &decided);
-    assert_eq!(model.thresholds, decided.thresholds);
+    assert_eq!(model.thresholds(), decided.thresholds.as_deref());
     assert_eq!(saved("again", &decided).1.id, of_decided.id);
     assert_ne!(records.id, of_renamed.id);
     assert_ne!(records.id, of_decided.id);
@@ -219,10 +220,14 @@ fn what_does_not_fit_the_task_is_not_saved() {
     let (_parent, path) = place();
     let claimed = OutputFolder::claim(&path, Existing::Refuse).unwrap();
     let made = Made { thresholds: Some(vec![0.5, 0.5]), ..Made::new(1) };
-    assert!(matches!(made.save(&claimed), Err(Error::Thresholds { .. })));
+    assert!(matches!(made.save(&claimed), Err(Error::Model(model::Error::Thresholds { .. }))));
     let task = Task::new(TaskKind::OneOf, ["a", "b", "c"]).unwrap();
     let made = Made { task, ..Made::new(1) };
-    assert!(matches!(made.save(&claimed), Err(Error::OutputSize { got: 1, expected: 3, .. })));
+    let error = made.save(&claimed).unwrap_err();
+    assert!(
+        matches!(error, Error::Model(model::Error::OutputSize { got: 1, expected: 3, .. })),
+        "{error:?}"
+    );
     assert!(!path.exists());
 }
 
@@ -545,7 +550,8 @@ fn a_reader_never_fails_and_never_gets_a_mixture_while_a_model_is_replaced() {
             while !is_over.load(Ordering::Relaxed) {
                 let (model, records) = folder::load_with_records(&path, &Device::Cpu).unwrap();
                 let metrics: Value = serde_json::from_str(&records.metrics).unwrap();
-                let got = (logits(&model.network, &model.encoder, &TEXTS), metrics["seed"].clone());
+                let got =
+                    (logits(model.network(), model.encoder(), &TEXTS), metrics["seed"].clone());
                 assert!(expected.contains(&got), "{got:?}");
                 let seed = got.1.as_u64().unwrap();
                 assert!(records.seen.unwrap().train.contains(&seed));
@@ -571,12 +577,12 @@ fn a_loaded_model_stays_good_when_its_folder_is_replaced_and_removed() {
     let (_parent, path) = place();
     let made = Made::new(1);
     made.save_to(&path);
-    let TrainedModel { network, encoder, .. } = loaded(&path).unwrap();
+    let loaded = loaded(&path).unwrap();
     let claimed = OutputFolder::claim(&path, Existing::Replace).unwrap();
     Made::new(2).save(&claimed).unwrap();
     fs::remove_dir_all(&path).unwrap();
     // The embedding's table is memory-mapped, and read only now.
-    assert_eq!(logits(&network, &encoder, &TEXTS), made.logits());
+    assert_eq!(logits(loaded.network(), loaded.encoder(), &TEXTS), made.logits());
 }
 
 #[cfg(unix)]
@@ -639,11 +645,11 @@ fn models_of_older_formats_are_read_and_predict_what_they_did() {
             folder::load_with_records(&golden.join(format), &Device::Cpu).unwrap();
         let has_ids = format != "format-2";
         assert_eq!((records.id.is_some(), records.seen.is_some()), (has_ids, has_ids), "{format}");
-        assert_eq!(u64::from(model.encoder.config().cleaning), cleaning);
-        assert!(model.network.has_linear_path());
-        assert_eq!((&model.task, &model.thresholds), (&Task::binary(), &None), "{format}");
-        assert_eq!(model.network.config().output_size, Some(1));
-        assert_eq!(*model.network.regularization(), Regularization::NONE);
+        assert_eq!(u64::from(model.encoder().config().cleaning), cleaning);
+        assert!(model.network().has_linear_path());
+        assert_eq!((model.task(), model.thresholds()), (&Task::binary(), None), "{format}");
+        assert_eq!(model.network().config().output_size, Some(1));
+        assert_eq!(*model.network().regularization(), Regularization::NONE);
         let answers =
             fs::read_to_string(golden.join(format!("{format}.predictions.json"))).unwrap();
         let answers: Value = serde_json::from_str(&answers).unwrap();
@@ -651,8 +657,8 @@ fn models_of_older_formats_are_read_and_predict_what_they_did() {
         assert_eq!(answers.len(), 12);
         for answer in answers {
             let text = answer["text"].as_str().unwrap();
-            let logit = logits(&model.network, &model.encoder, &[text])[0];
-            let got = model.task.probabilities(&[logit])[1];
+            let logit = logits(model.network(), model.encoder(), &[text])[0];
+            let got = model.task().probabilities(&[logit])[1];
             let expected = answer["probability"].as_f64().unwrap() as f32;
             assert!(
                 (got - expected).abs() <= TOLERANCE,

@@ -1,9 +1,8 @@
 //! What a model answers about a text, and how the answer is printed.
 
-use std::cmp::Reverse;
 use std::io::Write;
 
-use model::Task;
+use classifier::{Prediction, Task};
 use serde_json::{Map, Value, json};
 
 /// How much of a prediction is shown.
@@ -17,39 +16,38 @@ pub(crate) struct Showing {
     pub(crate) separator: char,
 }
 
-/// The prediction for one text.
+/// The prediction for one text, as it is shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer<'a> {
     task: &'a Task,
-    /// Of each class.
-    pub(crate) probabilities: Vec<f32>,
-    /// The predicted classes; `None` if the model is too uncertain.
-    decided: Option<Vec<u32>>,
+    prediction: Prediction,
+    is_abstention: bool,
 }
 
 impl<'a> Answer<'a> {
-    /// The answer from a text's logits, `[O]`.
-    pub(crate) fn new(
-        task: &'a Task,
-        logits: &[f32],
-        thresholds: Option<&[f32]>,
-        showing: Showing,
-    ) -> Self {
-        let probabilities = task.probabilities(logits);
-        let decided = task.decide(&probabilities, thresholds);
-        let certainty = certainty(task, &probabilities, &decided);
-        let is_certain = showing.abstain.is_none_or(|below| certainty >= below);
-        Self { task, probabilities, decided: is_certain.then_some(decided) }
+    pub(crate) fn new(task: &'a Task, prediction: Prediction, showing: Showing) -> Self {
+        let is_abstention = showing.abstain.is_some_and(|below| prediction.certainty < below);
+        Self { task, prediction, is_abstention }
+    }
+
+    /// The prediction itself.
+    pub(crate) fn prediction(&self) -> &Prediction {
+        &self.prediction
+    }
+
+    /// The predicted classes; `None` if the model is too uncertain.
+    fn decided(&self) -> Option<&[u32]> {
+        (!self.is_abstention).then_some(&*self.prediction.classes)
     }
 
     /// Whether the model is too uncertain to answer.
     pub(crate) fn is_abstention(&self) -> bool {
-        self.decided.is_none()
+        self.is_abstention
     }
 
     /// The predicted class, or all predicted labels; `None` if the model is too uncertain.
     pub(crate) fn label(&self, separator: char) -> Option<String> {
-        let decided = self.decided.as_ref()?;
+        let decided = self.decided()?;
         let names: Vec<&str> = decided.iter().map(|&class| self.name(class as usize)).collect();
         Some(names.join(&separator.to_string()))
     }
@@ -58,23 +56,19 @@ impl<'a> Answer<'a> {
     /// one, of the most probable. Not for tasks with several labels per text.
     pub(crate) fn probability(&self) -> f32 {
         match self.task {
-            Task::Binary(_) => self.probabilities[1],
+            Task::Binary(_) => self.prediction.probabilities[1],
             _ => {
-                let decided = self.decided.as_ref().and_then(|classes| classes.first());
-                let class =
-                    decided.map_or_else(|| self.most_probable(1)[0], |&class| class as usize);
-                self.probabilities[class]
+                let decided = self.decided().and_then(|classes| classes.first());
+                let class = decided.map(|&class| class as usize);
+                let class = class.or_else(|| self.most_probable(1).first().copied());
+                class.map_or(0.0, |class| self.prediction.probabilities[class])
             }
         }
     }
 
     /// The most probable classes, most probable first.
     pub(crate) fn most_probable(&self, n: usize) -> Vec<usize> {
-        let mut classes: Vec<usize> = (0..self.probabilities.len()).collect();
-        // Probabilities are not negative: their bits are in their order.
-        classes.sort_by_key(|&class| Reverse(self.probabilities[class].to_bits()));
-        classes.truncate(n);
-        classes
+        self.prediction.most_probable(n)
     }
 
     fn name(&self, class: usize) -> &str {
@@ -93,9 +87,9 @@ impl<'a> Answer<'a> {
             return Ok(());
         }
         let with_probability = |class: usize| {
-            format!("{} {:.4}", one_line(self.name(class)), self.probabilities[class])
+            format!("{} {:.4}", one_line(self.name(class)), self.prediction.probabilities[class])
         };
-        let answer = match (&self.decided, self.task) {
+        let answer = match (self.decided(), self.task) {
             (None, Task::AnyOf(_)) => "?".to_string(),
             (None, _) => format!("?  {:.4}", self.probability()),
             (Some(labels), Task::AnyOf(_)) if labels.is_empty() => "-".to_string(),
@@ -122,15 +116,15 @@ impl<'a> Answer<'a> {
         answer.insert("text".to_string(), json!(text));
         match self.task {
             Task::AnyOf(classes) => {
-                let names = |all: &Vec<u32>| {
+                let names = |all: &[u32]| {
                     all.iter()
                         .map(|&class| self.name(class as usize).to_string())
                         .collect::<Vec<_>>()
                 };
-                answer.insert("labels".to_string(), json!(self.decided.as_ref().map(names)));
+                answer.insert("labels".to_string(), json!(self.decided().map(names)));
                 let probabilities: Map<String, Value> = classes
                     .iter()
-                    .zip(&self.probabilities)
+                    .zip(&self.prediction.probabilities)
                     .map(|(name, probability)| (name.clone(), json!(probability)))
                     .collect();
                 answer.insert("probabilities".to_string(), Value::Object(probabilities));
@@ -141,7 +135,7 @@ impl<'a> Answer<'a> {
             }
         }
         if let Some(n) = showing.top {
-            let of_class = |class: usize| json!({ "label": self.name(class), "probability": self.probabilities[class] });
+            let of_class = |class: usize| json!({ "label": self.name(class), "probability": self.prediction.probabilities[class] });
             let top: Vec<Value> = self.most_probable(n).into_iter().map(of_class).collect();
             answer.insert("top".to_string(), Value::Array(top));
         }
@@ -154,20 +148,6 @@ fn one_line(name: &str) -> String {
     name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The probability that the decision is right, as far as the model knows: of the predicted class; where a text
-/// may have several labels, the least certain of all decisions.
-fn certainty(task: &Task, probabilities: &[f32], decided: &[u32]) -> f32 {
-    match task {
-        Task::AnyOf(_) => {
-            let of_label = |(label, &p): (usize, &f32)| {
-                if decided.binary_search(&(label as u32)).is_ok() { p } else { 1.0 - p }
-            };
-            probabilities.iter().enumerate().map(of_label).fold(1.0, f32::min)
-        }
-        _ => decided.first().map_or(0.0, |&class| probabilities[class as usize]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use model::TaskKind;
@@ -175,7 +155,16 @@ mod tests {
     use super::*;
 
     fn printed(task: &Task, logits: &[f32], showing: Showing) -> (String, String) {
-        let answer = Answer::new(task, logits, None, showing);
+        let probabilities = task.probabilities(logits);
+        let classes = task.decide(&probabilities, None);
+        let certainty = match task {
+            Task::AnyOf(_) => probabilities.iter().map(|p| p.max(1.0 - p)).fold(1.0, f32::min),
+            _ => probabilities[classes[0] as usize],
+        };
+        let (n_tokens, n_read, n_unknown) = (2, 2, 0);
+        let prediction =
+            Prediction { probabilities, classes, certainty, n_tokens, n_read, n_unknown };
+        let answer = Answer::new(task, prediction, showing);
         let print = |is_json| {
             let mut out = Vec::new();
             answer.print(&mut out, ("a text", is_json), showing).map(|()| out).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! The learning curve as an SVG picture.
 
 use anyhow::anyhow;
-use model::folder::{CURVE_FILE, OutputFolder};
+use classifier::folder::{CURVE_FILE, OutputFolder};
 use plotters::prelude::*;
 use trainer::{PathScore, PathScores, ValidationRecord};
 

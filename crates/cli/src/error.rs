@@ -38,30 +38,32 @@ fn advice(error: &anyhow::Error) -> Option<String> {
         if let Some(advice) = cause.downcast_ref().and_then(advice_about_texts) {
             return Some(advice.into());
         }
-        let model_error = match cause.downcast_ref::<trainer::Error>() {
-            Some(trainer::Error::Model(error)) => error,
+        let error = match cause.downcast_ref::<trainer::Error>() {
+            Some(trainer::Error::Classifier(error)) => error,
             Some(trainer::Error::Data(error)) => return error.advice(),
             Some(trainer::Error::Text(error)) => {
                 return advice_about_texts(error).map(str::to_owned);
             }
             Some(trainer::Error::Report { .. }) => return Some(DAMAGED_ADVICE.into()),
-            _ => cause.downcast_ref::<model::Error>()?,
+            _ => cause.downcast_ref::<classifier::Error>()?,
         };
-        Some(match model_error {
+        Some(match error {
             // The message already suggests a folder.
-            model::Error::NoModel { meant, .. } if !meant.is_empty() => return None,
-            model::Error::MissingFile { .. } | model::Error::NoModel { .. } => {
+            classifier::Error::NoModel { meant, .. } if !meant.is_empty() => return None,
+            classifier::Error::MissingFile { .. } | classifier::Error::NoModel { .. } => {
                 "With --model DIR, pass the folder that `sentiment train` printed at the end."
                     .into()
             }
-            model::Error::Damaged { .. }
-            | model::Error::Mismatch { .. }
-            | model::Error::Mixed { .. } => DAMAGED_ADVICE.into(),
-            model::Error::InUse { .. } => {
+            classifier::Error::Damaged { .. }
+            | classifier::Error::Mismatch { .. }
+            | classifier::Error::Mixed { .. } => DAMAGED_ADVICE.into(),
+            classifier::Error::InUse { .. } => {
                 "Wait until it finishes, or choose another folder with --output DIR.".into()
             }
-            model::Error::NotAModel { .. } => "Choose another folder with --output DIR.".into(),
-            model::Error::Io { .. } => {
+            classifier::Error::NotAModel { .. } => {
+                "Choose another folder with --output DIR.".into()
+            }
+            classifier::Error::Io { .. } => {
                 "Check the disk space and your permissions, or choose another folder.".into()
             }
             _ => return None,

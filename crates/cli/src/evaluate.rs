@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use classifier::folder;
 use dataset::{ColumnChoice, DataFile, LabelOptions, LabelledTexts};
-use model::{Task, folder};
+use model::Task;
 use serde::Serialize;
 use serde_json::Value;
 use trainer::{Divided, Evaluation, PathScores, Scope, SeenMetrics, TrainingReport, Warning};
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
     let is_known = is_own_data || split == SplitName::Test;
     let table =
-        match (read(args, (&report, &trained.task), path, (is_own_data, is_known)), &args.data) {
+        match (read(args, (&report, trained.task()), path, (is_own_data, is_known)), &args.data) {
             (Err(error @ dataset::Error::Missing { .. }), None) => {
                 return Err(error).context(
                     "cannot find the data that the model was trained on (pass it with --data FILE)",
@@ -127,7 +127,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         bail!("{}: no row has a text to evaluate on", path.display());
     }
     let scope = if split == SplitName::Test { Scope::Test } else { Scope::Given };
-    let encoded = Arc::new(trainer::encode_rows(&table, &rows, &trained.encoder)?);
+    let encoded = trainer::encode_rows(&table, &rows, trained.encoder())?;
     let bar = scoring_bar("evaluating", rows.len());
     let mut evaluation = trainer::evaluate_seen(
         &trained,
@@ -141,7 +141,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         // The fingerprint and the split's digest already show that these texts are unseen.
         evaluation.warnings.retain(|warning| *warning != Warning::SeenUnknown);
     }
-    print(args.json, &evaluation, (&trained.task, trained.thresholds.as_deref()))?;
+    print(args.json, &evaluation, (trained.task(), trained.thresholds()))?;
     warnings::tell(&evaluation.warnings);
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::bail;
-use model::Error;
-use model::folder::{Existing, OutputFolder};
+use classifier::Error;
+use classifier::folder::{Existing, OutputFolder};
 
 const PARENT: &str = "models";
 

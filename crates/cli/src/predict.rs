@@ -1,14 +1,12 @@
 //! `sentiment predict`.
 
 use std::io::{BufRead as _, IsTerminal as _, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use dataset::{
-    AnswerColumn, AnswerValues, ColumnChoice, DataFile, EncodedSplit, Existing, TextTable,
-};
-use model::{Task, TrainedModel, folder};
+use classifier::{Classifier, Task, folder};
+use dataset::{AnswerColumn, AnswerValues, ColumnChoice, DataFile, Existing, TextTable};
 use trainer::TrainingReport;
 
 use crate::answer::{Answer, Showing};
@@ -108,7 +106,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         bail!("--output, --text-column and the options for reading tables need --input FILE");
     }
     let device = model::DeviceChoice::from(args.device).open()?;
-    let trained = folder::load(&args.model, &device)?;
+    let trained = Classifier::open(&args.model, &device)?;
     let mut understanding = Understanding::default();
     let mut out = std::io::stdout().lock();
     let showing = args.showing(None);
@@ -127,7 +125,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Classifies each line of standard input before reading the next.
 fn answer_lines(
-    trained: &TrainedModel,
+    trained: &Classifier,
     (is_json, showing): (bool, Showing),
     out: &mut impl Write,
     understanding: &mut Understanding,
@@ -178,7 +176,7 @@ fn predict_table(args: &Args, input: &Path, output: &Path) -> anyhow::Result<()>
     let showing = args.showing(report.data.labels.separator);
     let answers = answers(&trained, &texts, showing, (&mut understanding, &mut on_rows))?;
     bar.finish_and_clear();
-    let columns = Columns::of(&answers, &trained.task, showing);
+    let columns = Columns::of(&answers, trained.task(), showing);
     let names = table.write_answers(output, &columns.as_answers(), existing)?;
     let place = match output.to_str() {
         Some("-") => "standard output".into(),
@@ -201,20 +199,19 @@ fn predict_table(args: &Args, input: &Path, output: &Path) -> anyhow::Result<()>
 
 /// The answer for each text.
 fn answers<'a>(
-    trained: &'a TrainedModel,
+    trained: &'a Classifier,
     texts: &[&str],
     showing: Showing,
     (understanding, on_rows): (&mut Understanding, &mut dyn FnMut(usize)),
 ) -> anyhow::Result<Vec<Answer<'a>>> {
-    let encoded = trained.encoder.encode_batch_counted(texts)?;
-    understanding.add(&encoded);
-    let ids = encoded.into_iter().map(|encoded| encoded.ids);
-    let split = Arc::new(EncodedSplit::unlabelled(ids)?);
-    let seq_len = trained.encoder.config().seq_len;
-    let logits = trainer::logits(&trained.network, &split, seq_len, on_rows)?;
-    let (task, thresholds) = (&trained.task, trained.thresholds.as_deref());
-    let of_texts = logits.chunks_exact(task.n_outputs());
-    Ok(of_texts.map(|logits| Answer::new(task, logits, thresholds, showing)).collect())
+    let mut on_texts = |n_texts| {
+        on_rows(n_texts);
+        ControlFlow::Continue(())
+    };
+    let predictions = trained.predict_with(texts, &mut on_texts)?;
+    understanding.add(&predictions);
+    let task = trained.task();
+    Ok(predictions.into_iter().map(|prediction| Answer::new(task, prediction, showing)).collect())
 }
 
 /// The columns of answers beside a table.
@@ -231,8 +228,10 @@ impl Columns {
         match task {
             Task::AnyOf(classes) => {
                 for (class, name) in classes.iter().enumerate() {
-                    let of_class =
-                        answers.iter().map(|answer| answer.probabilities[class]).collect();
+                    let of_class = answers
+                        .iter()
+                        .map(|answer| answer.prediction().probabilities[class])
+                        .collect();
                     columns.numbers.push((format!("probability_of_{name}"), of_class));
                 }
             }
@@ -248,7 +247,9 @@ impl Columns {
             let names = top.iter().map(|classes| Some(task.classes()[classes[place]].clone()));
             columns.words.push((format!("top_{}_label", place + 1), names.collect()));
             let of_place = answers.iter().zip(&top);
-            let of_place = of_place.map(|(answer, top)| answer.probabilities[top[place]]).collect();
+            let of_place = of_place
+                .map(|(answer, top)| answer.prediction().probabilities[top[place]])
+                .collect();
             columns.numbers.push((format!("top_{}_probability", place + 1), of_place));
         }
         columns

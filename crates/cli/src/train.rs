@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::ValueEnum;
+use classifier::Classifier;
+use classifier::folder::{self, OutputFolder};
 use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, SplitConfig};
 use measures::Metrics;
-use model::folder::{self, OutputFolder};
 use trainer::{
     Cache, ClassWeights, DataOrigin, DataRequest, DataSummary, Duplicates, Ending, LoadedData,
     PathScore, PathScores, Prepared, SplitPlan, ThresholdGoal, TrainingJob, TrainingReport,
@@ -314,7 +315,7 @@ fn test(
     device: &candle_core::Device,
 ) -> anyhow::Result<()> {
     return_freed_memory();
-    let trained = folder::load(folder.path(), device)?;
+    let trained = Classifier::open(folder.path(), device)?;
     let bar = scoring_bar("testing", data.test.len());
     let mut on_rows = |n_rows| bar.inc(n_rows as u64);
     let measured = trainer::test(&trained, &data.test, &mut on_rows)?;

@@ -1,7 +1,6 @@
 //! How much of the texts the model could read.
 
-use model::TrainedModel;
-use text_preprocessing::Encoded;
+use classifier::{Classifier, Prediction};
 
 /// Counts over encoded texts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,22 +15,22 @@ pub(crate) struct Understanding {
 }
 
 impl Understanding {
-    pub(crate) fn add(&mut self, texts: &[Encoded]) {
+    pub(crate) fn add(&mut self, texts: &[Prediction]) {
         for text in texts {
             self.n_texts += 1;
             self.n_tokens += text.n_tokens;
-            self.n_cut += usize::from(text.n_tokens > text.ids.len());
-            self.n_tokens_cut += text.n_tokens.saturating_sub(text.ids.len());
-            self.n_strange += usize::from(text.n_unknown == text.ids.len());
+            self.n_cut += usize::from(text.is_cut());
+            self.n_tokens_cut += text.n_tokens.saturating_sub(text.n_read);
+            self.n_strange += usize::from(text.is_strange());
         }
     }
 
     /// Prints to standard error how much was not read.
-    pub(crate) fn tell(&self, trained: &TrainedModel) {
+    pub(crate) fn tell(&self, trained: &Classifier) {
         let Self { n_texts, n_tokens, n_cut, n_tokens_cut, n_strange } = *self;
         if n_cut > 0 {
             let share = trainer::percent(n_tokens_cut as f64 / n_tokens as f64);
-            let seq_len = trained.encoder.config().seq_len;
+            let seq_len = trained.encoder().config().seq_len;
             eprintln!(
                 "note: {n_cut} of {n_texts} texts {} longer than {seq_len} tokens: {share} of all \
                  tokens were cut off",

@@ -80,9 +80,7 @@ fn check(stored: &StoredTensors, shapes: &BTreeMap<String, Vec<usize>>) -> Resul
         }
     }
     match got.keys().find(|name| !shapes.contains_key(**name)) {
-        Some(name) => {
-            Err(mismatch(format!("it holds {name}, which this network does not have")))
-        }
+        Some(name) => Err(mismatch(format!("it holds {name}, which this network does not have"))),
         None => Ok(()),
     }
 }

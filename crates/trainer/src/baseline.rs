@@ -1,5 +1,6 @@
 //! The linear model that a network without a linear path is compared with.
 
+use classifier::PathLogits;
 use model::{NgramChoice, NgramVocabulary};
 
 use crate::class_weights::Weighting;
@@ -8,7 +9,7 @@ use crate::error::Result;
 use crate::evaluate::targets_of;
 use crate::job::{max_ngrams, rows_of, text_classes};
 use crate::linear_search::{Fitted, fit_best};
-use crate::paths::{PathLogits, PathScore};
+use crate::paths::PathScore;
 use crate::prepare::Prepared;
 use crate::scoring::metrics_of;
 

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use classifier::folder::SeenTexts;
 use dataset::{ColumnChoice, ColumnNames, EncodedSplit, ReadNotes, Targets};
 use model::Task;
-use model::folder::SeenTexts;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{PAD_ID, TextEncoder};

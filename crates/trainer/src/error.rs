@@ -62,19 +62,6 @@ pub enum Error {
         /// Its learning rate.
         rate: f64,
     },
-    /// A network's outputs are not finite.
-    #[error(
-        "the network's output is {value} for {n_rows} of {n_all} texts: its weights are not finite; \
-         retrain the model"
-    )]
-    NonFiniteLogits {
-        /// The first such output.
-        value: f32,
-        /// Texts with such an output.
-        n_rows: usize,
-        /// All texts.
-        n_all: usize,
-    },
     /// The loss or the gradient of pre-training became infinite or not a number.
     #[error(
         "the loss or the gradient became {value} in epoch {epoch} of pre-training at step {step} \
@@ -176,9 +163,12 @@ pub enum Error {
     /// Predictions could not be measured.
     #[error(transparent)]
     Measures(#[from] measures::Error),
-    /// The network or its folder reported an error.
+    /// The network reported an error.
     #[error(transparent)]
     Model(#[from] model::Error),
+    /// A trained model could not be saved, opened or asked.
+    #[error(transparent)]
+    Classifier(#[from] classifier::Error),
     /// The recurrent layers reported an error.
     #[error(transparent)]
     Recurrent(#[from] recurrent::Error),

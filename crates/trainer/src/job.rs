@@ -1,8 +1,8 @@
 //! The inputs of a training run, and what follows from them alone.
 
 use candle_core::Device;
+use classifier::folder::{OutputFolder, SavedModel, SeenTexts};
 use dataset::{EncodedSplit, LoaderConfig, Order, Targets};
-use model::folder::{OutputFolder, SavedModel, SeenTexts};
 use model::{ModelConfig, NgramChoice, Regularization, Task, TextClasses, Vocabularies};
 use text_preprocessing::PAD_ID;
 

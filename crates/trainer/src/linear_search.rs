@@ -6,6 +6,7 @@
 //! The configured rate and an eighth of it are tried side by side, and if the eighth is better, a quarter and a
 //! sixteenth. The best is the one with the lowest loss on the validation texts, calibrated and weighted.
 
+use classifier::PathLogits;
 use model::NgramVocabulary;
 
 use crate::class_weights::Weighting;
@@ -13,7 +14,6 @@ use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::evaluate::targets_of;
 use crate::linear_model::{Features, LinearModel, check_finite};
-use crate::paths::PathLogits;
 use crate::prepare::Prepared;
 use crate::scoring::weighted_loss;
 use crate::stacking::Stacked;

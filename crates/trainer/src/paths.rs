@@ -1,5 +1,6 @@
 //! The logits of each path of a network, and scores of each path alone.
 
+use classifier::PathLogits;
 use dataset::Targets;
 use measures::Metrics;
 use model::Task;
@@ -52,35 +53,15 @@ pub struct PathScores {
     pub recurrent: PathScore,
 }
 
-/// The logits of a network's paths for some texts, `[N·O]` each, row by row.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PathLogits {
-    pub(crate) recurrent: Vec<f32>,
-    /// Absent in a network without a linear path.
-    pub(crate) linear: Option<Vec<f32>>,
-    pub(crate) n_outputs: usize,
-}
-
-impl PathLogits {
-    /// The logits of each path: the recurrent layers', and the linear path's if there is one.
-    pub(crate) fn all(&self) -> Vec<&[f32]> {
-        [Some(&*self.recurrent), self.linear.as_deref()].into_iter().flatten().collect()
-    }
-
-    /// The network's logits.
-    pub(crate) fn sum(&self) -> Vec<f32> {
-        match &self.linear {
-            Some(linear) => self.recurrent.iter().zip(linear).map(|(a, b)| a + b).collect(),
-            None => self.recurrent.clone(),
-        }
-    }
-
-    /// Each path alone, if there are two.
-    pub(crate) fn scores(&self, task: &Task, targets: &Targets) -> Result<Option<PathScores>> {
-        let Some(linear) = &self.linear else { return Ok(None) };
-        let score = |logits: &[f32]| -> Result<PathScore> {
-            Ok(PathScore::of(&metrics_of(logits, task, targets, None)?))
-        };
-        Ok(Some(PathScores { linear: score(linear)?, recurrent: score(&self.recurrent)? }))
-    }
+/// Scores of each path alone, if there are two.
+pub(crate) fn scores(
+    of_paths: &PathLogits,
+    task: &Task,
+    targets: &Targets,
+) -> Result<Option<PathScores>> {
+    let Some(linear) = &of_paths.linear else { return Ok(None) };
+    let score = |logits: &[f32]| -> Result<PathScore> {
+        Ok(PathScore::of(&metrics_of(logits, task, targets, None)?))
+    };
+    Ok(Some(PathScores { linear: score(linear)?, recurrent: score(&of_paths.recurrent)? }))
 }

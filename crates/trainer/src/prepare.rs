@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
+use classifier::folder::SeenTexts;
 use dataset::{
     Classes, ColumnChoice, ColumnNames, Conflicts, DataFile, Deduplicated, EncodedSplit,
     LabelOptions, LabelledTexts, MIN_ROWS, ReadNotes, ReadOptions, Split, SplitConfig,
 };
 use model::Task;
-use model::folder::SeenTexts;
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest, text_digests};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::Tensor;
+use classifier::folder::SeenTexts;
 use dataset::{EncodedSplit, Loader};
-use model::folder::SeenTexts;
 
 use crate::error::{Error, Result};
 use crate::evaluate::targets_of;
@@ -122,8 +122,8 @@ fn diverged(step: &TrainingStep, non_finite: NonFinite, learning_rate: f64) -> E
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
+    use classifier::folder::{Existing, OutputFolder};
     use dataset::LabelledTexts;
-    use model::folder::{Existing, OutputFolder};
     use model::{InitConfig, ModelConfig, Padding, Regularization};
     use text_preprocessing::PreprocessingConfig;
 
@@ -179,7 +179,7 @@ mod tests {
         };
         let report = job().run(&mut Silent)?;
         let Some(kept) = report.kept() else { return Err(Error::NoLabels) };
-        let weights = || std::fs::read(folder.path().join(model::folder::WEIGHTS_FILE)).ok();
+        let weights = || std::fs::read(folder.path().join(classifier::folder::WEIGHTS_FILE)).ok();
         let before = weights();
         let (_, variables) = model::RecurrentClassifier::init(
             &model,

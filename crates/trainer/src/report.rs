@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use classifier::folder::{METRICS_FILE, Records, drop_retired};
 use dataset::{ColumnNames, LabelOptions, ReadOptions};
 use measures::{Intervals, Metrics};
-use model::folder::{METRICS_FILE, Records, drop_retired};
 use model::{ModelConfig, Regularization, Task};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};

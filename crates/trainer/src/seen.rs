@@ -1,16 +1,14 @@
 //! Evaluates a model separately on texts that it has seen and on unseen texts.
 
-use std::sync::Arc;
-
+use classifier::Classifier;
+use classifier::folder::SeenTexts;
 use dataset::EncodedSplit;
 use measures::{Intervals, Metrics};
-use model::TrainedModel;
-use model::folder::SeenTexts;
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::evaluate::{finite_path_logits, targets_of};
-use crate::paths::PathScores;
+use crate::paths::{PathScores, scores};
 use crate::scoring::{intervals_of, metrics_of};
 use crate::warning::{Scope, Warning};
 
@@ -79,8 +77,8 @@ pub struct SeenMetrics {
 /// [`Error::NoLabels`](crate::Error::NoLabels); `LengthMismatch` if there are not as many digests as texts; as
 /// [`logits`](crate::logits).
 pub fn evaluate_seen(
-    model: &TrainedModel,
-    (split, digests): (&Arc<EncodedSplit>, &[u64]),
+    model: &Classifier,
+    (split, digests): (&EncodedSplit, &[u64]),
     seen: Option<&SeenTexts>,
     scope: Scope,
     on_rows: &mut dyn FnMut(usize),
@@ -90,9 +88,9 @@ pub fn evaluate_seen(
         let (what, expected, got) = ("digests", targets.len(), digests.len());
         return Err(dataset::Error::LengthMismatch { what, expected, got }.into());
     }
-    let seq_len = model.encoder.config().seq_len;
-    let (of_paths, logits) = finite_path_logits(&model.network, split, seq_len, on_rows)?;
-    let (task, thresholds) = (&model.task, model.thresholds.as_deref());
+    let seq_len = model.encoder().config().seq_len;
+    let (of_paths, logits) = finite_path_logits(model.network(), split, seq_len, on_rows)?;
+    let (task, thresholds) = (model.task(), model.thresholds());
     let all = metrics_of(&logits, task, targets, thresholds)?;
     let mut warnings = Warning::of_sizes(scope, &all, task);
     warnings.extend(Warning::of_metrics(scope, &all, task, thresholds.is_some()));
@@ -118,7 +116,7 @@ pub fn evaluate_seen(
         warnings.insert(0, Warning::SeenUnknown);
     }
     let intervals = intervals_of(&logits, task, targets, thresholds)?;
-    let alone = of_paths.scores(task, targets)?;
+    let alone = scores(&of_paths, task, targets)?;
     Ok(Evaluation { all, intervals, by_seen, alone, warnings })
 }
 

@@ -1,12 +1,12 @@
 //! How a network's paths are weighted against each other and calibrated, by task.
 
+use classifier::PathLogits;
 use dataset::Targets;
 use model::{PathScales, Task};
 use rayon::prelude::*;
 
 use crate::calibration::{self, FEW_TEXTS, Intercept, temperature};
 use crate::class_weights::{LossWeights, Weighting};
-use crate::paths::PathLogits;
 use crate::per_output::PerOutput;
 use crate::softmax_calibration;
 

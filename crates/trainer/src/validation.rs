@@ -1,5 +1,6 @@
 //! What a validation measures, and whether the model that it measured is kept.
 
+use classifier::PathLogits;
 use measures::Metrics;
 use model::RecurrentClassifier;
 
@@ -9,7 +10,7 @@ use crate::error::Result;
 use crate::evaluate::{path_logits, targets_of};
 use crate::job::TrainingJob;
 use crate::observer::{Event, Observer};
-use crate::paths::{PathLogits, PathScores};
+use crate::paths::{PathScores, scores};
 use crate::profile::Part;
 use crate::record::ValidationRecord;
 use crate::scoring::{metrics_of, weighted_loss};
@@ -70,7 +71,7 @@ pub(crate) fn measure(
     let is_weighted = !weighting.classes.are_equal() || weighting.rows.is_some();
     let weighted_loss =
         is_weighted.then(|| weighted_loss(&logits, task, targets, weighting)).transpose()?;
-    let alone = shifted.scores(task, targets)?;
+    let alone = scores(&shifted, task, targets)?;
     Ok(Measured { metrics, weighted_loss, stacked, thresholds, alone })
 }
 

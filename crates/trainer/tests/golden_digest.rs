@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use candle_core::safetensors::{Load as _, MmapedSafetensors};
+use classifier::folder::{self, Existing, OutputFolder};
 use dataset::LabelledTexts;
-use model::folder::{self, Existing, OutputFolder};
 use model::{CellKind, ModelConfig, Padding, Pooling, PoolingPart, Regularization};
 use recurrent::{InstructionSet, SeededRng};
 use serde::{Deserialize, Serialize};

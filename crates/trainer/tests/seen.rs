@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use classifier::Classifier;
+use classifier::folder::{Existing, OutputFolder, SeenTexts};
 use dataset::LabelledTexts;
-use model::folder::{self, Existing, OutputFolder, SeenTexts};
 use model::{
     InitConfig, ModelConfig, Padding, PoolingPart, RecurrentClassifier, Regularization, Task,
-    TrainedModel,
 };
 use text_preprocessing::{PreprocessingConfig, text_digests};
 use trainer::{
@@ -67,9 +67,9 @@ fn trained(folder: &Path, epochs: usize) {
 }
 
 fn evaluate(folder: &Path, table: &LabelledTexts, seen: Option<&SeenTexts>) -> Evaluation {
-    let loaded = folder::load(folder, &Device::Cpu).unwrap();
+    let loaded = Classifier::open(folder, &Device::Cpu).unwrap();
     let rows: Vec<u32> = (0..table.len() as u32).collect();
-    let encoded = Arc::new(encode_rows(table, &rows, &loaded.encoder).unwrap());
+    let encoded = encode_rows(table, &rows, loaded.encoder()).unwrap();
     let digests = text_digests(&table.texts().collect::<Vec<_>>());
     let of = (&encoded, &digests[..]);
     evaluate_seen(&loaded, of, seen, Scope::Given, &mut |_| {}).unwrap()
@@ -145,7 +145,7 @@ fn a_network_with_weights_that_are_no_numbers_is_refused() {
     let (network, variables) =
         RecurrentClassifier::init(&model, &dropout, n_ids, init, device).unwrap();
     let (encoder, task) = (data.encoder.clone(), Task::binary());
-    let model = TrainedModel { network, encoder, task, thresholds: None };
+    let model = Classifier::new(network, encoder, task, None);
     assert!(trainer::evaluate(&model, &data.test, &mut |_| {}).is_ok());
     let bias = Tensor::new(&[f32::NAN], device).unwrap();
     model::sorted(&variables)["fc.bias"].set(&bias).unwrap();

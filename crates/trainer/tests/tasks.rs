@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use candle_core::Device;
+use classifier::Classifier;
+use classifier::folder::{Existing, OutputFolder};
 use dataset::{Classes, LabelOptions, LabelledTexts, ReadOptions, Targets, TaskKind};
 use measures::{AnyOf, Metrics, OneOf};
-use model::folder::{Existing, OutputFolder};
-use model::{ModelConfig, Padding, Pooling, Regularization, Task, folder};
+use model::{ModelConfig, Padding, Pooling, Regularization, Task};
 use recurrent::SeededRng;
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
@@ -153,7 +154,7 @@ fn any_of(metrics: &Metrics) -> &AnyOf {
 
 /// The report's figures are those of the folder read anew, whatever scales were multiplied into its weights.
 fn assert_kept(report: &TrainingReport, data: &Prepared, folder: &Path) {
-    let loaded = folder::load(folder, &Device::Cpu).unwrap();
+    let loaded = Classifier::open(folder, &Device::Cpu).unwrap();
     assert_eq!(loaded.task, report.task);
     let kept = report.kept().unwrap();
     assert_eq!(loaded.thresholds, kept.thresholds);
@@ -203,7 +204,7 @@ fn three_of_twenty_labels_are_learned_by_each_path() {
         let model = ModelConfig { ngram_order, hidden_dim: 24, ..small_model() };
         let training = TrainingConfig { epochs: 12, ..training() };
         let (report, data) = train(&table, (&model, &training), &folder).unwrap();
-        let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+        let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
         let test = trainer::evaluate(&loaded, &data.test, &mut |_| {}).unwrap();
         assert!(any_of(&test).micro_f1 >= 0.95, "order {ngram_order}: {}", any_of(&test).micro_f1);
         let temperature = report.kept().unwrap().temperature.clone().unwrap();
@@ -288,12 +289,12 @@ fn rows_that_weigh_nothing_teach_nothing() {
             let model = ModelConfig { ngram_order, ..small_model() };
             let (report, data) = train(table, (&model, &training()), &folder).unwrap();
             assert_eq!(report.kept().unwrap().weighted_loss.is_some(), table.weights().is_some());
-            let loaded = folder::load(&folder, &Device::Cpu).unwrap();
-            let logits = trainer::logits(&loaded.network, &data.test, 200, &mut |_| {}).unwrap();
+            let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
+            let logits = trainer::logits(loaded.network(), &data.test, 200, &mut |_| {}).unwrap();
             let divided = trainer::split(table, &SplitPlan::default()).unwrap();
             let is_right = |(row, logits): (&u32, &[f32])| {
-                let p = loaded.task.probabilities(logits);
-                loaded.task.decide(&p, None) == [labels[*row as usize]]
+                let p = loaded.task().probabilities(logits);
+                loaded.task().decide(&p, None) == [labels[*row as usize]]
             };
             let n_right = divided
                 .split

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use candle_core::Device;
+use classifier::Classifier;
+use classifier::folder::{Existing, OutputFolder, SeenTexts};
 use dataset::LabelledTexts;
 use measures::{Binary, Metrics};
-use model::TrainedModel;
-use model::folder::{Existing, OutputFolder, SeenTexts};
-use model::{CellKind, ModelConfig, Padding, PoolingPart, Regularization, folder};
+use model::{CellKind, ModelConfig, Padding, PoolingPart, Regularization};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
     BatchOrder, ClassWeights, DataOrigin, Ending, Error, Event, Keep, Measurements, Observer,
@@ -173,7 +173,7 @@ fn a_small_network_learns_the_telling_word() {
     assert_eq!(on_disk.kept().unwrap().step, best.step);
     assert_eq!((on_disk.model, on_disk.training), (report.model.clone(), report.training.clone()));
     let (data, _) = data();
-    let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+    let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
     let again = trainer::evaluate(&loaded, &data.validation, &mut |_| {}).unwrap();
     assert_eq!(again, best.validation);
 }
@@ -267,7 +267,7 @@ fn a_linear_path_is_fitted_first_and_measured_alone() {
     let alone = kept.alone.unwrap();
     assert_eq!(alone.linear.accuracy, report.linear_path.as_ref().unwrap().accuracy());
     assert!(alone.linear.accuracy > 0.9 && alone.recurrent.accuracy < 0.8, "{alone:?}");
-    let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+    let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
     let validation = data().0.validation;
     let again = trainer::test(&loaded, &validation, &mut |_| {}).unwrap();
     // The scales were multiplied into the weights: the sums are rounded differently.
@@ -289,7 +289,7 @@ fn dead_recurrent_layers_show_in_their_own_score() {
     train(&model, &fast_training(), &folder, &mut Silent).unwrap();
     let test = data().0.test;
     let measure = || {
-        let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+        let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
         trainer::test(&loaded, &test, &mut |_| {}).unwrap().alone.unwrap()
     };
     let alone = measure();
@@ -342,7 +342,7 @@ fn weighted_classes_are_found_more_often() {
         assert_eq!(kept.weighted_loss.is_some(), is_weighted);
         assert_eq!(TrainingReport::load(&parent.path().join(name)).unwrap().training, training);
         // What is said of the validation texts is true of the saved model, each path alone included.
-        let loaded = folder::load(&parent.path().join(name), &Device::Cpu).unwrap();
+        let loaded = Classifier::open(parent.path().join(name), &Device::Cpu).unwrap();
         let both = trainer::test(&loaded, &data.validation, &mut |_| {}).unwrap();
         let difference = both.metrics.loss() - kept.validation.loss();
         assert!(difference.abs() < 1e-5, "{both:?} {kept:?}");
@@ -414,7 +414,7 @@ fn word_vectors_are_the_embeddings_start() {
     let used = report.word_vectors.unwrap();
     let encoder = data().0.encoder;
     assert_eq!((used.n_found, used.n_words), (1, encoder.vocab_size() - 2));
-    let network = folder::load(&folder, &Device::Cpu).unwrap().network;
+    let network = Classifier::open(&folder, &Device::Cpu).unwrap().network().clone();
     let row = network.embed_ids(&[encoder.id_of("good").unwrap()]).unwrap();
     let row: Vec<f32> = row.flatten_all().unwrap().to_vec1().unwrap();
     for (got, expected) in row.iter().zip(1u8..) {
@@ -448,11 +448,13 @@ fn a_second_training_learns_from_the_validation_texts_too() {
     assert!(weights != first_weights);
     assert!(weights == run("repeated", true).1);
     assert_eq!(TrainingReport::load(&folder).unwrap().refit, report.refit);
-    let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+    let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
     let test = trainer::evaluate(&loaded, &data().0.test, &mut |_| {}).unwrap();
     assert!(test.accuracy() > 0.9, "{test:?}");
     // Not by its linear path alone.
-    let recurrent = TrainedModel { network: loaded.network.without_linear_path(), ..loaded };
+    let network = loaded.network().without_linear_path();
+    let (encoder, task) = (loaded.encoder().clone(), loaded.task().clone());
+    let recurrent = Classifier::new(network, encoder, task, None);
     let test = trainer::evaluate(&recurrent, &data().0.test, &mut |_| {}).unwrap();
     assert!(test.accuracy() > 0.9, "{test:?}");
     // Now it has been trained on the validation texts, too.
@@ -503,8 +505,8 @@ fn a_calibrated_model_tells_the_same_classes_with_honest_probabilities() {
         let folder = parent.path().join(name);
         let model = ModelConfig { ngram_order: 2, ..small_model() };
         let report = train(&model, &training, &folder, &mut Silent).unwrap();
-        let loaded = folder::load(&folder, &Device::Cpu).unwrap();
-        let logits = trainer::logits(&loaded.network, &data().0.validation, 200, &mut |_| {});
+        let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
+        let logits = trainer::logits(loaded.network(), &data().0.validation, 200, &mut |_| {});
         (report, logits.unwrap())
     };
     let ((plain_report, plain), (report, calibrated)) = (run(false, "plain"), run(true, "own"));
@@ -555,7 +557,7 @@ fn a_non_finite_loss_stops_and_names_step_rate_and_batch() {
 
 /// Every weight, logit and metric of a kept model is finite, and its report says what happened.
 fn assert_sound(folder: &Path, report: &TrainingReport) {
-    let loaded = folder::load(folder, &Device::Cpu).unwrap();
+    let loaded = Classifier::open(folder, &Device::Cpu).unwrap();
     let again = trainer::evaluate(&loaded, &data().0.validation, &mut |_| {}).unwrap();
     // Rounding differs with the scales in the weights, and is large for weights of 1e30.
     assert!(again.loss().is_finite() && report.kept().unwrap().validation.loss().is_finite());
@@ -821,7 +823,7 @@ fn an_interrupted_training_keeps_what_it_learned() {
     assert_eq!(report.ended, Ending::Interrupted);
     assert_eq!(report.history.len(), 1);
     assert_eq!(report.history[0].step, 3);
-    folder::load(&folder, &Device::Cpu).unwrap();
+    Classifier::open(&folder, &Device::Cpu).unwrap();
 }
 
 #[test]
@@ -838,7 +840,7 @@ fn an_interrupted_pre_training_keeps_the_linear_path() {
     };
     let with_path = run(2, "path");
     assert!(with_path.kept().unwrap().validation.accuracy() > 0.9, "{with_path:?}");
-    folder::load(&parent.path().join("path"), &Device::Cpu).unwrap();
+    Classifier::open(parent.path().join("path"), &Device::Cpu).unwrap();
     assert!(run(0, "none").kept().is_none());
 }
 
@@ -850,7 +852,7 @@ fn an_interrupted_second_training_leaves_the_first_model() {
     // 48 steps of the first training, and two of the second.
     let report = train(&small_model(), &training, &folder, &mut StopAfter(50)).unwrap();
     assert_eq!((report.ended, report.refit.clone()), (Ending::Interrupted, None));
-    let loaded = folder::load(&folder, &Device::Cpu).unwrap();
+    let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
     let again = trainer::evaluate(&loaded, &data().0.validation, &mut |_| {});
     assert_eq!(again.unwrap(), report.kept().unwrap().validation);
     let on_disk = TrainingReport::load(&folder).unwrap();

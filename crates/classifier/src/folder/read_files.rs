@@ -34,7 +34,8 @@ pub fn read_files(folder: &Path) -> Result<BTreeMap<String, Arc<[u8]>>> {
         // If the folder has been replaced meanwhile, what was read may be a mixture.
         let now = read_config(folder)?.model_id;
         if now != id {
-            let shown = |id: Option<ModelId>| id.map_or_else(|| "missing".into(), |id| id.to_string());
+            let shown =
+                |id: Option<ModelId>| id.map_or_else(|| "missing".into(), |id| id.to_string());
             return Err(mixed(&folder.join(CONFIG_FILE), MODEL_ID, shown(now), shown(id)));
         }
         Ok(files)

@@ -44,7 +44,9 @@ impl SeenTexts {
         let path = folder.join(SEEN_TEXTS_FILE);
         let bytes = match map(&path) {
             Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.map_err(|source| Error::Io { action: "read", path: path.clone(), source })?,
+            bytes => {
+                bytes.map_err(|source| Error::Io { action: "read", path: path.clone(), source })?
+            }
         };
         let file = tensors_of(bytes, &path)?;
         check_id(&path, ModelId::in_metadata(file.metadata()), expected)?;
