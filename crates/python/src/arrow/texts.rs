@@ -1,9 +1,9 @@
 //! Texts from Arrow: arrays, streams of arrays, record batches and tables.
 
-use arrow_array::array_reader::ArrayReader as _;
+
 use arrow_array::cast::AsArray as _;
 use arrow_array::ffi_stream::ArrayStreamReader;
-use arrow_array::{Array as _, ArrayRef};
+use arrow_array::{Array as _, ArrayReader as _, ArrayRef};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Fields};
 use pyo3::prelude::*;
