@@ -13,6 +13,7 @@ mod loom;
 mod sanitize;
 mod smoke;
 mod tables;
+mod wheel;
 
 use std::env;
 use std::path::Path;
@@ -42,6 +43,7 @@ enum Task {
     Kill(kill::Args),
     Fuzz(fuzz::Args),
     Tables(tables::Args),
+    Wheel(wheel::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,5 +76,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Kill(args) => kill::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Tables(args) => tables::run(&args),
+        Task::Wheel(args) => wheel::run(&args),
     }
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::Device;
-use classifier::{Classifier, DeviceChoice, ModelFiles};
+use classifier::{Classifier, DeviceChoice, ModelFiles, folder};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::answers::{AnswerColumns, Answers};
@@ -37,9 +38,9 @@ impl Model {
     /// Opens a model from the contents of its files, by name.
     #[staticmethod]
     #[pyo3(signature = (files, device = "cpu"))]
-    fn from_files(py: Python<'_>, files: BTreeMap<String, Vec<u8>>, device: &str) -> Result<Self> {
+    fn from_files(py: Python<'_>, files: BTreeMap<String, PyBackedBytes>, device: &str) -> Result<Self> {
         let files: BTreeMap<String, Arc<[u8]>> =
-            files.into_iter().map(|(name, bytes)| (name, bytes.into())).collect();
+            files.into_iter().map(|(name, bytes)| (name, Arc::from(&*bytes))).collect();
         Self::open(py, ModelFiles::Memory(files), device)
     }
 
@@ -147,11 +148,11 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Replaced`] if there is another model in it by now.
-    fn read_again(&self, folder: &Path) -> Result<BTreeMap<String, Arc<[u8]>>> {
-        let files = ModelFiles::read_folder(folder)?;
+    fn read_again(&self, path: &Path) -> Result<BTreeMap<String, Arc<[u8]>>> {
+        let files = folder::read_files(path)?;
         let read = Classifier::open(ModelFiles::Memory(files.clone()), &Device::Cpu)?;
         if read.id() != self.classifier.id() {
-            return Err(Error::Replaced { folder: folder.to_path_buf() });
+            return Err(Error::Replaced { folder: path.to_path_buf() });
         }
         Ok(files)
     }
