@@ -81,6 +81,9 @@ class Classifier:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model's files to a new folder, which ``sentiment predict --model`` and `load` can open.
 
+        The digests of the texts that the model was trained on are not among them, so ``sentiment evaluate`` cannot
+        find such texts in a table; where that matters, train with ``output=folder``, or copy the model's folder.
+
         Raises:
             FileExistsError: If the folder exists and is not empty.
         """

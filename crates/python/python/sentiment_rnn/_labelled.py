@@ -73,6 +73,23 @@ def names(name: str, values: Any) -> list[str]:
     return items
 
 
+def string(name: str, value: str | None) -> str | None:
+    """A string, or None."""
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError(f"{name} is {_type(value)}, expected str")
+
+
+def seed(value: int | None) -> int | None:
+    """A seed: an integer of 64 bits, or None."""
+    if value is None:
+        return None
+    number = operator.index(value)
+    if not 0 <= number < 1 << 64:
+        raise ValueError(f"seed is {number}, expected an integer from 0 to 2**64 - 1")
+    return number
+
+
 def settings(values: Mapping[str, Any] | Iterable[str] | None) -> list[str]:
     """Settings as ``table.key=value``, as the command line takes them."""
     if values is None:

@@ -108,15 +108,15 @@ def train(
     _same_length("groups", group_numbers, taken)
     request = {
         "classes": None if classes is None else _labelled.names("classes", classes),
-        "task": task,
+        "task": _labelled.string("task", task),
         "recipe": os.fspath(recipe),
         "settings": _labelled.settings(settings),
-        "seed": seed,
+        "seed": _labelled.seed(seed),
         "class_weights": _labelled.class_weights(class_weights),
-        "threshold": threshold,
+        "threshold": _labelled.string("threshold", threshold),
         "sample_weight": weights,
         "groups": group_numbers,
-        "device": device,
+        "device": _labelled.string("device", device),
     }
     on_event = _events(progress)
     if output is None:

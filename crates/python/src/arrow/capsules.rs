@@ -11,7 +11,7 @@ use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::{ArrayRef, make_array};
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{ArrowError, DataType, Schema};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
@@ -38,10 +38,15 @@ pub(super) fn import_array(producer: &Bound<'_, PyAny>) -> Result<ArrayRef> {
     let (schema, array) = (pointer(&schema, SCHEMA)?.cast(), pointer(&array, ARRAY)?.cast());
     // SAFETY: By Arrow's capsule interface, capsules of these names point to an initialised schema and array that
     // belong together and are valid while the capsules live; nobody else uses them.
-    let data = unsafe {
-        let schema = FFI_ArrowSchema::from_raw(schema.as_ptr());
-        arrow_array::ffi::from_ffi(FFI_ArrowArray::from_raw(array.as_ptr()), &schema)
-    }?;
+    let (schema, array) = unsafe {
+        (FFI_ArrowSchema::from_raw(schema.as_ptr()), FFI_ArrowArray::from_raw(array.as_ptr()))
+    };
+    if schema.release().is_none() || array.is_released() {
+        let reason = "its array was taken before".to_string();
+        return Err(ArrowError::CDataInterface(reason).into());
+    }
+    // SAFETY: They were not released, so they are as the producer made them.
+    let data = unsafe { arrow_array::ffi::from_ffi(array, &schema) }?;
     Ok(make_array(data))
 }
 
