@@ -5,7 +5,6 @@
 
 mod folder;
 mod program;
-mod random;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +15,8 @@ use anyhow::{Context as _, bail, ensure};
 
 use folder::{WholeModel, hidden_names, staged_beside};
 use program::{Program, Training};
-use random::Random;
+
+use crate::random::Random;
 
 /// Kills training runs at random moments while they save and replace a model, alone and in pairs that
 /// write to the same folder. Checks after each kill that the folder holds a complete model (the older or

@@ -18,13 +18,19 @@ struct Forbidden {
     except_through: Option<&'static str>,
 }
 
-const FORBIDDEN: [Forbidden; 2] = [
+const FORBIDDEN: [Forbidden; 3] = [
     Forbidden { of: "text-preprocessing", prefixes: &["candle"], except_through: None },
     // candle-core itself depends on tokenizers; that is not ours to change.
     Forbidden {
         of: "recurrent",
         prefixes: &["tokenizers", "polars"],
         except_through: Some("candle-core"),
+    },
+    // Whoever only wants answers builds nothing of training, tables or downloads.
+    Forbidden {
+        of: "classifier",
+        prefixes: &["polars", "dataset", "trainer", "ureq", "rustls", "clap"],
+        except_through: None,
     },
 ];
 

@@ -1,5 +1,6 @@
 //! Development tasks of the workspace: `cargo xtask TASK`. This file only dispatches; one file per task.
 
+mod big_table;
 mod cargo;
 mod ci;
 mod class_data;
@@ -10,6 +11,7 @@ mod instructions;
 mod kill;
 mod layers;
 mod loom;
+mod random;
 mod sanitize;
 mod smoke;
 mod tables;
@@ -41,6 +43,7 @@ enum Task {
     Instructions(instructions::Args),
     Experiment(experiment::Args),
     Kill(kill::Args),
+    BigTable(big_table::Args),
     Fuzz(fuzz::Args),
     Tables(tables::Args),
     Wheel(wheel::Args),
@@ -74,6 +77,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Instructions(args) => instructions::run(&args),
         Task::Experiment(args) => experiment::run(&args),
         Task::Kill(args) => kill::run(&args),
+        Task::BigTable(args) => big_table::run(&args, &user_folder),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Tables(args) => tables::run(&args),
         Task::Wheel(args) => wheel::run(&args),

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::{RecurrentClassifier, Task};
-use text_preprocessing::TextEncoder;
+use text_preprocessing::{Encoded, TextEncoder};
 
 use crate::error::Result;
 use crate::folder::ModelId;
@@ -93,12 +93,31 @@ impl Classifier {
         texts: &[S],
         on_texts: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Prediction>> {
+        self.answer(&self.encode(texts)?, on_texts)
+    }
+
+    /// The first half of [`predict_with`](Self::predict_with): cleans texts and turns them into ids.
+    ///
+    /// # Errors
+    /// If a text cannot be encoded; none is known.
+    pub fn encode<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Encoded>> {
+        Ok(self.0.encoder.encode_batch_counted(texts)?)
+    }
+
+    /// The second half of [`predict_with`](Self::predict_with): the answers to encoded texts, in their order.
+    ///
+    /// # Errors
+    /// As [`predict_with`](Self::predict_with).
+    pub fn answer(
+        &self,
+        texts: &[Encoded],
+        on_texts: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Prediction>> {
         let Parts { network, encoder, task, thresholds, .. } = &*self.0;
-        let encoded = encoder.encode_batch_counted(texts)?;
-        let ids: Vec<&[u32]> = encoded.iter().map(|text| text.ids.as_slice()).collect();
+        let ids: Vec<&[u32]> = texts.iter().map(|text| text.ids.as_slice()).collect();
         let of_paths = path_logits(network, &ids, encoder.config().seq_len, on_texts)?;
         let logits = of_paths.finite_sum()?;
-        let of_texts = logits.chunks_exact(task.n_outputs()).zip(&encoded);
+        let of_texts = logits.chunks_exact(task.n_outputs()).zip(texts);
         let predictions = of_texts
             .map(|(logits, text)| Prediction::of(task, thresholds.as_deref(), logits, text));
         Ok(predictions.collect())

@@ -71,7 +71,8 @@ impl<'a> Answer<'a> {
         self.prediction.most_probable(n)
     }
 
-    fn name(&self, class: usize) -> &str {
+    /// The name of a class.
+    pub(crate) fn name(&self, class: usize) -> &str {
         &self.task.classes()[class]
     }
 

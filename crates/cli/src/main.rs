@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Predict(args) => predict::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Predict(args) => predict::run(&args),
     };
     result.unwrap_or_else(|error| error::report(&error))
 }

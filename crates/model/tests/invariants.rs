@@ -4,14 +4,12 @@
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
-use model::folder::{Existing, OutputFolder, SavedModel, SeenTexts};
 use model::{
-    CellKind, InitConfig, ModelConfig, NgramChoice, NgramVocabulary, Padding, Pooling, PoolingPart,
-    RecurrentClassifier, Regularization, Task, TextClasses, Vocabularies, folder,
+    CellKind, InitConfig, ModelConfig, NgramChoice, Padding, Pooling, PoolingPart,
+    RecurrentClassifier, Regularization, TextClasses, Vocabularies,
 };
 use proptest::prelude::*;
 use recurrent::SeededRng;
-use text_preprocessing::{PreprocessingConfig, TextEncoder};
 
 /// The project's bound; measured: exactly 0 on the CPU.
 const TOLERANCE: f32 = 1e-6;
@@ -59,19 +57,6 @@ fn init(
     RecurrentClassifier::init(config, &regularization, vocabularies, start, &Device::Cpu).unwrap()
 }
 
-/// Saves a network that answers negative or positive.
-fn save(
-    output: &OutputFolder,
-    config: &ModelConfig,
-    encoder: &TextEncoder,
-    ngrams: Option<&NgramVocabulary>,
-    variables: &VarMap,
-) {
-    let (task, seen) = (&Task::binary(), &SeenTexts::default());
-    let model = SavedModel { config, task, thresholds: None, encoder, ngrams, variables, seen };
-    output.save(&model, &serde_json::json!({})).unwrap();
-}
-
 fn build(config: &ModelConfig) -> RecurrentClassifier {
     // Like a loaded model: without variables, repeated words are computed once.
     let variables = init(config, VOCAB as usize, 5).1;
@@ -109,6 +94,17 @@ proptest! {
     fn padding_never_changes_a_prediction(config in configs(), texts in texts()) {
         let network = build(&config);
         assert_close(&logits(&network, &padded(&texts, 12)), &logits(&network, &padded(&texts, 40)));
+    }
+
+    #[test]
+    fn rows_in_plain_memory_have_the_logits_of_the_same_rows_as_a_tensor(
+        config in configs(), texts in texts(), computes in any::<bool>(),
+    ) {
+        let padding = if computes { Padding::Compute } else { Padding::Skip };
+        let network = build(&ModelConfig { padding, ..config });
+        let rows: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let of_rows = network.path_logits_of_rows(&rows, 12).unwrap().sum().unwrap();
+        assert_close(&flat(&of_rows), &logits(&network, &padded(&texts, 12)));
     }
 
     #[test]
@@ -215,74 +211,4 @@ fn hidden_states_have_the_documented_shape() {
     let state = build(&config).init_hidden(7).unwrap();
     assert_eq!(state.h.dims(), [2, 7, 4]);
     assert_eq!(state.c.unwrap().dims(), [2, 7, 4]);
-}
-
-#[test]
-fn a_saved_and_loaded_model_predicts_bit_identically() {
-    let texts = ["a fine film", "a dull film", "fine acting and a dull plot"];
-    let encoder = TextEncoder::learn(PreprocessingConfig::default(), &texts).unwrap();
-    let config = ModelConfig { embedding_dim: 6, hidden_dim: 5, ..ModelConfig::default() };
-    let (network, variables) = init(&config, encoder.vocab_size(), 3);
-    let parent = tempfile::tempdir().unwrap();
-    let target = parent.path().join("model");
-    let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
-    save(&output, &config, &encoder, None, &variables);
-    // A second save replaces the first and leaves nothing else behind.
-    save(&output, &config, &encoder, None, &variables);
-    drop(output);
-    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
-
-    let loaded = folder::load(&target, &Device::Cpu).unwrap();
-    let encoded = encoder.encode_batch(&texts).unwrap();
-    assert_eq!(loaded.encoder.encode_batch(&texts).unwrap(), encoded);
-    let ids = padded(&encoded, 10);
-    assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids));
-}
-
-#[test]
-fn a_linear_path_goes_with_the_folder() {
-    let texts = ["a fine film", "a dull film", "fine acting and a dull plot"];
-    let encoder = TextEncoder::learn(PreprocessingConfig::default(), &texts).unwrap();
-    let config =
-        ModelConfig { embedding_dim: 6, hidden_dim: 5, ngram_order: 2, ..ModelConfig::default() };
-    let encoded = encoder.encode_batch(&texts).unwrap();
-    let classes = TextClasses::OneOf(&[1, 0, 1]);
-    let choice = NgramChoice { order: 2, min_texts: 1, max_ngrams: None };
-    let vocabularies =
-        Vocabularies::learn(encoder.vocab_size(), &encoded, classes, 2, choice).unwrap();
-    let ngrams = vocabularies.ngrams.clone();
-    let (network, variables) = init(&config, vocabularies, 3);
-    let set = |name, value: f64| {
-        let var = model::sorted(&variables).remove(name).unwrap();
-        var.set(&var.zeros_like().unwrap().affine(0.0, value).unwrap()).unwrap();
-    };
-    set(model::NGRAM_TABLE, 0.5);
-    set(model::NGRAM_BIAS, -0.25);
-    let parent = tempfile::tempdir().unwrap();
-    let target = parent.path().join("model");
-    let output = OutputFolder::claim(&target, Existing::Refuse).unwrap();
-    save(&output, &config, &encoder, ngrams.as_ref(), &variables);
-    let loaded = folder::load(&target, &Device::Cpu).unwrap();
-    let ids = padded(&encoded, 10);
-    assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids));
-    let of_paths = loaded.network.path_logits(&ids, None, None).unwrap().0;
-    let alone = loaded.network.without_linear_path();
-    assert_eq!(flat(&of_paths.recurrent), logits(&alone, &ids));
-    assert_eq!(flat(&of_paths.sum().unwrap()), logits(&network, &ids));
-    // Every parameter of the path affects the result.
-    for name in [model::NGRAM_TABLE, model::NGRAM_BIAS] {
-        set(name, 0.0);
-        assert_ne!(logits(&network, &ids), logits(&loaded.network, &ids), "{name}");
-        assert_ne!(logits(&network, &ids), logits(&alone, &ids), "{name}");
-        set(name, if name == model::NGRAM_TABLE { 0.5 } else { -0.25 });
-        assert_eq!(logits(&network, &ids), logits(&loaded.network, &ids), "{name}");
-    }
-
-    let file = target.join(folder::NGRAMS_FILE);
-    std::fs::write(&file, "cut").unwrap();
-    let error = folder::load(&target, &Device::Cpu).unwrap_err().to_string();
-    assert!(error.contains("ngrams.safetensors cannot be read"), "{error}");
-    std::fs::remove_file(&file).unwrap();
-    let error = folder::load(&target, &Device::Cpu).unwrap_err().to_string();
-    assert!(error.contains("ngrams.safetensors is missing"), "{error}");
 }

@@ -37,7 +37,7 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// Version of reading, deduplicating, splitting and encoding: increment it whenever one of them gives a
 /// different result for the same texts and settings.
-const PREPARATION_VERSION: u32 = 3;
+const PREPARATION_VERSION: u32 = 4;
 
 /// SHA-256 of what this version makes of the files in `tests/golden`: if it changes, the tests fail and
 /// ask for a new version.

@@ -197,6 +197,7 @@ pub fn prepare(
         let targets = table.targets_of(rows);
         let encoded = encoder.encode_batch_counted(&texts)?;
         let summary = SplitSummary::of(&encoded, &targets, table.classes().len());
+        let summary = summary.with_scripts(&texts);
         let encoded = EncodedSplit::with_targets(encoded.into_iter().map(ids), targets)?;
         let encoded = match weights {
             Some(weights) => encoded.with_weights(weights)?,

@@ -1,10 +1,11 @@
 //! Counts of how a table's rows were used, for the user and for `metrics.json`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use dataset::Targets;
 use serde::{Deserialize, Serialize};
-use text_preprocessing::Encoded;
+use text_preprocessing::{Encoded, script_counts};
 
 /// How a table's rows were used.
 ///
@@ -85,6 +86,8 @@ pub struct SplitSummary {
     pub n_tokens_cut: usize,
     /// Tokens, among those left, that are not in the vocabulary.
     pub n_unknown: usize,
+    /// Letters of each script, by its Unicode name; empty in reports of earlier versions.
+    pub scripts: BTreeMap<String, usize>,
 }
 
 /// A summary as it is stored; until the first release with several classes, two numbers in place of a list.
@@ -103,21 +106,39 @@ struct Stored {
     n_cut: usize,
     n_tokens_cut: usize,
     n_unknown: usize,
+    #[serde(default)]
+    scripts: BTreeMap<String, usize>,
 }
 
 impl From<Stored> for SplitSummary {
     fn from(stored: Stored) -> Self {
         let Stored { n_negative, n_positive, n_empty, n_tokens, n_longest, .. } = stored;
         let Stored { n_cut, n_tokens_cut, n_unknown, .. } = stored;
+        let scripts = stored.scripts;
         let (n_texts, class_counts) = match stored.n_texts {
             Some(n_texts) => (n_texts, stored.class_counts),
             None => (n_negative + n_positive, vec![n_negative, n_positive]),
         };
-        Self { n_texts, class_counts, n_empty, n_tokens, n_longest, n_cut, n_tokens_cut, n_unknown }
+        Self {
+            n_texts,
+            class_counts,
+            n_empty,
+            n_tokens,
+            n_longest,
+            n_cut,
+            n_tokens_cut,
+            n_unknown,
+            scripts,
+        }
     }
 }
 
 impl SplitSummary {
+    /// The same with the scripts of the texts.
+    pub(crate) fn with_scripts(self, texts: &[&str]) -> Self {
+        Self { scripts: script_counts(texts), ..self }
+    }
+
     /// Counts encoded texts and their classes.
     pub(crate) fn of(texts: &[Encoded], targets: &Targets, n_classes: usize) -> Self {
         let class_counts = targets.counts(n_classes);
