@@ -229,8 +229,11 @@ mod tests {
             n_cut: 1,
             n_tokens_cut: 4,
             n_unknown: 3,
+            scripts: BTreeMap::new(),
         };
         assert_eq!(summary, expected);
+        let scripts = summary.clone().with_scripts(&["Zwei", "два 2"]).scripts;
+        assert_eq!(scripts, [("Cyrillic".to_string(), 3), ("Latin".to_string(), 4)].into());
         assert_eq!(summary.unknown_share(), 3.0 / 7.0);
         let splits = Some(SplitSummaries { train: summary.clone(), ..Default::default() });
         let whole = DataSummary { seq_len: 3, splits, ..DataSummary::default() };
