@@ -162,7 +162,8 @@ fn digest(wheel: &Path) -> anyhow::Result<String> {
         add(entry.name(), &contents);
     }
     for path in files {
-        let contents = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let contents =
+            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         add(&path.to_string_lossy(), &contents);
     }
     Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

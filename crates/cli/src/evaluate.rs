@@ -85,6 +85,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let device = model::DeviceChoice::from(args.device).open()?;
     let (trained, records) = folder::load_with_records(&args.model, &device)?;
     let report = TrainingReport::of(&records, &args.model)?;
+    if args.data.is_none() && report.data.in_memory {
+        bail!(
+            "{}: the model was trained on texts from memory, so there is no file to evaluate it on; pass labelled \
+             texts with --data FILE",
+            args.model.display()
+        );
+    }
     let path = args.data.as_ref().unwrap_or(&report.data.path);
     let is_own_data = same_file(path, &report.data.path);
     let split = args.split.unwrap_or(if is_own_data { SplitName::Test } else { SplitName::All });
@@ -160,13 +167,15 @@ fn read(
     let separator = given.separator.or(data.labels.separator);
     let known = Some(trainer::classes_of(task, separator));
     let labels = LabelOptions { map, separator, known, ..given };
+    // Texts from memory were in no columns.
+    let has_columns = !data.in_memory;
     let choice = ColumnChoice {
         text: args.text_column.clone(),
         label: args.labels.columns(),
         // The test split cannot be reconstructed without its groups.
-        group: data.group_column.clone().filter(|_| is_known),
-        known_text: Some(data.text_column.clone()),
-        known_label: data.label_columns.clone(),
+        group: data.group_column.clone().filter(|_| is_known && has_columns),
+        known_text: Some(data.text_column.clone()).filter(|_| has_columns),
+        known_label: if has_columns { data.label_columns.clone() } else { Vec::new() },
         // Figures count texts, whatever they weighed in training.
         weight: None,
     };
@@ -184,13 +193,17 @@ fn check_is_training_data(
     report: &TrainingReport,
 ) -> anyhow::Result<()> {
     if table.fingerprint() != report.data.fingerprint {
+        let n_rows = report.data.summary.n_rows;
+        let trained_on = if report.data.in_memory {
+            format!("{n_rows} texts from memory")
+        } else {
+            format!("{}, {n_rows} rows", report.data.path.display())
+        };
         bail!(
-            "{} has {} rows and differs from the training data ({}, {} rows): cannot reconstruct the \
+            "{} has {} rows and differs from the training data ({trained_on}): cannot reconstruct the \
              test split; use --split all to evaluate on all rows",
             path.display(),
             table.len(),
-            report.data.path.display(),
-            report.data.summary.n_rows,
         );
     }
     Ok(())

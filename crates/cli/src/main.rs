@@ -16,7 +16,6 @@ mod predict;
 mod profile;
 mod progress;
 mod reading;
-mod recipe;
 mod shell;
 mod train;
 mod understanding;

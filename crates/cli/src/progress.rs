@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use trainer::{Event, Metrics, Observer, PretrainingRecord, ValidationRecord};
+use trainer::{Event, Metrics, Observer, PretrainingRecord, Recipe, ValidationRecord};
 
 use crate::interrupt::Interrupt;
 use crate::memory::return_freed_memory;
-use crate::recipe::Recipe;
 
 const TRAINING: &str = "{prefix} {bar:30} {pos}/{len} texts, {per_sec:>9} texts/s, {eta} left{msg}";
 const SCORING: &str = "{prefix} {bar:30} {pos}/{len} texts, {per_sec:>9} texts/s, {eta} left";
@@ -19,6 +18,7 @@ const SMOOTHING: f64 = 0.05;
 pub(crate) struct TrainingProgress {
     /// Covers all epochs, so the time left is that of the whole training.
     training: ProgressBar,
+    /// The bar of a validation or the test, or the spinner of the comparison.
     scoring: Option<ProgressBar>,
     interrupt: Interrupt,
     n_pretraining_epochs: usize,
@@ -41,8 +41,15 @@ impl TrainingProgress {
         }
     }
 
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&mut self) {
         self.training.finish_and_clear();
+        self.end_scoring();
+    }
+
+    fn end_scoring(&mut self) {
+        if let Some(bar) = self.scoring.take() {
+            bar.finish_and_clear();
+        }
     }
 
     /// Prints a line above the bar, or without a bar if standard error is not a terminal.
@@ -106,9 +113,7 @@ impl Observer for TrainingProgress {
             }
             Event::Validated { record } => {
                 return_freed_memory();
-                if let Some(bar) = self.scoring.take() {
-                    bar.finish_and_clear();
-                }
+                self.end_scoring();
                 self.line(&validation_line(record));
             }
             Event::RefitStart { epoch, n_rows, n_epochs } => {
@@ -126,6 +131,23 @@ impl Observer for TrainingProgress {
             )),
             Event::Interrupted => {
                 self.line("interrupted: validating the model (press Ctrl-C again to quit at once)");
+            }
+            Event::TestStart { n_rows } => {
+                self.finish();
+                return_freed_memory();
+                self.scoring = Some(scoring_bar("testing", n_rows));
+            }
+            Event::Tested => self.end_scoring(),
+            Event::ComparisonStart => {
+                let what = "fitting a linear model for comparison".to_string();
+                self.scoring = Some(spinner(what));
+            }
+            Event::Compared { failure } => {
+                self.end_scoring();
+                if let Some(error) = failure {
+                    // The network is kept even without the comparison.
+                    eprintln!("warning: cannot fit a linear model for comparison: {error}");
+                }
             }
             _ => {}
         }

@@ -4,24 +4,21 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use clap::ValueEnum;
-use classifier::Classifier;
-use classifier::folder::{self, OutputFolder};
-use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, SplitConfig};
+use classifier::folder;
+use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions};
 use measures::Metrics;
 use trainer::{
-    Cache, ClassWeights, DataOrigin, DataRequest, DataSummary, Duplicates, Ending, LoadedData,
-    PathScore, PathScores, Prepared, SplitPlan, ThresholdGoal, TrainingJob, TrainingReport,
+    Cache, ClassWeights, DataOrigin, DataRequest, DataSummary, Ending, LoadedData, PathScore,
+    PathScores, Prepared, Recipe, RecipeError, SplitPlan, ThresholdGoal, TrainingReport,
 };
 
 use crate::device::DeviceName;
 use crate::interrupt::{self, Interrupt};
 use crate::labels::{LabelArgs, TaskName};
-use crate::memory::return_freed_memory;
-use crate::progress::{TrainingProgress, scoring_bar, spinner};
+use crate::progress::{TrainingProgress, spinner};
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
-use crate::recipe::Recipe;
 use crate::shell::quoted;
 use crate::{curve, fetch, figures, output_folder, profile, warnings};
 
@@ -156,7 +153,11 @@ impl From<ConflictsName> for Conflicts {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut recipe = Recipe::load(&args.recipe, &args.settings)?;
+    let mut recipe = Recipe::load(&args.recipe, &args.settings).map_err(|error| match error {
+        // The setting is the value of a flag.
+        RecipeError::Setting { .. } => anyhow!("--set {error}"),
+        error => error.into(),
+    })?;
     if let Some(seed) = args.seed {
         recipe.training.seed = seed;
     }
@@ -177,34 +178,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     eprintln!("training recipe {} on the {}", recipe.name, device_name(&device));
     let mut progress = TrainingProgress::new(&recipe, data.train.len(), interrupt.clone());
-    let job = TrainingJob {
-        recipe: &recipe.name,
-        model: &recipe.model,
-        regularization: &recipe.regularization,
-        training: &recipe.training,
-        pretraining: &recipe.pretraining,
-        data: &data,
-        origin,
-        device: &device,
-        folder: &folder,
-    };
-    let result = job.run(&mut progress);
+    let job = recipe.job(&data, origin, &device, &folder);
+    let result = job.run_and_test(!args.no_baseline, &mut progress);
     progress.finish();
-    let mut report = result?;
+    let report = result?;
     if report.kept().is_none() {
-        if report.ended == Ending::Interrupted {
-            eprintln!("interrupted before the classifier was trained: no model was kept");
-            return Ok(ExitCode::from(interrupt::EXIT_CODE));
-        }
-        bail!(
-            "the validation loss was never finite, so no model was kept; try a lower training.learning_rate"
-        );
+        eprintln!("interrupted before the classifier was trained: no model was kept");
+        return Ok(ExitCode::from(interrupt::EXIT_CODE));
     }
-    test(&mut report, &data, &folder, &device)?;
-    if !args.no_baseline {
-        add_baseline(&mut report, &data);
-    }
-    folder.save_metrics(&report)?;
     if let Err(error) = curve::draw(&report.history, &folder) {
         // Keep the model even without its picture.
         eprintln!("warning: {error:#}");
@@ -233,12 +214,8 @@ fn prepare(
         weight: args.weight_column.clone(),
         ..ColumnChoice::default()
     };
-    let plan = SplitPlan {
-        sample: args.sample,
-        shares: SplitConfig { seed: recipe.training.seed, ..SplitConfig::default() },
-        conflicts: args.conflicts.into(),
-        duplicates: Duplicates::default(),
-    };
+    let plan =
+        SplitPlan { sample: args.sample, conflicts: args.conflicts.into(), ..recipe.split_plan() };
     let options = args.reading.options();
     let labels = LabelOptions { task: args.task.map(Into::into), ..args.labels.options() };
     let request = DataRequest {
@@ -284,46 +261,12 @@ fn tell_summary(path: &Path, summary: &DataSummary) {
     }
 }
 
-/// Fits a linear model on the same split, for comparison, if the network has no linear path.
-fn add_baseline(report: &mut TrainingReport, data: &Prepared) {
-    if report.model.ngram_order > 0 {
-        return;
-    }
-    let spinner = spinner("fitting a linear model for comparison".to_string());
-    let score = trainer::linear_baseline(data, &report.training);
-    spinner.finish_and_clear();
-    match score {
-        Ok(score) => report.linear_baseline = Some(score),
-        // Keep the network even without the comparison.
-        Err(error) => eprintln!("warning: cannot fit a linear model for comparison: {error}"),
-    }
-}
-
 /// Adds the file to an error that does not name it.
 fn with_path(error: trainer::Error, path: &Path) -> anyhow::Error {
     let path = path.display().to_string();
     let names_it = error.to_string().contains(&path);
     let error = anyhow::Error::from(error);
     if names_it { error } else { error.context(path) }
-}
-
-/// Tests the kept model and saves the result in its folder.
-fn test(
-    report: &mut TrainingReport,
-    data: &Prepared,
-    folder: &OutputFolder,
-    device: &candle_core::Device,
-) -> anyhow::Result<()> {
-    return_freed_memory();
-    let trained = Classifier::open(folder.path(), device)?;
-    let bar = scoring_bar("testing", data.test.len());
-    let mut on_rows = |n_rows| bar.inc(n_rows as u64);
-    let measured = trainer::test(&trained, &data.test, &mut on_rows)?;
-    bar.finish_and_clear();
-    report.add_test(measured);
-    // Save the result now, in case a later step fails.
-    folder.save_metrics(report)?;
-    Ok(())
 }
 
 fn print_result(args: &Args, report: &TrainingReport, folder: &Path) -> anyhow::Result<()> {

@@ -103,9 +103,10 @@ fn too_little_to_learn_from() {
     );
     refused("reviews.csv", reviews(4), &["reviews.csv: 4 rows are too few to split"]);
     let place = Workplace::with_reviews();
-    place
-        .train(&["--output", "model", "--set", "training.batch_size=500"])
-        .failed(1, &["192 training texts are fewer than one batch of 500", "smaller batch_size"]);
+    place.train(&["--output", "model", "--set", "training.batch_size=500"]).failed(
+        1,
+        &["192 training texts are fewer than one batch of 500", "smaller training.batch_size"],
+    );
     place
         .train(&["--output", "model", "--set", "preprocessing.min_frequency=9999"])
         .failed(1, &["reviews.csv", "no word occurs 9999 or more times in 192 texts"]);

@@ -699,6 +699,17 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// Something is wrong with texts or labels from memory.
+    #[error("{message}")]
+    InMemory {
+        /// What is wrong, in words for texts from memory: they are named by number, from 1.
+        message: String,
+        /// What to do about it, in full sentences, if the message does not say so.
+        advice: Option<String>,
+        /// The same in the words of a table, with the data.
+        error: Box<Error>,
+    },
+
     /// The format cannot hold the table.
     #[error("cannot write {} as {format}: {detail}", path.display())]
     Encode {
@@ -722,6 +733,7 @@ impl Error {
     pub fn advice(&self) -> Option<String> {
         Some(match self {
             Self::Table { fault, .. } => return fault.advice(),
+            Self::InMemory { advice, .. } => return advice.clone(),
             Self::UnknownExtension { path } => format::advice(path),
             Self::WrongContent { .. } => format::READ.into(),
             Self::UnknownEncoding { .. } => {

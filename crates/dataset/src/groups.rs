@@ -61,6 +61,21 @@ pub(crate) fn of_rows(
     }
 }
 
+/// Numbers groups by name, from 0 in order of appearance.
+pub(crate) fn numbered<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Vec<u32> {
+    let mut numbers: HashMap<String, u32> = HashMap::new();
+    let number_of = |name: S| match numbers.get(name.as_ref()) {
+        Some(&number) => number,
+        None => {
+            // A table has at most u32::MAX rows, which is checked.
+            let number = numbers.len() as u32;
+            numbers.insert(name.as_ref().to_owned(), number);
+            number
+        }
+    };
+    names.into_iter().map(number_of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use polars::prelude::{Column, DataFrame};

@@ -7,6 +7,7 @@ use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, check_texts, choos
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::labels::{Found, LabelOptions};
+use crate::memory::in_memory;
 use crate::tables::{self, DataFile, ReadNotes, ReadOptions, TextColumn, Texts};
 use crate::targets::Targets;
 use crate::task_kind::TaskKind;
@@ -26,6 +27,10 @@ pub struct LabelledTexts {
     notes: ReadNotes,
     /// The rows of the file that were kept; `None` if all of them were.
     rows: Option<Vec<u32>>,
+    /// How the labels were to be read.
+    label_options: LabelOptions,
+    /// The number of texts and labels given in memory, of which `rows` were kept; `None` for a file.
+    n_given: Option<usize>,
 }
 
 impl LabelledTexts {
@@ -69,7 +74,20 @@ impl LabelledTexts {
             None => None,
         };
         let Found { targets, classes, .. } = found;
-        Ok(Self { texts, targets, classes, columns, groups, weights, notes, rows })
+        let label_options = label_options.clone();
+        let n_given = None;
+        Ok(Self {
+            texts,
+            targets,
+            classes,
+            columns,
+            groups,
+            weights,
+            notes,
+            rows,
+            label_options,
+            n_given,
+        })
     }
 
     /// Texts from memory with labels of two classes, 0 (negative) and 1 (positive).
@@ -97,7 +115,7 @@ impl LabelledTexts {
         Self::of_parts(Texts::from_strings(texts), targets, classes)
     }
 
-    fn of_parts(texts: Texts, targets: Targets, classes: Classes) -> Result<Self> {
+    pub(crate) fn of_parts(texts: Texts, targets: Targets, classes: Classes) -> Result<Self> {
         check_length(&texts, targets.len())?;
         if u32::try_from(texts.len()).is_err() {
             return Err(Error::TooManyRows { n_rows: texts.len() });
@@ -118,31 +136,71 @@ impl LabelledTexts {
             weights: None,
             notes: ReadNotes::default(),
             rows: None,
+            label_options: LabelOptions::default(),
+            n_given: None,
         })
+    }
+
+    /// The same as one of `n_texts` texts given in memory.
+    pub(crate) fn given(self, n_texts: usize) -> Self {
+        Self { n_given: Some(n_texts), ..self }
+    }
+
+    /// The same with how its labels were read, and the rows that were kept, if not all were.
+    pub(crate) fn read_with(
+        self,
+        label_options: LabelOptions,
+        notes: ReadNotes,
+        rows: Option<Vec<u32>>,
+    ) -> Self {
+        Self { label_options, notes, rows, ..self }
     }
 
     /// Adds a group to each text: rows of one group go into the same part of a split.
     ///
-    /// `groups`: `[n_rows]`, equal numbers for rows of one group.
+    /// `groups`: `[n_rows]`, or one for each text that was given in memory, whether or not a label map left it out;
+    /// equal numbers for rows of one group.
     ///
     /// # Errors
     /// `LengthMismatch` if there are not as many groups as texts.
     pub fn with_groups(self, groups: Vec<u32>) -> Result<Self> {
-        if groups.len() != self.len() {
-            let (expected, got) = (self.len(), groups.len());
-            return Err(Error::LengthMismatch { what: "groups", expected, got });
+        let (expected, got) = (self.n_given.unwrap_or(self.len()), groups.len());
+        if got != expected {
+            return Err(self.worded(Error::LengthMismatch { what: "groups", expected, got }));
         }
-        Ok(Self { groups: Some(groups), ..self })
+        Ok(Self { groups: Some(self.kept(groups)), ..self })
     }
 
-    /// Adds a weight to each text: how much it counts in training.
+    /// Adds a group to each text by name: texts with equal names are of one group.
+    ///
+    /// # Errors
+    /// As [`with_groups`](Self::with_groups).
+    pub fn with_group_names<S: AsRef<str>>(
+        self,
+        groups: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        self.with_groups(groups::numbered(groups))
+    }
+
+    /// Adds a weight to each text, or to each that was given in memory: how much it counts in training.
     ///
     /// # Errors
     /// `LengthMismatch` if there are not as many weights as texts; `BadWeight` if one is negative or not
     /// finite; `NoWeight` if all are 0.
     pub fn with_weights(self, weights: Vec<f32>) -> Result<Self> {
-        weights::check(&weights, self.len())?;
+        let n_given = self.n_given.unwrap_or(self.len());
+        weights::check(&weights, n_given).map_err(|error| self.worded(error))?;
+        let weights = self.kept(weights);
+        weights::check(&weights, self.len()).map_err(|error| self.worded(error))?;
         Ok(Self { weights: Some(weights), ..self })
+    }
+
+    /// Of what was given for each text in memory, that of the texts that were kept.
+    fn kept<T: Copy>(&self, given: Vec<T>) -> Vec<T> {
+        match (&self.rows, self.n_given) {
+            (Some(rows), Some(_)) => rows.iter().map(|&row| given[row as usize]).collect(),
+            _ => given,
+        }
     }
 
     /// The number of rows.
@@ -153,6 +211,23 @@ impl LabelledTexts {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether texts and labels were given in memory, as lists.
+    pub fn is_in_memory(&self) -> bool {
+        self.n_given.is_some()
+    }
+
+    /// How the labels were to be read.
+    pub fn label_options(&self) -> &LabelOptions {
+        &self.label_options
+    }
+
+    /// An error about this table in words that suit where it came from: about texts from memory,
+    /// [`Error::InMemory`].
+    #[must_use]
+    pub fn worded(&self, error: Error) -> Error {
+        if self.is_in_memory() { in_memory(error) } else { error }
     }
 
     /// The columns that were read, and whether they were guessed.
@@ -171,7 +246,8 @@ impl LabelledTexts {
         &self.notes
     }
 
-    /// The file row, from 1, of a row of this table; they differ where rows were left out.
+    /// The file row, from 1, of a row of this table, or the number of the text that was given in memory; they differ
+    /// where rows were left out.
     ///
     /// # Panics
     /// If the row is past the end, like a slice.

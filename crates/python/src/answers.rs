@@ -149,8 +149,8 @@ impl Answers {
         let texts = || 0..columns.len();
         let there = |text: usize| columns.is_there[text].then_some(text);
         let decided = texts().map(|text| there(text).map(|text| columns.probability[text]));
-        let probabilities = texts()
-            .map(|text| there(text).map(|text| columns.probabilities_of(text).to_vec()));
+        let probabilities =
+            texts().map(|text| there(text).map(|text| columns.probabilities_of(text).to_vec()));
         let tokens = texts().map(|text| there(text).map(|text| columns.tokens[text]));
         let cut = texts().map(|text| there(text).map(|text| columns.cut[text]));
         let dict = PyDict::new(py);

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use arrow_schema::ArrowError;
 use pyo3::create_exception;
 use pyo3::exceptions::{
-    PyFileExistsError, PyFileNotFoundError, PyOSError, PyPermissionError, PyRuntimeError,
-    PyTypeError, PyValueError,
+    PyFileExistsError, PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError,
+    PyRuntimeError, PyTypeError, PyValueError,
 };
 use pyo3::prelude::*;
+use trainer::RecipeError;
 
 create_exception!(
     sentiment_rnn,
@@ -89,6 +90,29 @@ pub(crate) enum Error {
          or fork before the first use and load the model in the child"
     )]
     Forked { parent: u32, this: u32 },
+    /// Ctrl-C ended a training before there was a model.
+    #[error("training was stopped by Ctrl-C before there was a model")]
+    StoppedEarly,
+    /// A training kept no model.
+    #[error(
+        "the validation loss was never finite, so no model was kept; try a lower training.learning_rate"
+    )]
+    NothingKept,
+    /// An argument of a training is wrong.
+    #[error("{name}: {reason}")]
+    Argument { name: &'static str, reason: String },
+    /// A report could not be written as JSON.
+    #[error("the training report cannot be written as JSON: {source}")]
+    Report { source: serde_json::Error },
+    /// A recipe or one of its settings is wrong.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// Texts or labels are wrong.
+    #[error(transparent)]
+    Data(#[from] dataset::Error),
+    /// A training failed.
+    #[error(transparent)]
+    Trainer(#[from] trainer::Error),
     /// Something panicked.
     #[error("internal error: {reason}; please report it, with the text above if there is any")]
     Internal { reason: String },
@@ -121,10 +145,50 @@ impl From<Error> for PyErr {
             | Error::RepeatedColumn { .. }
             | Error::DeviceName { .. }
             | Error::Arrow(_) => PyValueError::new_err(message),
+            Error::Argument { .. } | Error::NothingKept => PyValueError::new_err(message),
+            Error::StoppedEarly => PyKeyboardInterrupt::new_err(message),
+            Error::Recipe(error) => of_recipe(&error),
+            Error::Data(error) => of_data(&error),
+            Error::Trainer(error) => of_trainer(&error),
+            Error::Report { .. } => InternalError::new_err(message),
             Error::Replaced { .. } | Error::Forked { .. } => PyRuntimeError::new_err(message),
             Error::Internal { .. } => InternalError::new_err(message),
             Error::Classifier(error) => of_classifier(&error),
         }
+    }
+}
+
+fn of_recipe(error: &RecipeError) -> PyErr {
+    match error {
+        RecipeError::Missing { .. } => PyFileNotFoundError::new_err(error.to_string()),
+        RecipeError::Read { error: source, .. } => of_io(error.to_string(), source),
+        _ => PyValueError::new_err(error.to_string()),
+    }
+}
+
+fn of_data(error: &dataset::Error) -> PyErr {
+    let advice = error.advice().map_or_else(String::new, |advice| format!("\n{advice}"));
+    PyValueError::new_err(format!("{error}{advice}"))
+}
+
+fn of_trainer(error: &trainer::Error) -> PyErr {
+    use trainer::Error as E;
+    match error {
+        E::Data(error) => of_data(error),
+        E::Classifier(error) => of_classifier(error),
+        E::Text(text_preprocessing::Error::NoWords { .. }) => PyValueError::new_err(format!(
+            "{error}\nLower preprocessing.min_frequency with settings=. If the texts have no spaces between words, \
+             set preprocessing.scheme to \"bpe\"."
+        )),
+        E::Config(_)
+        | E::FewerThanABatch { .. }
+        | E::NoWeight { .. }
+        | E::UnknownClass { .. }
+        | E::ThresholdGoal { .. }
+        | E::VectorWidth { .. }
+        | E::Text(_)
+        | E::Model(_) => PyValueError::new_err(error.to_string()),
+        _ => PyRuntimeError::new_err(error.to_string()),
     }
 }
 

@@ -10,7 +10,9 @@ mod compute;
 mod error;
 mod model;
 mod process;
+mod progress;
 mod strings;
+mod training;
 
 use pyo3::prelude::*;
 
@@ -27,6 +29,8 @@ mod _native {
     use super::process::threads_started;
     #[pymodule_export]
     use super::strings::{arrow_strings, raise_panic};
+    #[pymodule_export]
+    use super::training::{Trained, recipe_names, train};
 
     use super::*;
 

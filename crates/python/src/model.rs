@@ -38,7 +38,11 @@ impl Model {
     /// Opens a model from the contents of its files, by name.
     #[staticmethod]
     #[pyo3(signature = (files, device = "cpu"))]
-    fn from_files(py: Python<'_>, files: BTreeMap<String, PyBackedBytes>, device: &str) -> Result<Self> {
+    fn from_files(
+        py: Python<'_>,
+        files: BTreeMap<String, PyBackedBytes>,
+        device: &str,
+    ) -> Result<Self> {
         let files: BTreeMap<String, Arc<[u8]>> =
             files.into_iter().map(|(name, bytes)| (name, Arc::from(&*bytes))).collect();
         Self::open(py, ModelFiles::Memory(files), device)
@@ -133,10 +137,8 @@ impl Model {
 impl Model {
     fn open(py: Python<'_>, files: ModelFiles, device: &str) -> Result<Self> {
         let device = open_device(device)?;
-        let (classifier, files) = without_lock(py, || {
-            Ok((Classifier::open(files.clone(), &device)?, files))
-        })?;
-        Ok(Self { classifier, files })
+        // Loading starts no threads, so a process may load and then fork.
+        py.detach(|| guarded(|| Ok(Self::new(Classifier::open(files.clone(), &device)?, files))))
     }
 
     /// A model from its classifier and the files that hold it.

@@ -12,7 +12,10 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Item`] or [`Error::Surrogate`], with the number of the item, from 0.
-pub(crate) fn take(items: &Bound<'_, PyAny>, none_allowed: bool) -> Result<Vec<Option<PyBackedStr>>> {
+pub(crate) fn take(
+    items: &Bound<'_, PyAny>,
+    none_allowed: bool,
+) -> Result<Vec<Option<PyBackedStr>>> {
     let mut strings = Vec::with_capacity(items.len().unwrap_or(0));
     for (number, item) in items.try_iter()?.enumerate() {
         let item = item?;

@@ -63,11 +63,8 @@ pub(crate) fn train(
     let py = texts.py();
     let request: Request = request.extract()?;
     let texts = strings::take(texts, false)?;
-    let labels = if lists {
-        Labels::Lists(labels.extract()?)
-    } else {
-        Labels::Cells(labels.extract()?)
-    };
+    let labels =
+        if lists { Labels::Lists(labels.extract()?) } else { Labels::Cells(labels.extract()?) };
     let device = open_device(&request.device)?;
     let mut progress = Progress::new(on_event);
     let outcome = without_lock(py, || {
@@ -107,7 +104,8 @@ pub(crate) fn train(
     })?;
     let (model, report, mut warnings, notes, interrupted): (_, _, Vec<String>, _, bool) = outcome;
     if interrupted {
-        warnings.insert(0, "training was stopped by Ctrl-C; the model kept so far is returned".into());
+        warnings
+            .insert(0, "training was stopped by Ctrl-C; the model kept so far is returned".into());
     }
     Ok(Trained { model: Py::new(py, model)?, report, warnings, notes })
 }

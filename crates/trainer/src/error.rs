@@ -92,7 +92,7 @@ pub enum Error {
     },
     /// There are fewer training texts than one batch needs.
     #[error(
-        "{rows} training texts are fewer than one batch of {batch_size}; use more data or a smaller batch_size"
+        "{rows} training texts are fewer than one batch of {batch_size}; use more data or a smaller training.batch_size"
     )]
     FewerThanABatch {
         /// Texts in the training split.
@@ -100,11 +100,16 @@ pub enum Error {
         /// Configured batch size.
         batch_size: usize,
     },
+    /// No validation had a finite loss, so there is no model.
+    #[error(
+        "the validation loss was never finite, so no model was kept; try a lower training.learning_rate"
+    )]
+    NothingKept,
     /// A split to score has no labels, or those of another task.
     #[error("the texts have no labels that predictions can be compared with")]
     NoLabels,
     /// All texts of a split weigh 0.
-    #[error("all {part} texts have weight 0; give more rows a weight above 0")]
+    #[error("all {part} texts have weight 0; give more of them a weight above 0")]
     NoWeight {
         /// The split.
         part: &'static str,

@@ -2,6 +2,7 @@
 
 use measures::Metrics;
 
+use crate::error::Error;
 use crate::record::{PretrainingRecord, RefitRecord, ValidationRecord};
 use crate::word_vectors::VectorsUse;
 
@@ -55,7 +56,7 @@ pub enum Event<'a> {
         /// Number of its texts.
         n_rows: usize,
     },
-    /// A batch was scored.
+    /// A batch was scored, in a validation or in the test.
     Scored {
         /// Texts in the batch.
         n_rows: usize,
@@ -87,6 +88,20 @@ pub enum Event<'a> {
     },
     /// Training was asked to stop and validates its current model.
     Interrupted,
+    /// Training ended, and the test of the kept model begins.
+    TestStart {
+        /// Number of its texts.
+        n_rows: usize,
+    },
+    /// The test ended.
+    Tested,
+    /// A linear model is being fitted for comparison.
+    ComparisonStart,
+    /// It was fitted and tested, or could not be, which does no harm to the model.
+    Compared {
+        /// Why it could not be fitted.
+        failure: Option<&'a Error>,
+    },
 }
 
 /// Receives the events of a training run and may stop it.

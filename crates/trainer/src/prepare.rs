@@ -122,6 +122,10 @@ pub struct Divided {
 /// If there are too few rows, texts or groups, one class only, or texts with different labels where the plan
 /// forbids them.
 pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
+    Ok(divide(table, plan).map_err(|error| table.worded(error))?)
+}
+
+fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
     let texts: Vec<&str> = table.texts().collect();
     let digests = text_digests(&texts);
     let unique = match plan.duplicates {
@@ -131,7 +135,7 @@ pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
     let n_unique = unique.kept.len();
     if n_unique < MIN_ROWS && n_unique < table.len() {
         let (n_rows, n_texts, needed) = (table.len(), n_unique, MIN_ROWS);
-        return Err(dataset::Error::TooFewTexts { n_rows, n_texts, needed }.into());
+        return Err(dataset::Error::TooFewTexts { n_rows, n_texts, needed });
     }
     let sampled = match plan.sample {
         Some(n_rows) if n_rows < n_unique => {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use classifier::folder::{METRICS_FILE, Records, drop_retired};
-use dataset::{ColumnNames, LabelOptions, ReadOptions};
+use dataset::{ColumnNames, LabelOptions, LabelledTexts, ReadOptions};
 use measures::{Intervals, Metrics};
 use model::{ModelConfig, Regularization, Task};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -25,8 +25,11 @@ use crate::word_vectors::VectorsUse;
 /// Where the data came from and how it was divided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataOrigin {
-    /// The file.
+    /// The file; empty for texts from memory.
     pub path: PathBuf,
+    /// Whether the texts came from memory, so that there is no file with them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_memory: bool,
     /// Its text column.
     pub text_column: String,
     /// Its label columns: one, or one for each class.
@@ -72,6 +75,7 @@ impl DataOrigin {
         let weight_column = weight.map(|column| column.name);
         Self {
             path,
+            in_memory: false,
             text_column,
             label_columns,
             weight_column,
@@ -83,6 +87,28 @@ impl DataOrigin {
             summary,
         }
     }
+
+    /// That `data` came from texts in memory; the lists of texts, labels, weights and groups are named like columns.
+    pub fn in_memory(texts: &LabelledTexts, split: SplitPlan, data: &Prepared) -> Self {
+        let how = (ReadOptions::default(), texts.label_options().clone());
+        let columns = texts.columns().clone();
+        let name = |is_there: bool, name: &str| is_there.then(|| name.to_string());
+        Self {
+            in_memory: true,
+            weight_column: name(texts.weights().is_some(), "weight"),
+            group_column: name(texts.groups().is_some(), "group"),
+            ..Self::new(PathBuf::new(), columns, how, texts.fingerprint(), split, data)
+        }
+    }
+}
+
+/// A batch size that was lowered, because there were fewer training texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoweredBatch {
+    /// The batch size of the recipe.
+    pub from: usize,
+    /// The one that was used: the number of training texts.
+    pub to: usize,
 }
 
 /// Everything about one training run.
@@ -102,6 +128,9 @@ pub struct TrainingReport {
     pub regularization: Regularization,
     /// The training settings.
     pub training: TrainingConfig,
+    /// That the batch size of `training` was lowered, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowered_batch: Option<LoweredBatch>,
     /// The linear path alone on the validation split, if it was fitted before the rest.
     #[serde(default)]
     pub linear_path: Option<Metrics>,
@@ -183,6 +212,12 @@ impl TrainingReport {
         self.judge();
     }
 
+    /// Records that the batch size was lowered.
+    pub(crate) fn lower_batch(&mut self, lowered: LoweredBatch) {
+        self.lowered_batch = Some(lowered);
+        self.judge();
+    }
+
     /// Recomputes the warnings.
     pub(crate) fn judge(&mut self) {
         let (task, diverged) = (&self.task, self.diverged.iter());
@@ -200,8 +235,12 @@ impl TrainingReport {
                 .flat_map(|metrics| Warning::of_metrics(scope, metrics, task, has_goal))
                 .collect::<Vec<_>>()
         };
+        let lowered = self.lowered_batch.iter();
+        let lowered = lowered.map(|&LoweredBatch { from, to }| Warning::LoweredBatch { from, to });
+        let of_data = Warning::of_data(&self.data.summary, task).into_iter();
         self.warnings = diverged
-            .chain(Warning::of_data(&self.data.summary, task))
+            .chain(lowered)
+            .chain(of_data.map(|warning| warning.worded(self.data.in_memory)))
             .chain(splits.into_iter().flat_map(of_split))
             .chain(of_goal)
             .collect();

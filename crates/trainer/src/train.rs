@@ -135,6 +135,7 @@ impl<'a> Run<'a> {
             model: job.model.for_task(&job.data.task)?,
             regularization: *job.regularization,
             training: job.training.clone(),
+            lowered_batch: None,
             linear_path: None,
             linear_rate: None,
             word_vectors: None,

@@ -156,6 +156,16 @@ pub enum Warning {
         rows: Vec<[usize; 2]>,
         /// Whether they were dropped; otherwise each keeps the labels of its first row.
         are_dropped: bool,
+        /// Whether the rows are the numbers of texts from memory.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_memory: bool,
+    },
+    /// The batch size was lowered, because there were fewer training texts.
+    LoweredBatch {
+        /// The batch size of the recipe.
+        from: usize,
+        /// The one that was used: the number of training texts.
+        to: usize,
     },
     /// The model has seen texts that it is evaluated on.
     SeenTexts {
@@ -275,21 +285,27 @@ impl fmt::Display for Warning {
                 f,
                 "{n_texts} of {n_all} texts in {scope} have no words: they all get the same prediction"
             ),
-            Self::ConflictingLabels { n_texts, rows, are_dropped } => {
+            Self::ConflictingLabels { n_texts, rows, are_dropped, in_memory } => {
                 let (texts, have) = if *n_texts == 1 { ("text", "has") } else { ("texts", "have") };
                 write!(f, "{n_texts} {texts} {have} different labels")?;
                 for (idx, [first, other]) in rows.iter().enumerate() {
                     let before = if idx == 0 { " (such as " } else { ", " };
-                    write!(f, "{before}rows {first} and {other}")?;
+                    let rows = if *in_memory { "texts" } else { "rows" };
+                    write!(f, "{before}{rows} {first} and {other}")?;
                 }
                 let end = if rows.is_empty() { "" } else { ")" };
-                let how = if *are_dropped {
-                    "all rows of these texts were dropped"
-                } else {
-                    "each keeps the label of its first row"
+                let how = match (*are_dropped, *in_memory) {
+                    (true, false) => "all rows of these texts were dropped",
+                    (true, true) => "they were dropped",
+                    (false, false) => "each keeps the label of its first row",
+                    (false, true) => "each keeps its first label",
                 };
                 write!(f, "{end}: {how}")
             }
+            Self::LoweredBatch { from, to } => write!(
+                f,
+                "training.batch_size was lowered from {from} to {to}, because there are only {to} training texts"
+            ),
             Self::SeenTexts { n_learned, n_chosen_by, n_texts } => {
                 write!(f, "the model was trained on {n_learned} of these {n_texts} texts")?;
                 if *n_chosen_by > 0 {
@@ -316,6 +332,7 @@ impl Warning {
                 n_texts: summary.n_conflicting,
                 rows: summary.conflicting_rows.clone(),
                 are_dropped: summary.n_dropped > 0,
+                in_memory: false,
             });
         }
         let Some(splits) = &summary.splits else { return warnings };
@@ -337,6 +354,14 @@ impl Warning {
             warnings.push(Self::EmptyTexts { scope: Scope::Training, n_texts, n_all });
         }
         warnings
+    }
+
+    /// The same about texts from memory, which are in no rows of a file.
+    pub(crate) fn worded(mut self, of_memory: bool) -> Self {
+        if let Self::ConflictingLabels { in_memory, .. } = &mut self {
+            *in_memory = of_memory;
+        }
+        self
     }
 
     /// A warning about the words of some texts, if there is one.

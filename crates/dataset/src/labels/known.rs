@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::source::Source;
 use super::spelled::{self, Spelling};
-use super::values::Values;
+use super::values::{Value, Values};
 use crate::classes::{CLASS_NAMES, Classes};
 use crate::error::Result;
 use crate::label_key::Key;
@@ -16,22 +16,30 @@ use crate::wording::shortened;
 
 /// The classes of a model, by what may be written for them.
 pub(super) struct Known {
-    class_of: HashMap<Key, u32>,
+    class_named: HashMap<String, u32>,
+    /// `None` where the names of several classes are the same but for case or notation: labels from memory may be so.
+    class_of: HashMap<Key, Option<u32>>,
     /// Whether the classes are `negative` and `positive`, which have synonyms.
     is_usual: bool,
 }
 
 impl Known {
     pub(super) fn new(classes: &Classes) -> Self {
-        let names = classes.names.iter().zip(0..);
-        let class_of = names.map(|(name, class)| (Key::of(name), class)).collect();
-        Self { class_of, is_usual: classes.names == CLASS_NAMES }
+        let (mut class_named, mut class_of) = (HashMap::new(), HashMap::new());
+        for (name, class) in classes.names.iter().zip(0..) {
+            class_named.insert(name.clone(), class);
+            class_of.entry(Key::of(name)).and_modify(|one| *one = None).or_insert(Some(class));
+        }
+        Self { class_named, class_of, is_usual: classes.names == CLASS_NAMES }
     }
 
     /// The class that a value names.
     pub(super) fn class(&self, value: &str) -> Option<u32> {
         let usual = if self.is_usual { parse_label(value) } else { None };
-        usual.map(u32::from).or_else(|| self.class_of.get(&Key::of(value)).copied())
+        usual.map(u32::from).or_else(|| self.class_named.get(value).copied()).or_else(|| {
+            let of_key = self.class_of.get(&Key::of(value));
+            of_key.copied().flatten()
+        })
     }
 }
 
@@ -44,11 +52,14 @@ pub(super) fn targets(source: &Source<'_>, values: &Values, classes: &Classes) -
     let known = Known::new(classes);
     let is_usual = known.is_usual;
     let spelling = Spelling::of(values.used().map(|value| value.text()));
-    let class = |text: &str| {
-        let usual = if is_usual { spelling.label(text) } else { None };
-        usual.or_else(|| known.class(text))
+    let class = |value: &Value| {
+        let usual = if is_usual { spelling.label(value.text()) } else { None };
+        // With its spaces first: they may be part of a name.
+        usual
+            .or_else(|| known.class_named.get(&value.written).copied())
+            .or_else(|| known.class(value.text()))
     };
-    let wrong = values.used().filter(|value| class(value.text()).is_none());
+    let wrong = values.used().filter(|value| class(value).is_none());
     if let Some(value) = wrong.min_by_key(|value| value.first) {
         let fault = if is_usual {
             spelled::unknown(values, value)
@@ -61,6 +72,6 @@ pub(super) fn targets(source: &Source<'_>, values: &Values, classes: &Classes) -
         return Err(source.wrong(value.first, fault));
     }
     let class_of: Vec<u32> =
-        values.all.iter().map(|value| class(value.text()).unwrap_or_default()).collect();
+        values.all.iter().map(|value| class(value).unwrap_or_default()).collect();
     Ok(values.classified(&class_of))
 }

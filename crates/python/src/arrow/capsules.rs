@@ -7,8 +7,8 @@ use std::ffi::CStr;
 use std::ptr::NonNull;
 
 use arrow_array::RecordBatchReader;
-use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
+use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
 use arrow_array::{ArrayRef, make_array};
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, Schema};
@@ -87,10 +87,7 @@ pub(crate) fn array_capsules<'py>(
 }
 
 /// The pointer in a capsule of this name.
-fn pointer(
-    capsule: &Bound<'_, PyAny>,
-    name: &'static CStr,
-) -> Result<NonNull<std::ffi::c_void>> {
+fn pointer(capsule: &Bound<'_, PyAny>, name: &'static CStr) -> Result<NonNull<std::ffi::c_void>> {
     let capsule = capsule.cast::<PyCapsule>().map_err(|error| Error::Python(error.into()))?;
     Ok(capsule.pointer_checked(Some(name))?)
 }

@@ -1,6 +1,5 @@
 //! Texts from Arrow: arrays, streams of arrays, record batches and tables.
 
-
 use arrow_array::cast::AsArray as _;
 use arrow_array::ffi_stream::ArrayStreamReader;
 use arrow_array::{Array as _, ArrayReader as _, ArrayRef};

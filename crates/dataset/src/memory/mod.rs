@@ -1,0 +1,13 @@
+//! Labelled texts from memory: two lists instead of the columns of a table.
+
+mod exact;
+mod labels;
+mod notes;
+mod recognised;
+mod wording;
+
+pub use self::labels::Labels;
+pub(crate) use self::wording::in_memory;
+
+#[cfg(test)]
+mod tests;
