@@ -83,7 +83,7 @@ impl Model {
         self.classifier.thresholds().map(<[f32]>::to_vec)
     }
 
-    /// The id of the model: 32 hexadecimal digits. Absent in models of old formats.
+    /// The id of the model: hexadecimal digits. Absent in models of old formats.
     #[getter]
     fn id(&self) -> Option<String> {
         self.classifier.id().map(|id| id.to_string())

@@ -34,11 +34,17 @@ impl Progress {
         if self.interrupts.look() == ControlFlow::Continue(()) {
             return;
         }
-        let Some(raised) = self.interrupts.take() else { return };
-        let is_first = !self.must_stop
+        if let Some(raised) = self.interrupts.take() {
+            self.stop(raised);
+        }
+    }
+
+    /// Ends the training because of what was raised.
+    fn stop(&mut self, raised: PyErr) {
+        let is_first_press = !self.must_stop
             && Python::attach(|py| raised.is_instance_of::<PyKeyboardInterrupt>(py));
         self.must_stop = true;
-        if !is_first {
+        if !is_first_press {
             self.raised.get_or_insert(raised);
         }
     }
@@ -54,9 +60,9 @@ impl Progress {
             kwargs.set_item("data", data.to_string())?;
             on_event.call(py, (), Some(&kwargs)).map(drop)
         });
-        if let Err(error) = result {
-            self.must_stop = true;
-            self.raised = Some(error);
+        // Ctrl-C may be pressed while the function runs.
+        if let Err(raised) = result {
+            self.stop(raised);
         }
     }
 }

@@ -121,7 +121,7 @@ class Classifier:
 
     @property
     def id(self) -> str | None:
-        """The model's id, 32 hexadecimal digits: equal ids are equal models. ``None`` in models of old formats."""
+        """The model's id, hexadecimal digits: equal ids are equal models. ``None`` in models of old formats."""
         return self._model.id
 
     def predict(self, texts: Any, *, column: str | None = None) -> Any:

@@ -40,8 +40,6 @@ def take(texts: Any, column: str | None = None) -> Texts:
         return _PandasTexts(texts[_only_column(list(texts.columns), column)])
     if _is(texts, "polars", "DataFrame"):
         return _PolarsTexts(texts.get_column(_only_column(texts.columns, column)))
-    if _is(texts, "polars", "LazyFrame"):
-        raise TypeError("the texts are a polars LazyFrame; call .collect() first")
     is_series = _is(texts, "pandas", "Series") or _is(texts, "polars", "Series")
     if _is_arrow(texts) and not is_series:
         return _ArrowTexts(texts, column)
@@ -157,7 +155,7 @@ class _PolarsTexts:
     def like_input(self, answers: Answers) -> Any:
         import polars
 
-        return polars.Series(_NAME, answers.label_column())
+        return polars.Series(answers.label_column()).alias(_NAME)
 
 
 class _ArrowTexts:
@@ -202,6 +200,8 @@ def _refuse(texts: Any) -> None:
         raise TypeError(f"the texts are {_name(texts)}, expected a list of str; pass list(texts.values())")
     if isinstance(texts, Set):
         raise TypeError(f"the texts are {_name(texts)}, which has no order; pass a list of str")
+    if _is(texts, "polars", "LazyFrame"):
+        raise TypeError("the texts are a polars LazyFrame; call .collect() first")
     if not isinstance(texts, Iterable) and not _is_arrow(texts):
         raise TypeError(f"the texts are {_name(texts)}, expected a list of str")
 

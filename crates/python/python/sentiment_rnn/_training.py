@@ -95,7 +95,7 @@ def train(
     >>> texts, labels = made_reviews(400)
     >>> result = train(texts, labels, recipe="quick", settings={"training.epochs": 3}, seed=1)
     >>> result.report["ended"]
-    'Complete'
+    'complete'
     >>> result.classifier.classes
     ['negative', 'positive']
     """
