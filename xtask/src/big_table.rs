@@ -1,7 +1,7 @@
 //! `cargo xtask big-table`: answers a table of a million rows, watches the memory, and kills the program meanwhile.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read as _, Write as _};
+use std::io::{BufReader, BufWriter, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;

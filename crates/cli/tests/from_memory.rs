@@ -4,9 +4,9 @@
 mod common;
 
 use candle_core::Device;
+use classifier::folder::{Existing, OutputFolder};
 use common::{Workplace, sentence};
 use dataset::{LabelOptions, LabelledTexts, Labels};
-use classifier::folder::{Existing, OutputFolder};
 use serde_json::Value;
 use trainer::{Recipe, Silent, SmallData, TextsTraining};
 

@@ -1,17 +1,16 @@
 //! SHA-256 of files.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Hashes the rest of a file without holding it in memory.
-pub(crate) fn add_file(hasher: &mut Sha256, file: &mut File) -> io::Result<()> {
+/// Hashes the rest of a file or another reader without holding it in memory.
+pub(crate) fn add_all(hasher: &mut Sha256, reader: &mut impl Read) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        match file.read(&mut buffer) {
+        match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(n) => hasher.update(&buffer[..n]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

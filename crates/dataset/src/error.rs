@@ -54,6 +54,13 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// The file was written to while it was read.
+    #[error("{} has changed while it was read", path.display())]
+    Changed {
+        /// The path as given.
+        path: PathBuf,
+    },
+
     /// The file extension is unknown.
     #[error(
         "cannot tell the format of {} from its name; known extensions are {}",
@@ -253,6 +260,21 @@ pub enum Error {
         text: String,
         /// The number of rows.
         n_rows: usize,
+    },
+
+    /// No file was named.
+    #[error("expected at least one file")]
+    NoFiles,
+
+    /// One of several files has other columns than the first.
+    #[error("{} does not have the columns of {}: {detail}", path.display(), first.display())]
+    DifferentColumns {
+        /// The path as given.
+        path: PathBuf,
+        /// The first file.
+        first: PathBuf,
+        /// The difference, as a clause.
+        detail: String,
     },
 
     /// A column has a type that does not suit its role.
@@ -660,6 +682,53 @@ pub enum Error {
         name: String,
     },
 
+    /// The answers are not those that were declared.
+    #[error("the answers do not have the kinds that were declared")]
+    AnswerKinds,
+
+    /// A chunk is not the next one.
+    #[error("expected the chunk that begins with row {}, got row {}", expected + 1, got + 1)]
+    OutOfOrder {
+        /// The next row, from 0.
+        expected: usize,
+        /// The first row of the chunk, from 0.
+        got: usize,
+    },
+
+    /// An output was to be completed before all rows were written.
+    #[error("{got} of {expected} rows were written")]
+    RowsMissing {
+        /// The rows of the table.
+        expected: usize,
+        /// The rows written.
+        got: usize,
+    },
+
+    /// Another process writes the output.
+    #[error("{} is being written by another process{}", path.display(), Pid(*pid))]
+    OutputInUse {
+        /// The path as given.
+        path: PathBuf,
+        /// The process, if it is known.
+        pid: Option<u32>,
+    },
+
+    /// The parts beside the output are of another run.
+    #[error("{} holds parts of another run: {difference}", path.display())]
+    OtherRun {
+        /// The folder of parts.
+        path: PathBuf,
+        /// What differs, as a clause.
+        difference: String,
+    },
+
+    /// A folder or file is not one of parts that this version of the program wrote.
+    #[error("{} exists and is not a folder of parts of this program", path.display())]
+    NotParts {
+        /// The path.
+        path: PathBuf,
+    },
+
     /// The folder to write into does not exist.
     #[error("cannot write {}: folder {} does not exist", path.display(), folder.display())]
     NoFolder {
@@ -734,6 +803,15 @@ impl Error {
         Some(match self {
             Self::Table { fault, .. } => return fault.advice(),
             Self::InMemory { advice, .. } => return advice.clone(),
+            Self::Changed { .. } => "Start again, when nothing writes to it any more.".into(),
+            Self::OtherRun { .. } => {
+                "Delete this folder to start again, or start again with --force.".into()
+            }
+            Self::OutputInUse { .. } => "Wait for it to end, or choose another output.".into(),
+            Self::NotParts { .. } => "Choose another name, or move it away.".into(),
+            Self::DifferentColumns { .. } => {
+                "Read files with different columns one by one, or make their columns equal.".into()
+            }
             Self::UnknownExtension { path } => format::advice(path),
             Self::WrongContent { .. } => format::READ.into(),
             Self::UnknownEncoding { .. } => {
@@ -780,5 +858,14 @@ impl Error {
             }
             _ => return None,
         })
+    }
+}
+
+/// ` (process 123)`, or nothing.
+struct Pid(Option<u32>);
+
+impl std::fmt::Display for Pid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |pid| write!(f, " (process {pid})"))
     }
 }

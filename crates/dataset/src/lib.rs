@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod answers;
+mod chunked;
 mod classes;
 mod columns;
 mod digest;
@@ -18,7 +20,6 @@ mod labels;
 mod loader;
 mod memory;
 mod nearest;
-mod predictions;
 mod prefetch;
 mod quoted;
 mod shuffle;
@@ -27,9 +28,15 @@ mod split_parts;
 mod tables;
 mod targets;
 mod task_kind;
+mod text_table;
 mod weights;
 mod wording;
 
+pub use answers::{
+    AnswerColumn, AnswerKind, AnswerName, AnswerValues, AnswerWriter, Layout, OutputOptions,
+    Written, check_output,
+};
+pub use chunked::{ChunkedTable, Chunks, TextChunk};
 pub use classes::{CLASS_NAMES, Classes};
 pub use columns::{ChosenColumn, ColumnChoice, ColumnNames};
 pub use duplicates::{Conflicts, Deduplicated};
@@ -42,14 +49,14 @@ pub use labels::LabelOptions;
 pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order};
 pub use memory::Labels;
 pub use nearest::nearest;
-pub use predictions::{AnswerColumn, AnswerValues, Written, check_output};
 pub use shuffle::epoch_order;
 pub use split::MIN_ROWS;
 pub use split_parts::{Split, SplitConfig};
 pub use tables::write::Existing;
 pub use tables::{
-    Change, DataFile, Encoding, Fault, Format, Header, Missing, Note, Place, QuoteCause, Quoting,
-    ReadNotes, ReadOptions, Separator, TextTable,
+    BadRows, Change, DataFile, Encoding, Fault, Format, Header, Missing, Note, Place, QuoteCause,
+    Quoting, ReadNotes, ReadOptions, Separator,
 };
 pub use targets::Targets;
 pub use task_kind::TaskKind;
+pub use text_table::TextTable;

@@ -90,7 +90,14 @@ mod tests {
 
     fn weights(column: Column, cells: Cells, rows: Option<&[u32]>) -> Result<Vec<f32>> {
         let frame = DataFrame::new(column.len(), vec![column]).unwrap();
-        let table = Table { frame, cells, left_out: Vec::new(), lines: Vec::new() };
+        let table = Table {
+            frame,
+            cells,
+            left_out: Vec::new(),
+            lines: Vec::new(),
+            first_row: 0,
+            bad: Vec::new(),
+        };
         of_rows(Path::new("x"), &table, "w", rows)
     }
 

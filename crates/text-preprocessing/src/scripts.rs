@@ -21,11 +21,10 @@ pub fn script_counts<S: AsRef<str> + Sync>(texts: &[S]) -> BTreeMap<String, usiz
         count(text.as_ref(), &mut counts);
         counts
     };
-    let counts =
-        texts.par_iter().fold(HashMap::new, add).reduce(HashMap::new, |mut all, more| {
-            more.into_iter().for_each(|(script, n)| *all.entry(script).or_default() += n);
-            all
-        });
+    let counts = texts.par_iter().fold(HashMap::new, add).reduce(HashMap::new, |mut all, more| {
+        more.into_iter().for_each(|(script, n)| *all.entry(script).or_default() += n);
+        all
+    });
     counts.into_iter().map(|(script, n)| (script.full_name().to_string(), n)).collect()
 }
 

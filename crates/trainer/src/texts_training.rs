@@ -1,8 +1,8 @@
 //! Training on texts from memory.
 
 use candle_core::Device;
-use dataset::LabelledTexts;
 use classifier::folder::OutputFolder;
+use dataset::LabelledTexts;
 
 use crate::error::Result;
 use crate::observer::Observer;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)] // A training that cannot be set up is a failure of the test.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use classifier::Classifier;

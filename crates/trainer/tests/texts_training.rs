@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use candle_core::Device;
-use dataset::{Classes, Conflicts, LabelOptions, LabelledTexts, Labels, SplitConfig, TaskKind};
 use classifier::Classifier;
 use classifier::folder::{Existing, OutputFolder};
+use dataset::{Classes, Conflicts, LabelOptions, LabelledTexts, Labels, SplitConfig, TaskKind};
 use tempfile::TempDir;
 use trainer::{
     Ending, Event, Observer, Recipe, Result, Silent, SmallData, SplitPlan, TextsTraining,
@@ -97,8 +97,7 @@ fn texts_of_every_task_are_learned_and_tested() {
         assert_eq!(report.data.fingerprint, table.fingerprint());
         // What is saved is what is returned.
         assert_eq!(TrainingReport::load(&path).unwrap(), report);
-        let trained = Classifier::open(path.as_path(), &Device::Cpu).unwrap();
-        assert_eq!(trained.task(), &report.task);
+        assert_eq!(*Classifier::open(&path, &Device::Cpu).unwrap().task(), report.task);
     }
 }
 

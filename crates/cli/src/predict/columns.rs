@@ -127,7 +127,7 @@ impl Columns {
                 let label = |answer: &Answer<'_>| answer.label(self.showing.separator);
                 Values::Words(answers.iter().map(label).collect())
             }
-            Source::Probability => numbers(&Answer::probability),
+            Source::Probability => numbers(&|answer| answer.probability()),
             Source::ProbabilityOf(class) => {
                 numbers(&|answer| answer.prediction().probabilities[class])
             }

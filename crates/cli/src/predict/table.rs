@@ -61,9 +61,9 @@ pub(super) fn run(args: &Args, output: &Path) -> anyhow::Result<ExitCode> {
     }
     let interrupt = Interrupt::listen()?;
     let work = Work { classifier: &classifier, columns: &columns, showing, interrupt: &interrupt };
-    let outcome = work.run(&table, writer)?;
+    let mut outcome = work.run(&table, writer)?;
     stages.add(outcome.stages);
-    let Some(mut writer) = outcome.writer else {
+    let Some(writer) = outcome.writer.take() else {
         eprintln!("{place}: stopped; the same command goes on where it stopped");
         return Ok(ExitCode::from(interrupt::EXIT_CODE));
     };

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use polars::prelude::Column;
-
 use super::ChosenColumn;
 use crate::error::{Error, Result};
 use crate::tables::{Note, ReadNotes, Table, Texts};
@@ -27,37 +25,76 @@ pub(crate) fn check_texts(
     texts: &Texts,
     notes: &mut ReadNotes,
 ) -> Result<()> {
-    if texts.len() < MIN_LOOKED_AT {
-        return Ok(());
+    let mut look = Look::new();
+    look.add(table, chosen, texts);
+    look.finish(path, chosen, notes)
+}
+
+/// A look at the first texts and at the first cells of the other columns, a chunk at a time.
+pub(crate) struct Look {
+    n_texts: usize,
+    are_words: bool,
+    are_numbers: bool,
+    /// Of each string column: its name, and the cells and words seen.
+    columns: Vec<(String, usize, usize)>,
+}
+
+impl Look {
+    pub(crate) fn new() -> Self {
+        Self { n_texts: 0, are_words: true, are_numbers: true, columns: Vec::new() }
     }
-    let looked_at = || texts.iter().take(N_LOOKED_AT).map(str::trim);
-    let is_word = |text: &str| {
-        text.len() <= LONG_WORD && text.is_ascii() && !text.contains(char::is_whitespace)
-    };
-    if !looked_at().all(is_word) {
-        return Ok(());
+
+    /// Whether more chunks would change nothing.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.n_texts >= N_LOOKED_AT || !self.are_words
     }
-    let found = if looked_at().all(|text| text.parse::<f64>().is_ok()) {
-        "numbers"
-    } else {
-        "single words"
-    };
-    let holds_texts = |column: &&Column| {
-        let Ok(cells) = column.str() else { return false };
-        let n_words: usize = cells
-            .iter()
-            .take(N_LOOKED_AT)
-            .map(|cell| cell.map_or(0, |cell| cell.split_ascii_whitespace().count()))
-            .sum();
-        n_words >= MANY_WORDS * cells.len().min(N_LOOKED_AT)
-    };
-    let others =
-        table.frame.columns().iter().filter(|column| column.name() != chosen.name.as_str());
-    let Some(better) = others.into_iter().find(holds_texts) else { return Ok(()) };
-    let (column, better) = (chosen.name.clone(), better.name().to_string());
-    if chosen.guessed {
-        return Err(Error::NotTexts { path: path.to_owned(), column, found, better });
+
+    /// Looks at the next chunk of a table, with its texts.
+    pub(crate) fn add(&mut self, table: &Table, chosen: &ChosenColumn, texts: &Texts) {
+        let is_word = |text: &str| {
+            text.len() <= LONG_WORD && text.is_ascii() && !text.contains(char::is_whitespace)
+        };
+        for text in texts.iter().take(N_LOOKED_AT - self.n_texts.min(N_LOOKED_AT)).map(str::trim) {
+            self.n_texts += 1;
+            self.are_words = self.are_words && is_word(text);
+            self.are_numbers = self.are_numbers && text.parse::<f64>().is_ok();
+        }
+        let others = table.frame.columns().iter().filter(|it| it.name() != chosen.name.as_str());
+        let others = others.filter_map(|column| Some((column.name(), column.str().ok()?)));
+        for (idx, (name, cells)) in others.enumerate() {
+            if self.columns.len() == idx {
+                self.columns.push((name.to_string(), 0, 0));
+            }
+            let (_, n_cells, n_words) = &mut self.columns[idx];
+            for cell in cells.iter().take(N_LOOKED_AT - *n_cells) {
+                *n_cells += 1;
+                *n_words += cell.map_or(0, |cell| cell.split_ascii_whitespace().count());
+            }
+        }
     }
-    notes.add(Note::NotTexts { column, found: found.to_owned(), better });
-    Ok(())
+
+    /// Says what was seen.
+    ///
+    /// # Errors
+    /// As [`check_texts`].
+    pub(crate) fn finish(
+        self,
+        path: &Path,
+        chosen: &ChosenColumn,
+        notes: &mut ReadNotes,
+    ) -> Result<()> {
+        if self.n_texts < MIN_LOOKED_AT || !self.are_words {
+            return Ok(());
+        }
+        let found = if self.are_numbers { "numbers" } else { "single words" };
+        let mut columns = self.columns.into_iter();
+        let better = columns.find(|(_, n_cells, n_words)| *n_words >= MANY_WORDS * n_cells);
+        let Some((better, ..)) = better else { return Ok(()) };
+        let column = chosen.name.clone();
+        if chosen.guessed {
+            return Err(Error::NotTexts { path: path.to_owned(), column, found, better });
+        }
+        notes.add(Note::NotTexts { column, found: found.to_owned(), better });
+        Ok(())
+    }
 }

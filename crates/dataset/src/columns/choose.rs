@@ -276,7 +276,14 @@ mod tests {
         let columns: Vec<Column> =
             columns.iter().map(|&name| Column::new(name.into(), ["a", "b"])).collect();
         let frame = DataFrame::new(2, columns).unwrap();
-        Table { frame, cells: Cells::Text, left_out: Vec::new(), lines: vec![2, 3] }
+        Table {
+            frame,
+            cells: Cells::Text,
+            left_out: Vec::new(),
+            lines: vec![2, 3],
+            first_row: 0,
+            bad: Vec::new(),
+        }
     }
 
     fn all(columns: &[&str], choice: &ColumnChoice) -> Result<(ColumnNames, ReadNotes)> {

@@ -5,7 +5,7 @@ mod choose;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub(crate) use self::check::check_texts;
+pub(crate) use self::check::{Look, check_texts};
 pub(crate) use self::choose::{choose_all, choose_text};
 use crate::wording::is_invisible;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::digest::{add_file, hex};
+use crate::digest::{add_all, hex};
 
 use super::error::{FetchError, io_error};
 
@@ -14,7 +14,7 @@ use super::error::{FetchError, io_error};
 pub(super) fn of_file(path: &Path) -> Result<String, FetchError> {
     let mut file = File::open(path).map_err(io_error("open", path))?;
     let mut hasher = Sha256::new();
-    add_file(&mut hasher, &mut file).map_err(io_error("read", path))?;
+    add_all(&mut hasher, &mut file).map_err(io_error("read", path))?;
     Ok(hex(hasher))
 }
 

@@ -20,7 +20,14 @@ fn found(
         columns.iter().map(|column| ChosenColumn::named(column.name())).collect();
     let n_rows = columns.first().map_or(0, Column::len);
     let frame = DataFrame::new(n_rows, columns).unwrap();
-    let table = Table { frame, cells, left_out: Vec::new(), lines: Vec::new() };
+    let table = Table {
+        frame,
+        cells,
+        left_out: Vec::new(),
+        lines: Vec::new(),
+        first_row: 0,
+        bad: Vec::new(),
+    };
     let source = Source { path: Path::new("reviews.csv"), table: &table, rows: None };
     let mut notes = ReadNotes::default();
     let found = read(&source, &names, options, &mut notes)?;

@@ -75,7 +75,8 @@ fn recognised(texts: Texts, labels: &Labels, options: &LabelOptions) -> Result<L
     };
     let frame = DataFrame::new(n_texts, vec![column])
         .map_err(|_| Error::TooManyRows { n_rows: n_texts })?;
-    let table = Table { frame, cells, left_out: Vec::new(), lines: Vec::new() };
+    let (left_out, lines, bad) = (Vec::new(), Vec::new(), Vec::new());
+    let table = Table { frame, cells, left_out, lines, first_row: 0, bad };
     let mut notes = ReadNotes::default();
     let source = labels::Source { path: Path::new(""), table: &table, rows: None };
     let columns = [ChosenColumn::named(LABEL.name)];

@@ -145,6 +145,15 @@ pub enum Fault {
         start: String,
     },
 
+    /// A row has more bytes than any that is read.
+    #[error("the row is longer than {mib} MiB: \"{}\"", shortened(start))]
+    LongRow {
+        /// The longest row that is read, in 2^20 bytes.
+        mib: usize,
+        /// How the row begins.
+        start: String,
+    },
+
     /// Two characters separate the first rows equally well.
     #[error("the columns may be separated by {one} or by {other}; both fit the first rows")]
     AmbiguousSeparator {
@@ -370,6 +379,9 @@ impl Fault {
             Self::LoneReturn { .. } => {
                 "Put the field in quotation marks, or remove the carriage return.".into()
             }
+            Self::LongRow { .. } => format!(
+                "Check whether a quotation mark or a line break is missing. {literal}"
+            ),
             Self::AmbiguousSeparator { .. } => "Name the right one with --separator.".into(),
             Self::NoHeader { .. } => "Add a first line with the column names, or use --no-header; \
                  the columns are then called 1, 2 and so on (--text-column 2 --label-column 1)."

@@ -3,25 +3,28 @@
 //! Returns the bytes as stored and knows nothing about their content.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::digest::{add_file, hex};
+use super::format::Format;
+use super::options::ReadOptions;
+use super::source::Source;
+use crate::digest::{add_all, hex};
 use crate::error::{Error, Result};
 
 /// A file or pipe that contains a table; `-` is standard input.
 ///
-/// A pipe can be read only once, so it is read when opened and kept in memory. A regular file is read
-/// on demand.
+/// A pipe can be read only once, so it is read when opened and kept in a temporary file without a name, in
+/// the system's folder for such files (`TMPDIR` on Unix). A regular file is read on demand.
 #[derive(Clone, Debug)]
 pub struct DataFile {
     path: PathBuf,
-    /// The bytes of a pipe.
-    kept: Option<Arc<Vec<u8>>>,
+    /// The bytes of a pipe, or of a file in memory.
+    kept: Option<Source>,
 }
 
 impl DataFile {
@@ -32,10 +35,11 @@ impl DataFile {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
         if path.as_os_str() == "-" {
-            let mut bytes = Vec::new();
-            let result = io::stdin().lock().read_to_end(&mut bytes);
-            let file = Self { path, kept: Some(bytes.into()) };
-            return result.map(|_| file.clone()).map_err(|source| file.refused(source));
+            let file = Self { path, kept: None };
+            return match Source::spooled(io::stdin().lock()) {
+                Ok(kept) => Ok(Self { kept: Some(kept), ..file }),
+                Err(source) => Err(file.refused(source)),
+            };
         }
         let file = Self { path, kept: None };
         let metadata = file.path.metadata().map_err(|source| file.refused(source))?;
@@ -47,13 +51,14 @@ impl DataFile {
             File::open(&file.path).map_err(|source| file.refused(source))?;
             return Ok(file);
         }
-        let bytes = fs::read(&file.path).map_err(|source| file.refused(source))?;
-        Ok(Self { kept: Some(bytes.into()), ..file })
+        let kept = File::open(&file.path).and_then(Source::spooled);
+        let kept = kept.map_err(|source| file.refused(source))?;
+        Ok(Self { kept: Some(kept), ..file })
     }
 
     /// A file that is already in memory; its name gives the format and appears in messages.
     pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { path: name.into(), kept: Some(Arc::new(bytes.into())) }
+        Self { path: name.into(), kept: Some(Source::Memory(Arc::new(bytes.into()))) }
     }
 
     /// The path as it was given.
@@ -72,8 +77,12 @@ impl DataFile {
     /// `Missing`, `Read`.
     pub fn contents(&self) -> Result<Cow<'_, [u8]>> {
         match &self.kept {
-            Some(bytes) => Ok(Cow::Borrowed(bytes)),
-            None => fs::read(&self.path).map(Cow::Owned).map_err(|source| self.refused(source)),
+            Some(Source::Memory(bytes)) => Ok(Cow::Borrowed(bytes)),
+            _ => {
+                let mut bytes = Vec::new();
+                let result = self.source()?.reader().read_to_end(&mut bytes);
+                result.map(|_| Cow::Owned(bytes)).map_err(|source| self.refused(source))
+            }
         }
     }
 
@@ -83,11 +92,33 @@ impl DataFile {
     /// # Errors
     /// `Missing`, `Read`.
     pub fn in_memory(&self) -> Result<Self> {
-        let kept = match &self.kept {
-            Some(bytes) => Arc::clone(bytes),
-            None => Arc::new(self.contents()?.into_owned()),
+        let bytes = match &self.kept {
+            Some(Source::Memory(bytes)) => Arc::clone(bytes),
+            _ => Arc::new(self.contents()?.into_owned()),
         };
-        Ok(Self { path: self.path.clone(), kept: Some(kept) })
+        Ok(Self { path: self.path.clone(), kept: Some(Source::Memory(bytes)) })
+    }
+
+    /// The bytes as they are read: a regular file is opened now.
+    ///
+    /// # Errors
+    /// `Missing`, `Read`.
+    pub(crate) fn source(&self) -> Result<Source> {
+        match &self.kept {
+            Some(kept) => Ok(kept.clone()),
+            None => match File::open(&self.path) {
+                Ok(file) => Ok(Source::File(Arc::new(file))),
+                Err(source) => Err(self.refused(source)),
+            },
+        }
+    }
+
+    /// The format as the user says, or as the name implies.
+    ///
+    /// # Errors
+    /// `UnknownExtension`.
+    pub(crate) fn format(&self, options: &ReadOptions) -> Result<Format> {
+        options.format.map_or_else(|| Format::of_input(&self.name()), Ok)
     }
 
     /// SHA-256 over `settings` and the bytes as stored, in hexadecimal: identifies a file's contents
@@ -100,12 +131,8 @@ impl DataFile {
         // With the length, the end of the settings cannot be mistaken for the start of the file.
         hasher.update((settings.len() as u64).to_le_bytes());
         hasher.update(settings);
-        match &self.kept {
-            Some(bytes) => hasher.update(bytes.as_slice()),
-            None => File::open(&self.path)
-                .and_then(|mut file| add_file(&mut hasher, &mut file))
-                .map_err(|source| self.refused(source))?,
-        }
+        let mut reader = self.source()?.reader();
+        add_all(&mut hasher, &mut reader).map_err(|source| self.refused(source))?;
         Ok(hex(hasher))
     }
 
@@ -119,6 +146,8 @@ impl DataFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -102,8 +102,8 @@ pub(crate) fn advice(path: &Path) -> String {
              column and a text column."
         }
         Some("gz" | "zst") => {
-            "Give a compressed table a name such as reviews.csv.gz, or use --format; predictions are \
-             written as .csv, .tsv, .jsonl or .parquet, uncompressed."
+            "Give a compressed table a name such as reviews.csv.gz, or use --format. Parquet is compressed \
+             inside: write it as .parquet."
         }
         _ => "Name the format with --format csv, tsv, jsonl or parquet.",
     };

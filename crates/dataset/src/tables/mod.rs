@@ -3,6 +3,7 @@
 //! bytes → unpacked → decoded → table. All columns are read and checked, wanted or not, so that the
 //! result depends only on the file. `columns` and `labels` decide what the texts and labels are.
 
+mod chunk;
 mod decode;
 mod delimited;
 mod fault;
@@ -13,13 +14,18 @@ mod naming;
 mod notes;
 mod options;
 mod parquet;
+mod plan;
 mod separator;
+mod source;
 mod table;
-mod text_table;
+mod text_column;
+mod text_file;
 mod texts;
 mod unpack;
+mod window;
 pub(crate) mod write;
 
+pub use self::chunk::BadRows;
 pub(crate) use self::fault::looks_missing;
 pub use self::fault::{Fault, Place, QuoteCause};
 pub use self::file::DataFile;
@@ -27,13 +33,15 @@ pub use self::format::Format;
 pub use self::notes::{Note, ReadNotes};
 pub use self::options::{Encoding, Header, Missing, Quoting, ReadOptions};
 pub use self::separator::Separator;
-pub use self::text_table::TextTable;
 pub use self::write::Change;
 
+pub(crate) use self::chunk::{BadRow, Sizes};
 pub(crate) use self::delimited::looks_like_data;
 pub(crate) use self::parquet::one_line;
+pub(crate) use self::plan::{Plan, Reader};
+pub(crate) use self::source::{Source, State};
 pub(crate) use self::table::{Cells, JsonValue, Table};
-pub(crate) use self::text_table::TextColumn;
+pub(crate) use self::text_column::TextColumn;
 pub(crate) use self::texts::Texts;
 
 use crate::error::{Error, Result};
@@ -46,32 +54,28 @@ const HEAD_BYTES: usize = 8192;
 /// # Errors
 /// An error that says what is wrong with the file, and where.
 pub(crate) fn read(file: &DataFile, options: &ReadOptions, notes: &mut ReadNotes) -> Result<Table> {
+    read_sized(file, options, &Sizes::WHOLE, notes)
+}
+
+/// The same, with the number of bytes that are read at a time.
+fn read_sized(
+    file: &DataFile,
+    options: &ReadOptions,
+    sizes: &Sizes,
+    notes: &mut ReadNotes,
+) -> Result<Table> {
     let path = &file.name();
-    let format = match options.format {
-        Some(format) => format,
-        None => Format::of_input(path)?,
-    };
-    let bytes = unpack::unpacked(path, file.contents()?, notes)?;
-    if bytes.is_empty() || (format != Format::Parquet && bytes.trim_ascii_start().is_empty()) {
-        return Err(Error::Empty { path: path.clone() });
-    }
-    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
-    let is_binary = format != Format::Parquet && options.encoding.is_none() && is_binary(head);
-    let found = is_binary.then_some("it holds binary data");
-    if let Some(found) = format.complaint(head).or(found) {
-        return Err(Error::WrongContent { path: path.clone(), expected: format, found });
-    }
+    let format = file.format(options)?;
+    let source = file.source()?;
+    let compression = plan::compression(path, &source)?;
     if format == Format::Parquet {
-        return parquet::read(path, bytes, notes);
+        return parquet::read(path, &source, compression, notes);
     }
-    let text = decode::decoded(path, bytes, options.encoding, notes)?;
-    if text.trim_ascii_start().is_empty() {
-        return Err(Error::Empty { path: path.clone() });
-    }
-    match format {
-        Format::JsonLines => json_lines::read(path, &text, notes),
-        _ => delimited::read(path, &text, format, options, notes),
-    }
+    let plan = Plan::of(file, &source, options, (None, sizes), notes)?;
+    let mut reader = plan.reader(BadRows::Stop, true)?;
+    let table = reader.next_chunk(sizes)?;
+    reader.finish(notes)?;
+    table.ok_or_else(|| Error::NoRows { path: path.clone() })
 }
 
 /// Whether the first bytes are not text in any encoding that can be detected.

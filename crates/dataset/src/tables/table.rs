@@ -5,6 +5,7 @@ use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, DataType, StringChunked, StringChunkedBuilder};
 
+use super::chunk::BadRow;
 use super::fault::Place;
 use crate::error::{Error, Result};
 
@@ -19,6 +20,10 @@ pub(crate) struct Table {
     pub(crate) left_out: Vec<String>,
     /// The line of the file on which each row begins, from 1; empty for files without lines.
     pub(crate) lines: Vec<usize>,
+    /// The rows of the file before these.
+    pub(crate) first_row: usize,
+    /// Rows that could not be read, ascending; their cells are empty.
+    pub(crate) bad: Vec<BadRow>,
 }
 
 /// How the cells of a table's frame are represented.
@@ -59,7 +64,7 @@ impl Table {
 
     /// Where a row is in the file.
     pub(crate) fn place(&self, row_idx: usize) -> Place {
-        Place::row(row_idx + 1, self.lines.get(row_idx).copied())
+        Place::row(self.first_row + row_idx + 1, self.lines.get(row_idx).copied())
     }
 
     /// A column as strings without quotation marks and escapes.

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::Device;
-use dataset::{SplitConfig, nearest};
 use classifier::folder::OutputFolder;
+use dataset::{SplitConfig, nearest};
 use model::{ModelConfig, Regularization};
 use serde::Deserialize;
 use text_preprocessing::PreprocessingConfig;

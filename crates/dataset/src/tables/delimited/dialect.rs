@@ -2,9 +2,11 @@
 //!
 //! Only the first rows decide, so the result does not depend on the length of the file.
 
+use std::cell::Cell;
 use std::path::Path;
 
-use super::scanner::Scanner;
+use super::scanner::{FailureKind, Marks, Scanner};
+use super::{LONGEST_ROW, Window};
 use crate::columns::{TEXT, is_guess};
 use crate::error::{Error, Result};
 use crate::tables::fault::{Fault, Place};
@@ -27,19 +29,39 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    /// Examines the beginning of a text table.
+    /// Examines the beginning of a text table, of which as much is read as decides.
     ///
     /// # Errors
-    /// `Fault::AmbiguousSeparator`.
+    /// `Fault::AmbiguousSeparator`; the errors of reading.
     pub(super) fn of(
         path: &Path,
-        text: &str,
+        (window, line_end): (&mut Window, u8),
+        format: Format,
+        options: &ReadOptions,
+        notes: &mut ReadNotes,
+    ) -> Result<Self> {
+        loop {
+            let mut found = notes.clone();
+            let (text, is_last) = (window.text(), window.is_last());
+            let head = Head { text, line_end, is_last, is_short: Cell::new(false) };
+            let result = Self::of_head(path, &head, format, options, &mut found);
+            if !head.is_short.get() || head.text.len() > LONGEST_ROW {
+                *notes = found;
+                return result;
+            }
+            window.go_on(0)?;
+        }
+    }
+
+    fn of_head(
+        path: &Path,
+        head: &Head<'_>,
         format: Format,
         options: &ReadOptions,
         notes: &mut ReadNotes,
     ) -> Result<Self> {
         let promised = if format == Format::Tsv { Separator::TAB } else { Separator::COMMA };
-        let mut lines = Lines::new(text);
+        let mut lines = Lines { head, position: 0, line: 1 };
         let mut separator = options.separator;
         if let Some(said) = lines.peek().and_then(separator_line) {
             lines.skip();
@@ -55,7 +77,7 @@ impl Dialect {
         let separator = match separator {
             Some(separator) => separator,
             None => {
-                let found = find_separator(path, text, start, line, promised)?;
+                let found = find_separator(path, head, (start, line), promised)?;
                 if found != promised {
                     notes.add(Note::Separated { by: found, format });
                 }
@@ -135,16 +157,15 @@ fn is_blank(line: &str) -> bool {
 /// not fit: then the usual one is kept if the header has it, so that the bad row can be named.
 fn find_separator(
     path: &Path,
-    text: &str,
-    start: usize,
-    line: usize,
+    head: &Head<'_>,
+    (start, line): (usize, usize),
     promised: Separator,
 ) -> Result<Separator> {
     let tried = |by: Separator| {
-        let as_quoted = try_separator(text, start, line, by, true);
+        let as_quoted = try_separator(head, (start, line), by, true);
         // In a tab-separated table, quotation marks may be literal.
         if by == Separator::TAB && !as_quoted.fits {
-            let literally = try_separator(text, start, line, by, false);
+            let literally = try_separator(head, (start, line), by, false);
             return if literally.fits { literally } else { as_quoted };
         }
         as_quoted
@@ -182,15 +203,19 @@ struct Trial {
     fits: bool,
 }
 
-fn try_separator(text: &str, start: usize, line: usize, by: Separator, has_quotes: bool) -> Trial {
-    let mut scanner = Scanner::new(text.as_bytes(), start, line, by.byte(), has_quotes);
+fn try_separator(head: &Head<'_>, start: (usize, usize), by: Separator, has_quotes: bool) -> Trial {
+    let marks = Marks { separator: by.byte(), has_quotes, line_end: head.line_end };
+    let mut scanner = Scanner::new(head.text.as_bytes(), start, marks, head.is_last);
     let mut fields = Vec::new();
     let mut trial = Trial { n_columns: 0, fits: true };
     for row_idx in 0..=N_SAMPLED {
         match scanner.next_row(&mut fields) {
             None => break,
-            Some(Err(_)) => trial.fits = false,
-            Some(Ok(row)) if is_blank(&text[row.start..row.end]) => continue,
+            Some(Err(failure)) => {
+                head.is_short.set(head.is_short.get() || failure.kind == FailureKind::Cut);
+                trial.fits = false;
+            }
+            Some(Ok(row)) if is_blank(&head.text[row.start..row.end]) => continue,
             Some(Ok(_)) if row_idx == 0 => trial.n_columns = fields.len(),
             Some(Ok(_)) => trial.fits &= fields.len() == trial.n_columns,
         }
@@ -202,42 +227,69 @@ fn try_separator(text: &str, start: usize, line: usize, by: Separator, has_quote
     trial
 }
 
+/// The beginning of a text.
+struct Head<'a> {
+    text: &'a str,
+    line_end: u8,
+    /// Whether it is the whole file.
+    is_last: bool,
+    /// Set if something would be decided by where it ends.
+    is_short: Cell<bool>,
+}
+
 /// The first lines of a text.
 #[derive(Clone)]
 struct Lines<'a> {
-    text: &'a str,
+    head: &'a Head<'a>,
     position: usize,
     line: usize,
-    line_end: u8,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text, position: 0, line: 1, line_end: super::scanner::line_end(text.as_bytes()) }
-    }
-
     /// The next line without its end.
     fn peek(&self) -> Option<&'a str> {
-        let rest = &self.text[self.position..];
-        let end = memchr::memchr(self.line_end, rest.as_bytes()).unwrap_or(rest.len());
+        let rest = &self.head.text[self.position..];
+        let end = self.end(rest.as_bytes()).unwrap_or(rest.len());
         (!rest.is_empty()).then(|| rest[..end].trim_end_matches('\r'))
     }
 
     fn skip(&mut self) {
-        let rest = &self.text.as_bytes()[self.position..];
-        self.position += memchr::memchr(self.line_end, rest).map_or(rest.len(), |end| end + 1);
+        let rest = &self.head.text.as_bytes()[self.position..];
+        self.position += self.end(rest).map_or(rest.len(), |end| end + 1);
         self.line += 1;
+    }
+
+    fn end(&self, rest: &[u8]) -> Option<usize> {
+        let end = memchr::memchr(self.head.line_end, rest);
+        if end.is_none() && !self.head.is_last {
+            self.head.is_short.set(true);
+        }
+        end
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::delimited::text_file;
+
+    /// The same for every size of the part that is in memory.
+    fn of(text: &str, format: Format, notes: &mut ReadNotes) -> Result<Dialect> {
+        let of = |block, notes: &mut ReadNotes| {
+            let file = text_file(text, block);
+            let mut window = file.window().unwrap();
+            let (path, options) = (Path::new("x"), ReadOptions::default());
+            Dialect::of(path, (&mut window, file.line_end), format, &options, notes)
+        };
+        let small = of(1, &mut ReadNotes::default());
+        let result = of(1 << 20, notes);
+        assert_eq!(small.ok(), result.as_ref().ok().copied(), "{text:?}");
+        result
+    }
 
     fn dialect(text: &str, format: Format) -> (usize, Separator, Vec<String>) {
         let mut notes = ReadNotes::default();
-        let dialect =
-            Dialect::of(Path::new("x"), text, format, &ReadOptions::default(), &mut notes).unwrap();
+        let dialect = of(text, format, &mut notes).unwrap();
         let notes = notes.iter().map(ToString::to_string).collect();
         (dialect.line, dialect.separator, notes)
     }
@@ -273,9 +325,7 @@ mod tests {
     fn two_separators_that_fit_are_not_chosen_between() {
         let mut notes = ReadNotes::default();
         let text = "a;b|c\n1;2|3\n";
-        let options = ReadOptions::default();
-        let error =
-            Dialect::of(Path::new("x"), text, Format::Csv, &options, &mut notes).unwrap_err();
+        let error = of(text, Format::Csv, &mut notes).unwrap_err();
         assert!(error.to_string().contains("semicolons or by vertical bars"), "{error}");
     }
 

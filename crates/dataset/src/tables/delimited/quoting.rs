@@ -17,13 +17,14 @@
 //!
 //! If neither reading fits, errors are about the reading that gets further.
 
-use super::dialect::Dialect;
-use super::scanner::{Form, Scanner, line_end};
-use super::swallowed::{Kind, N_REFERENCE, Shape, Suspect, is_guilty};
+use super::scanner::{Form, Marks};
+use super::swallowed::{Guess, N_REFERENCE, Shape, is_guilty};
+use super::{Start, excerpt};
+use crate::error::Result;
 use crate::tables::options::Header;
 
 /// How to read a tab-separated table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// No field begins with a quotation mark.
     Same,
@@ -32,75 +33,74 @@ pub(super) enum Reading {
     /// Quotation marks are ordinary characters: the number of fields that begin with one, and the
     /// first's line.
     Literal { n_fields: usize, line: usize },
-    /// Undecided: the first field that begins with a quotation mark, and its row and line.
-    Ambiguous { start: usize, row: usize, line: usize },
+    /// Undecided: how the first field begins that begins with a quotation mark, and its row and line.
+    Ambiguous { start: String, row: usize, line: usize },
 }
 
 /// Decides what quotation marks mean.
-pub(super) fn reading(text: &str, dialect: &Dialect, header: Header) -> Reading {
-    let rest = &text.as_bytes()[dialect.start..];
-    let may_begin = rest.first() == Some(&b'"')
-        || [b"\t\"", b"\n\"", b"\r\""]
-            .iter()
-            .any(|start| memchr::memmem::find(rest, *start).is_some());
-    if !may_begin {
-        return Reading::Same;
-    }
-    let literal = Survey::of(text, dialect, false);
-    let Some(first) = literal.first_quote else { return Reading::Same };
+///
+/// # Errors
+/// `Read`, `Unpack`.
+pub(super) fn reading(start: &Start<'_>, header: Header) -> Result<Reading> {
+    let literal = Survey::of(start, false)?;
+    let Some((begins, row, line)) = literal.first_quote else { return Ok(Reading::Same) };
     if header == Header::Present && literal.names_are_quoted {
-        return Reading::Quoted;
+        return Ok(Reading::Quoted);
     }
-    let quoted = Survey::of(text, dialect, true);
-    let (start, row, line) = first;
+    let quoted = Survey::of(start, true)?;
     let as_it_stands = Reading::Literal { n_fields: literal.n_quotes, line };
-    let ambiguous = Reading::Ambiguous { start, row, line };
+    let ambiguous = Reading::Ambiguous { start: begins, row, line };
     let is_written = quoted.fits && !quoted.has_stray_quotes;
-    match (is_written, literal.fits) {
+    Ok(match (is_written, literal.fits) {
         (true, false) => Reading::Quoted,
         (false, true) => as_it_stands,
         (false, false) if quoted.n_rows > literal.n_rows => Reading::Quoted,
         (false, false) => as_it_stands,
-        (true, true) if quoted.joins_lines => match joins_rows(text, dialect, quoted.n_columns) {
+        (true, true) if quoted.joins_lines => match joins_rows(start, quoted.n_columns)? {
             Some(true) => as_it_stands,
             Some(false) if quoted.has_doubled => Reading::Quoted,
             _ => ambiguous,
         },
         (true, true) if quoted.needs_quotes => Reading::Quoted,
         (true, true) => ambiguous,
-    }
+    })
 }
 
 /// Whether the quoted fields that join lines join rows; `None` if some do and others do not.
-fn joins_rows(text: &str, dialect: &Dialect, n_columns: usize) -> Option<bool> {
-    let (bytes, separator) = (text.as_bytes(), dialect.separator.byte());
-    let shape = Shape { separator, line_end: line_end(bytes), n_columns };
-    let mut scanner = Scanner::new(bytes, dialect.start, dialect.line, separator, true);
-    let (mut fields, mut reference, mut joined) = (Vec::new(), Vec::new(), Vec::new());
-    while let Some(Ok(row)) = scanner.next_row(&mut fields) {
-        if row.n_breaks > 0 {
-            joined.push(shape.suspect(bytes, joined.len(), &row, &fields));
-        } else if row.line > dialect.line
-            && reference.len() < N_REFERENCE
-            && fields.len() == n_columns
-        {
-            reference.push(fields.clone());
+fn joins_rows(start: &Start<'_>, n_columns: usize) -> Result<Option<bool>> {
+    let Marks { separator, line_end, .. } = start.marks(true);
+    let shape = Shape { separator, line_end, n_columns };
+    let (mut fields, mut n_reference) = (Vec::new(), 0);
+    let mut columns = vec![Guess::default(); n_columns];
+    let mut rows = start.rows(true)?;
+    while n_reference < N_REFERENCE
+        && let Some(Ok(row)) = rows.next_row(&mut fields)?
+    {
+        if row.n_breaks == 0 && row.line > start.dialect.line && fields.len() == n_columns {
+            n_reference += 1;
+            for (column, field) in columns.iter_mut().zip(&fields) {
+                column.add(&rows.text()[field.start..field.end]);
+            }
         }
     }
-    let value = |column: usize| {
-        move |fields: &Vec<super::scanner::Field>| &text[fields[column].start..fields[column].end]
-    };
-    let kinds: Vec<Kind<'_>> =
-        (0..n_columns).map(|column| Kind::of(reference.iter().map(value(column)))).collect();
-    let are_rows = |suspect: &Option<Suspect>| {
-        suspect.is_some_and(|suspect| is_guilty(text, &suspect, &kinds, &shape))
-    };
-    let n_rows = joined.iter().filter(|suspect| are_rows(suspect)).count();
-    match n_rows {
-        0 => Some(false),
-        n_rows if n_rows == joined.len() => Some(true),
-        _ => None,
+    let kinds: Vec<_> = columns.into_iter().map(Guess::kind).collect();
+    let (mut n_rows, mut n_joined) = (0, 0);
+    let mut rows = start.rows(true)?;
+    while let Some(Ok(row)) = rows.next_row(&mut fields)? {
+        if row.n_breaks > 0 {
+            n_joined += 1;
+            let suspect = shape.suspect(rows.text().as_bytes(), &row, &fields);
+            let is_guilty = suspect.is_some_and(|column| {
+                is_guilty(&rows.text()[row.start..row.end], column, &kinds, &shape)
+            });
+            n_rows += usize::from(is_guilty);
+        }
     }
+    Ok(match n_rows {
+        0 => Some(false),
+        n_rows if n_rows == n_joined => Some(true),
+        _ => None,
+    })
 }
 
 /// The findings of one reading of the whole file.
@@ -123,22 +123,21 @@ struct Survey {
     names_are_quoted: bool,
     /// The number of fields that begin with a quotation mark.
     n_quotes: usize,
-    /// The first field that begins with a quotation mark: its first byte, data row and line.
-    first_quote: Option<(usize, usize, usize)>,
+    /// The first field that begins with a quotation mark: how it begins, data row and line.
+    first_quote: Option<(String, usize, usize)>,
 }
 
 impl Survey {
-    fn of(text: &str, dialect: &Dialect, has_quotes: bool) -> Self {
-        let bytes = text.as_bytes();
-        let mut scanner =
-            Scanner::new(bytes, dialect.start, dialect.line, dialect.separator.byte(), has_quotes);
+    fn of(start: &Start<'_>, has_quotes: bool) -> Result<Self> {
+        let mut rows = start.rows(has_quotes)?;
         let (mut found, mut fields) = (Self { fits: true, ..Self::default() }, Vec::new());
         let (mut commas_in_all, mut comma_outside) = (true, false);
-        while let Some(row) = scanner.next_row(&mut fields) {
+        while let Some(row) = rows.next_row(&mut fields)? {
             let Ok(row) = row else {
                 found.fits = false;
                 break;
             };
+            let (text, bytes) = (rows.text(), rows.text().as_bytes());
             // Blank lines are ignored or are rows without values.
             let is_blank = fields.len() == 1 && text[row.start..row.end].trim().is_empty();
             if found.n_rows == 0 {
@@ -152,7 +151,8 @@ impl Survey {
                 found.n_quotes += usize::from(begins);
                 if begins && found.first_quote.is_none() {
                     let start = field.start - usize::from(field.form != Form::Bare);
-                    found.first_quote = Some((start, found.n_rows, row.line));
+                    let begins = excerpt(text, start, text.len());
+                    found.first_quote = Some((begins, found.n_rows, row.line));
                 }
                 match field.form {
                     Form::Bare => {
@@ -179,14 +179,26 @@ impl Survey {
             found.n_rows += 1;
         }
         found.needs_quotes |= found.has_doubled || (commas_in_all && !comma_outside);
-        found
+        Ok(found)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::delimited::dialect::Dialect;
+    use crate::tables::delimited::text_file;
     use crate::tables::separator::Separator;
+
+    fn reading(text: &str, header: Header) -> Reading {
+        let dialect = Dialect { start: 0, line: 1, separator: Separator::TAB };
+        let of = |block| {
+            let file = text_file(text, block);
+            super::reading(&Start { file: &file, dialect }, header).unwrap()
+        };
+        assert_eq!(of(1), of(1 << 20), "{text:?}");
+        of(7)
+    }
 
     #[test]
     fn the_whole_file_decides() {
@@ -215,19 +227,18 @@ mod tests {
             // Neither fits; the literal reading knows of both rows.
             ("text\tlabel\n\" he began\t1\nplain\t0\nbroken\n", literal(1)),
         ];
-        let dialect = Dialect { start: 0, line: 1, separator: Separator::TAB };
         for (text, expected) in cases {
-            assert_eq!(reading(text, &dialect, Header::Present), expected, "{text:?}");
+            assert_eq!(reading(text, Header::Present), expected, "{text:?}");
         }
         let headless = "\"a\"\t1\nhe said \"b\"\t0\n";
-        assert!(matches!(reading(headless, &dialect, Header::Absent), Reading::Literal { .. }));
+        assert!(matches!(reading(headless, Header::Absent), Reading::Literal { .. }));
         for text in [
             "text\tlabel\nc\t0\n\"a\"\t1\n",
             "text\tlabel\nb, c\t0\n\"a, b\"\t1\n",
             "text\nx\n\"a\nb\"\n",
             "text\tlabel\nc\t0\n\"\t\n\"\t\n",
         ] {
-            let found = reading(text, &dialect, Header::Present);
+            let found = reading(text, Header::Present);
             assert!(
                 matches!(found, Reading::Ambiguous { line: 3, row: 2, .. }),
                 "{text:?} {found:?}"

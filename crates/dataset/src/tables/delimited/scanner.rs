@@ -62,7 +62,14 @@ pub(super) enum FailureKind {
     ClosedInside,
     /// An unquoted field contains a CR without an LF.
     LoneReturn,
+    /// The bytes end before the row does, and the file goes on.
+    Cut,
+    /// The row is longer than any that is read.
+    TooLong,
 }
+
+/// The bytes end where more are needed, and the file goes on.
+struct Cut;
 
 /// Reads rows one by one.
 #[derive(Clone, Debug)]
@@ -70,34 +77,47 @@ pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
     line: usize,
-    separator: u8,
-    has_quotes: bool,
+    marks: Marks,
+    /// Whether the bytes go to the end of the file.
+    is_last: bool,
+}
+
+/// The bytes that have a meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) separator: u8,
+    /// Without, quotation marks are ordinary characters.
+    pub(super) has_quotes: bool,
     /// The byte that ends a line: LF, or CR in a file without LF.
-    line_end: u8,
+    pub(super) line_end: u8,
 }
 
 impl<'a> Scanner<'a> {
-    /// Reads rows of `bytes` from `position`, which is on `line`. Without `has_quotes`, quotation marks
-    /// are ordinary characters.
+    /// Reads rows of `bytes` from `position`, which is on `line`. Unless `is_last`, more bytes follow, and
+    /// a row that needs them is [`FailureKind::Cut`].
     pub(super) fn new(
         bytes: &'a [u8],
-        position: usize,
-        line: usize,
-        separator: u8,
-        has_quotes: bool,
+        (position, line): (usize, usize),
+        marks: Marks,
+        is_last: bool,
     ) -> Self {
-        Self { bytes, position, line, separator, has_quotes, line_end: line_end(bytes) }
+        Self { bytes, position, line, marks, is_last }
+    }
+
+    /// The byte after the last row read, and its line.
+    pub(super) fn position(&self) -> (usize, usize) {
+        (self.position, self.line)
     }
 
     /// Reads the next row into `fields`; `None` at the end of the file.
     pub(super) fn next_row(&mut self, fields: &mut Vec<Field>) -> Option<Result<Row, Failure>> {
         fields.clear();
         if self.position >= self.bytes.len() {
-            return None;
+            return (!self.is_last).then(|| self.cut(self.position));
         }
         let (start, line) = (self.position, self.line);
         loop {
-            let field = if self.has_quotes && self.bytes.get(self.position) == Some(&b'"') {
+            let field = if self.marks.has_quotes && self.bytes.get(self.position) == Some(&b'"') {
                 self.quoted()
             } else {
                 self.bare()
@@ -106,13 +126,14 @@ impl<'a> Scanner<'a> {
                 Ok(field) => fields.push(field),
                 Err(failure) => return Some(Err(failure)),
             }
-            if self.bytes.get(self.position) == Some(&self.separator) {
+            if self.bytes.get(self.position) == Some(&self.marks.separator) {
                 self.position += 1;
                 continue;
             }
             let (end, n_breaks) = (self.position, self.line - line);
             let is_closed = end < self.bytes.len();
-            self.position = self.after_line_end(end).unwrap_or(self.bytes.len());
+            let Ok(next) = self.after_line_end(end) else { return Some(self.cut(start)) };
+            self.position = next.unwrap_or(self.bytes.len());
             self.line += 1;
             return Some(Ok(Row { start, end, line, n_breaks, is_closed }));
         }
@@ -122,15 +143,24 @@ impl<'a> Scanner<'a> {
     fn bare(&mut self) -> Result<Field, Failure> {
         let start = self.position;
         let rest = &self.bytes[start..];
-        let n_bytes = if self.line_end == b'\n' {
-            memchr3(self.separator, b'\n', b'\r', rest)
+        let n_bytes = if self.marks.line_end == b'\n' {
+            memchr3(self.marks.separator, b'\n', b'\r', rest)
         } else {
-            memchr2(self.separator, b'\r', rest)
+            memchr2(self.marks.separator, b'\r', rest)
         };
         let end = n_bytes.map_or(self.bytes.len(), |n_bytes| start + n_bytes);
-        if self.bytes.get(end) == Some(&b'\r') && self.after_line_end(end).is_none() {
-            let kind = FailureKind::LoneReturn;
-            return Err(Failure { kind, line: self.line, start, at: end });
+        if end == self.bytes.len() && !self.is_last {
+            return self.cut(start);
+        }
+        if self.bytes.get(end) == Some(&b'\r') {
+            match self.after_line_end(end) {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    let kind = FailureKind::LoneReturn;
+                    return Err(Failure { kind, line: self.line, start, at: end });
+                }
+                Err(Cut) => return self.cut(start),
+            }
         }
         self.position = end;
         Ok(Field { start, end, form: Form::Bare })
@@ -144,6 +174,9 @@ impl<'a> Scanner<'a> {
         let failure = |kind, at, line| Err(Failure { kind, line, start: start - 1, at });
         loop {
             let Some(n_bytes) = memchr(b'"', &self.bytes[from..]) else {
+                if !self.is_last {
+                    return self.cut(start);
+                }
                 return failure(FailureKind::Unclosed, self.bytes.len(), self.line);
             };
             let end = from + n_bytes;
@@ -153,14 +186,18 @@ impl<'a> Scanner<'a> {
                 continue;
             }
             let is_end = match self.bytes.get(end + 1) {
+                None if !self.is_last => return self.cut(start),
                 None => true,
-                Some(byte) if *byte == self.separator => true,
-                Some(_) => self.after_line_end(end + 1).is_some(),
+                Some(byte) if *byte == self.marks.separator => true,
+                Some(_) => match self.after_line_end(end + 1) {
+                    Ok(next) => next.is_some(),
+                    Err(Cut) => return self.cut(start),
+                },
             };
             if !is_end {
                 return failure(FailureKind::ClosedInside, end, self.line);
             }
-            self.line += memchr_iter(self.line_end, &self.bytes[start..end]).count();
+            self.line += memchr_iter(self.marks.line_end, &self.bytes[start..end]).count();
             self.position = end + 1;
             return Ok(Field { start, end, form });
         }
@@ -169,25 +206,25 @@ impl<'a> Scanner<'a> {
     /// The byte after the line end at `position`; `None` if there is no line end.
     ///
     /// Some programs write CR CR LF by translating CR LF again; this is a single line end.
-    fn after_line_end(&self, position: usize) -> Option<usize> {
-        if self.line_end == b'\r' {
-            return (self.bytes.get(position) == Some(&b'\r')).then_some(position + 1);
+    fn after_line_end(&self, position: usize) -> Result<Option<usize>, Cut> {
+        if self.marks.line_end == b'\r' {
+            return Ok((self.bytes.get(position) == Some(&b'\r')).then_some(position + 1));
         }
-        let n_returns =
-            self.bytes.get(position..)?.iter().take_while(|&&byte| byte == b'\r').count();
+        let rest = self.bytes.get(position..).unwrap_or_default();
+        let n_returns = rest.iter().take_while(|&&byte| byte == b'\r').count();
         let next = position + n_returns;
         match self.bytes.get(next) {
-            Some(b'\n') => Some(next + 1),
-            None if n_returns > 0 => Some(next),
-            _ => None,
+            Some(b'\n') => Ok(Some(next + 1)),
+            None if n_returns > 0 && !self.is_last => Err(Cut),
+            None if n_returns > 0 => Ok(Some(next)),
+            _ => Ok(None),
         }
     }
-}
 
-/// The byte that ends lines: LF, or CR in a file without LF, as old Macs wrote them.
-pub(super) fn line_end(bytes: &[u8]) -> u8 {
-    let is_old = memchr(b'\n', bytes).is_none() && memchr(b'\r', bytes).is_some();
-    if is_old { b'\r' } else { b'\n' }
+    fn cut<T>(&self, start: usize) -> Result<T, Failure> {
+        let at = self.bytes.len();
+        Err(Failure { kind: FailureKind::Cut, line: self.line, start, at })
+    }
 }
 
 /// The value of a field; stored in `scratch` if it differs from the bytes in the file.
@@ -212,7 +249,9 @@ mod tests {
     use super::*;
 
     fn rows(text: &str, separator: u8, has_quotes: bool) -> Result<Vec<Vec<String>>, Failure> {
-        let mut scanner = Scanner::new(text.as_bytes(), 0, 1, separator, has_quotes);
+        let line_end = if text.contains('\r') && !text.contains('\n') { b'\r' } else { b'\n' };
+        let marks = Marks { separator, has_quotes, line_end };
+        let mut scanner = Scanner::new(text.as_bytes(), (0, 1), marks, true);
         let (mut fields, mut scratch, mut rows) = (Vec::new(), String::new(), Vec::new());
         while let Some(row) = scanner.next_row(&mut fields) {
             row?;
@@ -275,7 +314,8 @@ mod tests {
     #[test]
     fn rows_know_their_lines() {
         let text = "a,\"b\nc\n\",d\n\"e\",f,g";
-        let mut scanner = Scanner::new(text.as_bytes(), 0, 7, b',', true);
+        let marks = Marks { separator: b',', has_quotes: true, line_end: b'\n' };
+        let mut scanner = Scanner::new(text.as_bytes(), (0, 7), marks, true);
         let mut fields = Vec::new();
         let first = scanner.next_row(&mut fields).unwrap().unwrap();
         assert_eq!((first.line, first.n_breaks, first.is_closed), (7, 2, true));

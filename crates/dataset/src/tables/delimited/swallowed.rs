@@ -13,7 +13,6 @@
 use std::collections::HashSet;
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
-use polars::prelude::DataFrame;
 
 use super::scanner::{Field, Form, Row};
 
@@ -26,16 +25,6 @@ const MIN_REFERENCE: usize = 3;
 const FEW_VALUES: usize = 20;
 const SHORT_VALUE: usize = 40;
 
-/// A row that may be several.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Suspect {
-    /// Its index among the rows of the table.
-    pub(super) row_idx: usize,
-    pub(super) row: Row,
-    /// The column of the first quoted field with a line break.
-    pub(super) column: usize,
-}
-
 /// The line structure of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
@@ -45,14 +34,9 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// The row as a suspect, if it has several lines and the first and last look like rows.
-    pub(super) fn suspect(
-        &self,
-        bytes: &[u8],
-        row_idx: usize,
-        row: &Row,
-        fields: &[Field],
-    ) -> Option<Suspect> {
+    /// If a row may be several, because it has several lines and the first and last look like rows: the
+    /// column of its first quoted field with a line break.
+    pub(super) fn suspect(&self, bytes: &[u8], row: &Row, fields: &[Field]) -> Option<usize> {
         if row.n_breaks == 0 || self.n_columns < 2 {
             return None;
         }
@@ -67,7 +51,7 @@ impl Shape {
         let column = fields.iter().position(is_broken)?;
         let is_written =
             fields.iter().any(|field| is_broken(field) && self.is_written(bytes, field));
-        (!is_written).then_some(Suspect { row_idx, row: *row, column })
+        (!is_written).then_some(column)
     }
 
     /// Whether a field has doubled quotation marks that are not an empty field of a joined row.
@@ -86,35 +70,12 @@ impl Shape {
     }
 }
 
-/// The first suspect whose lines are rows.
-pub(super) fn guilty<'a>(
-    text: &str,
-    frame: &DataFrame,
-    suspects: &'a [Suspect],
-    shape: &Shape,
-) -> Option<&'a Suspect> {
-    if suspects.is_empty() {
-        return None;
-    }
-    let suspected: HashSet<usize> = suspects.iter().map(|suspect| suspect.row_idx).collect();
-    let reference: Vec<usize> =
-        (0..frame.height()).filter(|row| !suspected.contains(row)).take(N_REFERENCE).collect();
-    let columns = frame.columns().iter().filter_map(|column| column.str().ok());
-    let kinds: Vec<Kind> = columns
-        .map(|column| Kind::of(reference.iter().map(|&row| column.get(row).unwrap_or_default())))
-        .collect();
-    suspects.iter().find(|suspect| is_guilty(text, suspect, &kinds, shape))
-}
-
 /// Whether the lines of a suspect are rows of a table with such columns.
-pub(super) fn is_guilty(text: &str, suspect: &Suspect, kinds: &[Kind<'_>], shape: &Shape) -> bool {
-    let Suspect { row, column, .. } = suspect;
-    let lines: Vec<&str> = text[row.start..row.end]
-        .split(char::from(shape.line_end))
-        .map(|line| line.trim_end_matches('\r'))
-        .collect();
+pub(super) fn is_guilty(row: &str, column: usize, kinds: &[Kind], shape: &Shape) -> bool {
+    let lines: Vec<&str> =
+        row.split(char::from(shape.line_end)).map(|line| line.trim_end_matches('\r')).collect();
     let n_rows = lines.iter().filter(|line| shape.is_row(line.as_bytes())).count();
-    let others = || kinds.iter().enumerate().filter(|(idx, _)| idx != column);
+    let others = || kinds.iter().enumerate().filter(|(idx, _)| *idx != column);
     if others().all(|(_, kind)| matches!(kind, Kind::Wide)) {
         return lines.len() > MANY_LINES && n_rows == lines.len();
     }
@@ -132,44 +93,58 @@ pub(super) fn is_guilty(text: &str, suspect: &Suspect, kinds: &[Kind<'_>], shape
 
 /// What a column holds.
 #[derive(Clone, Debug)]
-pub(super) enum Kind<'a> {
+pub(super) enum Kind {
     /// Few short values, including the empty one if it occurs.
-    Few(HashSet<&'a str>),
+    Few(HashSet<String>),
     /// Only numbers, and empty cells if they occur.
     Numbers { or_nothing: bool },
     /// Anything.
     Wide,
 }
 
-impl<'a> Kind<'a> {
-    /// Infers the kind from some of the values.
-    pub(super) fn of(values: impl ExactSizeIterator<Item = &'a str>) -> Self {
-        let n_values = values.len();
-        if n_values < MIN_REFERENCE {
-            return Self::Wide;
-        }
-        let (mut few, mut is_few, mut is_numbers, mut n_empty) = (HashSet::new(), true, true, 0);
-        for value in values.map(str::trim) {
-            n_empty += usize::from(value.is_empty());
-            is_numbers &= value.is_empty() || is_number(value);
-            if is_few && few.insert(value) {
-                is_few = few.len() <= FEW_VALUES && value.len() <= SHORT_VALUE;
+/// What some of the values of a column say about its kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guess {
+    n_values: usize,
+    n_empty: usize,
+    few: HashSet<String>,
+    /// There are many values, or long ones.
+    is_many: bool,
+    /// Some value is no number.
+    is_words: bool,
+}
+
+impl Guess {
+    /// Adds the next value.
+    pub(super) fn add(&mut self, value: &str) {
+        let value = value.trim();
+        self.n_values += 1;
+        self.n_empty += usize::from(value.is_empty());
+        self.is_words = self.is_words || !(value.is_empty() || is_number(value));
+        if !self.is_many && !self.few.contains(value) {
+            self.is_many = value.len() > SHORT_VALUE || self.few.len() == FEW_VALUES;
+            if !self.is_many {
+                self.few.insert(value.to_owned());
             }
-            if !is_few && !is_numbers {
-                return Self::Wide;
-            }
-        }
-        if n_empty == n_values {
-            return Self::Wide;
-        }
-        // A column with nearly as many values as rows does not have few.
-        match (is_numbers, is_few && 2 * few.len() <= n_values) {
-            (_, true) => Self::Few(few),
-            (true, false) => Self::Numbers { or_nothing: n_empty > 0 },
-            (false, false) => Self::Wide,
         }
     }
 
+    /// The kind.
+    pub(super) fn kind(self) -> Kind {
+        let Self { n_values, n_empty, few, is_many, is_words } = self;
+        if n_values < MIN_REFERENCE || n_empty == n_values {
+            return Kind::Wide;
+        }
+        // A column with nearly as many values as rows does not have few.
+        match (is_words, !is_many && 2 * few.len() <= n_values) {
+            (_, true) => Kind::Few(few),
+            (false, false) => Kind::Numbers { or_nothing: n_empty > 0 },
+            (true, false) => Kind::Wide,
+        }
+    }
+}
+
+impl Kind {
     fn holds(&self, value: &str) -> bool {
         match self {
             Self::Few(values) => values.contains(value),

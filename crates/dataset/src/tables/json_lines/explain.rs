@@ -36,13 +36,19 @@ pub(super) fn fault(
 }
 
 /// What is wrong with a line that is not a JSON object, and whether a value is at fault; `rest` begins
-/// with the line.
-pub(super) fn explained(error: &serde_json::Error, line: &str, rest: &str) -> (String, bool) {
+/// with the line, and goes to the end of the file if it `is_last`.
+pub(super) fn explained(
+    error: &serde_json::Error,
+    line: &str,
+    (rest, is_last): (&str, bool),
+) -> (String, bool) {
     if error.is_eof() {
         let mut deserializer = serde_json::Deserializer::from_str(rest);
         let detail = match IgnoredAny::deserialize(&mut deserializer) {
             Ok(_) => "the object continues on the next line; each object must be on one line",
-            Err(error) if error.is_eof() => "the object is not closed, and the file ends there",
+            Err(error) if error.is_eof() && is_last => {
+                "the object is not closed, and the file ends there"
+            }
             Err(_) => "the object is not closed on its line",
         };
         return (detail.to_owned(), false);
@@ -60,9 +66,14 @@ pub(super) fn explained(error: &serde_json::Error, line: &str, rest: &str) -> (S
 
 /// A parser's message, reworded where we can.
 pub(super) fn plain(error: &serde_json::Error) -> String {
+    plain_at(error, error.column())
+}
+
+/// The same for a parser that began elsewhere in the line.
+pub(super) fn plain_at(error: &serde_json::Error, column: usize) -> String {
     let message = error.to_string();
     let (what, column) = match message.split_once(" at line ") {
-        Some((what, _)) => (what, error.column()),
+        Some((what, _)) => (what, column),
         None => (message.as_str(), 0),
     };
     let what = match what {

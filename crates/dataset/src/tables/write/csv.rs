@@ -14,47 +14,58 @@ use polars::prelude::{Column, CsvWriter, DataFrame, PolarsResult, SerWriter};
 use super::{Change, OutColumn, json_text, times};
 use crate::tables::Cells;
 
+/// The line of column names.
+pub(super) fn header<'a>(
+    names: impl Iterator<Item = &'a str>,
+    separator: u8,
+    has_quotes: bool,
+) -> Vec<u8> {
+    let mut header = Vec::new();
+    for (idx, name) in names.enumerate() {
+        if idx > 0 {
+            header.push(separator);
+        }
+        push_name(&mut header, name, separator == b'\t' && has_quotes);
+    }
+    header.push(b'\n');
+    header
+}
+
 /// Writes numbers with the fewest digits that round-trip, booleans as `true` and `false`, dates and
-/// times in ISO 8601, JSON strings as their content, and other JSON values as JSON.
+/// times in ISO 8601, JSON strings as their content, and other JSON values as JSON. The flag is true if
+/// any field is quoted.
 pub(super) fn write(
     columns: &[OutColumn],
     separator: u8,
     sink: &mut dyn Write,
-) -> PolarsResult<Vec<Change>> {
+) -> PolarsResult<(Vec<Change>, bool)> {
     let columns = columns.iter().map(plain).collect::<PolarsResult<Vec<Column>>>()?;
     let mut changes = Vec::new();
     let mut has_quotes = false;
     for column in columns.iter().filter(|column| column.dtype().is_string()) {
         let mut n_nul = 0;
         for cell in column.str()?.iter().flatten() {
-            let bytes = cell.as_bytes();
-            n_nul += usize::from(memchr::memchr(0, bytes).is_some());
-            has_quotes = has_quotes
-                || bytes.is_empty()
-                || memchr::memchr3(b'"', b'\n', b'\r', bytes).is_some()
-                || memchr::memchr(separator, bytes).is_some();
+            n_nul += usize::from(memchr::memchr(0, cell.as_bytes()).is_some());
+            has_quotes = has_quotes || needs_quotes(cell, separator);
         }
         if n_nul > 0 {
             changes.push(Change::Nul { column: column.name().to_string(), n_cells: n_nul });
         }
     }
-
-    let mut header = Vec::new();
-    for (idx, column) in columns.iter().enumerate() {
-        if idx > 0 {
-            header.push(separator);
-        }
-        push_name(&mut header, column.name(), separator == b'\t' && has_quotes);
-    }
-    header.push(b'\n');
-    sink.write_all(&header)?;
-
     let mut frame = DataFrame::new_infer_height(columns)?;
     CsvWriter::new(sink).include_header(false).with_separator(separator).finish(&mut frame)?;
-    Ok(changes)
+    Ok((changes, has_quotes))
 }
 
-fn plain(OutColumn { column, cells }: &OutColumn) -> PolarsResult<Column> {
+/// Whether a string is written in quotation marks.
+pub(crate) fn needs_quotes(cell: &str, separator: u8) -> bool {
+    let bytes = cell.as_bytes();
+    bytes.is_empty()
+        || memchr::memchr3(b'"', b'\n', b'\r', bytes).is_some()
+        || memchr::memchr(separator, bytes).is_some()
+}
+
+fn plain(OutColumn { column, cells, .. }: &OutColumn) -> PolarsResult<Column> {
     match cells {
         Cells::Text => Ok(column.clone()),
         Cells::Json => json_text::to_strings(column),

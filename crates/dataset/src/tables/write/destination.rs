@@ -35,7 +35,7 @@ pub(crate) enum Destination {
 }
 
 /// A destination that takes bytes as they are written.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     /// Our standard output. It is not opened by name: if the shell appends it to a file, opening it
     /// again would start at the beginning of that file.

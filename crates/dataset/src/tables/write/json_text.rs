@@ -18,12 +18,11 @@ pub(super) fn to_strings(column: &Column) -> PolarsResult<Column> {
     Ok(StringChunked::from_iter_options(column.name().clone(), cells).into_column())
 }
 
-/// The column as integers, booleans, floats or strings if all its values are of that kind and no digit
-/// is lost; otherwise as strings of JSON, and the flag is true. Absent values and `null` become null.
-pub(super) fn to_typed(column: &Column) -> PolarsResult<(Column, bool)> {
+/// The column as integers, booleans, floats or strings if all its values are of such a kind, so that no
+/// digit is lost; otherwise as strings of JSON. Absent values and `null` become null.
+pub(super) fn to_typed(column: &Column, kind: Option<Kind>) -> PolarsResult<Column> {
     let texts = strings(column)?;
     let values = || texts.iter().map(|cell| cell.filter(|&json| json != NULL));
-    let kind = values().flatten().map(Kind::of).reduce(Kind::joined);
     let name = column.name().clone();
     let typed = match kind {
         None => Column::full_null(name, column.len(), &DataType::String),
@@ -42,11 +41,11 @@ pub(super) fn to_typed(column: &Column) -> PolarsResult<(Column, bool)> {
         Some(Kind::String) => to_strings(column)?,
         Some(Kind::Other) => StringChunked::from_iter_options(name, values()).into_column(),
     };
-    Ok((typed, kind == Some(Kind::Other)))
+    Ok(typed)
 }
 
 /// The value of a JSON text in a format of plain strings.
-fn plain(json: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn plain(json: &str) -> Option<Cow<'_, str>> {
     let Some(rest) = json.strip_prefix('"') else {
         return (json != NULL).then_some(Cow::Borrowed(json));
     };
@@ -61,7 +60,7 @@ fn plain(json: &str) -> Option<Cow<'_, str>> {
 
 /// The type of a column of JSON values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// Fits `i64`.
     Integer {
         /// Whether `f64` can also hold it exactly.
@@ -76,6 +75,16 @@ enum Kind {
 }
 
 impl Kind {
+    /// The kind of all values of a column, of which `before` is that of those before; `null` has none.
+    pub(crate) fn with(before: Option<Self>, json: &str) -> Option<Self> {
+        match before {
+            _ if json == NULL => before,
+            Some(Self::Other) => before,
+            Some(before) => Some(before.joined(Self::of(json))),
+            None => Some(Self::of(json)),
+        }
+    }
+
     fn of(json: &str) -> Self {
         match json.as_bytes().first() {
             Some(b'"') => Self::String,
@@ -94,7 +103,7 @@ impl Kind {
         }
     }
 
-    fn joined(self, other: Self) -> Self {
+    pub(crate) fn joined(self, other: Self) -> Self {
         use Kind::{Float, Integer, Other};
         match (self, other) {
             (Integer { as_float: a }, Integer { as_float: b }) => Integer { as_float: a && b },
@@ -149,7 +158,8 @@ mod tests {
     use super::*;
 
     fn typed(cells: &[Option<&str>]) -> (Column, bool) {
-        to_typed(&Column::new("c".into(), cells)).unwrap()
+        let kind = cells.iter().flatten().fold(None, |kind, json| Kind::with(kind, json));
+        (to_typed(&Column::new("c".into(), cells), kind).unwrap(), kind == Some(Kind::Other))
     }
 
     #[test]

@@ -14,17 +14,22 @@ mod times;
 use std::fmt;
 
 use polars::prelude::{Column, DataType, PolarsResult, StringChunked};
+use serde::{Deserialize, Serialize};
 
 use crate::tables::Cells;
 use crate::wording::shortened;
 
+pub(crate) use self::csv::needs_quotes;
 pub use self::destination::Existing;
-pub(crate) use self::destination::{Destination, same_file};
-pub(crate) use self::encode::encode;
+pub(crate) use self::destination::{Destination, Stream, same_file};
+pub(crate) use self::encode::{Encoded, encode, failed, header, typed};
+pub(crate) use self::json_text::{Kind, plain};
+pub(crate) use self::parquet::Groups;
 
 /// A change to cells that the output format cannot hold, or a warning that other programs may not
 /// read them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Change {
     /// NaN and infinities, which JSON cannot represent, were written as `null`.
@@ -47,6 +52,33 @@ pub enum Change {
         /// The column.
         column: String,
     },
+}
+
+impl Change {
+    /// Adds this to the changes of other rows.
+    pub(crate) fn join(self, others: &mut Vec<Self>) {
+        for other in &mut *others {
+            match (other, &self) {
+                (
+                    Self::NotFinite { column, n_cells },
+                    Self::NotFinite { column: own, n_cells: more },
+                )
+                | (Self::Nul { column, n_cells }, Self::Nul { column: own, n_cells: more })
+                    if column == own =>
+                {
+                    *n_cells += more;
+                    return;
+                }
+                (Self::AsJsonText { column }, Self::AsJsonText { column: own })
+                    if column == own =>
+                {
+                    return;
+                }
+                _ => {}
+            }
+        }
+        others.push(self);
+    }
 }
 
 impl fmt::Display for Change {
@@ -76,9 +108,11 @@ impl fmt::Display for Change {
 
 /// A column, and how its cells are represented.
 #[derive(Debug)]
-struct OutColumn {
-    column: Column,
-    cells: Cells,
+pub(crate) struct OutColumn {
+    pub(crate) column: Column,
+    pub(crate) cells: Cells,
+    /// Of a JSON column, the kind of all its values, also of those in other chunks.
+    pub(crate) kind: Option<Kind>,
 }
 
 impl OutColumn {

@@ -8,43 +8,66 @@
 
 use std::io::Write;
 
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
     CompatLevel, DataFrame, DataType, KeyValueMetadata, ParquetCompression, ParquetWriter,
-    PolarsResult, SchemaExt as _,
+    PolarsResult, Schema, SchemaExt as _,
 };
 use polars_parquet::write::schema_to_metadata_key;
 
-use super::{Change, OutColumn, json_text};
+use super::{OutColumn, json_text};
 use crate::tables::Cells;
 
+/// A table with the types in which it is written.
+///
 /// A JSON column gets a type if all its values share one: 64-bit integers, booleans, floats that keep
 /// every digit, or strings. Otherwise it becomes strings with the JSON text of each value.
-pub(super) fn write(columns: &[OutColumn], sink: &mut dyn Write) -> PolarsResult<Vec<Change>> {
-    let mut changes = Vec::new();
-    let mut plain = Vec::with_capacity(columns.len());
-    for OutColumn { column, cells } in columns {
-        plain.push(match cells {
-            Cells::Text => column.clone(),
-            Cells::Json => {
-                let (typed, as_json) = json_text::to_typed(column)?;
-                if as_json {
-                    changes.push(Change::AsJsonText { column: column.name().to_string() });
-                }
-                typed
+pub(super) fn typed(columns: &[OutColumn]) -> PolarsResult<DataFrame> {
+    let typed = |OutColumn { column, cells, kind }: &OutColumn| match cells {
+        Cells::Text => Ok(column.clone()),
+        Cells::Json => json_text::to_typed(column, *kind),
+        Cells::Typed => match column.dtype() {
+            DataType::Null | DataType::Categorical(..) | DataType::Enum(..) => {
+                column.cast(&DataType::String)
             }
-            Cells::Typed => match column.dtype() {
-                DataType::Null | DataType::Categorical(..) | DataType::Enum(..) => {
-                    column.cast(&DataType::String)?
-                }
-                _ => column.clone(),
-            },
-        });
+            _ => Ok(column.clone()),
+        },
+    };
+    DataFrame::new_infer_height(columns.iter().map(typed).collect::<PolarsResult<_>>()?)
+}
+
+/// Writes a table, as one file.
+pub(super) fn write(frame: &mut DataFrame, sink: &mut dyn Write) -> PolarsResult<()> {
+    writer(&frame.schema().clone(), sink).finish(frame).map(drop)
+}
+
+/// Writes tables of one schema one after another into one file.
+pub(crate) struct Groups<W: Write>(Option<BatchedWriter<W>>);
+
+impl<W: Write> Groups<W> {
+    /// Begins a file of tables like this one.
+    pub(crate) fn new(frame: &DataFrame, sink: W) -> PolarsResult<Self> {
+        let schema = frame.schema().clone();
+        Ok(Self(Some(writer(&schema, sink).batched(&schema)?)))
     }
-    let mut frame = DataFrame::new_infer_height(plain)?;
-    let schema = schema_to_metadata_key(&frame.schema().to_arrow(CompatLevel::oldest()));
+
+    /// Adds a table as a row group.
+    pub(crate) fn add(&mut self, frame: DataFrame) -> PolarsResult<()> {
+        let Some(writer) = &mut self.0 else { return Ok(()) };
+        let mut frame = frame;
+        frame.rechunk_mut();
+        writer.write_batch(&frame)
+    }
+
+    /// Ends the file.
+    pub(crate) fn finish(&mut self) -> PolarsResult<()> {
+        self.0.take().map_or(Ok(0), |writer| writer.finish()).map(drop)
+    }
+}
+
+fn writer<W: Write>(schema: &Schema, sink: W) -> ParquetWriter<W> {
+    let key = schema_to_metadata_key(&schema.to_arrow(CompatLevel::oldest()));
     ParquetWriter::new(sink)
         .with_compression(ParquetCompression::Snappy)
-        .with_key_value_metadata(Some(KeyValueMetadata::Static(vec![schema])))
-        .finish(&mut frame)?;
-    Ok(changes)
+        .with_key_value_metadata(Some(KeyValueMetadata::Static(vec![key])))
 }

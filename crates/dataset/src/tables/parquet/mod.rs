@@ -1,7 +1,9 @@
 //! Reads Parquet with polars, with errors that say what is wrong with the file.
 
-use std::borrow::Cow;
-use std::io::Cursor;
+mod pages;
+mod reader;
+
+use std::io::{Cursor, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +16,16 @@ use polars_buffer::Buffer;
 use polars_parquet::parquet::page::CompressedPage;
 use polars_parquet::parquet::read::{PageReader, read_metadata};
 use polars_parquet::parquet::schema::types::PrimitiveLogicalType;
-use polars_parquet::read::infer_schema;
+use polars_parquet::read::{FileMetadata, infer_schema};
 
+pub(super) use self::reader::{Parquet, Reader};
+
+use super::HEAD_BYTES;
 use super::format::Format;
 use super::notes::{Note, ReadNotes};
+use super::source::Source;
 use super::table::{Cells, Table};
+use super::unpack::Compression;
 use crate::error::{Error, Result};
 
 /// Reads a Parquet file.
@@ -29,8 +36,26 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// `NoRows`, `Malformed`.
-pub(super) fn read(path: &Path, bytes: Cow<'_, [u8]>, notes: &mut ReadNotes) -> Result<Table> {
-    let bytes = Buffer::from(bytes.into_owned());
+pub(super) fn read(
+    path: &Path,
+    source: &Source,
+    compression: Compression,
+    notes: &mut ReadNotes,
+) -> Result<Table> {
+    compression.note(path, notes);
+    let mut bytes = Vec::new();
+    let unpacked = compression.unpacked(source.reader());
+    let result = unpacked.and_then(|mut reader| reader.read_to_end(&mut bytes));
+    result.map_err(|source| compression.failed(path, source))?;
+    if bytes.is_empty() {
+        return Err(Error::Empty { path: path.to_owned() });
+    }
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    if let Some(found) = Format::Parquet.complaint(head) {
+        let expected = Format::Parquet;
+        return Err(Error::WrongContent { path: path.to_owned(), expected, found });
+    }
+    let bytes = Buffer::from(bytes);
     let reader = || ParquetReader::new(Cursor::new(&bytes));
     let schema = guarded(path, || {
         let schema = reader().schema()?;
@@ -67,7 +92,14 @@ pub(super) fn read(path: &Path, bytes: Cow<'_, [u8]>, notes: &mut ReadNotes) -> 
     if !left_out.is_empty() {
         notes.add(Note::LeftOut { columns: left_out.clone() });
     }
-    Ok(Table { frame, cells: Cells::Typed, left_out, lines: Vec::new() })
+    Ok(Table {
+        frame,
+        cells: Cells::Typed,
+        left_out,
+        lines: Vec::new(),
+        first_row: 0,
+        bad: Vec::new(),
+    })
 }
 
 /// Checks metadata that a file stores in several places and that polars trusts in one.
@@ -76,8 +108,30 @@ pub(super) fn read(path: &Path, bytes: Cow<'_, [u8]>, notes: &mut ReadNotes) -> 
 /// that the process is killed. It takes types from the Arrow schema, which many files have in addition
 /// to Parquet's own, even if that schema says a column of numbers is null or changes their signs.
 fn check(bytes: &Buffer<u8>, schema: &ArrowSchema) -> PolarsResult<()> {
-    let mut metadata = read_metadata(&mut Cursor::new(bytes))?;
-    let damaged = |what: &'static str| PolarsError::ComputeError(what.into());
+    let metadata = read_metadata(&mut Cursor::new(bytes))?;
+    check_metadata(&metadata, schema, bytes.len() as u64)?;
+    for group in &metadata.row_groups {
+        for chunk in group.parquet_columns() {
+            let mut n_left = chunk.num_values() as usize;
+            let range = chunk.byte_range();
+            let pages = Cursor::new(bytes.clone().sliced(range.start as usize..range.end as usize));
+            let mut pages = PageReader::new(pages, chunk, Vec::new(), usize::MAX);
+            pages.read_dict()?;
+            for page in pages {
+                if let CompressedPage::Data(page) = page? {
+                    n_left = n_left
+                        .checked_sub(page.num_values())
+                        .ok_or_else(|| damaged("a page has more values than its column"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks what the metadata alone shows.
+fn check_metadata(metadata: &FileMetadata, schema: &ArrowSchema, n_bytes: u64) -> PolarsResult<()> {
+    let mut metadata = metadata.clone();
     metadata.key_value_metadata = None;
     let stored = infer_schema(&metadata)?;
     let contradicted = schema.iter().any(|(name, field)| {
@@ -99,29 +153,20 @@ fn check(bytes: &Buffer<u8>, schema: &ArrowSchema) -> PolarsResult<()> {
             }
             // A list column may have any number of values.
             let n_values = usize::try_from(chunk.num_values()).ok();
-            let n_values = n_values.filter(|&n| column.max_rep_level > 0 || n == group.num_rows());
-            let Some(mut n_left) = n_values else {
+            if n_values.is_none_or(|n| column.max_rep_level == 0 && n != group.num_rows()) {
                 return Err(damaged("a column has more or fewer values than there are rows"));
-            };
+            }
             let range = chunk.byte_range();
-            let (start, end) = (usize::try_from(range.start), usize::try_from(range.end));
-            let range = match (start, end) {
-                (Ok(start), Ok(end)) if start <= end && end <= bytes.len() => start..end,
-                _ => return Err(damaged("a column lies outside the file")),
-            };
-            let pages = Cursor::new(bytes.clone().sliced(range));
-            let mut pages = PageReader::new(pages, chunk, Vec::new(), usize::MAX);
-            pages.read_dict()?;
-            for page in pages {
-                if let CompressedPage::Data(page) = page? {
-                    n_left = n_left
-                        .checked_sub(page.num_values())
-                        .ok_or_else(|| damaged("a page has more values than its column"))?;
-                }
+            if range.start > range.end || range.end > n_bytes {
+                return Err(damaged("a column lies outside the file"));
             }
         }
     }
     Ok(())
+}
+
+fn damaged(what: &'static str) -> PolarsError {
+    PolarsError::ComputeError(what.into())
 }
 
 const TWO_SCHEMAS: &str = "its two schemas disagree about a column";

@@ -1,0 +1,264 @@
+//! Chunks of any size are the table that is read whole, and errors are the same.
+
+use std::path::{Path, PathBuf};
+
+use polars::prelude::DataFrame;
+use proptest::prelude::*;
+
+use super::*;
+use crate::TextTable;
+
+const TINY: Sizes = Sizes { rows: 1, bytes: usize::MAX, block: 7 };
+const SMALL: Sizes = Sizes { rows: 3, bytes: 40, block: 64 };
+
+/// The files of the golden tables.
+fn golden() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| Format::of_input(path).is_ok()).collect()
+}
+
+fn survey(files: &[DataFile], options: &ReadOptions, sizes: Sizes) -> Result<ChunkedTable> {
+    let choice = ColumnChoice::default();
+    ChunkedTable::survey_sized(files, &choice, options, BadRows::Stop, sizes)
+}
+
+/// All chunks as one table, and all texts.
+fn joined(table: &ChunkedTable, from: usize) -> (DataFrame, Vec<String>) {
+    let (mut whole, mut texts): (Option<DataFrame>, Vec<String>) = (None, Vec::new());
+    let mut next_row = from;
+    for chunk in table.chunks_from(from) {
+        let chunk = chunk.unwrap();
+        assert_eq!(chunk.first_row(), next_row);
+        next_row += chunk.n_rows();
+        texts.extend(chunk.texts().map(str::to_owned));
+        match &mut whole {
+            None => whole = Some(chunk.table.frame),
+            Some(whole) => drop(whole.vstack_mut(&chunk.table.frame).unwrap()),
+        }
+    }
+    assert_eq!(next_row, table.n_rows());
+    (whole.unwrap(), texts)
+}
+
+/// Reads a file whole and in chunks.
+fn check(file: &DataFile, options: &ReadOptions) {
+    let whole = TextTable::read(file, &ColumnChoice::default(), options);
+    for sizes in [TINY, SMALL, Sizes::CHUNKS] {
+        let files = std::slice::from_ref(file);
+        match (&whole, survey(files, options, sizes)) {
+            (Err(whole), Err(chunked)) => assert_eq!(whole.to_string(), chunked.to_string()),
+            (Ok(whole), Ok(chunked)) => {
+                let (frame, texts) = joined(&chunked, 0);
+                let frame = frame.head(None);
+                assert!(frame.equals_missing(&whole.frame().head(None)), "{:?}", file.path());
+                assert!(texts.iter().map(String::as_str).eq(whole.texts()));
+                assert_eq!(chunked.n_texts(), texts.len());
+                let notes: Vec<_> = chunked.notes().map(|(_, notes)| notes.clone()).collect();
+                assert_eq!(notes, std::slice::from_ref(whole.notes()));
+                let last = chunked.n_rows() - 1;
+                let (rest, _) = joined(&chunked, last);
+                assert!(rest.equals_missing(&whole.frame().slice(last as i64, 1)));
+            }
+            (whole, chunked) => panic!("{:?}: {whole:?} {chunked:?}", file.path()),
+        }
+    }
+}
+
+#[test]
+fn golden_tables_are_the_same_in_chunks_of_any_size() {
+    let files = golden();
+    assert!(files.len() > 30);
+    for path in files {
+        let file = DataFile::open(&path).unwrap();
+        for missing in [Missing::Empty, Missing::Skip, Missing::Error] {
+            check(&file, &ReadOptions { missing, ..ReadOptions::default() });
+        }
+    }
+}
+
+#[test]
+fn what_is_no_table_is_refused_alike_in_chunks_of_any_size() {
+    let suspicious = format!("text,label\n{}\"a,0\nb,1\",0\n", "x y,0\nz w,1\n".repeat(40));
+    let early = format!("text,label\n\"a,0\nb,1\",0\n{}", "x y,0\nz w,1\n".repeat(40));
+    let late = format!("text,label\n{}a,b,c\n", "x y,0\n\"z\nw\",1\n".repeat(40));
+    let cases = [
+        ("a.csv", suspicious.as_str()),
+        ("a.csv", &early),
+        ("a.csv", &late),
+        ("a.csv", "text,label\na,1\n\"b,1\n"),
+        ("a.csv", "text,label\n\n\na,1\n\n\nb\n"),
+        ("a.csv", "text,label\na,1\n\"b\" c,1\n"),
+        ("a.csv", "text,label\na,1\nb\rc,1\n"),
+        ("a.csv", "text;label|x\na;1|2\n"),
+        ("a.csv", "text,text\na,1\n"),
+        ("a.csv", "text,label\na,1\n,1\n"),
+        ("a.csv", "text,label\na\0,1\n"),
+        ("a.csv", "\n\n"),
+        ("a.csv", "text\n"),
+        ("a.tsv", "text\tlabel\nc\t0\n\"a\"\t1\n"),
+        ("a.jsonl", "{\"text\": \"a\"}\n{\"text\": 1,}\n"),
+        ("a.jsonl", "{\"text\": \"a\"}\n{\"text\":\n\"b\"}\n"),
+        ("a.jsonl", "{\"text\": \"a\"}\n{\"text\": [1]}\n"),
+        ("a.jsonl", "{\"id\": 1}\n{\"id\": 2, \"text\": \"a\"}\n"),
+        ("a.jsonl", "[{\"text\": \"a\"}, {\"text\": \"b\"} {\"text\": \"c\"}]"),
+        ("a.jsonl", "[{\"text\": \"a\"},\n {\"text\": 01}]"),
+        ("a.jsonl", "[{\"text\": \"a\"}, , {\"text\": 1}]"),
+        ("a.jsonl", "[{\"text\": \"a\"}, nul]"),
+        ("a.jsonl", "[{\"text\": \"a\"}, 1, {\"text\": \"a\"}]"),
+        ("a.jsonl", "[{\"text\": \"a\"}\n"),
+        ("a.jsonl", "[{\"text\": \"a\"}] x"),
+        ("a.jsonl", "[{\"text\": \"a\""),
+    ];
+    for (name, content) in cases {
+        let file = DataFile::from_bytes(name, content);
+        assert!(survey(&[file.clone()], &ReadOptions::default(), TINY).is_err(), "{content:?}");
+        check(&file, &ReadOptions::default());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Any bytes that look a little like a table.
+    #[test]
+    fn generated_tables_are_the_same_in_chunks_of_any_size(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "word", "\"", "\"\"", ",", "\t", "\n", "\r\n", "\r", "é", "👍", "\n\n", "a,b\n",
+                "\"x\ny\",z\n", "{\"text\":\"a\"}\n", "{\"text\": 1, \"b\": [2]}", "[", "]", " ",
+            ]),
+            0..30,
+        ),
+        name in prop::sample::select(vec!["a.csv", "a.tsv", "a.jsonl"]),
+        start in prop::sample::select(vec!["text,b\n", "text\tb\n", "", "[{\"text\": \"\"},"]),
+    ) {
+        let content = format!("{start}{}", pieces.concat());
+        let options = ReadOptions { missing: Missing::Empty, ..ReadOptions::default() };
+        check(&DataFile::from_bytes(name, content), &options);
+    }
+}
+
+#[test]
+fn bad_rows_stay_in_their_place_with_a_message_where_they_are_kept() {
+    let kept = |name: &str, content: &str, missing| {
+        let options = ReadOptions { missing, ..ReadOptions::default() };
+        let files = [DataFile::from_bytes(name, content)];
+        let choice = ColumnChoice::default();
+        let mut results = [TINY, SMALL, Sizes::CHUNKS].map(|sizes| {
+            let keep = BadRows::Keep;
+            let table = ChunkedTable::survey_sized(&files, &choice, &options, keep, sizes).unwrap();
+            let (mut texts, mut messages) = (Vec::new(), Vec::new());
+            for chunk in table.chunks().map(Result::unwrap) {
+                texts.extend(chunk.texts().map(str::to_owned));
+                let of_chunk = chunk.table.bad.iter();
+                messages.extend(
+                    of_chunk.map(|bad| (chunk.first_row() + bad.row_idx, bad.message.clone())),
+                );
+            }
+            assert_eq!((table.n_texts(), table.n_bad_rows()), (texts.len(), messages.len()));
+            (table.n_rows(), texts, messages)
+        });
+        assert_eq!(results[0], results[1]);
+        assert_eq!(results[0], results[2]);
+        std::mem::take(&mut results[2])
+    };
+    let csv = "text,y\na,1\nb\nc,2,3\n\nd,4\n,5\n";
+    let (n_rows, texts, messages) = kept("a.csv", csv, Missing::Skip);
+    assert_eq!((n_rows, texts), (6, vec!["a".to_owned(), "d".to_owned()]));
+    let count = |row, line, got| {
+        format!("row {row} (line {line}): expected 2 fields, as in the first line, got {got}")
+    };
+    assert_eq!(messages, [(1, count(2, 3, "1: \"b\"")), (2, count(3, 4, "3: \"c,2,3\""))]);
+    let (_, texts, messages) = kept("a.csv", csv, Missing::Error);
+    assert_eq!(texts, ["a", "d"]);
+    let rows: Vec<usize> = messages.iter().map(|(row, _)| *row).collect();
+    assert_eq!(rows, [1, 2, 3, 5]);
+    assert_eq!(messages[3].1, "row 6 (line 7): column \"text\" has no value");
+
+    let json = "{\"text\": \"a\"}\n{\"new\": 1,}\n{\"text\": [1]}\nx\n{\"text\": \"b\", \"text\": 1}\n\
+                {\"text\": \"c\", \"y\": 1}\n";
+    let (n_rows, texts, messages) = kept("a.jsonl", json, Missing::Empty);
+    assert_eq!((n_rows, texts), (6, vec!["a".to_owned(), "c".to_owned()]));
+    let rows: Vec<usize> = messages.iter().map(|(row, _)| *row).collect();
+    assert_eq!(rows, [1, 2, 3, 4]);
+    assert!(messages[0].1.starts_with("row 2 (line 2): not readable as JSON lines: "));
+    assert!(messages[1].1.contains("holds a list where a text is expected"), "{}", messages[1].1);
+    // What makes the rest unreadable is an error with either.
+    let files = [DataFile::from_bytes("a.csv", "text,y\na,1\n\"b,1\nc,2\n")];
+    let (choice, options) = (ColumnChoice::default(), ReadOptions::default());
+    assert!(ChunkedTable::survey(&files, &choice, &options, BadRows::Keep).is_err());
+}
+
+#[test]
+fn several_files_follow_one_another_if_their_columns_are_equal() {
+    let file = |name: &str, content: &str| DataFile::from_bytes(name, content);
+    let options = ReadOptions::default();
+    let files = [
+        file("a.csv", "text,y\na,1\nb,2\n"),
+        file("b.tsv", "text\ty\nc\t3\n"),
+        file("c.csv", "text,y\nd,4\n"),
+    ];
+    let table = survey(&files, &options, TINY).unwrap();
+    let (frame, texts) = joined(&table, 0);
+    assert_eq!((frame.height(), texts.concat()), (4, "abcd".to_owned()));
+    assert_eq!(joined(&table, 2).1.concat(), "cd");
+    let one = survey(&files[..1], &options, TINY).unwrap();
+    assert_ne!(one.digest(), table.digest());
+
+    let json = [
+        file("a.jsonl", "{\"text\": \"a\"}\n{\"y\": 1, \"text\": \"b\"}\n"),
+        file("b.jsonl", "{\"y\": 2, \"text\": \"c\"}\n"),
+    ];
+    let table = survey(&json, &options, TINY).unwrap();
+    assert_eq!(table.columns(), ["text", "y"]);
+    assert_eq!(joined(&table, 0).1.concat(), "abc");
+
+    let refused = |other: DataFile| {
+        survey(&[files[0].clone(), other], &options, TINY).unwrap_err().to_string()
+    };
+    let start = "b.csv does not have the columns of a.csv: ";
+    for (content, detail) in [
+        ("text\nc\n", "it has no column \"y\""),
+        ("text,y,z\nc,1,2\n", "column \"z\" is only in it"),
+        ("y,text\n1,c\n", "its columns are in another order"),
+    ] {
+        assert_eq!(refused(file("b.csv", content)), format!("{start}{detail}"));
+    }
+    // A bad row is named with its file and its row there.
+    let message = refused(file("b.csv", "text,y\nc\n"));
+    assert!(message.starts_with("b.csv, row 1 (line 2): expected 2 fields"), "{message}");
+    assert!(matches!(survey(&[], &options, TINY), Err(Error::NoFiles)));
+}
+
+#[test]
+fn a_file_that_changes_between_the_passes_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    std::fs::write(&path, "text,y\na,1\nb,2\n").unwrap();
+    let files = [DataFile::open(&path).unwrap()];
+    let table = survey(&files, &ReadOptions::default(), TINY).unwrap();
+    // Of the same length, so that only the time or the digest can tell.
+    let metadata = std::fs::metadata(&path).unwrap();
+    std::fs::write(&path, "text,y\na,1\nc,2\n").unwrap();
+    let changed = std::fs::File::options().write(true).open(&path).unwrap();
+    changed.set_modified(metadata.modified().unwrap()).unwrap();
+    let results: Vec<_> = table.chunks().collect();
+    let last = results.into_iter().next_back().unwrap();
+    assert!(matches!(last, Err(Error::Changed { .. })), "{last:?}");
+    // A file that replaces another is not the one that is read.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "text,y\na,1\nb,2\n").unwrap();
+    let table = survey(&files, &ReadOptions::default(), TINY).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(joined(&table, 0).1.concat(), "ab");
+}
+
+#[test]
+fn tables_and_their_chunks_can_be_sent_to_other_threads() {
+    fn sent<T: Send + 'static>() {}
+    sent::<ChunkedTable>();
+    sent::<Chunks>();
+    sent::<TextChunk>();
+    sent::<crate::AnswerWriter>();
+}
