@@ -15,6 +15,7 @@ mod random;
 mod sanitize;
 mod smoke;
 mod tables;
+mod wheel;
 
 use std::env;
 use std::path::Path;
@@ -45,6 +46,7 @@ enum Task {
     BigTable(big_table::Args),
     Fuzz(fuzz::Args),
     Tables(tables::Args),
+    Wheel(wheel::Args),
 }
 
 fn main() -> ExitCode {
@@ -78,5 +80,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::BigTable(args) => big_table::run(&args, &user_folder),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Tables(args) => tables::run(&args),
+        Task::Wheel(args) => wheel::run(&args),
     }
 }

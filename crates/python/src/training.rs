@@ -1,0 +1,198 @@
+//! Training on texts and labels from Python.
+
+use std::path::{Path, PathBuf};
+
+use classifier::{Classifier, ModelFiles, TaskKind, folder};
+use dataset::{Classes, LabelOptions, LabelledTexts, Labels};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use trainer::{ClassWeights, Ending, Recipe, SmallData, TextsTraining, ThresholdGoal};
+
+use crate::compute::without_lock;
+use crate::error::{Error, Result};
+use crate::model::{Model, open_device};
+use crate::progress::Progress;
+use crate::strings;
+
+/// A finished training.
+#[pyclass(frozen, get_all, module = "sentiment_rnn._native")]
+pub(crate) struct Trained {
+    /// The model that was kept.
+    model: Py<Model>,
+    /// The training report, as JSON.
+    report: String,
+    /// What makes its figures mean less than it seems.
+    warnings: Vec<String>,
+    /// What was recognised in the labels.
+    notes: Vec<String>,
+}
+
+/// What is trained, and how.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Request {
+    /// The classes and their order, if labels are to be taken exactly as they are.
+    classes: Option<Vec<String>>,
+    task: Option<String>,
+    recipe: String,
+    /// Such as `training.epochs=3`.
+    settings: Vec<String>,
+    seed: Option<u64>,
+    /// As on the command line, or as JSON if it is an object.
+    class_weights: Option<String>,
+    threshold: Option<String>,
+    sample_weight: Option<Vec<f32>>,
+    groups: Option<Vec<u32>>,
+    folder: PathBuf,
+    /// Whether a model that is already there is replaced.
+    overwrite: bool,
+    /// Whether the model stays in the folder; otherwise its files are read into memory.
+    stays: bool,
+    device: String,
+}
+
+/// Trains a model on texts with labels: strings (``None`` for none), or lists of strings where `lists` is true.
+#[pyfunction]
+pub(crate) fn train(
+    texts: &Bound<'_, PyAny>,
+    labels: &Bound<'_, PyAny>,
+    lists: bool,
+    request: &Bound<'_, PyDict>,
+    on_event: Option<Py<PyAny>>,
+) -> Result<Trained> {
+    let py = texts.py();
+    let request: Request = request.extract()?;
+    let texts = strings::take(texts, false)?;
+    let labels =
+        if lists { Labels::Lists(labels.extract()?) } else { Labels::Cells(labels.extract()?) };
+    let device = open_device(&request.device)?;
+    let mut progress = Progress::new(on_event);
+    let outcome = without_lock(py, || {
+        let recipe = recipe(&request)?;
+        let texts = labelled(texts.iter().flatten().map(|text| &**text), &labels, &request)?;
+        let notes = texts.notes_in_words();
+        let existing = match request.overwrite {
+            true => folder::Existing::Replace,
+            false => folder::Existing::Refuse,
+        };
+        let output = folder::OutputFolder::claim(&request.folder, existing)?;
+        let training = TextsTraining {
+            texts: &texts,
+            recipe: &recipe,
+            plan: &recipe.split_plan(),
+            small_data: SmallData::LowerBatch,
+            comparison: true,
+            device: &device,
+            folder: &output,
+        };
+        let report = training.run(&mut progress);
+        if let Some(raised) = progress.take_raised() {
+            return Err(raised.into());
+        }
+        let report = report?;
+        if report.kept().is_none() {
+            return Err(match report.ended {
+                Ending::Interrupted => Error::StoppedEarly,
+                _ => Error::NothingKept,
+            });
+        }
+        let warnings = report.warnings.iter().map(ToString::to_string).collect();
+        let interrupted = report.ended == Ending::Interrupted;
+        let model = opened(output.path(), request.stays, &device)?;
+        let report = serde_json::to_string(&report).map_err(|source| Error::Report { source })?;
+        Ok((model, report, warnings, notes, interrupted))
+    })?;
+    let (model, report, mut warnings, notes, interrupted): (_, _, Vec<String>, _, bool) = outcome;
+    if interrupted {
+        warnings
+            .insert(0, "training was stopped by Ctrl-C; the model kept so far is returned".into());
+    }
+    Ok(Trained { model: Py::new(py, model)?, report, warnings, notes })
+}
+
+/// The names of the built-in recipes.
+#[pyfunction]
+pub(crate) fn recipe_names() -> [&'static str; 4] {
+    Recipe::names()
+}
+
+fn recipe(request: &Request) -> Result<Recipe> {
+    let mut recipe = Recipe::load(&request.recipe, &request.settings)?;
+    if let Some(seed) = request.seed {
+        recipe.training.seed = seed;
+    }
+    if let Some(weights) = &request.class_weights {
+        recipe.training.class_weights = class_weights(weights)?;
+    }
+    if let Some(goal) = &request.threshold {
+        let wrong = |reason: String| Error::Argument { name: "threshold", reason };
+        let goal: ThresholdGoal = goal.parse().map_err(|error| wrong(format!("{error}")))?;
+        recipe.training.threshold = Some(goal);
+    }
+    Ok(recipe)
+}
+
+fn class_weights(weights: &str) -> Result<ClassWeights> {
+    let wrong = |reason: String| Error::Argument { name: "class_weights", reason };
+    if weights.starts_with('{') {
+        serde_json::from_str(weights).map_err(|error| wrong(error.to_string()))
+    } else {
+        weights.parse().map_err(|error| wrong(format!("{error}")))
+    }
+}
+
+fn labelled<'a>(
+    texts: impl Iterator<Item = &'a str>,
+    labels: &Labels,
+    request: &Request,
+) -> Result<LabelledTexts> {
+    let task = request.task.as_deref().map(task).transpose()?;
+    let mut labelled = match &request.classes {
+        Some(names) => {
+            let kind = task.unwrap_or(match labels {
+                Labels::Lists(_) => TaskKind::AnyOf,
+                Labels::Cells(_) if names.len() == 2 => TaskKind::Binary,
+                Labels::Cells(_) => TaskKind::OneOf,
+            });
+            let classes = Classes::new(of_dataset(kind), names.clone());
+            LabelledTexts::of_classes(texts, labels, classes)?
+        }
+        None => {
+            let options = LabelOptions { task: task.map(of_dataset), ..LabelOptions::default() };
+            LabelledTexts::from_columns(texts, labels, &options)?
+        }
+    };
+    if let Some(weights) = &request.sample_weight {
+        labelled = labelled.with_weights(weights.clone())?;
+    }
+    if let Some(groups) = &request.groups {
+        labelled = labelled.with_groups(groups.clone())?;
+    }
+    Ok(labelled)
+}
+
+fn task(name: &str) -> Result<TaskKind> {
+    let kinds = [TaskKind::Binary, TaskKind::OneOf, TaskKind::AnyOf];
+    kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| Error::Argument {
+        name: "task",
+        reason: format!("there is no task {name:?}; expected \"binary\", \"one-of\" or \"any-of\""),
+    })
+}
+
+fn of_dataset(kind: TaskKind) -> dataset::TaskKind {
+    match kind {
+        TaskKind::Binary => dataset::TaskKind::Binary,
+        TaskKind::OneOf => dataset::TaskKind::OneOf,
+        TaskKind::AnyOf => dataset::TaskKind::AnyOf,
+    }
+}
+
+/// The model in a folder that stays, or will be deleted.
+fn opened(path: &Path, stays: bool, device: &candle_core::Device) -> Result<Model> {
+    let files = if stays {
+        ModelFiles::Folder(std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
+    } else {
+        ModelFiles::Memory(folder::read_files(path)?)
+    };
+    Ok(Model::new(Classifier::open(files.clone(), device)?, files))
+}
