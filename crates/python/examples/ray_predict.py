@@ -39,7 +39,9 @@ class Answers:
 
 def answered(dataset, model, *, actor=Answers, actors=2, text="text", batch_size=4096):
     """``dataset`` with columns of answers, once it is consumed; computed by so many actors with one core each."""
-    return dataset.map_batches(
+    # A block goes to one actor, and a file of 100 MB may be read as a single block.
+    blocks = dataset.repartition(target_num_rows_per_block=batch_size)
+    return blocks.map_batches(
         actor,
         fn_constructor_kwargs={"model": os.path.abspath(model), "text": text},
         batch_format="pyarrow",

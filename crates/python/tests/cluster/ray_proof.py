@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import processes
 from comparison import Difference, compare
-from spark_proof import _report
+from report import report
 
 N_ACTORS = 2
 
@@ -36,14 +36,14 @@ def prove(args, expected, threshold, folder):
         users = processes.ModelUsers(args.model)
         users.start()
         start = time.monotonic()
-        dataset = ray.data.read_parquet(os.path.abspath(args.table), override_num_blocks=40)
+        dataset = ray.data.read_parquet(os.path.abspath(args.table))
         answers = ray_predict.answered(dataset, args.model, actor=Signed, actors=N_ACTORS, text=args.text)
         answers = pa.concat_tables(ray.get(answers.to_arrow_refs()))
         seconds = time.monotonic() - start
         seen = users.stop()
     finally:
         ray.shutdown()
-    _report("ray", len(expected), seconds, seen, args)
+    report("ray", len(expected), seconds, seen, args.model)
     by_actor = Counter(answers.column("process").to_pylist())
     print(f"ray: rows by actor: {', '.join(f'{process}: {n}' for process, n in sorted(by_actor.items()))}")
     if len(by_actor) != N_ACTORS:

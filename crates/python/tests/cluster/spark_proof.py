@@ -10,6 +10,7 @@ import time
 import pyarrow.parquet
 import processes
 from comparison import Difference, compare
+from report import report
 
 MASTER = "local-cluster[2,1,1024]"
 # So many that an executor dies with much still to do.
@@ -44,7 +45,7 @@ def prove(args, expected, threshold, folder):
     lost, n_retried = _losses(folder / "events", killer.executor)
     print(f"spark: executor {killer.executor} (process {killer.killed}) was killed and lost: {lost}")
     print(f"spark: {n_retried} of its tasks were run again")
-    _report("spark", len(expected), seconds, seen, args)
+    report("spark", len(expected), seconds, seen, args.model)
     written = pyarrow.parquet.read_table(folder / "answers")
     difference = compare(written, expected, threshold)
     print(f"spark: {len(written)} ids, each once; probabilities differ by at most {difference:.1e}")
@@ -128,13 +129,3 @@ def _losses(folder, executor):
     if not failed:
         raise Difference(f"spark: executor {executor} was killed, but had no task: nothing was proven")
     return " ".join(removed[0]["Removed Reason"].split()), len(failed)
-
-
-def _report(name, n_rows, seconds, seen, args):
-    """Prints the rate, and which processes had the model; at least two must have had it."""
-    print(f"{name}: {n_rows} rows in {seconds:.1f} s, {n_rows / seconds:.0f} rows/s, start and loading included")
-    print(f"{name}: {len(seen)} worker processes loaded the model")
-    for process, (memory, threads) in sorted(seen.items()):
-        print(f"{name}:   process {process}: at most {memory:.0f} MiB, {threads} threads")
-    if len(seen) < 2:
-        raise Difference(f"{name}: {len(seen)} processes have mapped {args.model}, expected two or more")
