@@ -1,4 +1,4 @@
-"""Predictions for a Parquet table of any size with Ray Data: actors that load a model once and answer batch after batch.
+"""Answers for a Parquet table of any size with Ray Data, from actors that load a model once each.
 
     python ray_predict.py --model models/reviews --input reviews.parquet --output answers --actors 2
 

@@ -3,7 +3,11 @@
 Every label has a name of its own, so nothing is renamed, merged or guessed on the way.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -17,7 +21,7 @@ ONE_LABEL = ("binary", "one-of")
 class OneLabel:
     """One label for each text."""
 
-    def __init__(self, classes, codes, task):
+    def __init__(self, classes: np.ndarray, codes: np.ndarray, task: str | None) -> None:
         #: The different labels, sorted; of the caller's type.
         self.classes = classes
         #: The names of the model's classes, in the order of ``classes``.
@@ -25,15 +29,15 @@ class OneLabel:
         self.task = task or ("binary" if len(classes) == 2 else "one-of")
         self._codes = codes
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._codes)
 
-    def named(self):
+    def named(self) -> list[str]:
         """The name of the class of each text."""
         return [self.names[code] for code in self._codes]
 
     @staticmethod
-    def predicted(answers, places, classes):
+    def predicted(answers: Sequence[str], places: Mapping[str, int], classes: np.ndarray) -> np.ndarray:
         """The labels for the names that a model answered; ``places`` are those of the names in ``classes``."""
         codes = np.fromiter((places[name] for name in answers), dtype=np.intp, count=len(answers))
         return classes[codes]
@@ -44,25 +48,25 @@ class LabelSets:
 
     task = "any-of"
 
-    def __init__(self, matrix, names):
+    def __init__(self, matrix: np.ndarray, names: list[str]) -> None:
         #: The numbers of the matrix's columns, as scikit-learn's classifiers of several labels have them.
         self.classes = np.arange(matrix.shape[1])
         self.names = names
         self._matrix = matrix
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._matrix.shape[0]
 
-    def named(self):
+    def named(self) -> list[list[str]]:
         """The names of the classes of each text."""
         return [[self.names[column] for column in np.flatnonzero(row)] for row in self._matrix]
 
-    def absent(self):
+    def absent(self) -> list[str]:
         """The names of the labels that no text has."""
-        return [name for name, has in zip(self.names, self._matrix.any(axis=0)) if not has]
+        return [self.names[column] for column in np.flatnonzero(~self._matrix.any(axis=0))]
 
     @staticmethod
-    def predicted(answers, places, classes):
+    def predicted(answers: Sequence[list[str]], places: Mapping[str, int], classes: np.ndarray) -> np.ndarray:
         """The indicator matrix for the lists of names that a model answered."""
         matrix = np.zeros((len(answers), len(classes)), dtype=np.int64)
         for row, names in enumerate(answers):
@@ -70,7 +74,7 @@ class LabelSets:
         return matrix
 
 
-def labels_of(y, task=None):
+def labels_of(y: Any, task: str | None = None) -> OneLabel | LabelSets:
     """``OneLabel`` or ``LabelSets``, as ``y`` is one- or two-dimensional.
 
     Raises ``ValueError`` if ``y`` does not hold classes, or not those of ``task``.
@@ -92,12 +96,12 @@ def labels_of(y, task=None):
     raise ValueError(f"y has {array.ndim} dimensions, expected one (a label for each text) or two (0 and 1)")
 
 
-def name_of(label):
+def name_of(label: object) -> str:
     """The name of a label's class."""
     return str(label.item() if isinstance(label, np.generic) else label)
 
 
-def _array_of(y):
+def _array_of(y: Any) -> np.ndarray:
     if isinstance(y, (str, bytes, dict, set, frozenset)):
         raise ValueError(f"y is a {type(y).__name__}, expected a list of labels")
     # NumPy would turn [1, "a"] into strings, so lists are first taken as they are.
@@ -119,7 +123,7 @@ _LISTS = (
 )
 
 
-def _one_label(array, task):
+def _one_label(array: np.ndarray, task: str | None) -> OneLabel:
     if task == LabelSets.task:
         raise ValueError("task is 'any-of', but y has one label for each text: expected an indicator matrix of 0 and 1")
     array = _of_one_type(array)
@@ -127,8 +131,8 @@ def _one_label(array, task):
         fractional = array[array != np.floor(array)]
         if fractional.size:
             raise ValueError(
-                f"Unknown label type: continuous. y holds fractional numbers such as {fractional[0]}, expected classes: "
-                "divide them into classes first, for example with numpy.digitize"
+                f"Unknown label type: continuous. y holds fractional numbers such as {fractional[0]}, expected "
+                "classes: divide them into classes first, for example with numpy.digitize"
             )
     elif array.dtype.kind not in "biuUSOT":
         raise ValueError(f"y is of type {array.dtype}, expected labels that are strings, whole numbers or booleans")
@@ -140,7 +144,7 @@ def _one_label(array, task):
     return OneLabel(classes, codes.ravel(), task)
 
 
-def _of_one_type(array):
+def _of_one_type(array: np.ndarray) -> np.ndarray:
     """The labels in an array that can be sorted, with their type checked."""
     if array.dtype.kind == "f" or array.dtype == object or array.dtype.kind == "T":
         for place, label in enumerate(array.tolist()):
@@ -160,7 +164,7 @@ def _of_one_type(array):
     return array if kind == "str" else np.array(array.tolist())
 
 
-def _kind(label):
+def _kind(label: object) -> str:
     if isinstance(label, (bool, np.bool_)):
         return "bool"
     if isinstance(label, (int, float, np.integer, np.floating)):
@@ -168,7 +172,7 @@ def _kind(label):
     return "str" if isinstance(label, str) else type(label).__name__
 
 
-def _label_sets(array, columns, task):
+def _label_sets(array: np.ndarray, columns: Any, task: str | None) -> LabelSets:
     if task in ONE_LABEL:
         raise ValueError(f"task is {task!r}, but y is an indicator matrix: expected one label for each text")
     try:

@@ -4,15 +4,19 @@ Spark forks its workers from a daemon. This module, and with it the native one, 
 fork, when it unpickles an ``Answers``.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from . import Classifier
 
-#: The columns on offer, and their types in Arrow; of a text that may have several labels, ``predicted_label`` is a list.
+#: The columns on offer, and their types in Arrow. Where a text may have several labels, ``predicted_label`` is a list.
 COLUMNS = {
     "predicted_label": pa.string(),
     "probability": pa.float32(),
@@ -23,7 +27,7 @@ COLUMNS = {
 
 # A worker that lives long, as in streaming, may see many models.
 _MOST_MODELS = 4
-_loaded = {}
+_loaded: dict[Any, Classifier] = {}
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class ModelOnPath:
 
     path: str
 
-    def find(self):
+    def find(self) -> str:
         """The folder on this worker."""
         if os.path.isdir(self.path):
             return self.path
@@ -45,16 +49,18 @@ class ModelOnPath:
                 return shipped
             looked_at.append(shipped)
         raise FileNotFoundError(
-            f"no model on this worker, looked at {' and '.join(looked_at)}: give a path that every worker sees, ship the "
-            "folder with SparkContext.addArchive, or pass a Classifier instead of a path"
+            f"no model on this worker, looked at {' and '.join(looked_at)}: give a path that every worker sees, ship "
+            "the folder with SparkContext.addArchive, or pass a Classifier instead of a path"
         )
 
-    def load(self):
+    def load(self) -> Classifier:
+        """The model, from this process's memory if it is there."""
         folder = self.find()
         # The folder may be replaced while the worker lives.
         with open(os.path.join(folder, "config.json"), "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
-        return _once((folder, digest), lambda: Classifier.load(folder))
+        stats = [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in os.scandir(folder)]
+        return _once((folder, digest, tuple(sorted(stats))), lambda: Classifier.load(folder))
 
 
 @dataclass(frozen=True)
@@ -62,18 +68,20 @@ class ModelInFiles:
     """A model that is shipped to the workers as the contents of its files."""
 
     #: The files by name, or a broadcast variable of them.
-    files: object
+    files: Any
     digest: str
 
-    def load(self):
-        def read():
+    def load(self) -> Classifier:
+        """The model, from this process's memory if it is there."""
+
+        def read() -> Classifier:
             is_broadcast = not isinstance(self.files, dict)
             return Classifier.from_files(self.files.value if is_broadcast else self.files)
 
         return _once(self.digest, read)
 
 
-def digest_of(files):
+def digest_of(files: dict[str, bytes]) -> str:
     """The SHA-256 of files by name."""
     digest = hashlib.sha256()
     for name in sorted(files):
@@ -82,7 +90,7 @@ def digest_of(files):
     return digest.hexdigest()
 
 
-def _once(key, load):
+def _once(key: Any, load: Callable[[], Classifier]) -> Classifier:
     if key not in _loaded:
         while len(_loaded) >= _MOST_MODELS:
             del _loaded[next(iter(_loaded))]
@@ -98,14 +106,14 @@ class Answers:
     #: The place of the column of texts.
     text: int
     #: The columns to append, in this order, and the names that they get.
-    columns: tuple
-    names: tuple
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
     #: What the driver declared: whether a text may have several labels, and the model's id if it is known.
     several: bool
     model_id: str | None
     threads: int | None
 
-    def __call__(self, batches):
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # A generator, so that the model is loaded only where there are rows.
         for batch in batches:
             if batch.num_rows == 0:
@@ -113,7 +121,7 @@ class Answers:
             else:
                 yield self._extended(batch, self._answer(batch.column(self.text)))
 
-    def _answer(self, texts):
+    def _answer(self, texts: pa.Array) -> list[pa.Array]:
         limit_threads(self.threads)
         classifier = self.model.load()
         self._check(classifier)
@@ -121,14 +129,15 @@ class Answers:
         columns = (answers.column(column).cast(self._type(column)) for column in self.columns)
         return [pa.concat_arrays(column.chunks) for column in columns]
 
-    def _type(self, column):
+    def _type(self, column: str) -> pa.DataType:
         return pa.list_(pa.string()) if column == "predicted_label" and self.several else COLUMNS[column]
 
-    def _check(self, classifier):
+    def _check(self, classifier: Classifier) -> None:
         if self.model_id is not None and classifier.id != self.model_id:
             raise ValueError(
-                f"the model on this worker has the id {classifier.id}, expected {self.model_id}, which the driver found: "
-                "the folder was replaced, or the machines have different models; call predict again, or copy the model"
+                f"the model on this worker has the id {classifier.id}, expected {self.model_id}, which the driver "
+                "found: the folder was replaced, or the machines have different models; call predict again, or copy "
+                "the model to all"
             )
         if (classifier.task == "any-of") != self.several:
             declared = "'any-of'" if self.several else "one label for each text"
@@ -137,13 +146,13 @@ class Answers:
                 f"task={classifier.task!r}"
             )
 
-    def _extended(self, batch, answers):
+    def _extended(self, batch: pa.RecordBatch, answers: list[pa.Array]) -> pa.RecordBatch:
         # Spark takes columns by their places, but names must differ.
         names = [*batch.schema.names, *self.names]
         return pa.RecordBatch.from_arrays([*batch.columns, *answers], names=names)
 
 
-def limit_threads(threads):
+def limit_threads(threads: int | None) -> None:
     """Lets this process compute with as many threads; None: as the environment says, else one.
 
     Without an effect if the process has computed already.

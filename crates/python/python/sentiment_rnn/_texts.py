@@ -1,9 +1,12 @@
 """Texts as scikit-learn's users have them, as a list of strings."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 
-def texts_of(X):
+def texts_of(X: Any) -> list[str]:
     """The texts of ``X``: any one-dimensional container or iterator of strings, in its order.
 
     Raises ``TypeError`` or ``ValueError`` with the place of the first item that is no text (from 0), and what to do.
@@ -24,7 +27,7 @@ def texts_of(X):
     return [_text(place, item) for place, item in enumerate(items)]
 
 
-def _text(place, item):
+def _text(place: int, item: Any) -> str:
     # Most items are plain strings; subclasses such as numpy.str_ become plain ones.
     if isinstance(item, str):
         return str(item)
@@ -39,7 +42,7 @@ def _text(place, item):
     raise TypeError(f"X[{place}] is of type {type(item).__name__}, expected str")
 
 
-def _not_a_column(X, shape):
+def _not_a_column(X: Any, shape: tuple[int, ...]) -> str:
     if hasattr(X, "nnz") or "sparse" in type(X).__module__:
         return "X is a sparse matrix, expected texts: leave out the vectorizer, this classifier reads texts"
     if len(shape) == 0:
@@ -50,7 +53,7 @@ def _not_a_column(X, shape):
     return f"{message}; choose the column with X[:, 0], or flatten it with X.ravel()"
 
 
-def is_missing(item):
+def is_missing(item: object) -> bool:
     """Whether an item is None, NaN, pandas' NA or NaT."""
     if item is None or type(item).__name__ in ("NAType", "NaTType"):
         return True

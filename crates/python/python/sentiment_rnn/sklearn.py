@@ -3,7 +3,10 @@
 It needs scikit-learn 1.6 or newer: ``pip install sentiment-rnn[sklearn]``.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -20,9 +23,9 @@ __all__ = ["SentimentClassifier"]
 class SentimentClassifier(ClassifierMixin, BaseEstimator):
     """A recurrent text classifier with scikit-learn's interface.
 
-    ``X`` is a list, a NumPy array, a pandas or polars Series or an Arrow array of strings. No vectorizer is needed. ``y`` is
-    one label for each text (strings, whole numbers or booleans), or an indicator matrix of 0 and 1 with a column for
-    each label, of which a text may have any number.
+    ``X`` is a list, a NumPy array, a pandas or polars Series or an Arrow array of strings. No vectorizer is needed.
+    ``y`` is one label for each text (strings, whole numbers or booleans), or an indicator matrix of 0 and 1 with a
+    column for each label, of which a text may have any number.
 
     Of the texts given to ``fit``, a fifth is not for training: a tenth is the validation set, which selects the
     model and calibrates its probabilities, and a tenth is a test set, whose results are in ``report_``.
@@ -36,9 +39,9 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
     task : {"binary", "one-of", "any-of"}, default=None
         What the labels mean. By default, an indicator matrix is "any-of", two classes are "binary", more "one-of".
     class_weight : "balanced", "auto", "none" or dict, default=None
-        How much the texts of each class count: a weight for each label (1 for those that are missing). With an indicator
-        matrix, the keys are the columns' numbers, or their names in a DataFrame. None: as the recipe says, whose
-        default is equal weights.
+        How much the texts of each class count: a weight for each label (1 for those that are missing). With an
+        indicator matrix, the keys are the columns' numbers, or their names in a DataFrame. None: as the recipe says,
+        whose default is equal weights.
     threshold : str, default=None
         A goal by which decision thresholds are chosen on the validation texts: "f1", "recall=0.95", "precision=0.9" or
         "cost=5:1". With two classes it is about the second one of ``classes_``. ``predict`` follows the thresholds.
@@ -68,26 +71,24 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from sentiment_rnn import SentimentClassifier
-    >>> texts = ["a fine film", "what a bore"] * 20
-    >>> labels = [1, 0] * 20
-    >>> settings = {"training.epochs": 1}
-    >>> model = SentimentClassifier("quick", settings=settings).fit(texts, labels)  # doctest: +SKIP
-    >>> model.predict(["a fine day"])  # doctest: +SKIP
-    array([1])
+    >>> texts, labels = made_reviews(400)
+    >>> estimator = SentimentClassifier("quick", settings={"training.epochs": 3}).fit(texts, labels)
+    >>> estimator.predict(["a wonderful film", "a dreadful film"]).tolist()
+    ['positive', 'negative']
     """
 
     def __init__(
         self,
-        recipe="default",
+        recipe: str = "default",
         *,
-        settings=None,
-        task=None,
-        class_weight=None,
-        threshold=None,
-        random_state=None,
-        device="cpu",
-        verbose=False,
-    ):
+        settings: Any = None,
+        task: str | None = None,
+        class_weight: Any = None,
+        threshold: str | None = None,
+        random_state: Any = None,
+        device: str = "cpu",
+        verbose: bool = False,
+    ) -> None:
         self.recipe = recipe
         self.settings = settings
         self.task = task
@@ -97,7 +98,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SentimentClassifier:
         """Trains on texts and their labels; returns the estimator.
 
         ``sample_weight`` has a weight of at least 0 for each text, which counts in everything that is fitted.
@@ -135,7 +136,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         self._names = labels.names
         return self
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """The label of each text, of the type that ``y`` had; with an indicator matrix, such a matrix."""
         check_is_fitted(self)
         answers = self.classifier_.predict(texts_of(X))
@@ -143,7 +144,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         places = {name: place for place, name in enumerate(self._names)}
         return of_answers.predicted(answers, places, self.classes_)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class for each text: float32 [texts, classes], in the order of ``classes_``.
 
         With an indicator matrix, the probability that a text has the label, for each column.
@@ -155,10 +156,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         probabilities[:, [self._names.index(name) for name in self.classifier_.classes]] = answered
         return probabilities
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "classifier_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.one_d_array = True
@@ -167,7 +168,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _seed(random_state):
+def _seed(random_state: Any) -> int | None:
     if random_state is None:
         return None
     if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
@@ -177,7 +178,7 @@ def _seed(random_state):
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _weights(sample_weight, n_texts):
+def _weights(sample_weight: Any, n_texts: int) -> list[float] | None:
     """The weights of the texts as a list, or None."""
     if sample_weight is None:
         return None
@@ -193,14 +194,14 @@ def _weights(sample_weight, n_texts):
     return weights.tolist()
 
 
-def _class_weights(class_weight, labels, absent):
+def _class_weights(class_weight: Any, labels: OneLabel | LabelSets, absent: list[str]) -> Any:
     """The weights of classes by name, or their rule."""
     if class_weight is None or isinstance(class_weight, str):
         return class_weight
     if not isinstance(class_weight, dict):
         raise ValueError(f"class_weight is {class_weight!r}, expected None, 'balanced' or a dict of labels and weights")
     # Keys are labels; in an indicator matrix also the names of its columns.
-    names = dict(zip(labels.classes.tolist(), labels.names)) | (
+    names = dict(zip(labels.classes.tolist(), labels.names, strict=True)) | (
         {name: name for name in labels.names} if isinstance(labels, LabelSets) else {}
     )
     unknown = [label for label in class_weight if label not in names]

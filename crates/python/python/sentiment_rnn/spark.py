@@ -3,51 +3,59 @@
 It needs PySpark 4 and PyArrow on the driver and on the workers: ``pip install sentiment-rnn[spark]``.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import warnings
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from . import Classifier, SentimentWarning
 from ._spark_worker import COLUMNS, Answers, ModelInFiles, ModelOnPath, digest_of
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructField, StructType
+
 __all__ = ["predict"]
 
 
-def predict(df, text="text", *, model, columns=("predicted_label", "probability"), task=None, threads=None):
+def predict(
+    df: DataFrame,
+    text: str = "text",
+    *,
+    model: str | os.PathLike[str] | Classifier,
+    columns: Sequence[str] = ("predicted_label", "probability"),
+    task: str | None = None,
+    threads: int | None = None,
+) -> DataFrame:
     """``df`` with columns of answers, computed when Spark runs the plan.
 
     All columns, rows and their order within a partition stay. A null text has null answers.
 
-    Parameters
-    ----------
-    df : pyspark.sql.DataFrame
-        Of classic Spark or Spark Connect; batch or streaming.
-    text : str
-        The column of texts.
-    model : str, os.PathLike or Classifier
-        A path is opened on the workers: absolute, a folder that every one of them sees; relative, a folder in their working
-        directory or shipped by ``SparkContext.addArchive`` or ``addFile``. If the driver sees it too, it is
-        checked there, and workers with another model fail. A ``Classifier`` is sent to the workers: by a broadcast
-        variable, or within the plan with Spark Connect.
-    columns : sequence of str
-        Some of "predicted_label" (a string; an array of them where a text may have several), "probability" (a float: of the
-        second class where there are two, else of the predicted one), "probabilities" (an array, in the order of the
-        model's ``classes``), "tokens" (a long: the length of the text) and "cut" (a boolean: whether the model read
-        only a part of it). If ``df`` has one of these names, all of them get the first number for which all are
-        free, such as ``predicted_label_2``, and there is a warning.
-    task : {"binary", "one-of", "any-of"}, default=None
-        The model's task. Only necessary for "any-of", if ``model`` is a path that the driver does not see.
-    threads : int, default=None
-        Threads of each Python worker, which serves one task at a time. None: as ``RAYON_NUM_THREADS`` says in the
-        workers' environment, else one.
+    Args:
+        df: Of classic Spark or Spark Connect; batch or streaming.
+        text: The column of texts.
+        model: A path is opened on the workers: absolute, a folder that every one of them sees; relative, a folder in
+            their working directory, or shipped by ``SparkContext.addArchive`` or ``addFile``. If the driver sees it
+            too, it is checked there, and workers with another model fail. A ``Classifier`` is sent to the workers: by
+            a broadcast variable, or within the plan with Spark Connect.
+        columns: Some of ``"predicted_label"`` (a string; an array of them where a text may have several),
+            ``"probability"`` (a float: of the second class where there are two, else of the decision),
+            ``"probabilities"`` (an array, in the order of the model's ``classes``), ``"tokens"`` (a long: the length
+            of the text) and ``"cut"`` (a boolean: whether the model read only a part of it). If `df` has one of
+            these names, all of them get the first number for which all are free, such as ``predicted_label_2``, and
+            there is a warning.
+        task: The model's task: ``"binary"``, ``"one-of"`` or ``"any-of"``. Only necessary for ``"any-of"``, if
+            `model` is a path that the driver does not see.
+        threads: Threads of each Python worker, which serves one task at a time. None: as ``RAYON_NUM_THREADS`` says
+            in the workers' environment, else one.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If the column is missing or does not hold strings, or an argument is wrong.
+    Raises:
+        ValueError: If the column is missing, or an argument is wrong.
+        TypeError: If the column does not hold strings, or an argument is of another type.
 
-    Examples
-    --------
     >>> from sentiment_rnn import spark
     >>> answers = spark.predict(df, "review", model="/models/reviews")  # doctest: +SKIP
     >>> answers.write.parquet("answers")  # doctest: +SKIP
@@ -73,7 +81,7 @@ def predict(df, text="text", *, model, columns=("predicted_label", "probability"
     return mapped.toDF(*(field.name for field in fields), *wanted)
 
 
-def free_names(taken, columns):
+def free_names(taken: Iterable[str], columns: Sequence[str]) -> tuple[str, ...]:
     """The names of the new columns, with the first number for which all are free; Spark ignores case."""
     taken = {name.lower() for name in taken}
     wanted, number = tuple(columns), 2
@@ -83,7 +91,7 @@ def free_names(taken, columns):
     return wanted
 
 
-def _checked(columns):
+def _checked(columns: Sequence[str]) -> tuple[str, ...]:
     if isinstance(columns, str):
         raise TypeError(f"columns is a string, expected a list of names: [{columns!r}]")
     columns = tuple(columns)
@@ -97,7 +105,7 @@ def _checked(columns):
     return columns
 
 
-def _text_place(fields, text):
+def _text_place(fields: list[StructField], text: str) -> int:
     """The place of the column of texts: named exactly so, or alike but for case, as in Spark."""
     names = [field.name for field in fields]
     for wanted, among in ((text, names), (text.lower(), [name.lower() for name in names])):
@@ -114,11 +122,12 @@ def _text_place(fields, text):
     return place
 
 
-def _source(model, task, df):
+def _source(model: Any, task: str | None, df: DataFrame) -> tuple[ModelOnPath | ModelInFiles, bool, str | None]:
     """Where workers find the model, whether a text may have several labels, and the model's id if it is known."""
     if task not in (None, "binary", "one-of", "any-of"):
         raise ValueError(f"task is {task!r}, expected None, 'binary', 'one-of' or 'any-of'")
-    known = None
+    known: Classifier | None = None
+    source: ModelOnPath | ModelInFiles
     if isinstance(model, Classifier):
         known = model
         files = model.files()
@@ -130,8 +139,8 @@ def _source(model, task, df):
         path = os.fspath(model)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path):
             raise ValueError(
-                f"model is {path!r}, expected a folder in a file system: copy the model to one that every worker sees, ship "
-                "it with SparkContext.addArchive, or pass Classifier.load of a copy on the driver"
+                f"model is {path!r}, expected a folder in a file system: copy the model to one that every worker "
+                "sees, ship it with SparkContext.addArchive, or pass Classifier.load of a copy on the driver"
             )
         source = ModelOnPath(path)
         if os.path.isdir(path):
@@ -145,7 +154,7 @@ def _source(model, task, df):
     return source, known.task == "any-of", known.id
 
 
-def _schema(fields, plain, answers):
+def _schema(fields: list[StructField], plain: tuple[str, ...], answers: Answers) -> StructType:
     from pyspark.sql import types
 
     of_columns = {
@@ -160,7 +169,6 @@ def _schema(fields, plain, answers):
         for name, field in zip(plain, fields, strict=True)
     ]
     added = [
-        types.StructField(name, of_columns[column])
-        for name, column in zip(answers.names, answers.columns, strict=True)
+        types.StructField(name, of_columns[column]) for name, column in zip(answers.names, answers.columns, strict=True)
     ]
     return types.StructType(kept + added)

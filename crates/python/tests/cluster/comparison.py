@@ -24,8 +24,8 @@ def compare(answers, expected, threshold):
         missing = np.setdiff1d(expected_ids, ids)
         added = np.setdiff1d(ids, expected_ids)
         raise Difference(
-            f"{len(missing)} ids are missing, the first are {missing[:3]}; {len(added)} were not expected, the first are "
-            f"{added[:3]}"
+            f"{len(missing)} ids are missing, the first are {missing[:3]}; {len(added)} were not expected, the "
+            f"first are {added[:3]}"
         )
     ids = np.sort(ids)
     ours, theirs = (_probabilities(table) for table in (answers, expected))
@@ -35,8 +35,8 @@ def compare(answers, expected, threshold):
     if wrong.size:
         row = wrong[0]
         raise Difference(
-            f"{wrong.size} of {len(ids)} probabilities differ by more than {TOLERANCE}, the first is that of id {ids[row]}: "
-            f"{ours[row]}, expected {theirs[row]}"
+            f"{wrong.size} of {len(ids)} probabilities differ by more than {TOLERANCE}, the first is that of id "
+            f"{ids[row]}: {ours[row]}, expected {theirs[row]}"
         )
     labels, wanted = (table.column("predicted_label").to_pylist() for table in (answers, expected))
     for row, (label, label_expected) in enumerate(zip(labels, wanted, strict=True)):

@@ -1,6 +1,6 @@
 """Makes a large Parquet table of texts for ``prove.py``: reviews, repeated and cut, each with an id of its own.
 
-    python make_table.py --reviews reviews.csv --rows 200000 --output table.parquet
+python make_table.py --reviews reviews.csv --rows 200000 --output table.parquet
 """
 
 import argparse
