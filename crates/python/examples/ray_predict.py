@@ -8,6 +8,7 @@ On a cluster, every node must see the model's folder under the same path.
 
 import argparse
 import os
+import sys
 
 import pyarrow as pa
 import ray
@@ -57,10 +58,19 @@ def main():
     parser.add_argument("--input", required=True, help="Parquet file or folder")
     parser.add_argument("--output", required=True, help="folder for the answers")
     parser.add_argument("--text", default="text", help="column of the texts")
-    parser.add_argument("--actors", type=int, default=2, help="number of processes, each with one core")
+    parser.add_argument("--actors", type=int, help="processes with one core each [default: one core is left over]")
     args = parser.parse_args()
+    ray.init()
+    cores = int(ray.cluster_resources().get("CPU", 0))
+    actors = args.actors or max(cores - 1, 1)
+    # They would wait for texts that nobody reads.
+    if actors >= cores:
+        sys.exit(
+            f"{actors} actors leave none of {cores} cores for reading and writing: take fewer, or start Ray with more, "
+            f"for example with ray start --head --num-cpus={actors + 1}"
+        )
     dataset = ray.data.read_parquet(args.input)
-    answered(dataset, args.model, actors=args.actors, text=args.text).write_parquet(args.output)
+    answered(dataset, args.model, actors=actors, text=args.text).write_parquet(args.output)
 
 
 if __name__ == "__main__":

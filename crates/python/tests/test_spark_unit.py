@@ -1,4 +1,4 @@
-"""``sentiment_rnn.spark``: what workers do, without Spark; what the driver declares, with a local Spark if there is one."""
+"""``sentiment_rnn.spark``: what workers do, without Spark; the rest with a local Spark, if there is one."""
 
 import os
 import pickle
