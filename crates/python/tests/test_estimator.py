@@ -1,5 +1,7 @@
 """``SentimentClassifier`` with scikit-learn's own tools."""
 
+import doctest
+import importlib
 import pickle
 import random
 import subprocess
@@ -21,6 +23,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
+
+# A warning about few texts is no news here.
+pytestmark = pytest.mark.filterwarnings("ignore::sentiment_rnn.SentimentWarning")
 
 # Small, so that a fit takes a fraction of a second.
 SMALL = {
@@ -67,6 +72,13 @@ assert sentiment_rnn.SentimentClassifier.__name__ == "SentimentClassifier"
 assert "sklearn" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_example_in_the_docstring_runs(reviews):
+    module = importlib.import_module("sentiment_rnn.sklearn")
+    results = doctest.testmod(module, extraglobs={"made_reviews": reviews})
+    assert results.attempted > 3
+    assert results.failed == 0
 
 
 def labelled(first, second, of=lambda labels: labels):

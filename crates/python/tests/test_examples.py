@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.filterwarnings("ignore::sentiment_rnn.SentimentWarning")
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 

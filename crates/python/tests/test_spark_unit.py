@@ -12,6 +12,9 @@ import sentiment_rnn
 from sentiment_rnn import SentimentWarning, _spark_worker, spark
 from sentiment_rnn._spark_worker import Answers, ModelInFiles, ModelOnPath, digest_of
 
+# A warning about few texts is no news here, and PySpark warns of its own.
+pytestmark = [pytest.mark.filterwarnings("ignore")]
+
 SMALL = {
     "training.epochs": 3,
     "model.embedding_dim": 8,

@@ -55,7 +55,7 @@ class LabelSets:
         self._matrix = matrix
 
     def __len__(self) -> int:
-        return self._matrix.shape[0]
+        return len(self._matrix)
 
     def named(self) -> list[list[str]]:
         """The names of the classes of each text."""

@@ -20,7 +20,7 @@ from ._texts import texts_of
 __all__ = ["SentimentClassifier"]
 
 
-class SentimentClassifier(ClassifierMixin, BaseEstimator):
+class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A recurrent text classifier with scikit-learn's interface.
 
     ``X`` is a list, a NumPy array, a pandas or polars Series or an Arrow array of strings. No vectorizer is needed.
@@ -191,7 +191,7 @@ def _weights(sample_weight: Any, n_texts: int) -> list[float] | None:
     wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if wrong.size:
         raise ValueError(f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}, expected a number of at least 0")
-    return weights.tolist()
+    return [float(weight) for weight in weights]
 
 
 def _class_weights(class_weight: Any, labels: OneLabel | LabelSets, absent: list[str]) -> Any:
