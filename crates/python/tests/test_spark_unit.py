@@ -3,6 +3,8 @@
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -172,8 +174,6 @@ def test_new_columns_get_free_names_together():
 def session():
     """A Spark in this process, with workers in others."""
     sql = pytest.importorskip("pyspark.sql")
-    import sys
-
     os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = sql.SparkSession.builder.master("local[2]").config("spark.driver.host", "127.0.0.1")
     session = builder.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2").getOrCreate()
@@ -235,6 +235,26 @@ def test_workers_of_spark_find_a_shipped_model(session, frame, folder, classifie
     session.sparkContext.addArchive(f"{archive}#shipped-model")
     rows = spark.predict(frame, model="shipped-model").collect()
     assert [row.predicted_label for row in rows] == ["good", None, "bad"]
+
+
+def test_spark_connect_answers_alike(folder):
+    for library in ("pyspark", "grpc", "pandas"):
+        pytest.importorskip(library)
+    # One process cannot have both kinds of sessions.
+    code = f"""
+from pyspark.sql import SparkSession
+from sentiment_rnn import Classifier, spark
+
+session = SparkSession.builder.remote("local[2]").getOrCreate()
+frame = session.createDataFrame([(1, "a superb film"), (2, None), (3, "an awful film")], ["id", "text"])
+for model in ({str(folder)!r}, Classifier.load({str(folder)!r})):
+    rows = spark.predict(frame, model=model).collect()
+    assert [row.predicted_label for row in rows] == ["good", None, "bad"], rows
+session.stop()
+"""
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
+    finished = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
 
 
 @pytest.mark.parametrize(
