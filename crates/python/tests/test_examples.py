@@ -24,7 +24,7 @@ def test_the_notebook_runs_from_top_to_bottom():
     printed = run("notebook.py")
     accuracy = float(printed.split("accuracy on unseen texts: ")[1].split()[0])
     assert accuracy > 0.85
-    assert printed.splitlines()[-1] == "['good', 'bad', 'bad']" or printed.splitlines()[-1] == "['good', 'bad', 'good']"
+    assert printed.splitlines()[-1].startswith("['good', 'bad', ")
 
 
 def test_the_ray_example_answers_a_table(tmp_path, monkeypatch):
@@ -33,7 +33,7 @@ def test_the_ray_example_answers_a_table(tmp_path, monkeypatch):
     import pyarrow.parquet
     import sentiment_rnn
 
-    texts = ["a superb film", "an awful film"] * 60
+    texts = [f"{word} film number {number}" for number in range(60) for word in ("a superb", "an awful")]
     settings = {"training.epochs": 3, "preprocessing.min_frequency": 1}
     labels = ["good", "bad"] * 60
     trained = sentiment_rnn.train(texts, labels, recipe="quick", settings=settings, classes=["bad", "good"])

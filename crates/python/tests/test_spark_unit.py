@@ -24,7 +24,8 @@ SMALL = {
     "preprocessing.seq_len": 20,
     "preprocessing.min_frequency": 1,
 }
-TEXTS = ["a superb film", "an awful film"] * 60
+# Different texts, since equal ones are used once.
+TEXTS = [f"{word} film number {number}" for number in range(60) for word in ("a superb", "an awful")]
 ALL = tuple(_spark_worker.COLUMNS)
 
 
