@@ -159,7 +159,7 @@ fn digest(wheel: &Path) -> anyhow::Result<String> {
         let mut entry = archive.by_index(index).context("cannot read the wheel")?;
         let mut contents = Vec::new();
         std::io::copy(&mut entry, &mut contents).context("cannot read the wheel")?;
-        add(entry.name(), &contents);
+        add(&entry.name().context("cannot read the wheel")?, &contents);
     }
     for path in files {
         let contents =

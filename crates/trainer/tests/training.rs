@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candle_core::Device;
 use classifier::Classifier;
-use classifier::folder::{Existing, OutputFolder, SeenTexts};
+use classifier::folder::{self, Existing, OutputFolder, SeenTexts};
 use dataset::LabelledTexts;
 use measures::{Binary, Metrics};
 use model::{CellKind, ModelConfig, Padding, PoolingPart, Regularization};
