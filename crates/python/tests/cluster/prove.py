@@ -4,7 +4,7 @@
     sentiment predict --model models/quick --input table.parquet --output expected.parquet
     python prove.py --model models/quick --table table.parquet --expected expected.parquet
 
-It needs Linux, Java 17, the wheel with the extra `spark`, and `ray`. It takes minutes, and ends with 1 at any
+It needs Linux, Java 17, the wheel and `requirements.txt`. It takes minutes, and ends with 1 at any
 difference.
 """
 
