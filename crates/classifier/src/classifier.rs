@@ -14,8 +14,8 @@ use crate::prediction::Prediction;
 /// A trained classifier: text in, answers out.
 ///
 /// It is cheap to clone, and may be used by several threads at once. The answer to a text depends on nothing but the
-/// model and the text: neither on the texts beside it, nor on their order, nor (up to rounding, about 1e-7) on the
-/// number of threads.
+/// model and the text, up to rounding: the texts beside it, their order and the number of threads may change a
+/// probability by about 1e-7.
 #[derive(Debug, Clone)]
 pub struct Classifier(Arc<Parts>);
 
