@@ -93,7 +93,7 @@ impl<'a> Answer<'a> {
         let answer = match (self.decided(), self.task) {
             (None, Task::AnyOf(_)) => "?".to_string(),
             (None, _) => format!("?  {:.4}", self.probability()),
-            (Some(labels), Task::AnyOf(_)) if labels.is_empty() => "-".to_string(),
+            (Some([]), Task::AnyOf(_)) => "-".to_string(),
             (Some(labels), Task::AnyOf(_)) => {
                 let labels = labels.iter().map(|&class| with_probability(class as usize));
                 labels.collect::<Vec<_>>().join(", ")

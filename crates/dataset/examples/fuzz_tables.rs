@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use dataset::{ColumnChoice, DataFile, Format, Missing, Note, Quoting, ReadOptions, TextTable};
+use cells::TextTable;
+use dataset::{ColumnChoice, DataFile, Format, Missing, Note, Quoting, ReadOptions};
 
 use checker::{Accepted, Checker};
 use inputs::{Input, Inputs};

@@ -11,11 +11,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cells::expected;
-use dataset::{
-    AnswerColumn, AnswerValues, ColumnChoice, DataFile, Error, Existing, Fault, Quoting,
-    ReadOptions, TextTable,
-};
+use cells::{AnswerColumn, TextTable, expected};
+use dataset::{AnswerValues, ColumnChoice, DataFile, Error, Existing, Fault, Quoting, ReadOptions};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -73,7 +70,7 @@ fn write(golden: &Path, output: &Path) -> ExitCode {
     let mut n_files = 0;
     for file in expected(golden).iter().filter(|file| !file.is_error) {
         let table = read(&golden.join(&file.file)).unwrap();
-        let n_texts = table.texts().len();
+        let n_texts = table.len();
         let word = |row: usize| if row % 3 == 1 { "positive" } else { "negative" };
         let words: Vec<Option<String>> =
             (0..n_texts).map(|row| Some(word(row).to_owned())).collect();

@@ -28,13 +28,12 @@ mod split_parts;
 mod tables;
 mod targets;
 mod task_kind;
-mod text_table;
 mod weights;
 mod wording;
 
 pub use answers::{
-    AnswerColumn, AnswerKind, AnswerName, AnswerValues, AnswerWriter, Layout, OutputOptions,
-    Written, check_output,
+    AnswerKind, AnswerName, AnswerValues, AnswerWriter, Layout, OutputOptions, Written,
+    check_output,
 };
 pub use chunked::{ChunkedTable, Chunks, TextChunk};
 pub use classes::{CLASS_NAMES, Classes};
@@ -59,4 +58,3 @@ pub use tables::{
 };
 pub use targets::Targets;
 pub use task_kind::TaskKind;
-pub use text_table::TextTable;

@@ -3,12 +3,16 @@
 //! `round_trip.rs` tests that cells come back unchanged.
 #![allow(clippy::unwrap_used, reason = "a test that cannot make its file has failed")]
 
+#[path = "common/whole.rs"]
+mod whole;
+
 use std::fs;
 use std::path::Path;
 
+use self::whole::{AnswerColumn, TextTable};
 use dataset::{
-    AnswerColumn, AnswerValues, Change, ColumnChoice, DataFile, Existing, ReadOptions, Result,
-    TextTable, Written, check_output,
+    AnswerValues, Change, ColumnChoice, DataFile, Existing, ReadOptions, Result, Written,
+    check_output,
 };
 use tempfile::TempDir;
 

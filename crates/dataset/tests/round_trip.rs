@@ -13,11 +13,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cells::{Cell, Cells, cells, double, expected};
-use dataset::{
-    AnswerColumn, AnswerValues, Change, ColumnChoice, DataFile, Existing, Format, ReadOptions,
-    TextTable,
-};
+use cells::{AnswerColumn, Cell, Cells, TextTable, cells, double, expected};
+use dataset::{AnswerValues, Change, ColumnChoice, DataFile, Existing, Format, ReadOptions};
 use proptest::prelude::*;
 
 const FORMATS: [(&str, Format); 4] = [

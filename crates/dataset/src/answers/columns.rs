@@ -40,15 +40,6 @@ pub struct AnswerName {
     pub kind: AnswerKind,
 }
 
-/// A new column: an answer for every text of a table.
-#[derive(Clone, Debug)]
-pub struct AnswerColumn<'a> {
-    /// The name that it should have, such as `predicted_label`.
-    pub name: String,
-    /// `[n_texts]`
-    pub values: AnswerValues<'a>,
-}
-
 /// The answers of a column, `[n_texts]`.
 #[derive(Clone, Copy, Debug)]
 pub enum AnswerValues<'a> {

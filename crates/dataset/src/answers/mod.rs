@@ -10,7 +10,7 @@ mod writer;
 
 use std::path::Path;
 
-pub use self::columns::{AnswerColumn, AnswerKind, AnswerName, AnswerValues};
+pub use self::columns::{AnswerKind, AnswerName, AnswerValues};
 pub use self::layout::{Layout, OutputOptions};
 pub use self::writer::AnswerWriter;
 

@@ -31,8 +31,8 @@ pub struct AnswerWriter {
 }
 
 enum Sink {
-    Parts(Parts),
-    Through(Through),
+    Parts(Box<Parts>),
+    Through(Box<Through>),
 }
 
 impl AnswerWriter {
@@ -70,7 +70,7 @@ impl AnswerWriter {
         let sink = match destination {
             Destination::Stream(stream) => {
                 Destination::Stream(stream.clone()).check(path, existing)?;
-                Sink::Through(Through::open(path, &stream, kind, columns)?)
+                Sink::Through(Box::new(Through::open(path, &stream, kind, columns)?))
             }
             Destination::File { target } => {
                 match layout {
@@ -82,7 +82,7 @@ impl AnswerWriter {
                 let input = table.digest().to_owned();
                 let n_rows = table.n_rows();
                 let run = Run { input, identity, n_rows, columns, kind, layout };
-                Sink::Parts(Parts::of(path, target, run, (existing, restart))?)
+                Sink::Parts(Box::new(Parts::of(path, target, run, (existing, restart))?))
             }
         };
         let mut changes = Vec::new();

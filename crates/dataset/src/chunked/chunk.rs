@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use polars::prelude::Column;
+use polars::prelude::{Column, DataFrame};
 
 use crate::columns::TEXT;
 use crate::error::{Error, Result};
@@ -54,6 +54,17 @@ impl TextChunk {
     /// The texts, in file order: one answer each.
     pub fn texts(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.texts.iter()
+    }
+
+    /// The rows of [`TextChunk::frame`] that have a text, ascending; `None` if every row has one.
+    pub fn text_rows(&self) -> Option<&[u32]> {
+        self.rows.as_deref()
+    }
+
+    /// The columns of the table, except those left out. Cells of CSV and TSV are strings; cells of JSON
+    /// are the JSON text of their values.
+    pub fn frame(&self) -> &DataFrame {
+        &self.table.frame
     }
 
     /// The rows from `n_rows` on.

@@ -6,7 +6,6 @@ use polars::prelude::DataFrame;
 use proptest::prelude::*;
 
 use super::*;
-use crate::TextTable;
 
 const TINY: Sizes = Sizes { rows: 1, bytes: usize::MAX, block: 7 };
 const SMALL: Sizes = Sizes { rows: 3, bytes: 40, block: 64 };
@@ -43,24 +42,48 @@ fn joined(table: &ChunkedTable, from: usize) -> (DataFrame, Vec<String>) {
 
 /// Reads a file whole and in chunks.
 fn check(file: &DataFile, options: &ReadOptions) {
-    let whole = TextTable::read(file, &ColumnChoice::default(), options);
+    let files = std::slice::from_ref(file);
+    let whole = survey(files, options, Sizes::WHOLE);
     for sizes in [TINY, SMALL, Sizes::CHUNKS] {
-        let files = std::slice::from_ref(file);
         match (&whole, survey(files, options, sizes)) {
             (Err(whole), Err(chunked)) => assert_eq!(whole.to_string(), chunked.to_string()),
             (Ok(whole), Ok(chunked)) => {
                 let (frame, texts) = joined(&chunked, 0);
-                let frame = frame.head(None);
-                assert!(frame.equals_missing(&whole.frame().head(None)), "{:?}", file.path());
-                assert!(texts.iter().map(String::as_str).eq(whole.texts()));
+                let (whole_frame, whole_texts) = joined(whole, 0);
+                assert!(frame.equals_missing(&whole_frame), "{:?}", file.path());
+                assert_eq!(texts, whole_texts);
                 assert_eq!(chunked.n_texts(), texts.len());
-                let notes: Vec<_> = chunked.notes().map(|(_, notes)| notes.clone()).collect();
-                assert_eq!(notes, std::slice::from_ref(whole.notes()));
+                assert!(chunked.notes().eq(whole.notes()));
                 let last = chunked.n_rows() - 1;
                 let (rest, _) = joined(&chunked, last);
-                assert!(rest.equals_missing(&whole.frame().slice(last as i64, 1)));
+                assert!(rest.equals_missing(&whole_frame.slice(last as i64, 1)));
             }
             (whole, chunked) => panic!("{:?}: {whole:?} {chunked:?}", file.path()),
+        }
+    }
+}
+
+#[test]
+fn chunks_of_parquet_are_what_the_whole_table_reader_reads() {
+    let files = golden().into_iter().filter(|path| path.extension().unwrap() == "parquet");
+    for path in files {
+        let file = DataFile::open(&path).unwrap();
+        let options = ReadOptions { missing: Missing::Empty, ..ReadOptions::default() };
+        let mut notes = ReadNotes::default();
+        let whole = crate::tables::read(&file, &options, &mut notes);
+        match (whole, survey(&[file], &options, SMALL)) {
+            (Ok(whole), Ok(table)) => {
+                let (chunks, _) = joined(&table, 0);
+                for (whole, chunked) in whole.frame.columns().iter().zip(chunks.columns()) {
+                    // Categories become strings.
+                    let whole = whole.cast(chunked.dtype()).unwrap();
+                    assert!(whole.equals_missing(chunked), "{}: {}", path.display(), whole.name());
+                }
+                assert_eq!(whole.frame.shape(), chunks.shape());
+                assert_eq!(whole.left_out, table.left_out_columns());
+            }
+            (Err(whole), Err(chunked)) => assert_eq!(whole.to_string(), chunked.to_string()),
+            (whole, chunked) => panic!("{}: {whole:?} {chunked:?}", path.display()),
         }
     }
 }
@@ -79,8 +102,8 @@ fn golden_tables_are_the_same_in_chunks_of_any_size() {
 
 #[test]
 fn what_is_no_table_is_refused_alike_in_chunks_of_any_size() {
-    let suspicious = format!("text,label\n{}\"a,0\nb,1\",0\n", "x y,0\nz w,1\n".repeat(40));
-    let early = format!("text,label\n\"a,0\nb,1\",0\n{}", "x y,0\nz w,1\n".repeat(40));
+    let suspicious = format!("text,label\n{}\"a,0\nq r,1\nb\",1\n", "x y,0\nz w,1\n".repeat(40));
+    let early = format!("text,label\n\"a,0\nq r,1\nb\",1\n{}", "x y,0\nz w,1\n".repeat(40));
     let late = format!("text,label\n{}a,b,c\n", "x y,0\n\"z\nw\",1\n".repeat(40));
     let cases = [
         ("a.csv", suspicious.as_str()),
@@ -112,7 +135,10 @@ fn what_is_no_table_is_refused_alike_in_chunks_of_any_size() {
     ];
     for (name, content) in cases {
         let file = DataFile::from_bytes(name, content);
-        assert!(survey(&[file.clone()], &ReadOptions::default(), TINY).is_err(), "{content:?}");
+        assert!(
+            survey(std::slice::from_ref(&file), &ReadOptions::default(), TINY).is_err(),
+            "{content:?}"
+        );
         check(&file, &ReadOptions::default());
     }
 }

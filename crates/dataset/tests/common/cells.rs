@@ -2,9 +2,14 @@
 //!
 //! Shared by tests and by the example programs that `xtask` runs.
 
+#[path = "whole.rs"]
+mod whole;
+
 use std::path::Path;
 
-use dataset::{Format, TextTable};
+#[allow(unused_imports, reason = "not every program writes answers")]
+pub(crate) use self::whole::{AnswerColumn, TextTable};
+use dataset::Format;
 use polars::prelude::{Column, DataType};
 use sha2::{Digest as _, Sha256};
 

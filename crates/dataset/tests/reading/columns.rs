@@ -2,10 +2,10 @@
 
 use dataset::{
     ColumnChoice, DataFile, Error, LabelOptions, LabelledTexts, Missing, ReadOptions, Result,
-    Targets, TaskKind, TextTable,
+    Targets, TaskKind,
 };
 
-use super::{all_refused, check, file, message, read_as, refusal, text_table};
+use super::{TextTable, all_refused, check, file, message, read_as, refusal, text_table};
 
 fn read_choice(content: &str, choice: &ColumnChoice) -> Result<LabelledTexts> {
     read_labels(content, choice, &LabelOptions::default())

@@ -1,8 +1,8 @@
 //! JSON lines and arrays.
 
-use dataset::{ColumnChoice, DataFile, Missing, ReadOptions, TextTable};
+use dataset::{ColumnChoice, DataFile, Missing, ReadOptions};
 
-use super::{all_refused, check, file, message, notes, read, read_as, text_table};
+use super::{TextTable, all_refused, check, file, message, notes, read, read_as, text_table};
 
 #[test]
 fn json_lines_under_each_of_their_names() {

@@ -10,15 +10,17 @@ mod json_lines;
 mod parquet;
 mod properties;
 mod tabs;
+#[path = "../common/whole.rs"]
+mod whole;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dataset::{
     ColumnChoice, DataFile, Error, LabelOptions, LabelledTexts, ReadOptions, Result, Targets,
-    TextTable,
 };
 use tempfile::TempDir;
+use whole::TextTable;
 
 /// A folder that contains one file.
 fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {

@@ -109,7 +109,7 @@ fn columns_that_no_table_of_text_can_hold_are_left_out_and_told() {
     let choice =
         dataset::ColumnChoice { text: Some("text".to_owned()), ..dataset::ColumnChoice::default() };
     let file = dataset::DataFile::open(&path).unwrap();
-    let error = dataset::TextTable::read(&file, &choice, &dataset::ReadOptions::default());
+    let error = crate::TextTable::read(&file, &choice, &dataset::ReadOptions::default());
     let message = super::without(folder.path(), &error.unwrap_err());
     assert!(message.starts_with("a.parquet: column \"text\" was left out"), "{message}");
 }

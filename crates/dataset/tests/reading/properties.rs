@@ -1,10 +1,10 @@
 //! Random tables: the output of a correct writer is read unchanged, whichever columns are wanted.
 
 use csv::{QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
-use dataset::{ColumnChoice, DataFile, Quoting, ReadOptions, Separator, TextTable};
+use dataset::{ColumnChoice, DataFile, Quoting, ReadOptions, Separator};
 use proptest::prelude::*;
 
-use super::{file, text_table};
+use super::{TextTable, file, text_table};
 
 /// Cells of characters that make quoting hard, and of ordinary words.
 fn cell() -> impl Strategy<Value = String> {

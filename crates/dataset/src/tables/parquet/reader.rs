@@ -8,7 +8,7 @@ use polars_parquet::parquet::read::read_metadata;
 use polars_parquet::read::{FileMetadata, infer_schema};
 
 use super::pages::ColumnPages;
-use super::{as_texts, check_metadata, guarded, is_plain};
+use super::{as_texts, check_metadata, damaged, guarded, is_plain};
 use crate::error::{Error, Result};
 use crate::tables::chunk::Sizes;
 use crate::tables::format::Format;
@@ -17,6 +17,9 @@ use crate::tables::source::Source;
 use crate::tables::table::{Cells, Table};
 use crate::tables::text_file::head;
 use crate::tables::unpack::{Compression, spooled};
+
+/// The rows that are decoded at first.
+const FIRST_ROWS: usize = 64;
 
 /// A Parquet file, before its rows are read.
 #[derive(Clone, Debug)]
@@ -134,15 +137,7 @@ impl Reader {
             return Ok(None);
         }
         let frame = guarded(&plan.path, || {
-            let mut n_taken = wanted;
-            for column in columns.iter_mut() {
-                column.fill(&plan.metadata, wanted)?;
-                n_taken = n_taken.min(column.n_ready());
-            }
-            if n_taken < wanted {
-                return Err(super::damaged("a column has fewer values than there are rows"));
-            }
-            let n_taken = rows_within(columns, n_taken, sizes.bytes)?;
+            let n_taken = fill(columns, &plan.metadata, wanted, sizes.bytes)?;
             let taken = columns.iter_mut().filter_map(|column| column.take(n_taken));
             let taken = taken.map(|series| plain(series.into_column()));
             let mut frame = DataFrame::new(n_taken, taken.collect::<PolarsResult<Vec<Column>>>()?)?;
@@ -162,11 +157,40 @@ fn plain(column: Column) -> PolarsResult<Column> {
     if !column.dtype().is_binary() {
         return Ok(column);
     }
-    as_texts(&column).ok_or_else(|| super::damaged("a column of texts holds other bytes"))
+    as_texts(&column).ok_or_else(|| damaged("a column of texts holds other bytes"))
 }
 
-/// The first rows of the columns up to the one with which their strings have so many bytes.
-fn rows_within(columns: &[ColumnPages], n_rows: usize, n_bytes: usize) -> PolarsResult<usize> {
+/// Makes rows ready: `wanted` ones, or fewer if the strings of these have so many bytes. The number of rows.
+fn fill(
+    columns: &mut [ColumnPages],
+    metadata: &FileMetadata,
+    wanted: usize,
+    n_bytes: usize,
+) -> PolarsResult<usize> {
+    // Rows may be long, so that many at once might not fit in memory.
+    let mut n_rows = wanted.min(FIRST_ROWS);
+    loop {
+        for column in columns.iter_mut() {
+            column.fill(metadata, n_rows)?;
+            if column.n_ready() < n_rows {
+                return Err(damaged("a column has fewer values than there are rows"));
+            }
+        }
+        match rows_within(columns, n_rows, n_bytes)? {
+            Some(n_rows) => return Ok(n_rows),
+            None if n_rows == wanted => return Ok(wanted),
+            None => n_rows = wanted.min(2 * n_rows),
+        }
+    }
+}
+
+/// The number of rows with which the strings of the columns have so many bytes; `None` if those of all `n_rows`
+/// have fewer.
+fn rows_within(
+    columns: &[ColumnPages],
+    n_rows: usize,
+    n_bytes: usize,
+) -> PolarsResult<Option<usize>> {
     let mut lengths = vec![0usize; n_rows];
     for series in columns.iter().filter_map(|column| column.ready.as_ref()) {
         match series.dtype() {
@@ -188,5 +212,5 @@ fn rows_within(columns: &[ColumnPages], n_rows: usize, n_bytes: usize) -> Polars
         n_seen = n_seen.saturating_add(*length);
         n_seen >= n_bytes
     });
-    Ok(last.map_or(n_rows, |last| last + 1))
+    Ok(last.map(|last| last + 1))
 }
