@@ -99,8 +99,8 @@ pub(crate) enum Error {
     )]
     NothingKept,
     /// An argument of a training is wrong.
-    #[error("{name}: {reason}")]
-    Argument { name: &'static str, reason: String },
+    #[error("{reason}")]
+    Argument { reason: String },
     /// A report could not be written as JSON.
     #[error("the training report cannot be written as JSON: {source}")]
     Report { source: serde_json::Error },
@@ -217,7 +217,9 @@ fn of_classifier(error: &classifier::Error) -> PyErr {
             PyValueError::new_err(with(COPY_AGAIN))
         }
         E::Version { .. } => ModelVersionError::new_err(error.to_string()),
-        E::Exists { .. } => PyFileExistsError::new_err(error.to_string()),
+        E::Exists { .. } => PyFileExistsError::new_err(with(
+            "Choose another folder with output=, or replace the model in it with overwrite=True.",
+        )),
         E::NotAModel { .. } => {
             PyFileExistsError::new_err(with("Choose another folder with output=."))
         }

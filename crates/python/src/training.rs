@@ -125,7 +125,7 @@ fn recipe(request: &Request) -> Result<Recipe> {
         recipe.training.class_weights = class_weights(weights)?;
     }
     if let Some(goal) = &request.threshold {
-        let wrong = |reason: String| Error::Argument { name: "threshold", reason };
+        let wrong = |reason: String| Error::Argument { reason };
         let goal: ThresholdGoal = goal.parse().map_err(|error| wrong(format!("{error}")))?;
         recipe.training.threshold = Some(goal);
     }
@@ -133,7 +133,7 @@ fn recipe(request: &Request) -> Result<Recipe> {
 }
 
 fn class_weights(weights: &str) -> Result<ClassWeights> {
-    let wrong = |reason: String| Error::Argument { name: "class_weights", reason };
+    let wrong = |reason: String| Error::Argument { reason };
     if weights.starts_with('{') {
         serde_json::from_str(weights).map_err(|error| wrong(error.to_string()))
     } else {
@@ -174,7 +174,6 @@ fn labelled<'a>(
 fn task(name: &str) -> Result<TaskKind> {
     let kinds = [TaskKind::Binary, TaskKind::OneOf, TaskKind::AnyOf];
     kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| Error::Argument {
-        name: "task",
         reason: format!("there is no task {name:?}; expected \"binary\", \"one-of\" or \"any-of\""),
     })
 }

@@ -41,10 +41,9 @@ def test_examples_in_the_readme_run(
 
 def test_all_names_exist_and_have_docs() -> None:
     for name in sentiment_rnn.__all__:
-        if name == "SentimentClassifier":
-            pytest.importorskip("sklearn")
         value = getattr(sentiment_rnn, name)
         assert name == "version" or value.__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         sentiment_rnn.nothing  # noqa: B018
+    assert "SentimentClassifier" in dir(sentiment_rnn)
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", sentiment_rnn.version)

@@ -23,7 +23,7 @@ from ._threads import set_num_threads
 from ._training import SentimentWarning, TrainingResult, train
 
 if TYPE_CHECKING:
-    from .sklearn import SentimentClassifier
+    from .sklearn import SentimentClassifier as SentimentClassifier
 
 __version__ = version
 
@@ -33,7 +33,6 @@ __all__ = [
     "InternalError",
     "Labels",
     "ModelVersionError",
-    "SentimentClassifier",
     "SentimentWarning",
     "TrainingResult",
     "set_num_threads",
@@ -43,9 +42,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The estimator needs scikit-learn, and nothing else does.
+    # The estimator needs scikit-learn, and nothing else does: it is imported when it is asked for, and not by `*`.
     if name == "SentimentClassifier":
         from .sklearn import SentimentClassifier
 
         return SentimentClassifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "SentimentClassifier"])
