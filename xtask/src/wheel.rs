@@ -157,9 +157,10 @@ fn digest(wheel: &Path) -> anyhow::Result<String> {
     let mut archive = zip::ZipArchive::new(file).context("cannot read the wheel")?;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).context("cannot read the wheel")?;
+        let name = entry.name().context("cannot read the wheel")?.into_owned();
         let mut contents = Vec::new();
         std::io::copy(&mut entry, &mut contents).context("cannot read the wheel")?;
-        add(entry.name(), &contents);
+        add(&name, &contents);
     }
     for path in files {
         let contents =
