@@ -15,7 +15,9 @@ const CRATE: &str = "crates/python";
 /// The environment's packages, relative to the crate.
 const REQUIREMENTS: &str = "requirements-test.txt";
 /// What tests depend on besides the wheel, relative to the crate.
-const TESTS: [&str; 4] = [REQUIREMENTS, "pyproject.toml", "README.md", "tests"];
+const TESTS: [&str; 5] = [REQUIREMENTS, "pyproject.toml", "README.md", "tests", "examples"];
+/// The folder of the environment.
+const ENVIRONMENT: &str = "environment";
 
 /// Builds the Python wheel with maturin, installs it in an environment of its own, checks its types with mypy, and
 /// runs its tests.
@@ -46,7 +48,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let folder = target_folder()?.join("wheel");
     let (python, wheel) = environment_and_wheel(&args.python, args.release)?;
     println!("wheel: {}", wheel.display());
-    let stamp = folder.join("passed");
+    // In the environment, so that a new one knows of nothing that has passed.
+    let stamp = folder.join(ENVIRONMENT).join("passed");
     let digest = digest(&wheel)?;
     if !args.force && fs::read_to_string(&stamp).is_ok_and(|passed| passed == digest) {
         println!("its tests have passed before; --force repeats them");
@@ -73,7 +76,7 @@ fn environment_and_wheel(python: &str, release: bool) -> anyhow::Result<(PathBuf
     let folder = target.join("wheel");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let requirements = Path::new(CRATE).join(REQUIREMENTS);
-    let python = environment(python, &folder.join("environment"), &requirements)?;
+    let python = environment(python, &folder.join(ENVIRONMENT), &requirements)?;
     let wheel = build(&python, &target, &folder, release)?;
     Ok((python, wheel))
 }
@@ -89,7 +92,7 @@ fn build(python: &Path, target: &Path, folder: &Path, release: bool) -> anyhow::
         _ => {}
     }
     let mut maturin = Command::new(python);
-    maturin.args(["-m", "maturin", "build", "--quiet", "--locked"]);
+    maturin.args(["-m", "maturin", "build", "--quiet", "--locked", "--strip"]);
     // The same profile and flags as for the other crates, so that their dependencies are built once.
     maturin.args(["--profile", if release { "release" } else { "dev" }]);
     maturin.arg("--manifest-path").arg(Path::new(CRATE).join("Cargo.toml"));
@@ -143,14 +146,20 @@ fn digest(wheel: &Path) -> anyhow::Result<String> {
             digest.update(part);
         }
     };
-    // A wheel is a ZIP file, which holds times: they do not count.
+    // A wheel's bill of materials has a time and a number of its own, and its list of files a digest of that.
+    let is_new_each_time =
+        |name: &str| name.contains(".dist-info/sboms/") || name.ends_with(".dist-info/RECORD");
     let file = fs::File::open(wheel).with_context(|| format!("cannot open {}", wheel.display()))?;
     let mut archive = zip::ZipArchive::new(file).context("cannot read the wheel")?;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).context("cannot read the wheel")?;
+        let name = entry.name().context("cannot read the wheel")?.into_owned();
+        if is_new_each_time(&name) {
+            continue;
+        }
         let mut contents = Vec::new();
         std::io::copy(&mut entry, &mut contents).context("cannot read the wheel")?;
-        add(&entry.name().context("cannot read the wheel")?, &contents);
+        add(&name, &contents);
     }
     for path in files {
         let contents =

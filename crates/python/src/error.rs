@@ -87,7 +87,7 @@ pub(crate) enum Error {
     #[error(
         "this process ({this}) was forked from one ({parent}) in which sentiment_rnn had already computed, and threads \
          do not survive a fork; start processes with the method \"spawn\" (multiprocessing.set_start_method(\"spawn\")), \
-         or fork before the first use and load the model in the child"
+         or train and predict in the children only"
     )]
     Forked { parent: u32, this: u32 },
     /// Ctrl-C ended a training before there was a model.

@@ -30,7 +30,7 @@ mod _native {
     #[pymodule_export]
     use super::strings::{arrow_strings, raise_panic};
     #[pymodule_export]
-    use super::training::{Trained, recipe_names, train};
+    use super::training::{Trained, train};
 
     use super::*;
 

@@ -110,12 +110,6 @@ pub(crate) fn train(
     Ok(Trained { model: Py::new(py, model)?, report, warnings, notes })
 }
 
-/// The names of the built-in recipes.
-#[pyfunction]
-pub(crate) fn recipe_names() -> [&'static str; 4] {
-    Recipe::names()
-}
-
 fn recipe(request: &Request) -> Result<Recipe> {
     let mut recipe = Recipe::load(&request.recipe, &request.settings)?;
     if let Some(seed) = request.seed {

@@ -56,6 +56,15 @@ print(Classifier.load(sys.argv[1]).predict(["wonderful"]))
     assert result.stdout.splitlines() == ["fine", "fine", "['positive']"], result.stderr
 
 
+def test_a_model_may_be_loaded_before_a_fork_and_asked_after_it(run_python: Run, model_folder: Path) -> None:
+    script = FORKED + """
+classifier = Classifier.load(sys.argv[1])
+for _ in range(3):
+    in_child(lambda: classifier.predict(["a wonderful film"] * 500))
+"""
+    assert run_python(script, model_folder).stdout.splitlines() == ["fine"] * 3
+
+
 def test_processes_that_are_spawned_get_the_model_by_pickle(run_python: Run, model_folder: Path) -> None:
     script = """
 import sys

@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, final
 
 __version__: Final[str]
-__all__: list[str]
+__all__ = [
+    "Answers",
+    "InternalError",
+    "Labels",
+    "Model",
+    "ModelVersionError",
+    "Trained",
+    "__version__",
+    "_raise_panic",
+    "arrow_strings",
+    "threads_started",
+    "train",
+]
 
 class ModelVersionError(ValueError): ...
 class InternalError(RuntimeError): ...
@@ -61,7 +73,6 @@ def train(
     request: dict[str, Any],
     on_event: Callable[..., None] | None,
 ) -> Trained: ...
-def recipe_names() -> list[str]: ...
 def arrow_strings(texts: object, column: str | None = None) -> list[str | None]: ...
 def threads_started() -> bool: ...
 def _raise_panic() -> None: ...

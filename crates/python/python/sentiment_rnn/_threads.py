@@ -11,7 +11,7 @@ from . import _native
 def set_num_threads(n: int) -> None:
     """Sets how many threads may compute, in the whole process; the default is one for each core.
 
-    It must be called before anything is loaded, trained or predicted, because the threads are started then and stay.
+    It must be called before anything is trained or predicted, because the threads are started then and stay.
     Setting the environment variables ``RAYON_NUM_THREADS`` and ``CANDLE_NUM_THREADS`` before that does the same.
 
     Raises:
