@@ -154,11 +154,11 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if let Some(output) = &args.output {
+    if let (Some(output), false) = (&args.output, args.input.is_empty()) {
         return table::run(args, output);
     }
-    if args.text_column.is_some() || !args.reading.is_default() {
-        bail!("--text-column and the options for reading tables need --input FILE");
+    if args.output.is_some() || args.text_column.is_some() || !args.reading.is_default() {
+        bail!("--output, --text-column and the options for reading tables need --input FILE");
     }
     let device = classifier::DeviceChoice::from(args.device).open()?;
     let classifier = Classifier::open(&args.model, &device)?;
