@@ -67,7 +67,7 @@ impl Surveyed {
         let digest =
             source.digest().map_err(|error| Error::Read { path: name.clone(), source: error })?;
         let mut notes = ReadNotes::default();
-        let plan = Plan::of(file, source, options, (Some(&digest), sizes), &mut notes)?;
+        let plan = Plan::of(file, source, options, bad_rows, (Some(&digest), sizes), &mut notes)?;
         let mut reader = plan.reader(bad_rows, true)?;
         let mut totals = Totals::default();
         let mut columns = None;
