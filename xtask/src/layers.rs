@@ -34,6 +34,10 @@ const FORBIDDEN: [Forbidden; 3] = [
     },
 ];
 
+/// A crate that starts no threads of its own, and crates with which it could.
+const WITHOUT_THREADS: (&str, [&str; 4]) =
+    ("classifier", ["rayon", "rayon-core", "tokio", "threadpool"]);
+
 /// Names of each package's normal dependencies, by package name.
 type Dependencies = BTreeMap<String, BTreeSet<String>>;
 
@@ -53,6 +57,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     for forbidden in &FORBIDDEN {
         faults.extend(forbidden_faults(forbidden, &dependencies));
     }
+    faults.extend(thread_faults(&dependencies));
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
     }
@@ -103,6 +108,18 @@ fn forbidden_faults(forbidden: &Forbidden, dependencies: &Dependencies) -> Vec<S
         }
     }
     faults
+}
+
+/// Crates for threads that [`WITHOUT_THREADS`] names itself.
+fn thread_faults(dependencies: &Dependencies) -> Vec<String> {
+    let (name, pools) = WITHOUT_THREADS;
+    let of_crate = dependencies.get(name);
+    let has = |pool: &&&str| of_crate.is_some_and(|of_crate| of_crate.contains(**pool));
+    pools
+        .iter()
+        .filter(has)
+        .map(|pool| format!("{name} starts threads of its own with {pool}"))
+        .collect()
 }
 
 /// Reads dependencies from cargo; merges different versions of one package.
@@ -167,6 +184,14 @@ mod tests {
         assert_eq!(faults, ["recurrent pulls in polars-core: recurrent → a → b → polars-core"]);
         let edges = [("recurrent", "candle-core"), ("candle-core", "tokenizers")];
         assert!(forbidden_faults(&FORBIDDEN[1], &dependencies(&edges)).is_empty());
+    }
+
+    #[test]
+    fn a_pool_of_threads_is_found_where_there_should_be_none() {
+        let below = [("classifier", "candle-core"), ("candle-core", "rayon")];
+        assert!(thread_faults(&dependencies(&below)).is_empty());
+        let faults = thread_faults(&dependencies(&[("classifier", "rayon")]));
+        assert_eq!(faults, ["classifier starts threads of its own with rayon"]);
     }
 
     #[test]
