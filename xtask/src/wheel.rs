@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
-use crate::cargo::check;
+use crate::cargo::{as_if_typed, check};
 
 const CRATE: &str = "crates/python";
 /// The environment's packages, relative to the crate.
@@ -107,6 +107,7 @@ fn build(python: &Path, target: &Path, folder: &Path, release: bool) -> anyhow::
     maturin.arg("--manifest-path").arg(Path::new(CRATE).join("Cargo.toml"));
     maturin.arg("--out").arg(&wheels);
     maturin.env("CARGO_TARGET_DIR", target);
+    as_if_typed(&mut maturin);
     check(&mut maturin)?;
     let entries = fs::read_dir(&wheels)
         .with_context(|| format!("cannot read {}", wheels.display()))?
