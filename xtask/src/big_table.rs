@@ -197,7 +197,7 @@ fn killed(
     let output = task.output("killed");
     let mut n_killed = 0;
     // Moments of one run each; on average each gets an equal share of the way.
-    let longest = usual.mul_f64(2.0 / n_kills as f64);
+    let longest = usual.mul_f64(1.5 / n_kills as f64);
     let give_up = 4 * n_kills;
     for start in 0.. {
         ensure!(start < give_up, "not through after {start} starts");
@@ -226,6 +226,10 @@ fn killed(
             }
         }
     }
+    ensure!(
+        n_killed == n_kills,
+        "it was through after {n_killed} of {n_kills} kills; use more --rows"
+    );
     let got = digest(&output)?;
     ensure!(
         got == expected,

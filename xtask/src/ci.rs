@@ -5,10 +5,10 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use crate::cargo::{cargo_command, check};
-use crate::{layers, smoke};
+use crate::{layers, smoke, wheel};
 
 /// Runs every check that a change must pass before it is merged: formatting, layers, lints, all tests,
-/// docs, and a training run on a slice of the real reviews.
+/// docs, a training run on a slice of the real reviews, and the Python wheel.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
@@ -26,6 +26,7 @@ pub(crate) fn run(Args {}: Args) -> anyhow::Result<()> {
         check(command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     step("smoke run", smoke::run)?;
+    step("Python wheel", wheel::check_all)?;
     println!("\nci: all passed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
 }

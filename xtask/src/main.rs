@@ -4,6 +4,8 @@ mod big_table;
 mod cargo;
 mod ci;
 mod class_data;
+mod cluster;
+mod environment;
 mod experiment;
 mod fetch_data;
 mod fuzz;
@@ -47,6 +49,7 @@ enum Task {
     Fuzz(fuzz::Args),
     Tables(tables::Args),
     Wheel(wheel::Args),
+    Cluster(cluster::Args),
 }
 
 fn main() -> ExitCode {
@@ -81,5 +84,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Tables(args) => tables::run(&args),
         Task::Wheel(args) => wheel::run(&args),
+        Task::Cluster(args) => cluster::run(&args, &user_folder),
     }
 }

@@ -3,22 +3,21 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
 
 use crate::cargo::{as_if_typed, check};
+use crate::environment::environment;
 
 const CRATE: &str = "crates/python";
 /// The environment's packages, relative to the crate.
 const REQUIREMENTS: &str = "requirements-test.txt";
 /// What tests depend on besides the wheel, relative to the crate.
-const TESTS: [&str; 4] = [REQUIREMENTS, "pyproject.toml", "README.md", "tests"];
+const TESTS: [&str; 5] = [REQUIREMENTS, "pyproject.toml", "README.md", "tests", "examples"];
 /// The folder of the environment.
 const ENVIRONMENT: &str = "environment";
-/// A file in an environment that says what it was made of; absent while it is being made.
-const STAMP: &str = "made-of";
 
 /// Builds the Python wheel with maturin, installs it in an environment of its own, checks its types with mypy, and
 /// runs its tests.
@@ -40,15 +39,14 @@ pub(crate) struct Args {
     force: bool,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let target = std::path::absolute(target).context("cannot find the target folder")?;
-    let folder = target.join("wheel");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let requirements = Path::new(CRATE).join(REQUIREMENTS);
+/// Builds and tests the wheel as `cargo xtask wheel` does without flags.
+pub(crate) fn check_all() -> anyhow::Result<()> {
+    run(&Args { release: false, python: "python3".to_string(), force: false })
+}
 
-    let python = environment(&args.python, &folder.join(ENVIRONMENT), &requirements)?;
-    let wheel = build(&python, &target, &folder, args.release)?;
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let folder = target_folder()?.join("wheel");
+    let (python, wheel) = environment_and_wheel(&args.python, args.release)?;
     println!("wheel: {}", wheel.display());
     // In the environment, so that a new one knows of nothing that has passed.
     let stamp = folder.join(ENVIRONMENT).join("passed");
@@ -62,32 +60,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     fs::write(&stamp, digest).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// The interpreter of an environment with these packages, which is made anew if they have changed.
-fn environment(python: &str, folder: &Path, requirements: &Path) -> anyhow::Result<PathBuf> {
-    let wanted = fs::read_to_string(requirements)
-        .with_context(|| format!("cannot read {}", requirements.display()))?;
-    let wanted = format!("{}\n{wanted}", version(python)?);
-    let bin = folder.join(if cfg!(windows) { "Scripts" } else { "bin" });
-    let interpreter = bin.join(if cfg!(windows) { "python.exe" } else { "python" });
-    let stamp = folder.join(STAMP);
-    if fs::read_to_string(&stamp).is_ok_and(|made_of| made_of == wanted) {
-        return Ok(interpreter);
-    }
-    println!("making {}", folder.display());
-    check(Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))?;
-    let mut pip = Command::new(&interpreter);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    check(pip.arg("--requirement").arg(requirements))?;
-    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
-    Ok(interpreter)
+/// The folder in which cargo builds.
+pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    std::path::absolute(target).context("cannot find the target folder")
 }
 
-fn version(python: &str) -> anyhow::Result<String> {
-    let mut command = Command::new(python);
-    let output = command.arg("-VV").stderr(Stdio::inherit()).output();
-    let output = output.with_context(|| format!("cannot run {python}"))?;
-    ensure!(output.status.success(), "{python} -VV ended with {}", output.status);
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+/// Builds the wheel with an environment made by this interpreter, and returns its path.
+pub(crate) fn built(python: &str, release: bool) -> anyhow::Result<PathBuf> {
+    Ok(environment_and_wheel(python, release)?.1)
+}
+
+fn environment_and_wheel(python: &str, release: bool) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let target = target_folder()?;
+    let folder = target.join("wheel");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let requirements = Path::new(CRATE).join(REQUIREMENTS);
+    let python = environment(python, &folder.join(ENVIRONMENT), &requirements)?;
+    let wheel = build(&python, &target, &folder, release)?;
+    Ok((python, wheel))
 }
 
 /// Builds the wheel and returns its path.
@@ -119,7 +110,7 @@ fn build(python: &Path, target: &Path, folder: &Path, release: bool) -> anyhow::
 }
 
 /// Installs the wheel in place of an earlier one.
-fn install(python: &Path, wheel: &Path) -> anyhow::Result<()> {
+pub(crate) fn install(python: &Path, wheel: &Path) -> anyhow::Result<()> {
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
     check(pip.args(["--no-deps", "--force-reinstall"]).arg(wheel))

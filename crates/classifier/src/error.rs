@@ -22,6 +22,18 @@ pub enum Error {
         /// All texts.
         n_all: usize,
     },
+    /// The parts of a classifier do not fit together.
+    #[error(
+        "a classifier's parts do not fit together: its network has {got} {what}, expected {expected}"
+    )]
+    Parts {
+        /// What differs.
+        what: &'static str,
+        /// The number that the task or the encoder needs.
+        expected: usize,
+        /// The network's.
+        got: usize,
+    },
     /// The caller stopped a prediction.
     #[error("stopped before all texts were answered")]
     Stopped,

@@ -56,7 +56,8 @@ impl PathLogits {
     }
 }
 
-/// The logits of texts given as ids, in their order, finite or not; a text's do not depend on the others.
+/// The logits of texts given as ids, in their order, finite or not; a text's depend on the others by
+/// rounding alone.
 ///
 /// `texts`: the ids of each, without padding; `seq_len`: the encoder's. `on_texts` is called with the number of texts
 /// of each batch, and may stop.

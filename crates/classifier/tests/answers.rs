@@ -158,6 +158,45 @@ fn a_text_has_one_answer_alone_in_any_batch_in_any_order_and_from_memory() {
 }
 
 #[test]
+fn texts_of_many_batches_have_the_answers_that_they_have_alone() {
+    for padding in [Padding::Skip, Padding::Compute] {
+        let (_parent, path) = made(TaskKind::AnyOf, padding);
+        let classifier = open(&path);
+        // More than a batch may have, of all lengths, in no order.
+        let texts: Vec<String> = (0..2500)
+            .map(|i| text(&(0..i * 7919 % 30).map(|j| i + j * j).collect::<Vec<_>>()))
+            .collect();
+        let mut n_batches = 0;
+        let together = classifier
+            .predict_with(&texts, &mut |_| {
+                n_batches += 1;
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert!(n_batches > 2, "{n_batches}");
+        for (text, answer) in texts.iter().zip(&together).step_by(37) {
+            assert_same(answer, &classifier.predict(&[text]).unwrap()[0]);
+        }
+    }
+}
+
+#[test]
+fn parts_that_do_not_fit_together_are_no_classifier() {
+    let (_parent, path) = made(TaskKind::OneOf, Padding::Skip);
+    let loaded = open(&path);
+    let parts = |task: Task, thresholds| {
+        let (network, encoder) = (loaded.network().clone(), loaded.encoder().clone());
+        Classifier::new(network, encoder, task, thresholds).map(|_| ()).map_err(|e| e.to_string())
+    };
+    parts(loaded.task().clone(), Some(vec![0.5; 4])).unwrap();
+    assert!(parts(Task::binary(), None).unwrap_err().contains("4 outputs, expected 1"));
+    assert!(parts(loaded.task().clone(), Some(vec![0.5])).unwrap_err().contains("thresholds"));
+    let other = TextEncoder::learn(PreprocessingConfig::default(), &["one two"]).unwrap();
+    let other = Classifier::new(loaded.network().clone(), other, loaded.task().clone(), None);
+    assert!(other.unwrap_err().to_string().contains("ids, expected"));
+}
+
+#[test]
 fn threads_that_ask_at_the_same_time_get_the_answers_that_one_gets() {
     let (_parent, path) = made(TaskKind::OneOf, Padding::Skip);
     let classifier = open(&path);
@@ -206,7 +245,8 @@ fn weights_that_are_not_finite_are_no_answer() {
     let fc = model::sorted(&variables).remove("fc.bias").unwrap();
     fc.set(&(fc.as_tensor() / 0.0).unwrap()).unwrap();
     let network = RecurrentClassifier::frozen(&config, vocabularies, &variables).unwrap();
-    let broken = Classifier::new(network, loaded.encoder().clone(), loaded.task().clone(), None);
+    let broken =
+        Classifier::new(network, loaded.encoder().clone(), loaded.task().clone(), None).unwrap();
     let error = broken.predict(&["a fine film", "dull"]).unwrap_err().to_string();
     assert!(error.contains("for 2 of 2 texts: its weights are not finite"), "{error}");
 }

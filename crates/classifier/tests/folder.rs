@@ -648,6 +648,8 @@ fn models_of_older_formats_are_read_and_predict_what_they_did() {
         assert_eq!(u64::from(model.encoder().config().cleaning), cleaning);
         assert!(model.network().has_linear_path());
         assert_eq!((model.task(), model.thresholds()), (&Task::binary(), None), "{format}");
+        assert_eq!(model.digest().map(str::len), Some(16), "{format}");
+        assert_eq!(model.id().is_none(), format == "format-2", "{format}");
         assert_eq!(model.network().config().output_size, Some(1));
         assert_eq!(*model.network().regularization(), Regularization::NONE);
         let answers =

@@ -22,7 +22,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let io_error = error.downcast_ref::<io::Error>();
+    let io_error = match error.downcast_ref::<dataset::Error>() {
+        Some(dataset::Error::Write { source, .. }) => Some(source),
+        _ => error.downcast_ref::<io::Error>(),
+    };
     io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 

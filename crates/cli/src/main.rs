@@ -10,6 +10,7 @@ mod fetch;
 mod figures;
 mod interrupt;
 mod labels;
+mod long_run;
 mod memory;
 mod output_folder;
 mod predict;

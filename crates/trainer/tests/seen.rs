@@ -144,7 +144,7 @@ fn a_network_with_weights_that_are_no_numbers_is_refused() {
     let (network, variables) =
         RecurrentClassifier::init(&model, &dropout, n_ids, init, device).unwrap();
     let (encoder, task) = (data.encoder.clone(), Task::binary());
-    let model = Classifier::new(network, encoder, task, None);
+    let model = Classifier::new(network, encoder, task, None).unwrap();
     assert!(trainer::evaluate(&model, &data.test, &mut |_| {}).is_ok());
     let bias = Tensor::new(&[f32::NAN], device).unwrap();
     model::sorted(&variables)["fc.bias"].set(&bias).unwrap();

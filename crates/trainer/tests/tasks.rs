@@ -155,9 +155,9 @@ fn any_of(metrics: &Metrics) -> &AnyOf {
 /// The report's figures are those of the folder read anew, whatever scales were multiplied into its weights.
 fn assert_kept(report: &TrainingReport, data: &Prepared, folder: &Path) {
     let loaded = Classifier::open(folder, &Device::Cpu).unwrap();
-    assert_eq!(loaded.task, report.task);
+    assert_eq!(*loaded.task(), report.task);
     let kept = report.kept().unwrap();
-    assert_eq!(loaded.thresholds, kept.thresholds);
+    assert_eq!(loaded.thresholds(), kept.thresholds.as_deref());
     let again = trainer::test(&loaded, &data.validation, &mut |_| {}).unwrap();
     let difference = (again.metrics.loss() - kept.validation.loss()).abs();
     assert!(difference < 1e-5, "{difference}");

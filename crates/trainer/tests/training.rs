@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candle_core::Device;
 use classifier::Classifier;
-use classifier::folder::{Existing, OutputFolder, SeenTexts};
+use classifier::folder::{self, Existing, OutputFolder, SeenTexts};
 use dataset::LabelledTexts;
 use measures::{Binary, Metrics};
 use model::{CellKind, ModelConfig, Padding, PoolingPart, Regularization};
@@ -454,7 +454,7 @@ fn a_second_training_learns_from_the_validation_texts_too() {
     // Not by its linear path alone.
     let network = loaded.network().without_linear_path();
     let (encoder, task) = (loaded.encoder().clone(), loaded.task().clone());
-    let recurrent = Classifier::new(network, encoder, task, None);
+    let recurrent = Classifier::new(network, encoder, task, None).unwrap();
     let test = trainer::evaluate(&recurrent, &data().0.test, &mut |_| {}).unwrap();
     assert!(test.accuracy() > 0.9, "{test:?}");
     // Now it has been trained on the validation texts, too.

@@ -129,7 +129,13 @@ fn read(files: &ModelFiles, device: &Device) -> Result<(Classifier, String)> {
         (_, bytes) => Some(bytes?),
     };
     let weights_path = files.path(WEIGHTS_FILE);
-    let weights = tensors_of(bytes(WEIGHTS_FILE)?, &weights_path)?;
+    let weights_bytes = bytes(WEIGHTS_FILE)?;
+    let digest = match config.model_id {
+        Some(id) => id.to_string(),
+        // Only old models have none, and are read whole for it.
+        None => file_digest(&[&*tokenizer_bytes, &*weights_bytes].concat()),
+    };
+    let weights = tensors_of(weights_bytes, &weights_path)?;
 
     let encoder =
         TextEncoder::from_json(&tokenizer_bytes, config.preprocessing.clone(), &tokenizer)?;
@@ -171,7 +177,8 @@ fn read(files: &ModelFiles, device: &Device) -> Result<(Classifier, String)> {
         RecurrentClassifier::from_stored(weights, &config.model, vocabularies, zeros, device)
             .map_err(|error| in_file(error, &weights_path, SAFETENSORS))?;
     let FolderConfig { model_id, task, thresholds, .. } = config;
-    let classifier = Classifier::new(network, encoder, task, thresholds).with_id(model_id);
+    let classifier =
+        Classifier::new(network, encoder, task, thresholds)?.saved_as(model_id, digest);
     Ok((classifier, metrics_text))
 }
 

@@ -13,8 +13,12 @@ use classifier::Classifier;
 use crate::answer::{Answer, Showing};
 use crate::understanding::Understanding;
 
-/// Lines that wait for their answers; more stay unread.
-const WAITING: usize = 2048;
+/// Lines that are answered together; more wait unread.
+const LINES: usize = 2048;
+/// Bytes of lines that are answered together, unless a single line is longer.
+const BYTES: usize = 1 << 22;
+/// Lines that are read ahead.
+const WAITING: usize = 256;
 
 /// A byte order mark, which some shells put at the start of a pipe.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -60,15 +64,18 @@ pub(super) fn answer(
 fn waiting(
     receiver: &Receiver<anyhow::Result<String>>,
 ) -> Option<(Vec<String>, Option<anyhow::Error>)> {
-    let mut lines = Vec::new();
+    let (mut lines, mut n_bytes) = (Vec::new(), 0);
     let mut next = receiver.recv().ok();
     while let Some(line) = next {
         match line {
-            Ok(line) => lines.push(line),
+            Ok(line) => {
+                n_bytes += line.len();
+                lines.push(line);
+            }
             Err(error) => return Some((lines, Some(error))),
         }
         // A reader that is faster than the answers must not put them off for ever.
-        if lines.len() == WAITING {
+        if lines.len() == LINES || n_bytes >= BYTES {
             break;
         }
         next = receiver.try_recv().ok();

@@ -3,6 +3,7 @@
 mod columns;
 mod inputs;
 mod lines;
+mod pipeline;
 mod stages;
 mod table;
 

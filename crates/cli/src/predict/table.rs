@@ -1,33 +1,22 @@
-//! Answers tables of any size: reading, the network and writing run side by side, chunk by chunk.
+//! Answers tables of any size: checks them, answers them, and says what came of it.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::sync_channel;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::anyhow;
 use classifier::{Classifier, folder};
-use dataset::{
-    AnswerValues, AnswerWriter, ChunkedTable, ColumnChoice, Existing, Layout, OutputOptions,
-    TextChunk,
-};
+use dataset::{AnswerWriter, ChunkedTable, ColumnChoice, Existing, Layout, OutputOptions};
 use serde_json::json;
-use text_preprocessing::Encoded;
 use trainer::TrainingReport;
 
-use super::columns::{Columns, Values};
+use super::columns::Columns;
+use super::pipeline::{Outcome, Work};
 use super::stages::{Stages, timed};
 use super::{Args, inputs};
-use crate::answer::{Answer, Showing};
+use crate::answer::Showing;
 use crate::interrupt::{self, Interrupt};
-use crate::progress::{LongRun, spinner};
+use crate::progress::spinner;
 use crate::reading::{tell_guess, tell_notes};
-use crate::understanding::Understanding;
-
-/// Chunks that wait between two stages.
-const WAITING: usize = 1;
 
 pub(super) fn run(args: &Args, output: &Path) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
@@ -46,16 +35,15 @@ pub(super) fn run(args: &Args, output: &Path) -> anyhow::Result<ExitCode> {
     let options = OutputOptions {
         existing,
         layout: if args.parts { Layout::Folder } else { Layout::File },
-        identity: identity(args, &classifier, showing),
+        identity: identity(&classifier, showing),
         format: None,
         restart: false,
     };
     let writer = AnswerWriter::create(&table, output, columns.names(), options)?;
-    let place = place(output);
-    if writer.next_row() > 0 {
+    let (place, done_before) = (place(output), writer.next_row());
+    if done_before > 0 {
         eprintln!(
-            "{place}: going on after row {} of {}, where an earlier run stopped",
-            writer.next_row(),
+            "{place}: going on after row {done_before} of {}, where an earlier run stopped",
             table.n_rows()
         );
     }
@@ -64,12 +52,14 @@ pub(super) fn run(args: &Args, output: &Path) -> anyhow::Result<ExitCode> {
     let mut outcome = work.run(&table, writer)?;
     stages.add(outcome.stages);
     let Some(writer) = outcome.writer.take() else {
-        eprintln!("{place}: stopped; the same command goes on where it stopped");
+        let has_parts = Path::new(&format!("{place}.parts")).exists();
+        let goes_on = if has_parts { "; the same command goes on where it stopped" } else { "" };
+        eprintln!("{place}: stopped{goes_on}");
         return Ok(ExitCode::from(interrupt::EXIT_CODE));
     };
     let names = writer.names().to_vec();
     let written = timed(&mut stages.writing, || writer.finish())?;
-    tell_end(&place, &table, &names, &outcome, showing);
+    tell_end(&place, &table, &names, (&outcome, done_before), showing);
     for change in &written.changes {
         eprintln!("{place}: {change}");
     }
@@ -109,16 +99,12 @@ fn survey(args: &Args, report: &TrainingReport) -> anyhow::Result<ChunkedTable> 
 }
 
 /// What the parts of a run have in common: a run goes on only with parts of the same model and the same columns.
-fn identity(args: &Args, classifier: &Classifier, showing: Showing) -> serde_json::Value {
-    // A model of format 2 has no id.
-    let model = match classifier.id() {
-        Some(id) => id.to_string(),
-        None => args.model.display().to_string(),
-    };
+fn identity(classifier: &Classifier, showing: Showing) -> serde_json::Value {
     json!({
         "program": env!("CARGO_PKG_VERSION"),
-        "model": model,
-        "abstain": showing.abstain,
+        "model": classifier.digest(),
+        // As text: a number would not come back from JSON as the same float.
+        "abstain": showing.abstain.map(|below| below.to_string()),
         "separator": showing.separator,
         "device": format!("{:?}", classifier.network().device().location()),
     })
@@ -137,156 +123,31 @@ fn tell_end(
     place: &str,
     table: &ChunkedTable,
     names: &[String],
-    outcome: &Outcome,
+    (outcome, done_before): (&Outcome, usize),
     showing: Showing,
 ) {
-    eprintln!("{place}: {} texts with columns {}", table.n_texts(), named(names));
     let texts = |n: usize| if n == 1 { "text" } else { "texts" };
+    let n = table.n_texts();
+    eprintln!("{place}: {n} {} with columns {}", texts(n), named(names));
     if let Some(below) = showing.abstain {
         let n = outcome.n_abstained;
+        // The parts of an earlier run are not looked through again.
+        let of = if done_before > 0 {
+            format!(" of those after row {done_before}")
+        } else {
+            String::new()
+        };
         eprintln!(
-            "{place}: no label for {n} {}, about which the model is less certain than {below}",
+            "{place}: no label for {n} {}{of}, about which the model is less certain than {below}",
             texts(n)
         );
     }
+    let column = names.last().map_or("error", String::as_str);
     match table.n_bad_rows() {
         0 => {}
-        1 => eprintln!("{place}: 1 row could not be read; its column \"error\" says why"),
-        n => eprintln!("{place}: {n} rows could not be read; their column \"error\" says why"),
+        1 => eprintln!("{place}: 1 row could not be read; its column {column:?} says why"),
+        n => eprintln!("{place}: {n} rows could not be read; their column {column:?} says why"),
     }
-}
-
-/// What the stages share.
-struct Work<'a> {
-    classifier: &'a Classifier,
-    columns: &'a Columns,
-    showing: Showing,
-    interrupt: &'a Interrupt,
-}
-
-/// What came of a run.
-struct Outcome {
-    /// `None` if the run was stopped.
-    writer: Option<AnswerWriter>,
-    understanding: Understanding,
-    /// Texts without a prediction because the model is too uncertain, in this run.
-    n_abstained: usize,
-    stages: Stages,
-}
-
-/// A chunk on its way to the network, and to the writer.
-type Encodings = anyhow::Result<(TextChunk, Vec<Encoded>)>;
-type Answered = (TextChunk, Vec<Values>);
-
-impl Work<'_> {
-    /// Answers the rows that the writer lacks.
-    fn run(&self, table: &ChunkedTable, writer: AnswerWriter) -> anyhow::Result<Outcome> {
-        let first = writer.next_row();
-        let mut progress = LongRun::new("predicting", table.n_rows(), first);
-        let (to_network, encoded) = sync_channel::<Encodings>(WAITING);
-        let (to_writer, answered) = sync_channel::<Answered>(WAITING);
-        thread::scope(|scope| {
-            let reader = scope.spawn(move || self.read(table, first, &to_network));
-            let writer = scope.spawn(move || write(writer, &answered));
-            let mut outcome = Outcome {
-                writer: None,
-                understanding: Understanding::default(),
-                n_abstained: 0,
-                stages: Stages::default(),
-            };
-            let mut result = Ok(());
-            for item in encoded {
-                result = item.and_then(|(chunk, texts)| {
-                    self.answer(chunk, &texts, &mut progress, &mut outcome).map(|answered| {
-                        // If the writer has failed, its error is what counts.
-                        let _ = to_writer.send(answered);
-                    })
-                });
-                if result.is_err() || self.interrupt.is_pressed() {
-                    break;
-                }
-            }
-            drop(to_writer);
-            progress.finish();
-            let stages = reader.join().map_err(|_| anyhow!("reading the table failed"))?;
-            let written = writer.join().map_err(|_| anyhow!("writing the answers failed"))?;
-            outcome.stages.add(stages);
-            let (writer, writing) = written?;
-            outcome.stages.writing += writing;
-            if !self.interrupt.is_pressed() {
-                result?;
-                outcome.writer = Some(writer);
-            }
-            Ok(outcome)
-        })
-    }
-
-    /// Reads and encodes chunk by chunk, until nobody wants more.
-    fn read(
-        &self,
-        table: &ChunkedTable,
-        first: usize,
-        to_network: &std::sync::mpsc::SyncSender<Encodings>,
-    ) -> Stages {
-        let mut stages = Stages::default();
-        let mut chunks = table.chunks_from(first);
-        while let Some(chunk) = timed(&mut stages.reading, || chunks.next()) {
-            let encoded = chunk.map_err(anyhow::Error::from).and_then(|chunk| {
-                let texts: Vec<&str> = chunk.texts().collect();
-                let encode = || self.classifier.encode(&texts);
-                let encoded = timed(&mut stages.encoding, encode)?;
-                Ok((chunk, encoded))
-            });
-            if to_network.send(encoded).is_err() {
-                break;
-            }
-        }
-        stages
-    }
-
-    /// The columns of a chunk.
-    fn answer(
-        &self,
-        chunk: TextChunk,
-        texts: &[Encoded],
-        progress: &mut LongRun,
-        outcome: &mut Outcome,
-    ) -> anyhow::Result<Answered> {
-        let started = Instant::now();
-        let mut on_texts = |n_texts| {
-            progress.inc(n_texts);
-            match self.interrupt.is_pressed() {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        };
-        let predictions = self.classifier.answer(texts, &mut on_texts)?;
-        // Rows without a text count, too.
-        progress.inc(chunk.n_rows().saturating_sub(texts.len()));
-        outcome.understanding.add(&chunk.texts().collect::<Vec<_>>(), &predictions);
-        let task = self.classifier.task();
-        let answers: Vec<Answer<'_>> = predictions
-            .into_iter()
-            .map(|prediction| Answer::new(task, prediction, self.showing))
-            .collect();
-        outcome.n_abstained += answers.iter().filter(|answer| answer.is_abstention()).count();
-        let values = self.columns.values(&answers);
-        outcome.stages.network += started.elapsed();
-        Ok((chunk, values))
-    }
-}
-
-/// Writes chunk by chunk, until there are no more.
-fn write(
-    mut writer: AnswerWriter,
-    answered: &std::sync::mpsc::Receiver<Answered>,
-) -> anyhow::Result<(AnswerWriter, Duration)> {
-    let mut writing = Duration::ZERO;
-    for (chunk, values) in answered {
-        let answers: Vec<AnswerValues<'_>> = values.iter().map(Values::as_answers).collect();
-        timed(&mut writing, || writer.write(&chunk, &answers))?;
-    }
-    Ok((writer, writing))
 }
 
 /// `"a", "b" and 18 more`.

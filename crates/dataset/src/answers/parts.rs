@@ -25,6 +25,8 @@ pub(super) struct Parts {
     folder: PathBuf,
     existing: Existing,
     pub(super) manifest: Manifest,
+    /// The rows of a table that is only one part: packed, and not on disk.
+    only: Option<Vec<u8>>,
     /// `None` once the parts have become the output.
     lock: Option<Lock>,
 }
@@ -62,13 +64,17 @@ impl Parts {
         let mut manifest = manifest.filter(|_| !restart).unwrap_or_else(|| Manifest::new(run));
         manifest.keep_complete(&folder);
         let path = path.to_owned();
-        let parts = Self { path, target, folder, existing, manifest, lock: Some(lock) };
+        let lock = Some(lock);
+        let parts = Self { path, target, folder, existing, manifest, only: None, lock };
         parts.remove_others();
-        parts.manifest.write(&parts.folder)?;
+        if parts.manifest.parts.is_empty() {
+            // That of another run would be taken for one with parts.
+            let _ = fs::remove_file(parts.folder.join(manifest::NAME));
+        }
         Ok(parts)
     }
 
-    /// Adds a part, which is on disk then.
+    /// Adds a part, which is on disk then; if it is the whole of a file, it is kept until that is written.
     ///
     /// # Errors
     /// `Write`.
@@ -85,12 +91,19 @@ impl Parts {
                 whole
             }
         };
+        let is_only = *layout == Layout::File && n_rows == self.manifest.run.n_rows;
         let bytes = kind.packing.packed(bytes).map_err(failed)?;
         let number = self.manifest.parts.len();
         let name = format!("part-{number:05}.{}", kind.extension());
-        whole_file::write(&self.folder.join(&name), &bytes).map_err(failed)?;
         let n_bytes = bytes.len() as u64;
-        self.manifest.parts.push(Part { name, n_rows, n_bytes, has_quotes, changes });
+        let part = Part { name, n_rows, n_bytes, has_quotes, changes };
+        if is_only {
+            self.only = Some(bytes);
+            self.manifest.parts.push(part);
+            return Ok(());
+        }
+        whole_file::write(&self.folder.join(&part.name), &bytes).map_err(failed)?;
+        self.manifest.parts.push(part);
         self.manifest.write(&self.folder)
     }
 
@@ -112,16 +125,22 @@ impl Parts {
         let Manifest { run, parts, .. } = &self.manifest;
         let destination = Destination::File { target: self.target.clone() };
         destination.write(&self.path, self.existing, |sink| {
-            if run.kind.format == Format::Parquet {
-                return self.join_groups(sink);
-            }
             let failed = |source| Error::Write { path: self.path.clone(), source };
+            if run.kind.format == Format::Parquet {
+                return match &self.only {
+                    Some(bytes) => sink.write_all(bytes).map_err(failed),
+                    None => self.join_groups(sink),
+                };
+            }
             let has_quotes = parts.iter().any(|part| part.has_quotes);
             let names = run.columns.iter().map(String::as_str);
             let header = header(names, run.kind.format, has_quotes);
             let empty = header.is_empty();
             let header = if empty { Ok(header) } else { run.kind.packing.packed(header) };
             sink.write_all(&header.map_err(failed)?).map_err(failed)?;
+            if let Some(bytes) = &self.only {
+                return sink.write_all(bytes).map_err(failed);
+            }
             for part in parts {
                 let path = self.folder.join(&part.name);
                 let copied = File::open(&path).and_then(|mut file| io::copy(&mut file, sink));
@@ -200,7 +219,7 @@ impl Parts {
 impl Drop for Parts {
     fn drop(&mut self) {
         // Without parts, there is nothing to go on with.
-        if self.lock.is_some() && self.manifest.parts.is_empty() {
+        if self.lock.is_some() && (self.manifest.parts.is_empty() || self.only.is_some()) {
             self.remove();
         }
     }

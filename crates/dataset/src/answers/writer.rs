@@ -16,7 +16,7 @@ use crate::tables::write::{Change, Destination, encode, failed};
 /// Writes a table with more columns, chunk by chunk.
 ///
 /// A file is written in parts, in a folder `FILE.parts` beside it. Each part is on disk when
-/// [`AnswerWriter::write`] returns, and a run that was killed goes on after the last:
+/// [`AnswerWriter::write`] returns, unless it is the whole table, and a run that was killed goes on after the last:
 /// [`AnswerWriter::next_row`] says with which row. The bytes of the output do not depend on that. Standard
 /// output, pipes and devices are written through. Dropping a writer keeps the parts.
 #[derive(Debug)]

@@ -192,7 +192,9 @@ impl Surveyed {
             Err(Error::DifferentColumns { path, first, detail })
         };
         if self.cells() != first.cells() {
-            return differ("one is JSON or Parquet and the other is not".to_owned());
+            return differ(
+                "one of them is a text table, JSON or Parquet, and the other is not".to_owned(),
+            );
         }
         if let Some(column) = others.iter().find(|column| !own.contains(column)) {
             return differ(format!("it has no column \"{column}\""));

@@ -131,6 +131,8 @@ fn what_is_no_table_is_refused_alike_in_chunks_of_any_size() {
         ("a.jsonl", "[{\"text\": \"a\"}, 1, {\"text\": \"a\"}]"),
         ("a.jsonl", "[{\"text\": \"a\"}\n"),
         ("a.jsonl", "[{\"text\": \"a\"}] x"),
+        // A space, but not one of JSON.
+        ("a.jsonl", "\u{85}[{\"text\": \"a\"}]"),
         ("a.jsonl", "[{\"text\": \"a\""),
     ];
     for (name, content) in cases {

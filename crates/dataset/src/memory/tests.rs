@@ -152,7 +152,10 @@ fn errors_name_the_text() {
     assert!(advice.starts_with("Correct it, or map it with the label map \"spamm=spam; *=keep\"."));
     let (message, advice) = told(recognised(&many("1", "0", "nan")));
     assert!(message.starts_with("text 81: unknown label \"nan\"; expected"), "{message}");
-    assert!(!advice.contains("--"), "{advice}");
+    assert_eq!(advice, "Such a text has no label: label it, or leave it out.");
+    let (message, advice) = told(recognised(&many("1", "0", "posiitve")));
+    assert!(message.contains("did you mean \"positive\"?"), "{message}");
+    assert!(advice.contains("\"posiitve=positive; *=keep\"") && !advice.contains("--"), "{advice}");
     let (message, _) = told(recognised(&many("ham", "spam", "nan")));
     assert!(message.starts_with("text 81: label \"nan\" looks like a missing label"), "{message}");
     let (message, advice) = told(recognised(&cells(&["0.5", "1", "2"])));

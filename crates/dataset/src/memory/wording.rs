@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::quoted::Quoted;
-use crate::tables::{Fault, Place};
+use crate::tables::{Fault, Place, looks_missing};
 use crate::wording::{DidYouMean, QuotedList, shortened};
 
 /// Values that a message names with their numbers.
@@ -134,6 +134,9 @@ fn advice(error: &Error) -> Option<String> {
     Some(match error {
         Error::Table { fault, .. } => match &**fault {
             Fault::MissingValue { .. } => "Label it, or leave the text out.".into(),
+            Fault::UnknownLabel { value, .. } if looks_missing(value) => {
+                "Such a text has no label: label it, or leave it out.".into()
+            }
             Fault::UnknownLabel { value, nearest: Some(nearest), .. } => format!(
                 "Correct it, or map it with the label map {}. If it is a class of its own, name the task, which \
                  turns this check off, or the classes.",

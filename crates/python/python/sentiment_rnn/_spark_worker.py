@@ -114,17 +114,19 @@ class Answers:
     threads: int | None
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        # A generator, so that the model is loaded only where there are rows.
+        # Loaded only where there are rows, and once, so that all rows of a task have the same model.
+        classifier = None
         for batch in batches:
             if batch.num_rows == 0:
                 yield self._extended(batch, [pa.array([], self._type(column)) for column in self.columns])
-            else:
-                yield self._extended(batch, self._answer(batch.column(self.text)))
+                continue
+            if classifier is None:
+                limit_threads(self.threads)
+                classifier = self.model.load()
+                self._check(classifier)
+            yield self._extended(batch, self._answer(classifier, batch.column(self.text)))
 
-    def _answer(self, texts: pa.Array) -> list[pa.Array]:
-        limit_threads(self.threads)
-        classifier = self.model.load()
-        self._check(classifier)
+    def _answer(self, classifier: Classifier, texts: pa.Array) -> list[pa.Array]:
         answers = pa.table(classifier.answers(texts))
         columns = (answers.column(column).cast(self._type(column)) for column in self.columns)
         return [pa.concat_arrays(column.chunks) for column in columns]

@@ -4,8 +4,8 @@
     sentiment predict --model models/quick --input table.parquet --output expected.parquet
     python prove.py --model models/quick --table table.parquet --expected expected.parquet
 
-It needs Linux, Java 17, the wheel with the extra `spark`, and `ray`. It takes minutes, and ends with 1 at any
-difference.
+It needs Linux, Java 17, the wheel and what `requirements.txt` names. It takes minutes. At any difference it ends
+with 1.
 """
 
 import argparse

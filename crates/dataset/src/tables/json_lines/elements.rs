@@ -144,10 +144,13 @@ impl Elements {
                 }
                 return Ok(Some(Err(self.broken(CUT.to_owned()))));
             };
-            let (next, column) = match (self.array, byte) {
-                (Some(Place::BeforeArray), _) => (Place::BeforeFirst, 1),
-                (Some(Place::BeforeFirst | Place::AfterElement), b']') => (Place::AfterArray, 1),
-                (Some(Place::AfterElement), b',') => (Place::BeforeNext, 1),
+            let next = match (self.array, byte) {
+                (Some(Place::BeforeArray), b'[') => Place::BeforeFirst,
+                (Some(Place::BeforeArray), _) => {
+                    return Ok(Some(Err(self.wrong("expected `[`"))));
+                }
+                (Some(Place::BeforeFirst | Place::AfterElement), b']') => Place::AfterArray,
+                (Some(Place::AfterElement), b',') => Place::BeforeNext,
                 (Some(Place::BeforeNext), b']') => {
                     return Ok(Some(Err(self.wrong("trailing comma"))));
                 }
@@ -166,7 +169,7 @@ impl Elements {
                 }
             };
             self.array = Some(next);
-            self.position += column;
+            self.position += 1;
         }
     }
 
