@@ -80,6 +80,20 @@ def string(name: str, value: str | None) -> str | None:
     raise TypeError(f"{name} is {_type(value)}, expected str")
 
 
+def device(value: str) -> str:
+    """The name of a device."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"device is {_type(value)}, expected 'cpu', 'cuda', 'metal' or 'auto'")
+
+
+def flag(name: str, value: bool) -> bool:
+    """True or False."""
+    if isinstance(value, bool):
+        return value
+    raise TypeError(f"{name} is {_type(value)}, expected True or False")
+
+
 def seed(value: int | None) -> int | None:
     """A seed: an integer of 64 bits, or None."""
     if value is None:
@@ -126,7 +140,8 @@ def items_of(name: str, values: Any) -> list[Any]:
 
 def _label(place: str, label: Any) -> str:
     if isinstance(label, str):
-        return str(label)
+        # The text itself, also of an Enum's member, of which str() is the name.
+        return str.__str__(label)
     if isinstance(label, bool) or type(label).__name__ in ("bool_", "bool"):
         return "true" if label else "false"
     try:
