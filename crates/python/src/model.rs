@@ -136,18 +136,17 @@ impl Model {
     #[pyo3(signature = (texts, column = None))]
     fn answer_arrow(&self, texts: &Bound<'_, PyAny>, column: Option<&str>) -> Result<Answers> {
         let mut answering = Answering::new(&self.classifier);
-        answering.add_source(texts, column)?;
-        answering.finish(texts.py())
+        let added = answering.add_source(texts, column);
+        answering.finish(texts.py(), added)
     }
 
     /// The answers to the texts of all such objects in an iterable.
     #[pyo3(signature = (batches, column = None))]
     fn answer_batches(&self, batches: &Bound<'_, PyAny>, column: Option<&str>) -> Result<Answers> {
         let mut answering = Answering::new(&self.classifier);
-        for batch in batches.try_iter()? {
-            answering.add_source(&batch?, column)?;
-        }
-        answering.finish(batches.py())
+        let mut batches_read = batches.try_iter()?;
+        let added = batches_read.try_for_each(|batch| answering.add_source(&batch?, column));
+        answering.finish(batches.py(), added)
     }
 }
 
@@ -215,9 +214,10 @@ impl<'a> Answering<'a> {
         texts.chunks(GROUP).try_for_each(|group| self.add(group))
     }
 
-    /// The answers to all texts that were added.
-    fn finish(mut self, py: Python<'_>) -> Result<Answers> {
+    /// The answers to all texts, if they could be `added`. What waits is released without Python's lock in any case.
+    fn finish(mut self, py: Python<'_>, added: Result<()>) -> Result<Answers> {
         without_lock(py, move || {
+            added?;
             self.add_waiting()?;
             Ok(Answers::new(self.answers))
         })

@@ -73,15 +73,15 @@ pub(crate) fn train(
     let outcome = without_lock(py, move || {
         let recipe = recipe(&request)?;
         let texts = labelled(texts.iter().flatten().map(|text| &**text), &labels, &request)?;
-        process::claim()?;
         let plan = recipe.split_plan();
-        let unequal = copies_of_other_weight(&texts, plan.duplicates);
         let notes = texts.notes_in_words();
         let existing = match request.overwrite {
             true => folder::Existing::Replace,
             false => folder::Existing::Refuse,
         };
         let output = folder::OutputFolder::claim(&request.folder, existing)?;
+        process::claim()?;
+        let unequal = copies_of_other_weight(&texts, plan.duplicates);
         let training = TextsTraining {
             texts: &texts,
             recipe: &recipe,

@@ -89,8 +89,8 @@ def device(value: str) -> str:
 
 def flag(name: str, value: bool) -> bool:
     """True or False."""
-    if isinstance(value, bool):
-        return value
+    if _is_bool(value):
+        return bool(value)
     raise TypeError(f"{name} is {_type(value)}, expected True or False")
 
 
@@ -142,12 +142,17 @@ def _label(place: str, label: Any) -> str:
     if isinstance(label, str):
         # The text itself, also of an Enum's member, of which str() is the name.
         return str.__str__(label)
-    if isinstance(label, bool) or type(label).__name__ in ("bool_", "bool"):
+    if _is_bool(label):
         return "true" if label else "false"
     try:
         return str(operator.index(label))
     except TypeError:
         raise TypeError(f"{place} {_type(label)}, expected str or int") from None
+
+
+def _is_bool(value: Any) -> bool:
+    # NumPy has a type of its own, which had another name before version 2.
+    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
 
 
 def _is_list(item: Any) -> bool:
