@@ -722,8 +722,15 @@ pub enum Error {
         difference: String,
     },
 
-    /// A folder or file is not one of parts that this version of the program wrote.
-    #[error("{} exists and is not a folder of parts of this program", path.display())]
+    /// The parts beside the output, or the output, were written by another version of the program.
+    #[error("{} holds parts of another version of this program", path.display())]
+    OldParts {
+        /// The folder of parts.
+        path: PathBuf,
+    },
+
+    /// A folder or file is not one of parts, or other files are in it, which must not be removed.
+    #[error("{} exists and is not a folder of parts of this program and nothing else", path.display())]
     NotParts {
         /// The path.
         path: PathBuf,
@@ -804,7 +811,7 @@ impl Error {
             Self::Table { fault, .. } => return fault.advice(),
             Self::InMemory { advice, .. } => return advice.clone(),
             Self::Changed { .. } => "Start again, when nothing writes to it any more.".into(),
-            Self::OtherRun { .. } => {
+            Self::OtherRun { .. } | Self::OldParts { .. } => {
                 "Delete this folder to start again, or start again with --force.".into()
             }
             Self::OutputInUse { .. } => "Wait for it to end, or choose another output.".into(),

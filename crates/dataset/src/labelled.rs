@@ -7,7 +7,6 @@ use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, check_texts, choos
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::labels::{Found, LabelOptions};
-use crate::memory::in_memory;
 use crate::tables::{self, DataFile, ReadNotes, ReadOptions, TextColumn, Texts};
 use crate::targets::Targets;
 use crate::task_kind::TaskKind;
@@ -221,13 +220,6 @@ impl LabelledTexts {
     /// How the labels were to be read.
     pub fn label_options(&self) -> &LabelOptions {
         &self.label_options
-    }
-
-    /// An error about this table in words that suit where it came from: about texts from memory,
-    /// [`Error::InMemory`].
-    #[must_use]
-    pub fn worded(&self, error: Error) -> Error {
-        if self.is_in_memory() { in_memory(error) } else { error }
     }
 
     /// The columns that were read, and whether they were guessed.

@@ -245,16 +245,19 @@ fn a_folder_of_parts_is_a_table_each_with_a_manifest() {
         };
         let writer = write(&table, &out, options(Existing::Refuse), usize::MAX).unwrap();
         writer.finish().unwrap();
-        let mut names: Vec<String> = vec!["manifest.json".to_owned()];
+        let mut names: Vec<String> = vec!["_manifest.json".to_owned()];
         names.extend((0..3).map(|number| format!("part-{number:05}.{ending}")));
         assert_eq!(names_in(&out), names);
         let manifest: serde_json::Value =
-            serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
+            serde_json::from_slice(&fs::read(out.join("_manifest.json")).unwrap()).unwrap();
         assert_eq!(manifest["complete"], json!(true));
         let n_rows: usize = names[1..].iter().map(|name| read(&out.join(name)).n_rows()).sum();
         assert_eq!(n_rows, N_ROWS);
         let error = write(&table, &out, options(Existing::Refuse), 1).unwrap_err();
         assert!(matches!(error, Error::Exists { .. }), "{error}");
+        let error = table.check_output(&out, Existing::Refuse, Layout::Folder).unwrap_err();
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
+        table.check_output(&out, Existing::Replace, Layout::Folder).unwrap();
         let again = write(&table, &out, options(Existing::Replace), usize::MAX).unwrap();
         again.finish().unwrap();
         assert_eq!(names_in(&out), names);
@@ -269,6 +272,99 @@ fn a_folder_of_parts_is_a_table_each_with_a_manifest() {
     };
     let error = write(&table, &other, options, 1).unwrap_err();
     assert!(matches!(error, Error::NotParts { .. }), "{error}");
+    let error = check_output(&other, Existing::Replace, Layout::Folder).unwrap_err();
+    assert!(matches!(error, Error::NotParts { .. }), "{error}");
+    check_output(folder.path().join("new.csv"), Existing::Refuse, Layout::Folder).unwrap();
+}
+
+#[test]
+fn files_that_are_not_ours_are_never_removed() {
+    let (folder, input) = input("input.csv");
+    let table = survey(&input, BadRows::Stop);
+    let out = folder.path().join("out.csv");
+    let restart =
+        || OutputOptions { existing: Existing::Replace, restart: true, ..OutputOptions::default() };
+    // A folder of another program, as Spark writes it.
+    let parts = folder.path().join("out.csv.parts");
+    fs::create_dir(&parts).unwrap();
+    fs::write(parts.join("part-00000-c000.csv"), "theirs").unwrap();
+    for options in [OutputOptions::default(), restart()] {
+        let error = write(&table, &out, options, 1).unwrap_err();
+        assert!(matches!(error, Error::NotParts { .. }), "{error}");
+        assert_eq!(names_in(&parts), ["part-00000-c000.csv"]);
+    }
+    fs::remove_dir_all(&parts).unwrap();
+    // A file that somebody put among ours.
+    drop(write(&table, &out, OutputOptions::default(), 2).unwrap());
+    fs::write(parts.join("part-notes.csv"), "theirs").unwrap();
+    write(&table, &out, restart(), usize::MAX).unwrap().finish().unwrap();
+    assert_eq!(names_in(&parts), ["part-notes.csv"]);
+
+    let out = folder.path().join("folder.csv");
+    let replace = || OutputOptions { layout: Layout::Folder, ..restart() };
+    write(&table, &out, replace(), usize::MAX).unwrap().finish().unwrap();
+    fs::write(out.join("notes.txt"), "theirs").unwrap();
+    let error = write(&table, &out, replace(), 0).unwrap_err();
+    assert!(matches!(error, Error::NotParts { .. }), "{error}");
+    fs::remove_file(out.join("notes.txt")).unwrap();
+    let old = folder.path().join("folder.csv.old-parts");
+    fs::create_dir(&old).unwrap();
+    fs::write(old.join("notes.txt"), "theirs").unwrap();
+    let error = write(&table, &out, replace(), 0).unwrap_err();
+    assert!(error.to_string().contains("old-parts"), "{error}");
+    assert_eq!(names_in(&old), ["notes.txt"]);
+}
+
+#[test]
+fn a_folder_cannot_make_us_remove_files_elsewhere() {
+    let (folder, input) = input("input.csv");
+    let table = survey(&input, BadRows::Stop);
+    let out = folder.path().join("out.csv");
+    drop(write(&table, &out, OutputOptions::default(), 1).unwrap());
+    let manifest = folder.path().join("out.csv.parts/_manifest.json");
+    let json = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, json.replace("part-00000", "part-/../../input")).unwrap();
+    let restart = OutputOptions { restart: true, ..OutputOptions::default() };
+    let error = write(&table, &out, restart, 1).unwrap_err();
+    assert!(matches!(error, Error::NotParts { .. }), "{error}");
+    assert!(input.exists());
+}
+
+#[test]
+fn parts_of_another_version_are_replaced_only_if_that_is_wanted() {
+    let (folder, input) = input("input.csv");
+    let table = survey(&input, BadRows::Stop);
+    let out = folder.path().join("out.csv");
+    drop(write(&table, &out, OutputOptions::default(), 2).unwrap());
+    let manifest = folder.path().join("out.csv.parts/_manifest.json");
+    let json = fs::read_to_string(&manifest).unwrap();
+    assert!(json.contains("\"version\": 1"));
+    fs::write(&manifest, json.replace("\"version\": 1", "\"version\": 0")).unwrap();
+    let error = write(&table, &out, OutputOptions::default(), 1).unwrap_err();
+    assert!(matches!(error, Error::OldParts { .. }), "{error}");
+    assert!(error.advice().unwrap().contains("--force"));
+    let force = OutputOptions { existing: Existing::Replace, ..OutputOptions::default() };
+    write(&table, &out, force, usize::MAX).unwrap().finish().unwrap();
+    assert_eq!(names_in(folder.path()), ["input.csv", "out.csv"]);
+}
+
+#[test]
+fn rows_of_several_files_are_named_with_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let contents = [("e1.csv", "text,y\nab,1\n"), ("e2.csv", "text,y\nx\nab,1\n")];
+    let files = contents.map(|(name, content)| {
+        fs::write(folder.path().join(name), content).unwrap();
+        DataFile::open(folder.path().join(name)).unwrap()
+    });
+    let choice = ColumnChoice::default();
+    let table =
+        ChunkedTable::survey(&files, &choice, &ReadOptions::default(), BadRows::Keep).unwrap();
+    let out = folder.path().join("out.jsonl");
+    whole(&table, &out);
+    let content = fs::read_to_string(out).unwrap();
+    let line = content.lines().nth(1).unwrap();
+    let start = format!("{}, row 1 (line 2): expected 2 fields", files[1].path().display());
+    assert!(line.contains(&format!("\"error\":\"{start}")), "{line}");
 }
 
 #[test]
@@ -330,10 +426,13 @@ fn the_answers_must_be_those_declared() {
 fn compressed_outputs_are_known_by_their_names() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a.csv.gz", "a.tsv.zst", "a.jsonl.gz"] {
-        check_output(folder.path().join(name), Existing::Refuse).unwrap();
+        check_output(folder.path().join(name), Existing::Refuse, Layout::File).unwrap();
     }
     for name in ["a.parquet.gz", "a.gz"] {
-        assert!(check_output(folder.path().join(name), Existing::Refuse).is_err(), "{name}");
+        assert!(
+            check_output(folder.path().join(name), Existing::Refuse, Layout::File).is_err(),
+            "{name}"
+        );
     }
 }
 
@@ -342,7 +441,7 @@ fn compressed_outputs_are_known_by_their_names() {
 fn a_pipe_gets_all_chunks_as_a_file_would() {
     let (folder, input) = input("input.csv");
     let table = survey(&input, BadRows::Stop);
-    for ending in ["csv", "jsonl", "parquet"] {
+    for ending in ["csv", "tsv", "jsonl", "parquet"] {
         let pipe = folder.path().join(format!("pipe.{ending}"));
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let reader = {

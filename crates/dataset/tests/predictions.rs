@@ -11,7 +11,7 @@ use std::path::Path;
 
 use self::whole::{AnswerColumn, TextTable};
 use dataset::{
-    AnswerValues, Change, ColumnChoice, DataFile, Existing, ReadOptions, Result, Written,
+    AnswerValues, Change, ColumnChoice, DataFile, Existing, Layout, ReadOptions, Result, Written,
     check_output,
 };
 use tempfile::TempDir;
@@ -156,7 +156,7 @@ fn an_older_file_stays_unless_it_may_be_replaced() {
         path.display()
     );
     let refusals = [
-        check_output(&path, Existing::Refuse).unwrap_err(),
+        check_output(&path, Existing::Refuse, Layout::File).unwrap_err(),
         table.check_output(&path, Existing::Refuse).unwrap_err(),
         answer(&table, &path, Existing::Refuse).unwrap_err(),
     ];
@@ -165,7 +165,7 @@ fn an_older_file_stays_unless_it_may_be_replaced() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), "a diary\n");
 
-    check_output(&path, Existing::Replace).unwrap();
+    check_output(&path, Existing::Replace, Layout::File).unwrap();
     answer(&table, &path, Existing::Replace).unwrap();
     assert!(fs::read_to_string(&path).unwrap().starts_with("text,predicted_label,"));
     assert_eq!(names_in(folder.path()), ["input.csv", "out.csv"]);
@@ -282,7 +282,7 @@ fn pipes_are_written_straight_through_in_the_format_that_was_read() {
         let pipe = folder.path().join(name);
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
         assert!(made.success());
-        check_output(&pipe, Existing::Refuse).unwrap();
+        check_output(&pipe, Existing::Refuse, Layout::File).unwrap();
         let reader = {
             let pipe = pipe.clone();
             std::thread::spawn(move || fs::read_to_string(pipe).unwrap())
@@ -330,7 +330,7 @@ fn what_cannot_be_written_is_said() {
     let (folder, table) = table("text\na\nb\n");
     let missing = folder.path().join("missing");
     for error in [
-        check_output(missing.join("out.csv"), Existing::Refuse).unwrap_err(),
+        check_output(missing.join("out.csv"), Existing::Refuse, Layout::File).unwrap_err(),
         answer(&table, missing.join("out.csv"), Existing::Refuse).unwrap_err(),
     ] {
         assert_eq!(
@@ -348,7 +348,7 @@ fn what_cannot_be_written_is_said() {
     for name in ["out.xlsx", "out"] {
         let path = folder.path().join(name);
         assert!(message(&table, &path).starts_with("cannot tell the format of FOLDER/out"));
-        assert!(check_output(&path, Existing::Refuse).is_err());
+        assert!(check_output(&path, Existing::Refuse, Layout::File).is_err());
     }
 }
 
@@ -365,7 +365,7 @@ fn a_folder_without_permission_is_named_with_its_cause_before_there_is_a_table()
         // Even the superuser cannot write here.
         locked = "/proc".into();
     }
-    let error = check_output(locked.join("out.csv"), Existing::Refuse).unwrap_err();
+    let error = check_output(locked.join("out.csv"), Existing::Refuse, Layout::File).unwrap_err();
     assert!(error.to_string().starts_with("cannot write "), "{error}");
     assert!(error.source().is_some());
     let _ = fs::set_permissions(&locked, fs::Permissions::from_mode(0o755));

@@ -106,12 +106,16 @@ impl Tokens {
 
     /// The distinct ids of the batch.
     pub fn distinct(&self) -> DistinctIds {
-        let mut rows = self.ids.clone();
-        rows.sort_unstable();
-        rows.dedup();
-        // Every id is in `rows`, so the search always finds it.
-        let place = |&id: &u32| rows.partition_point(|&other| other < id) as u32;
-        let places = self.ids.iter().map(place).collect();
+        let n_ids = self.ids.iter().max().map_or(0, |&id| id as usize + 1);
+        // For each id first whether it occurs, then its place among those that do.
+        let mut place_of = vec![0u32; n_ids];
+        self.ids.iter().for_each(|&id| place_of[id as usize] = 1);
+        let mut rows = Vec::new();
+        for (id, place) in (0u32..).zip(&mut place_of).filter(|(_, occurs)| **occurs == 1) {
+            *place = rows.len() as u32;
+            rows.push(id);
+        }
+        let places = self.ids.iter().map(|&id| place_of[id as usize]).collect();
         DistinctIds { rows, places }
     }
 
@@ -181,6 +185,19 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
+
+    #[test]
+    fn distinct_ids_ascend_and_every_token_has_its_place_among_them() -> Result<()> {
+        let rows: [&[u32]; 3] = [&[7, 3, 7], &[], &[900, 3]];
+        let tokens = Tokens::of_rows(&rows, 0, Padding::Skip, 1000)?;
+        let DistinctIds { rows, places } = tokens.distinct();
+        assert_eq!(rows, [0, 3, 7, 900]);
+        let ids: Vec<u32> = places.iter().map(|&place| rows[place as usize]).collect();
+        assert_eq!(ids, tokens.ids);
+        let nothing = Tokens::of_rows(&[], 0, Padding::Skip, 1000)?.distinct();
+        assert!(nothing.places.iter().all(|&place| nothing.rows[place as usize] == 0));
+        Ok(())
+    }
 
     #[test]
     fn each_text_has_a_vector_for_each_of_its_words() -> Result<()> {

@@ -38,7 +38,7 @@ Put -- before a text that begins with a dash: predict --model models/default -- 
 
 --output writes all columns of the input, then the columns of --columns. If the input has columns of these names, the new ones are predicted_label_2 and probability_2, and so on. Where a text may have several labels, there is a column probability_of_LABEL for each, and predicted_label holds those predicted (a line has - if there are none). --top K adds top_1_label, top_1_probability and so on.
 
-A table may be of any size: it is read twice (first every row is checked), and answered in parts, which are kept in OUTPUT.parts until all are there. If the run is stopped or killed, the same command goes on where it stopped.")]
+A table may be of any size: first every row is checked, then it is answered in parts, which are kept in OUTPUT.parts until all are there. If the run is stopped or killed, the same command goes on where it stopped.")]
 pub(crate) struct Args {
     /// Folder of a trained model
     #[arg(long, value_name = "DIR")]
@@ -154,11 +154,11 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if let Some(output) = &args.output {
+    if let (Some(output), false) = (&args.output, args.input.is_empty()) {
         return table::run(args, output);
     }
-    if args.text_column.is_some() || !args.reading.is_default() {
-        bail!("--text-column and the options for reading tables need --input FILE");
+    if args.output.is_some() || args.text_column.is_some() || !args.reading.is_default() {
+        bail!("--output, --text-column and the options for reading tables need --input FILE");
     }
     let device = classifier::DeviceChoice::from(args.device).open()?;
     let classifier = Classifier::open(&args.model, &device)?;

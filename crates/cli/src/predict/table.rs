@@ -21,8 +21,9 @@ use crate::reading::{tell_guess, tell_notes};
 pub(super) fn run(args: &Args, output: &Path) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
+    let layout = if args.parts { Layout::Folder } else { Layout::File };
     // Fail before reading and scoring if the table cannot be written.
-    dataset::check_output(output, existing)?;
+    dataset::check_output(output, existing, layout)?;
     let device = classifier::DeviceChoice::from(args.device).open()?;
     let (classifier, records) = folder::load_with_records(&args.model, &device)?;
     let report = TrainingReport::of(&records, &args.model)?;
@@ -31,10 +32,10 @@ pub(super) fn run(args: &Args, output: &Path) -> anyhow::Result<ExitCode> {
 
     let mut stages = Stages::default();
     let table = timed(&mut stages.survey, || survey(args, &report))?;
-    table.check_output(output, existing)?;
+    table.check_output(output, existing, layout)?;
     let options = OutputOptions {
         existing,
-        layout: if args.parts { Layout::Folder } else { Layout::File },
+        layout,
         identity: identity(&classifier, showing),
         format: None,
         restart: false,

@@ -17,7 +17,7 @@ pub enum Layout {
     /// One file.
     #[default]
     File,
-    /// A folder of parts, each a table of its own, and `manifest.json`.
+    /// A folder of parts, each a table of its own, and `_manifest.json`, whose name others skip.
     Folder,
 }
 

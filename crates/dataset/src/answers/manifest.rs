@@ -7,11 +7,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Kind, Layout};
+use super::owned::Owned;
 use crate::error::{Error, Result};
 use crate::tables::write::Change;
 
-/// The name of the manifest in the folder of parts.
-pub(super) const NAME: &str = "manifest.json";
+/// The name of the manifest in the folder of parts. Programs that read a folder as one table skip names that begin
+/// so.
+pub(super) const NAME: &str = "_manifest.json";
 /// The version of its format.
 const VERSION: u32 = 1;
 
@@ -23,6 +25,17 @@ pub(super) struct Manifest {
     pub(super) parts: Vec<Part>,
     /// Whether all rows are written; only a folder that is the output itself stays so.
     pub(super) complete: bool,
+    /// The SHA-256 of the file that the parts were joined into, once that is about to appear.
+    #[serde(default)]
+    pub(super) joined: Option<String>,
+}
+
+/// A manifest that was found.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    Current(Manifest),
+    /// One of another version of this program, with the names of its parts.
+    Old(Vec<String>),
 }
 
 /// What decides the bytes of all parts.
@@ -54,24 +67,34 @@ pub(super) struct Part {
 
 impl Manifest {
     pub(super) fn new(run: Run) -> Self {
-        Self { version: VERSION, run, parts: Vec::new(), complete: false }
+        Self { version: VERSION, run, parts: Vec::new(), complete: false, joined: None }
     }
 
     /// Reads the manifest in a folder; `None` if there is none.
     ///
     /// # Errors
-    /// `NotParts` if it is not one that this version writes; `Read`.
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
+    /// `NotParts` if it is none of this program; `Read`.
+    pub(super) fn read(folder: &Path) -> Result<Option<Found>> {
         let path = folder.join(NAME);
         let json = match fs::read(&path) {
             Ok(json) => json,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::Read { path, source }),
         };
-        match serde_json::from_slice::<Self>(&json) {
-            Ok(manifest) if manifest.version == VERSION => Ok(Some(manifest)),
-            _ => Err(Error::NotParts { path: folder.to_owned() }),
+        let not_parts = || Error::NotParts { path: folder.to_owned() };
+        if let Ok(manifest) = serde_json::from_slice::<Self>(&json)
+            && manifest.version == VERSION
+        {
+            let names = manifest.parts.iter().map(|part| part.name.as_str());
+            let is_ours = names.clone().all(is_part);
+            return if is_ours { Ok(Some(Found::Current(manifest))) } else { Err(not_parts()) };
         }
+        let other: Other = serde_json::from_slice(&json).map_err(|_| not_parts())?;
+        let names = other.parts.into_iter().map(|part| part.name).collect::<Vec<_>>();
+        if other.version == VERSION || !names.iter().all(|name| is_part(name)) {
+            return Err(not_parts());
+        }
+        Ok(Some(Found::Old(names)))
     }
 
     /// Writes the manifest, whole or not at all.
@@ -83,6 +106,17 @@ impl Manifest {
         let json = serde_json::to_vec_pretty(self).map_err(io::Error::from);
         json.and_then(|json| whole_file::write(&path, &json))
             .map_err(|source| Error::Write { path, source })
+    }
+
+    /// The name of the next part.
+    pub(super) fn next_name(&self) -> String {
+        format!("part-{:05}.{}", self.parts.len(), self.run.kind.extension())
+    }
+
+    /// The files of the parts, also of the next one, which may be on disk and not listed yet.
+    pub(super) fn owned(&self) -> Owned {
+        let names = self.parts.iter().map(|part| part.name.clone());
+        Owned { parts: names.chain([self.next_name()]).collect() }
     }
 
     /// The rows of all parts.
@@ -99,6 +133,35 @@ impl Manifest {
         let n_complete = self.parts.iter().take_while(|part| is_complete(part)).count();
         self.parts.truncate(n_complete);
     }
+}
+
+impl Found {
+    /// The files of the parts.
+    pub(super) fn owned(&self) -> Owned {
+        match self {
+            Self::Current(manifest) => manifest.owned(),
+            Self::Old(names) => Owned { parts: names.clone() },
+        }
+    }
+}
+
+/// What manifests of all versions have.
+#[derive(Deserialize)]
+struct Other {
+    version: u32,
+    parts: Vec<OtherPart>,
+    #[serde(rename = "run")]
+    _run: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct OtherPart {
+    name: String,
+}
+
+/// Whether a name is that of a part, and not a path to somewhere else.
+fn is_part(name: &str) -> bool {
+    name.starts_with("part-") && !name.contains(['/', '\\'])
 }
 
 impl Run {

@@ -1,22 +1,21 @@
 //! Writes a model's answers next to their texts, completely or not at all.
 
+mod check;
 mod columns;
 mod layout;
 mod lock;
 mod manifest;
+mod owned;
 mod parts;
 mod stream;
 mod writer;
 
-use std::path::Path;
-
+pub use self::check::check_output;
 pub use self::columns::{AnswerKind, AnswerName, AnswerValues};
 pub use self::layout::{Layout, OutputOptions};
 pub use self::writer::AnswerWriter;
 
-use self::layout::Kind;
-use crate::error::Result;
-use crate::tables::write::{Change, Destination, Existing};
+use crate::tables::write::Change;
 
 /// The names of the new columns, and what changed in the written table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,19 +27,5 @@ pub struct Written {
     pub changes: Vec<Change>,
 }
 
-/// Checks whether a table can be written to `path`, as far as possible before there is one.
-///
-/// Takes the format from the name, follows links, and creates and removes a file next to the output
-/// file. `-` is standard output. Pipes and devices are always accepted.
-///
-/// # Errors
-/// `Exists`, `UnknownExtension`, `NoFolder`, `IsFolder`; `Write` if the system refuses.
-pub fn check_output(path: impl AsRef<Path>, existing: Existing) -> Result<()> {
-    let path = path.as_ref();
-    let destination = Destination::find(path)?;
-    if let Destination::File { .. } = destination {
-        Kind::of(path)?;
-    }
-    destination.check(path, existing)?;
-    destination.probe(path)
-}
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,8 @@ impl Through {
         Ok(Self { path, kind, sink: Some(sink), groups: None, names: Some(names) })
     }
 
-    /// Writes a chunk of a text format; `has_quotes` if any field of the table is quoted as far as is known.
+    /// Writes a chunk of a text format; `has_quotes` if any field of the table may be quoted, which the names of a
+    /// tab-separated table then say.
     ///
     /// # Errors
     /// `Write`.

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::Written;
+use super::check::{check_target, find};
 use super::columns::{AnswerName, AnswerValues, Answers};
-use super::layout::{Kind, Layout, OutputOptions};
+use super::layout::{Kind, OutputOptions};
 use super::manifest::Run;
-use super::parts::{Parts, check_folder};
+use super::parts::Parts;
 use super::stream::Through;
 use crate::chunked::{ChunkedTable, TextChunk};
 use crate::error::{Error, Result};
@@ -18,19 +19,21 @@ use crate::tables::write::{Change, Destination, encode, failed};
 /// A file is written in parts, in a folder `FILE.parts` beside it. Each part is on disk when
 /// [`AnswerWriter::write`] returns, unless it is the whole table, and a run that was killed goes on after the last:
 /// [`AnswerWriter::next_row`] says with which row. The bytes of the output do not depend on that. Standard
-/// output, pipes and devices are written through. Dropping a writer keeps the parts.
+/// output, pipes and devices are written through. Dropping a writer keeps the parts. If a run was killed when its
+/// output was there and its parts still were, `next_row` is the number of rows, and [`AnswerWriter::finish`] only
+/// removes the parts.
 #[derive(Debug)]
 pub struct AnswerWriter {
     table: ChunkedTable,
     path: PathBuf,
     kind: Kind,
     answers: Answers,
-    sink: Sink,
+    pub(super) sink: Sink,
     n_rows: usize,
     changes: Vec<Change>,
 }
 
-enum Sink {
+pub(super) enum Sink {
     Parts(Box<Parts>),
     Through(Box<Through>),
 }
@@ -44,8 +47,9 @@ impl AnswerWriter {
     ///
     /// # Errors
     /// `AnswerTwice` if two columns should have one name; `Exists`, `ColumnsLost`, `UnknownExtension`,
-    /// `NoFolder`, `IsFolder`; `OutputInUse` if another process writes it; `OtherRun` if parts beside it are
-    /// of another run, unless they may be replaced; `NotParts`; `Write` if the system refuses.
+    /// `NoFolder`, `IsFolder`; `OutputInUse` if another process writes it; `OtherRun` and `OldParts` if parts beside
+    /// it are of another run or version, unless they may be replaced; `NotParts` if something there is not ours;
+    /// `Write` if the system refuses.
     pub fn create(
         table: &ChunkedTable,
         path: impl AsRef<Path>,
@@ -55,10 +59,7 @@ impl AnswerWriter {
         let path = path.as_ref();
         let OutputOptions { existing, layout, identity, format, restart } = options;
         let answers = Answers::of(table, answers)?;
-        let destination = match layout {
-            Layout::File => Destination::find(path)?,
-            Layout::Folder => folder(path)?,
-        };
+        let destination = find(path, layout)?;
         let kind = match (format, Kind::of(path), &destination) {
             (Some(format), ..) => Kind::plain(format),
             (None, Ok(kind), _) => kind,
@@ -73,12 +74,7 @@ impl AnswerWriter {
                 Sink::Through(Box::new(Through::open(path, &stream, kind, columns)?))
             }
             Destination::File { target } => {
-                match layout {
-                    Layout::File => {
-                        Destination::File { target: target.clone() }.check(path, existing)?;
-                    }
-                    Layout::Folder => drop(check_folder(path, &target, existing)?),
-                }
+                check_target(path, &target, existing, layout)?;
                 let input = table.digest().to_owned();
                 let n_rows = table.n_rows();
                 let run = Run { input, identity, n_rows, columns, kind, layout };
@@ -133,7 +129,9 @@ impl AnswerWriter {
                     through.add_group(&columns)?
                 } else {
                     let encoded = encode(&mut bytes)?;
-                    through.add(bytes, encoded.has_quotes || self.table.has_quotes())?;
+                    // A field of a later chunk may be quoted.
+                    let is_whole = chunk.n_rows() == self.table.n_rows();
+                    through.add(bytes, encoded.has_quotes || !is_whole)?;
                     encoded
                 };
                 changes.extend(encoded.changes);
@@ -153,7 +151,7 @@ impl AnswerWriter {
     /// Completes the output: joins the parts into the file, or renames the folder of parts.
     ///
     /// # Errors
-    /// `OutOfOrder` if rows are missing; `Exists`, `Write`, `Encode`.
+    /// `RowsMissing` if not all rows are written; `Exists`, `Write`, `Encode`.
     pub fn finish(self) -> Result<Written> {
         let expected = self.table.n_rows();
         if self.n_rows != expected {
@@ -168,19 +166,6 @@ impl AnswerWriter {
             changes.extend(self.table.json_texts());
         }
         Ok(Written { names: self.answers.names, changes })
-    }
-}
-
-/// Where a folder of parts goes; links to it are not followed.
-fn folder(path: &Path) -> Result<Destination> {
-    match Destination::find(path) {
-        Err(Error::IsFolder { .. }) if path.file_name().is_some() => {
-            // Without the trailing slash.
-            let target = path.components().collect();
-            Ok(Destination::File { target })
-        }
-        Ok(Destination::Stream(_)) => Err(Error::NotParts { path: path.to_owned() }),
-        result => result,
     }
 }
 

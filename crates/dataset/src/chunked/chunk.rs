@@ -67,6 +67,13 @@ impl TextChunk {
         &self.table.frame
     }
 
+    /// Names the file in the messages of rows that could not be read.
+    pub(super) fn name_file(&mut self, path: &Path) {
+        for bad in &mut self.table.bad {
+            bad.message.insert_str(0, &format!("{}, ", path.display()));
+        }
+    }
+
     /// The rows from `n_rows` on.
     pub(super) fn without(mut self, n_rows: usize) -> Result<Self> {
         let n_left = self.n_rows() - n_rows;

@@ -67,8 +67,12 @@ impl Chunks {
                 continue;
             }
             let text = (file.text.name.as_str(), *missing, *bad_rows);
-            let chunk = TextChunk::of(&file.name, table, first_row, text)
+            let mut chunk = TextChunk::of(&file.name, table, first_row, text)
                 .map_err(|error| file.or_changed(error))?;
+            if files.len() > 1 {
+                // Rows are counted in each file.
+                chunk.name_file(&file.name);
+            }
             let n_skipped = self.first_row.saturating_sub(first_row);
             return if n_skipped == 0 {
                 Ok(Some(chunk))

@@ -18,11 +18,10 @@ pub use self::chunk::TextChunk;
 pub use self::chunks::Chunks;
 
 use self::survey::Surveyed;
-use crate::answers::check_output;
 use crate::columns::{ChosenColumn, ColumnChoice};
 use crate::digest::hex;
 use crate::error::{Error, Result};
-use crate::tables::write::{Change, Existing, Kind, same_file};
+use crate::tables::write::{Change, Kind, same_file};
 use crate::tables::{BadRows, Cells, DataFile, Format, Missing, ReadNotes, ReadOptions, Sizes};
 
 /// A table of texts of any size, from one file or several whose rows follow one another.
@@ -137,16 +136,10 @@ impl ChunkedTable {
         Chunks::new(self, row)
     }
 
-    /// Like [`check_output`], and also checks that overwriting an input file would lose no columns.
+    /// Checks that writing to `path` would not lose columns of an input file.
     ///
     /// # Errors
-    /// As [`check_output`]; `ColumnsLost`.
-    pub fn check_output(&self, path: impl AsRef<Path>, existing: Existing) -> Result<()> {
-        let path = path.as_ref();
-        check_output(path, existing)?;
-        self.check_not_lost(path)
-    }
-
+    /// `ColumnsLost`.
     pub(crate) fn check_not_lost(&self, path: &Path) -> Result<()> {
         let columns = self.left_out_columns();
         let is_input = self.0.files.iter().any(|file| same_file(&file.path, path));
@@ -169,11 +162,6 @@ impl ChunkedTable {
         self.first().cells()
     }
 
-    /// Whether a field would be quoted in a tab-separated table.
-    pub(crate) fn has_quotes(&self) -> bool {
-        self.0.files.iter().any(|file| file.totals.has_quotes)
-    }
-
     /// The kind of the JSON values of a column.
     pub(crate) fn kind(&self, name: &str) -> Option<Kind> {
         let of_file = |file: &Surveyed| {
@@ -190,14 +178,9 @@ impl ChunkedTable {
         mixed.map(|column| Change::AsJsonText { column: column.clone() })
     }
 
-    /// The format that was read.
+    /// The format in which the first file was read.
     pub(crate) fn format_read(&self) -> Format {
-        match (self.cells(), Format::of_input(survey::first_path(&self.0.files))) {
-            (Cells::Text, Ok(Format::Tsv)) => Format::Tsv,
-            (Cells::Text, _) => Format::Csv,
-            (Cells::Json, _) => Format::JsonLines,
-            (Cells::Typed, _) => Format::Parquet,
-        }
+        self.first().format
     }
 }
 

@@ -1,6 +1,6 @@
 //! The survey of one file: every row is read and checked, and none is kept.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use polars::prelude::DataFrame;
 
@@ -9,8 +9,8 @@ use super::totals::Totals;
 use crate::columns::{ChosenColumn, ColumnChoice, Look, TEXT, choose_text};
 use crate::error::{Error, Result};
 use crate::tables::{
-    BadRows, Cells, DataFile, Fault, Missing, Note, Plan, ReadNotes, ReadOptions, Sizes, Source,
-    State, Table,
+    BadRows, Cells, DataFile, Fault, Format, Missing, Note, Plan, ReadNotes, ReadOptions, Sizes,
+    Source, State, Table,
 };
 
 /// A file that was surveyed.
@@ -19,6 +19,7 @@ pub(super) struct Surveyed {
     /// Its name in messages.
     pub(super) name: PathBuf,
     pub(super) path: PathBuf,
+    pub(super) format: Format,
     pub(super) source: Source,
     /// The state of the file during the survey.
     pub(super) state: State,
@@ -66,7 +67,7 @@ impl Surveyed {
         let digest =
             source.digest().map_err(|error| Error::Read { path: name.clone(), source: error })?;
         let mut notes = ReadNotes::default();
-        let plan = Plan::of(file, source, options, (Some(&digest), sizes), &mut notes)?;
+        let plan = Plan::of(file, source, options, bad_rows, (Some(&digest), sizes), &mut notes)?;
         let mut reader = plan.reader(bad_rows, true)?;
         let mut totals = Totals::default();
         let mut columns = None;
@@ -89,6 +90,7 @@ impl Surveyed {
         let mut surveyed = Self {
             name,
             path: file.path().to_owned(),
+            format: file.format(options)?,
             source: source.clone(),
             state: source.state(),
             digest,
@@ -225,9 +227,4 @@ impl Surveyed {
         }
         Ok(())
     }
-}
-
-/// The names of some files, for a message about all of them.
-pub(super) fn first_path(files: &[Surveyed]) -> &Path {
-    files.first().map_or(Path::new(""), |file| file.path.as_path())
 }

@@ -274,12 +274,88 @@ fn a_file_that_changes_between_the_passes_is_an_error() {
     let results: Vec<_> = table.chunks().collect();
     let last = results.into_iter().next_back().unwrap();
     assert!(matches!(last, Err(Error::Changed { .. })), "{last:?}");
-    // A file that replaces another is not the one that is read.
-    std::fs::remove_file(&path).unwrap();
-    std::fs::write(&path, "text,y\na,1\nb,2\n").unwrap();
+    // A file that was removed, or replaced by an equal one.
     let table = survey(&files, &ReadOptions::default(), TINY).unwrap();
+    let other = folder.path().join("b.csv");
+    std::fs::copy(&path, &other).unwrap();
+    let copied = std::fs::File::options().write(true).open(&other).unwrap();
+    copied.set_modified(std::fs::metadata(&path).unwrap().modified().unwrap()).unwrap();
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(joined(&table, 0).1.concat(), "ab");
+    let first = table.chunks().next().unwrap();
+    assert!(matches!(first, Err(Error::Changed { .. })), "{first:?}");
+    if cfg!(unix) {
+        std::fs::rename(&other, &path).unwrap();
+        let first = table.chunks().next().unwrap();
+        assert!(matches!(first, Err(Error::Changed { .. })), "{first:?}");
+    }
+}
+
+#[test]
+fn empty_cells_and_numbers_count_towards_the_size_of_a_chunk() {
+    const N_COLUMNS: usize = 3000;
+    let sizes = Sizes { rows: 1000, bytes: 1 << 20, block: 1 << 16 };
+    let largest = |name: &str, content: String| {
+        let files = [DataFile::from_bytes(name, content)];
+        let table = survey(&files, &ReadOptions::default(), sizes).unwrap();
+        assert_eq!(table.n_rows(), 100);
+        let chunks = table.chunks().map(|chunk| chunk.unwrap().n_rows());
+        (chunks.max().unwrap(), table.columns().len())
+    };
+    let names: Vec<String> = (1..N_COLUMNS).map(|number| format!("c{number}")).collect();
+    let row = format!("a{}\n", ",".repeat(N_COLUMNS - 1));
+    let csv = format!("text,{}\n{}", names.join(","), row.repeat(100));
+    // 1 MiB of cells of 16 bytes.
+    assert_eq!(largest("a.csv", csv), (22, N_COLUMNS));
+    let all: String = names.iter().map(|name| format!(",\"{name}\":1")).collect();
+    // The last object has columns that the others lack.
+    let json = format!("{}{{\"text\":\"a\"{all}}}\n", "{\"text\":\"a\"}\n".repeat(99));
+    assert_eq!(largest("a.jsonl", json.clone()), (22, N_COLUMNS));
+    // Nor does the survey hold more.
+    let file = DataFile::from_bytes("a.jsonl", json);
+    let (source, options) = (file.source().unwrap(), ReadOptions::default());
+    let (digest, stop) = ((None, &sizes), BadRows::Stop);
+    let notes = &mut ReadNotes::default();
+    let plan = crate::tables::Plan::of(&file, &source, &options, stop, digest, notes).unwrap();
+    let mut reader = plan.reader(stop, true).unwrap();
+    let mut shapes = Vec::new();
+    while let Some(table) = reader.next_chunk(&sizes).unwrap() {
+        shapes.push(table.frame.shape());
+    }
+    assert_eq!(shapes, [(99, 1), (1, N_COLUMNS)]);
+
+    use polars::prelude::*;
+    let mut columns = vec![Column::new("text".into(), vec!["a"; 100])];
+    columns.extend((1..9).map(|number| Column::new(format!("c{number}").into(), vec![1i64; 100])));
+    let mut frame = DataFrame::new(100, columns).unwrap();
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(&mut frame).unwrap();
+    let files = [DataFile::from_bytes("a.parquet", bytes)];
+    let sizes = Sizes { bytes: 10 * (16 + 8 * 8), ..sizes };
+    let table = survey(&files, &ReadOptions::default(), sizes).unwrap();
+    assert!(table.chunks().all(|chunk| chunk.unwrap().n_rows() == 10));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_are_open_only_while_they_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "text,y\na,1\nb,2\n").unwrap();
+        DataFile::open(&path).unwrap()
+    };
+    let files: Vec<DataFile> = (0..20).map(|number| open(format!("{number}.csv"))).collect();
+    let n_open = || {
+        let opened = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let opened = opened.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        opened.filter(|path| path.starts_with(folder.path())).count()
+    };
+    let table = survey(&files, &ReadOptions::default(), TINY).unwrap();
+    assert_eq!(n_open(), 0);
+    for chunk in table.chunks() {
+        assert_eq!(chunk.unwrap().n_rows(), 1);
+        assert!(n_open() <= 1);
+    }
 }
 
 #[test]

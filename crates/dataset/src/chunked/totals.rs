@@ -4,11 +4,8 @@ use std::collections::HashSet;
 
 use polars::prelude::Column;
 
-use crate::tables::write::{Kind, needs_quotes, plain};
+use crate::tables::write::Kind;
 use crate::tables::{Cells, JsonValue, Place, Table};
-
-/// The separator of the format whose header depends on the cells.
-const TAB: u8 = b'\t';
 
 /// What is known of all rows read so far.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +14,6 @@ pub(super) struct Totals {
     /// Rows whose cells could not be read.
     pub(super) n_bad: usize,
     first_readable: Option<Place>,
-    /// Whether a field would be quoted in a tab-separated table.
-    pub(super) has_quotes: bool,
     pub(super) columns: Vec<ColumnTotals>,
 }
 
@@ -50,7 +45,7 @@ impl Totals {
             self.first_readable = first.map(|row_idx| table.place(row_idx));
         }
         for (totals, column) in self.columns.iter_mut().zip(columns) {
-            self.has_quotes = totals.add(column, table, &bad, self.has_quotes);
+            totals.add(column, table, &bad);
         }
         self.n_rows += table.frame.height();
         self.n_bad += bad.len();
@@ -58,14 +53,8 @@ impl Totals {
 }
 
 impl ColumnTotals {
-    /// Adds the next cells; whether any field is quoted by now.
-    fn add(
-        &mut self,
-        column: &Column,
-        table: &Table,
-        bad: &HashSet<usize>,
-        mut has_quotes: bool,
-    ) -> bool {
+    /// Adds the next cells.
+    fn add(&mut self, column: &Column, table: &Table, bad: &HashSet<usize>) {
         let mut miss = |row_idx: usize| {
             if !bad.contains(&row_idx) {
                 self.n_missing += 1;
@@ -76,7 +65,7 @@ impl ColumnTotals {
             let nulls = column.is_null();
             let nulls = nulls.iter().enumerate().filter(|(_, is_null)| *is_null == Some(true));
             nulls.for_each(|(row_idx, _)| miss(row_idx));
-            return has_quotes;
+            return;
         };
         for (row_idx, cell) in cells.iter().enumerate() {
             let Some(cell) = cell else {
@@ -84,11 +73,9 @@ impl ColumnTotals {
                 continue;
             };
             if table.cells != Cells::Json {
-                has_quotes = has_quotes || needs_quotes(cell, TAB);
                 continue;
             }
             self.kind = Kind::with(self.kind, cell);
-            has_quotes = has_quotes || plain(cell).is_some_and(|string| needs_quotes(&string, TAB));
             match cell.as_bytes().first() {
                 Some(b'n') => miss(row_idx),
                 Some(b'{' | b'[' | b't' | b'f') => {
@@ -101,6 +88,5 @@ impl ColumnTotals {
                 _ => {}
             }
         }
-        has_quotes
     }
 }

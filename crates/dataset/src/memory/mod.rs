@@ -7,7 +7,6 @@ mod recognised;
 mod wording;
 
 pub use self::labels::Labels;
-pub(crate) use self::wording::in_memory;
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,13 @@ impl LabelledTexts {
         recognised(Texts::from_strings(texts), labels, options).map_err(in_memory)
     }
 
+    /// An error about this table in words that suit where it came from: about texts from memory,
+    /// [`Error::InMemory`].
+    #[must_use]
+    pub fn worded(&self, error: Error) -> Error {
+        if self.is_in_memory() { in_memory(error) } else { error }
+    }
+
     /// What was recognised and done to the labels, for the user: clauses without a full stop.
     pub fn notes_in_words(&self) -> Vec<String> {
         let in_words =

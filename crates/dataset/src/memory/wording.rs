@@ -10,7 +10,7 @@ use crate::wording::{DidYouMean, QuotedList, shortened};
 const SHOWN: usize = 8;
 
 /// The same error, with a message and advice for texts from memory.
-pub(crate) fn in_memory(error: Error) -> Error {
+pub(super) fn in_memory(error: Error) -> Error {
     if matches!(error, Error::InMemory { .. }) {
         return error;
     }

@@ -40,13 +40,17 @@ impl BadRow {
 pub(crate) struct Sizes {
     /// The most rows of a chunk.
     pub(crate) rows: usize,
-    /// A chunk ends after the row with which its cells have this many bytes.
+    /// A chunk ends after the row with which its cells have this many bytes, each at least [`Sizes::CELL`] unless
+    /// it is a number.
     pub(crate) bytes: usize,
     /// The bytes read from a file at a time.
     pub(crate) block: usize,
 }
 
 impl Sizes {
+    /// What a cell takes at least, also an empty one: the size of a string's view.
+    pub(crate) const CELL: usize = 16;
+
     /// So small that several chunks fit in memory, and that little is lost when a run is killed.
     pub(crate) const CHUNKS: Self = Self { rows: 1 << 14, bytes: 1 << 23, ..Self::WHOLE };
     /// The whole table in one chunk.

@@ -1,4 +1,4 @@
-//! A file or pipe that contains a table, opened once.
+//! A file or pipe that contains a table.
 //!
 //! Returns the bytes as stored and knows nothing about their content.
 
@@ -99,17 +99,14 @@ impl DataFile {
         Ok(Self { path: self.path.clone(), kept: Some(Source::Memory(bytes)) })
     }
 
-    /// The bytes as they are read: a regular file is opened now.
+    /// The bytes as they are read: a regular file as it is now.
     ///
     /// # Errors
     /// `Missing`, `Read`.
     pub(crate) fn source(&self) -> Result<Source> {
         match &self.kept {
             Some(kept) => Ok(kept.clone()),
-            None => match File::open(&self.path) {
-                Ok(file) => Ok(Source::File(Arc::new(file))),
-                Err(source) => Err(self.refused(source)),
-            },
+            None => Source::of_path(&self.path).map_err(|source| self.refused(source)),
         }
     }
 

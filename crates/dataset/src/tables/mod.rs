@@ -71,7 +71,7 @@ fn read_sized(
     if format == Format::Parquet {
         return parquet::read(path, &source, compression, notes);
     }
-    let plan = Plan::of(file, &source, options, (None, sizes), notes)?;
+    let plan = Plan::of(file, &source, options, BadRows::Stop, (None, sizes), notes)?;
     let mut reader = plan.reader(BadRows::Stop, true)?;
     let table = reader.next_chunk(sizes)?;
     reader.finish(notes)?;

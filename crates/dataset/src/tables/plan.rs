@@ -36,6 +36,7 @@ impl Plan {
         file: &DataFile,
         source: &Source,
         options: &ReadOptions,
+        bad_rows: BadRows,
         (digest, sizes): (Option<&str>, &Sizes),
         notes: &mut ReadNotes,
     ) -> Result<Self> {
@@ -51,7 +52,7 @@ impl Plan {
         let file = TextFile::look_through(path, source, kind, options, digest, notes)?;
         Ok(match format {
             Format::JsonLines => Self::Json(Arc::new(Json { file, names: Vec::new() })),
-            _ => Self::Delimited(Arc::new(Delimited::of(file, format, options, notes)?)),
+            _ => Self::Delimited(Arc::new(Delimited::of(file, format, options, bad_rows, notes)?)),
         })
     }
 

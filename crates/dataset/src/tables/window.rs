@@ -31,13 +31,19 @@ impl Window {
     /// # Errors
     /// `Read`, `Unpack`, `Changed`; a fault of the encoding.
     pub(super) fn go_on(&mut self, from: usize) -> Result<()> {
+        let n_left = self.text.len() - from;
+        self.fill(from, 2 * n_left + 1)
+    }
+
+    /// Forgets the text before `from`, and reads on until so many bytes are in memory, or the file ends.
+    ///
+    /// # Errors
+    /// `Read`, `Unpack`, `Changed`; a fault of the encoding.
+    pub(super) fn fill(&mut self, from: usize, n_bytes: usize) -> Result<()> {
         self.text.drain(..from);
-        let wanted = 2 * self.text.len();
-        loop {
+        while !self.is_last && self.text.len() < n_bytes {
             self.is_last = !self.decoder.fill(&mut self.text)?;
-            if self.is_last || self.text.len() > wanted {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 }

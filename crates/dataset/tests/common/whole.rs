@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dataset::{
     AnswerName, AnswerValues, AnswerWriter, BadRows, ChosenColumn, ChunkedTable, ColumnChoice,
-    DataFile, Existing, OutputOptions, ReadNotes, ReadOptions, Result, TextChunk, Written,
+    DataFile, Existing, Layout, OutputOptions, ReadNotes, ReadOptions, Result, TextChunk, Written,
 };
 use polars::prelude::DataFrame;
 
@@ -81,7 +81,7 @@ impl TextTable {
     }
 
     pub(crate) fn check_output(&self, path: impl AsRef<Path>, existing: Existing) -> Result<()> {
-        self.table.check_output(path, existing)
+        self.table.check_output(path, existing, Layout::File)
     }
 
     pub(crate) fn write_answers(

@@ -100,10 +100,22 @@ impl<E: Number> InputProducts<'_, E> {
             let range = first + panels.start * width..first + panels.end * width;
             let from = &self.products[range];
             for (index, from) in from.chunks_exact(width).enumerate() {
-                gates[(index * chunk.n_tokens + token) * width..][..width].copy_from_slice(from);
+                copy(&mut gates[(index * chunk.n_tokens + token) * width..][..width], from);
             }
         }
     }
+}
+
+/// Copies a panel's few vectors in place: a call of the C library for each took a tenth of a forward pass.
+#[inline(always)]
+fn copy<E: Number>(to: &mut [E], from: &[E]) {
+    const LANES: usize = 8;
+    let (to, to_rest) = to.as_chunks_mut::<LANES>();
+    let (from, from_rest) = from.as_chunks::<LANES>();
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    to_rest.copy_from_slice(from_rest);
 }
 
 /// The vectors that one team's rows read.

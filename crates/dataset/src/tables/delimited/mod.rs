@@ -25,6 +25,7 @@ use self::messages::{excerpt, failed};
 use self::quoting::Reading;
 use self::rows::Rows;
 use self::scanner::Marks;
+use super::chunk::BadRows;
 use super::fault::{Fault, Place};
 use super::format::Format;
 use super::notes::{Note, ReadNotes};
@@ -60,13 +61,14 @@ impl Delimited {
         file: TextFile,
         format: Format,
         options: &ReadOptions,
+        bad_rows: BadRows,
         notes: &mut ReadNotes,
     ) -> Result<Self> {
         let mut window = file.window()?;
         let head = (&mut window, file.line_end);
         let dialect = Dialect::of(&file.path, head, format, options, notes)?;
         let start = Start { file: &file, dialect };
-        let has_quotes = has_quotes(&start, options, notes)?;
+        let has_quotes = has_quotes(&start, options, bad_rows, notes)?;
 
         let mut rows = start.rows(has_quotes)?;
         let mut fields = Vec::new();
@@ -124,14 +126,19 @@ impl Start<'_> {
 }
 
 /// Whether quotation marks have a meaning.
-fn has_quotes(start: &Start<'_>, options: &ReadOptions, notes: &mut ReadNotes) -> Result<bool> {
+fn has_quotes(
+    start: &Start<'_>,
+    options: &ReadOptions,
+    bad_rows: BadRows,
+    notes: &mut ReadNotes,
+) -> Result<bool> {
     match options.quoting {
         Quoting::Standard => return Ok(true),
         Quoting::Literal => return Ok(false),
         Quoting::Auto if start.dialect.separator != Separator::TAB => return Ok(true),
         Quoting::Auto => {}
     }
-    match quoting::reading(start, options.header)? {
+    match quoting::reading(start, options.header, bad_rows)? {
         Reading::Same | Reading::Quoted => Ok(true),
         Reading::Literal { n_fields, line } => {
             notes.add(Note::LiteralQuotes { n_fields, line });

@@ -15,12 +15,17 @@
 //!    a quoted field contains a tab or is empty, or if exactly the quoted fields contain commas, as
 //!    Excel writes them. Otherwise the file is rejected, and the user must decide.
 //!
-//! If neither reading fits, errors are about the reading that gets further.
+//! If neither reading fits, errors are about the reading that gets further. Where bad rows are kept, neither need
+//! fit: then the one under which fewer rows and quotation marks are out of place is right, and if both have
+//! as many, the user must decide.
+
+use std::cmp::Ordering;
 
 use super::scanner::{Form, Marks};
 use super::swallowed::{Guess, N_REFERENCE, Shape, is_guilty};
 use super::{Start, excerpt};
 use crate::error::Result;
+use crate::tables::chunk::BadRows;
 use crate::tables::options::Header;
 
 /// How to read a tab-separated table.
@@ -41,24 +46,29 @@ pub(super) enum Reading {
 ///
 /// # Errors
 /// `Read`, `Unpack`.
-pub(super) fn reading(start: &Start<'_>, header: Header) -> Result<Reading> {
-    let literal = Survey::of(start, false)?;
-    let Some((begins, row, line)) = literal.first_quote else { return Ok(Reading::Same) };
+pub(super) fn reading(start: &Start<'_>, header: Header, bad_rows: BadRows) -> Result<Reading> {
+    let literal = Survey::of(start, false, bad_rows)?;
+    let Some((begins, row, line)) = literal.first_quote.clone() else { return Ok(Reading::Same) };
     if header == Header::Present && literal.names_are_quoted {
         return Ok(Reading::Quoted);
     }
-    let quoted = Survey::of(start, true)?;
+    let quoted = Survey::of(start, true, bad_rows)?;
     let as_it_stands = Reading::Literal { n_fields: literal.n_quotes, line };
     let ambiguous = Reading::Ambiguous { start: begins, row, line };
-    let is_written = quoted.fits && !quoted.has_stray_quotes;
+    let is_written = quoted.fits && quoted.n_stray == 0;
     Ok(match (is_written, literal.fits) {
         (true, false) => Reading::Quoted,
         (false, true) => as_it_stands,
+        (false, false) if bad_rows == BadRows::Keep => match quoted.is_nearer_than(&literal) {
+            Some(true) => Reading::Quoted,
+            Some(false) => as_it_stands,
+            None => ambiguous,
+        },
         (false, false) if quoted.n_rows > literal.n_rows => Reading::Quoted,
         (false, false) => as_it_stands,
         (true, true) if quoted.joins_lines => match joins_rows(start, quoted.n_columns)? {
             Some(true) => as_it_stands,
-            Some(false) if quoted.has_doubled => Reading::Quoted,
+            Some(false) if quoted.n_doubled > 0 => Reading::Quoted,
             _ => ambiguous,
         },
         (true, true) if quoted.needs_quotes => Reading::Quoted,
@@ -111,12 +121,16 @@ struct Survey {
     n_rows: usize,
     /// Every row has as many fields as the first.
     fits: bool,
-    /// A field contains a quotation mark but does not begin with one.
-    has_stray_quotes: bool,
+    /// The rows that do not have as many; only the first is counted unless bad rows are kept.
+    n_misfits: usize,
+    /// The file cannot be read to its end.
+    is_broken: bool,
+    /// The number of fields that contain a quotation mark but do not begin with one.
+    n_stray: usize,
     /// A quoted field contains a line break.
     joins_lines: bool,
-    /// A quoted field contains a doubled quotation mark.
-    has_doubled: bool,
+    /// The number of quoted fields that contain a doubled quotation mark.
+    n_doubled: usize,
     /// The quoted fields contain what only quoted fields can.
     needs_quotes: bool,
     /// In the literal reading: a column name is in quotation marks.
@@ -128,13 +142,13 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(start: &Start<'_>, has_quotes: bool) -> Result<Self> {
+    fn of(start: &Start<'_>, has_quotes: bool, bad_rows: BadRows) -> Result<Self> {
         let mut rows = start.rows(has_quotes)?;
         let (mut found, mut fields) = (Self { fits: true, ..Self::default() }, Vec::new());
         let (mut commas_in_all, mut comma_outside) = (true, false);
         while let Some(row) = rows.next_row(&mut fields)? {
             let Ok(row) = row else {
-                found.fits = false;
+                (found.fits, found.is_broken) = (false, true);
                 break;
             };
             let (text, bytes) = (rows.text(), rows.text().as_bytes());
@@ -144,6 +158,7 @@ impl Survey {
                 found.n_columns = fields.len();
             } else if fields.len() != found.n_columns && !is_blank {
                 found.fits = false;
+                found.n_misfits += 1;
             }
             for field in &fields {
                 let inner = &bytes[field.start..field.end];
@@ -159,11 +174,11 @@ impl Survey {
                         let ends = inner.len() > 1 && inner.last() == Some(&b'"');
                         found.names_are_quoted |= found.n_rows == 0 && begins && ends;
                         if has_quotes {
-                            found.has_stray_quotes |= memchr::memchr(b'"', inner).is_some();
+                            found.n_stray += usize::from(memchr::memchr(b'"', inner).is_some());
                             comma_outside |= memchr::memchr(b',', inner).is_some();
                         }
                     }
-                    Form::Doubled => found.has_doubled = true,
+                    Form::Doubled => found.n_doubled += 1,
                     Form::Quoted => {
                         let has_tab = memchr::memchr(b'\t', inner).is_some();
                         found.needs_quotes |= inner.is_empty() || has_tab;
@@ -173,13 +188,35 @@ impl Survey {
             }
             found.joins_lines |= row.n_breaks > 0;
             // The literal reading must go on at least to its first quotation mark.
-            if !found.fits && (has_quotes || found.first_quote.is_some()) {
+            let is_enough = has_quotes || found.first_quote.is_some();
+            if !found.fits && is_enough && bad_rows == BadRows::Stop {
                 break;
             }
             found.n_rows += 1;
         }
-        found.needs_quotes |= found.has_doubled || (commas_in_all && !comma_outside);
+        found.needs_quotes |= found.n_doubled > 0 || (commas_in_all && !comma_outside);
         Ok(found)
+    }
+
+    /// Whether this quoted reading has fewer rows and quotation marks out of place than the literal one; `None` if
+    /// that does not tell.
+    fn is_nearer_than(&self, literal: &Self) -> Option<bool> {
+        match (self.is_broken, literal.is_broken) {
+            (false, true) => Some(true),
+            // Both end with an error, which is that of the reading that gets further.
+            (true, true) => Some(self.n_rows > literal.n_rows),
+            // What was read looked like neither or like both.
+            (true, false) => (self.n_doubled == 0 && !self.joins_lines).then_some(false),
+            (false, false) => {
+                let out_of_place = self.n_misfits + self.n_stray;
+                // Nobody doubles them by hand.
+                match out_of_place.cmp(&(literal.n_misfits + self.n_doubled)) {
+                    Ordering::Less => Some(true),
+                    Ordering::Greater => Some(false),
+                    Ordering::Equal => None,
+                }
+            }
+        }
     }
 }
 
@@ -191,10 +228,14 @@ mod tests {
     use crate::tables::separator::Separator;
 
     fn reading(text: &str, header: Header) -> Reading {
+        reading_with(text, header, BadRows::Stop)
+    }
+
+    fn reading_with(text: &str, header: Header, bad_rows: BadRows) -> Reading {
         let dialect = Dialect { start: 0, line: 1, separator: Separator::TAB };
         let of = |block| {
             let file = text_file(text, block);
-            super::reading(&Start { file: &file, dialect }, header).unwrap()
+            super::reading(&Start { file: &file, dialect }, header, bad_rows).unwrap()
         };
         assert_eq!(of(1), of(1 << 20), "{text:?}");
         of(7)
@@ -243,6 +284,33 @@ mod tests {
                 matches!(found, Reading::Ambiguous { line: 3, row: 2, .. }),
                 "{text:?} {found:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_bad_row_that_is_kept_does_not_change_what_quotation_marks_mean() {
+        use Reading::Quoted;
+        let keep = |text: &str| reading_with(text, Header::Present, BadRows::Keep);
+        let (first, last) = ("bad\n", "bad\n");
+        // Tables that are read one way or the other without the bad row.
+        let written = "\"a\tb\"\t1\n\"c \"\"d\"\"\"\t0\n\"e\tf\"\t1\ng\t0\n";
+        let typed = "\"a\"\t1\nhe said \"b\"\t0\nc \"d\"\t0\n\"e\" she said\t1\n";
+        let stray = "\"a\"\t1\nhe said \"b\"\t0\nc \"d\"\t0\n";
+        for (before, after) in [("", ""), (first, ""), ("", last), (first, last)] {
+            let whole = |rows: &str| format!("text\tlabel\n{before}{rows}{after}");
+            assert_eq!(keep(&whole(written)), Quoted, "{before:?} {after:?}");
+            for rows in [typed, stray] {
+                let found = keep(&whole(rows));
+                assert!(matches!(found, Reading::Literal { .. }), "{rows:?} {found:?}");
+            }
+        }
+        for text in [
+            "text\tlabel\nbad\n\"a\"\t1\n",
+            // The quoted reading comes to an end, after what only it explains.
+            "text\tlabel\nbad\n\"a \"\"b\"\"\"\t1\n\"c\" d\t0\n",
+        ] {
+            let found = keep(text);
+            assert!(matches!(found, Reading::Ambiguous { line: 3, .. }), "{text:?} {found:?}");
         }
     }
 }

@@ -124,9 +124,10 @@ impl Reader {
         for (column, &field) in chunk.columns.iter_mut().zip(&self.fields) {
             if field.start == field.end && field.form == Form::Bare {
                 column.append_null();
+                chunk.n_bytes += Sizes::CELL;
             } else {
                 let value = value(text, field, &mut self.scratch);
-                chunk.n_bytes += value.len();
+                chunk.n_bytes += value.len().max(Sizes::CELL);
                 column.append_value(value);
             }
         }
@@ -190,6 +191,7 @@ impl Chunk {
 
     fn add_nulls(&mut self, line: usize) {
         self.lines.push(line);
+        self.n_bytes += Sizes::CELL * self.columns.len();
         self.columns.iter_mut().for_each(StringChunkedBuilder::append_null);
     }
 

@@ -86,12 +86,18 @@ impl Elements {
         element: &Element,
         error: &serde_json::Error,
     ) -> Result<(String, bool)> {
-        self.go_on(element.range.start)?;
-        while self.text().len() < LOOK_AHEAD && !self.window.is_last() {
-            self.window.go_on(0)?;
+        let (mut start, n_bytes) = (element.range.start, element.range.len());
+        if self.text().len() - start < LOOK_AHEAD && !self.window.is_last() {
+            self.forget(start);
+            // More than is needed, so that not every bad line moves the window; but no more for each of them.
+            self.window.fill(start, 2 * LOOK_AHEAD)?;
+            start = 0;
         }
-        let rest = (self.text(), self.window.is_last());
-        Ok(explained(error, &self.text()[..element.range.len()], rest))
+        let rest = &self.text()[start..];
+        // What is said does not depend on what else is in memory.
+        let seen = &rest[..rest.floor_char_boundary(LOOK_AHEAD.max(n_bytes))];
+        let is_last = self.window.is_last() && seen.len() == rest.len();
+        Ok(explained(error, &rest[..n_bytes], (seen, is_last)))
     }
 
     /// The next object; `None` at the end.
@@ -240,13 +246,18 @@ impl Elements {
 
     /// Moves the window so that it begins at `from`.
     fn go_on(&mut self, from: usize) -> Result<()> {
+        self.forget(from);
+        self.window.go_on(from)
+    }
+
+    /// Counts on from a window that will begin at `from`.
+    fn forget(&mut self, from: usize) {
         let before = &self.text().as_bytes()[..from];
         self.n_before = match memchr::memrchr(self.line_end, before) {
             Some(end) => from - end - 1,
             None => self.n_before + from,
         };
         self.position -= from;
-        self.window.go_on(from)
     }
 
     /// Moves on, and counts lines.
@@ -312,5 +323,51 @@ impl Search {
         }
         self.n_searched = rest.len();
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::tables::notes::ReadNotes;
+    use crate::tables::options::ReadOptions;
+    use crate::tables::source::Source;
+    use crate::tables::text_file::TextFile;
+    use crate::tables::unpack::Compression;
+
+    #[test]
+    fn many_bad_lines_are_explained_without_the_rest_of_the_file_in_memory() {
+        const BLOCK: usize = 1 << 12;
+        let bad = format!("{{\"text\": \"{}\",}}\n", "x".repeat(1000));
+        let open = "{\"text\":\n";
+        let text = format!("{}{bad}{{}}", format!("{bad}{open}").repeat(8 << 10));
+        assert!(text.len() > 7 * LOOK_AHEAD);
+        let source = Source::Memory(text.into_bytes().into());
+        let kind = (Format::JsonLines, Compression::None);
+        let (path, options) = (Path::new("x"), ReadOptions::default());
+        let notes = &mut ReadNotes::default();
+        let file =
+            TextFile::look_through(path, &source, kind, &options, (None, BLOCK), notes).unwrap();
+        let mut elements = Elements::new(file.window().unwrap(), file.line_end).unwrap();
+        let mut n_bad = 0;
+        while let Some(element) = elements.next().unwrap() {
+            let element = element.unwrap();
+            assert_eq!(element.line, n_bad + 1);
+            let json = &elements.text()[element.range.clone()];
+            let Err(error) = serde_json::from_str::<serde_json::Value>(json) else { break };
+            let (detail, _) = elements.explain(&element, &error).unwrap();
+            let expected = if n_bad % 2 == 0 {
+                "trailing comma (at byte 1013)"
+            } else {
+                "the object is not closed on its line"
+            };
+            assert_eq!(detail, expected);
+            n_bad += 1;
+            let n_bytes = elements.text().len();
+            assert!(n_bytes <= 2 * LOOK_AHEAD + BLOCK, "{n_bytes} bytes after {n_bad} lines");
+        }
+        assert_eq!(n_bad, (16 << 10) + 1);
     }
 }

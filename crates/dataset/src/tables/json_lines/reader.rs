@@ -29,6 +29,8 @@ pub(crate) struct Reader {
     columns: Columns,
     /// The rows read so far.
     n_rows: usize,
+    /// An object that would make a chunk too large, because it has new columns.
+    pending: Option<Element>,
 }
 
 impl Reader {
@@ -42,7 +44,14 @@ impl Reader {
         for name in &plan.names {
             columns.add(name.clone());
         }
-        Ok(Self { path: plan.file.path.clone(), elements, bad_rows, columns, n_rows: 0 })
+        Ok(Self {
+            path: plan.file.path.clone(),
+            elements,
+            bad_rows,
+            columns,
+            n_rows: 0,
+            pending: None,
+        })
     }
 
     /// The columns so far.
@@ -56,23 +65,38 @@ impl Reader {
     /// `Fault::Json` and `Fault::RepeatedKey` with row and line; `Read`, `Unpack`, `Changed`.
     pub(in crate::tables) fn next_chunk(&mut self, sizes: &Sizes) -> Result<Option<Table>> {
         let mut chunk = Chunk { first_row: self.n_rows, ..Chunk::default() };
-        while chunk.lines.len() < sizes.rows && chunk.n_bytes < sizes.bytes {
-            let Some(element) = self.elements.next()? else { break };
-            let number = self.n_rows + 1;
-            let element = element.map_err(|(line, fault)| {
-                Error::at(&self.path, Place::row(number, Some(line)), fault)
-            })?;
-            self.add(&element, &mut chunk)?;
+        while chunk.lines.len() < sizes.rows
+            && chunk.n_bytes(self.columns.names.len()) < sizes.bytes
+            && let Some(element) = self.next_element()?
+            && self.add(element, &mut chunk, sizes)?
+        {
             self.n_rows += 1;
         }
         if chunk.lines.is_empty() { Ok(None) } else { self.finish_chunk(chunk).map(Some) }
     }
 
-    /// Adds one object.
-    fn add(&mut self, element: &Element, chunk: &mut Chunk) -> Result<()> {
+    /// The next object; `None` at the end.
+    fn next_element(&mut self) -> Result<Option<Element>> {
+        if let Some(element) = self.pending.take() {
+            return Ok(Some(element));
+        }
+        let place = |line| Place::row(self.n_rows + 1, Some(line));
+        let Some(element) = self.elements.next()? else { return Ok(None) };
+        element.map(Some).map_err(|(line, fault)| Error::at(&self.path, place(line), fault))
+    }
+
+    /// Adds one object; false if the chunk must end before it.
+    fn add(&mut self, element: Element, chunk: &mut Chunk, sizes: &Sizes) -> Result<bool> {
         let json = &self.elements.text()[element.range.clone()];
         let error = match self.columns.members(json) {
             Ok(members) => {
+                let n_new = members.iter().filter(|(key, _)| matches!(key, Key::New(_))).count();
+                let n_columns = self.columns.names.len() + n_new;
+                // All rows get the new columns.
+                if n_new > 0 && !chunk.lines.is_empty() && chunk.n_bytes(n_columns) > sizes.bytes {
+                    self.pending = Some(element);
+                    return Ok(false);
+                }
                 for (key, json) in members {
                     let column_idx = match key {
                         Key::Known(column_idx) => column_idx,
@@ -81,13 +105,13 @@ impl Reader {
                     chunk.add(column_idx, json);
                 }
                 chunk.lines.push(element.line);
-                return Ok(());
+                return Ok(true);
             }
             Err(error) => error,
         };
         let fault = match error {
             RowError::Json(error) if !self.elements.is_array() => {
-                let (detail, is_value) = self.elements.explain(element, &error)?;
+                let (detail, is_value) = self.elements.explain(&element, &error)?;
                 Fault::Json { format: Format::JsonLines, detail, is_value }
             }
             error => fault(error, |error| (plain(error), true)),
@@ -98,7 +122,7 @@ impl Reader {
         }
         chunk.bad.push(BadRow::of(chunk.lines.len(), place, &fault));
         chunk.lines.push(element.line);
-        Ok(())
+        Ok(true)
     }
 
     fn finish_chunk(&self, chunk: Chunk) -> Result<Table> {
@@ -141,11 +165,16 @@ struct Chunk {
     /// The line of each row.
     lines: Vec<usize>,
     bad: Vec<BadRow>,
-    /// The bytes of all cells.
-    n_bytes: usize,
+    /// The bytes of cells, without those that every cell has.
+    n_more: usize,
 }
 
 impl Chunk {
+    /// The bytes of all cells, with those of rows without a column's key.
+    fn n_bytes(&self, n_columns: usize) -> usize {
+        self.n_more + Sizes::CELL * self.lines.len() * n_columns
+    }
+
     /// Adds a cell of the next row.
     fn add(&mut self, column_idx: usize, json: &str) {
         if self.columns.len() <= column_idx {
@@ -155,7 +184,7 @@ impl Chunk {
         column.fill_up_to(self.lines.len());
         column.values.append_value(json);
         column.n_values += 1;
-        self.n_bytes += json.len();
+        self.n_more += json.len().saturating_sub(Sizes::CELL);
     }
 }
 

@@ -160,7 +160,7 @@ fn plain(column: Column) -> PolarsResult<Column> {
     as_texts(&column).ok_or_else(|| damaged("a column of texts holds other bytes"))
 }
 
-/// Makes rows ready: `wanted` ones, or fewer if the strings of these have so many bytes. The number of rows.
+/// Makes rows ready: `wanted` ones, or fewer if these have so many bytes. The number of rows.
 fn fill(
     columns: &mut [ColumnPages],
     metadata: &FileMetadata,
@@ -184,8 +184,7 @@ fn fill(
     }
 }
 
-/// The number of rows with which the strings of the columns have so many bytes; `None` if those of all `n_rows`
-/// have fewer.
+/// The number of rows with which the columns have so many bytes; `None` if those of all `n_rows` have fewer.
 fn rows_within(
     columns: &[ColumnPages],
     n_rows: usize,
@@ -196,15 +195,15 @@ fn rows_within(
         match series.dtype() {
             DataType::String => {
                 for (length, cell) in lengths.iter_mut().zip(series.str()?.iter()) {
-                    *length += cell.map_or(0, str::len);
+                    *length += cell.map_or(0, str::len).max(Sizes::CELL);
                 }
             }
             DataType::Binary => {
                 for (length, cell) in lengths.iter_mut().zip(series.binary()?.iter()) {
-                    *length += cell.map_or(0, <[u8]>::len);
+                    *length += cell.map_or(0, <[u8]>::len).max(Sizes::CELL);
                 }
             }
-            _ => {}
+            other => lengths.iter_mut().for_each(|length| *length += width(other)),
         }
     }
     let mut n_seen = 0usize;
@@ -213,4 +212,20 @@ fn rows_within(
         n_seen >= n_bytes
     });
     Ok(last.map(|last| last + 1))
+}
+
+/// The bytes of a cell of fixed width.
+fn width(dtype: &DataType) -> usize {
+    match dtype {
+        DataType::Null | DataType::Boolean | DataType::Int8 | DataType::UInt8 => 1,
+        DataType::Int16 | DataType::UInt16 => 2,
+        DataType::Int32 | DataType::UInt32 | DataType::Float32 | DataType::Date => 4,
+        DataType::Int64
+        | DataType::UInt64
+        | DataType::Float64
+        | DataType::Datetime(..)
+        | DataType::Duration(_)
+        | DataType::Time => 8,
+        _ => Sizes::CELL,
+    }
 }

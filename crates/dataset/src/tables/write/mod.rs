@@ -19,11 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::tables::Cells;
 use crate::wording::shortened;
 
-pub(crate) use self::csv::needs_quotes;
 pub use self::destination::Existing;
 pub(crate) use self::destination::{Destination, Stream, same_file};
 pub(crate) use self::encode::{Encoded, encode, failed, header, typed};
-pub(crate) use self::json_text::{Kind, plain};
+pub(crate) use self::json_text::Kind;
 pub(crate) use self::parquet::Groups;
 
 /// A change to cells that the output format cannot hold, or a warning that other programs may not
