@@ -12,7 +12,21 @@ pub(crate) fn cargo_command(args: &[&str]) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(Path::new(&cargo));
     command.args(args);
+    as_if_typed(&mut command);
     command
+}
+
+/// Hides from a command what cargo has told this program about its package. Build scripts look at that, too: with
+/// other values than in a terminal, what they build would be built again and again.
+pub(crate) fn as_if_typed(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let of_package = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_")
+        });
+        if of_package {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// Runs a command and fails if it does.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use crate::cargo::check;
 
 /// A file in an environment that says what it was made of; absent while it is being made.
-const STAMP: &str = "made-of";
+pub(crate) const STAMP: &str = "made-of";
 
 /// The interpreter of an environment with these packages, which is made anew if they have changed.
 pub(crate) fn environment(

@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
 
-use crate::cargo::check;
-use crate::environment::environment;
+use crate::cargo::{as_if_typed, check};
+use crate::environment::{STAMP, environment};
 
 const CRATE: &str = "crates/python";
 /// The environment's packages, relative to the crate.
@@ -22,8 +22,8 @@ const ENVIRONMENT: &str = "environment";
 /// Builds the Python wheel with maturin, installs it in an environment of its own, checks its types with mypy, and
 /// runs its tests.
 ///
-/// Environments and wheels are in target/wheel. Tests that have passed are not repeated until the wheel, the tests or
-/// the requirements change.
+/// Environments and wheels are in target/wheel. Tests that have passed are not repeated until the wheel, the tests,
+/// the interpreter or the requirements change.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Build an optimised wheel, to be published, instead of one that shares its build with `cargo test`
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     println!("wheel: {}", wheel.display());
     // In the environment, so that a new one knows of nothing that has passed.
     let stamp = folder.join(ENVIRONMENT).join("passed");
-    let digest = digest(&wheel)?;
+    let digest = digest(&wheel, &folder.join(ENVIRONMENT).join(STAMP))?;
     if !args.force && fs::read_to_string(&stamp).is_ok_and(|passed| passed == digest) {
         println!("its tests have passed before; --force repeats them");
         return Ok(());
@@ -98,6 +98,7 @@ fn build(python: &Path, target: &Path, folder: &Path, release: bool) -> anyhow::
     maturin.arg("--manifest-path").arg(Path::new(CRATE).join("Cargo.toml"));
     maturin.arg("--out").arg(&wheels);
     maturin.env("CARGO_TARGET_DIR", target);
+    as_if_typed(&mut maturin);
     check(&mut maturin)?;
     let entries = fs::read_dir(&wheels)
         .with_context(|| format!("cannot read {}", wheels.display()))?
@@ -132,9 +133,9 @@ fn test(python: &Path, folder: &Path) -> anyhow::Result<()> {
     check(pytest.arg(&config).arg(source.join("tests")))
 }
 
-/// A digest of a wheel's contents and all that its tests depend on.
-fn digest(wheel: &Path) -> anyhow::Result<String> {
-    let mut files = Vec::new();
+/// A digest of a wheel's contents and all that its tests depend on; `made_of` names the interpreter.
+fn digest(wheel: &Path, made_of: &Path) -> anyhow::Result<String> {
+    let mut files = vec![made_of.to_path_buf()];
     for name in TESTS {
         list(&Path::new(CRATE).join(name), &mut files)?;
     }

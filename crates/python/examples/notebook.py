@@ -29,7 +29,8 @@ from sentiment_rnn import Classifier, SentimentClassifier
 from sklearn.metrics import classification_report
 from sklearn.model_selection import cross_val_score, train_test_split
 
-folder = Path(tempfile.mkdtemp(prefix="sentiment-rnn-"))
+temporary = tempfile.TemporaryDirectory(prefix="sentiment-rnn-", ignore_cleanup_errors=True)
+folder = Path(temporary.name)
 
 # %% [markdown]
 # ## The table
@@ -139,3 +140,6 @@ classifier = Classifier.load(folder / "model")
 print(classifier)
 print(classifier.predict(texts))
 assert classifier.predict(texts) == model.predict(texts).tolist()
+
+# %%
+temporary.cleanup()

@@ -9,7 +9,6 @@ use pyo3::marker::Ungil;
 use pyo3::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::process;
 
 /// Time between two looks for Ctrl-C: short for a person, long for a computation.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -17,12 +16,11 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// Runs a computation without Python's lock.
 ///
 /// # Errors
-/// Its own; [`Error::Forked`] in a child of a process that has computed; [`Error::Internal`] if it panics.
+/// Its own; [`Error::Internal`] if it panics.
 pub(crate) fn without_lock<T: Ungil + Send>(
     py: Python<'_>,
     compute: impl FnOnce() -> Result<T> + Ungil + Send,
 ) -> Result<T> {
-    process::claim()?;
     py.detach(|| guarded(compute))
 }
 
@@ -60,6 +58,17 @@ impl Interrupts {
                 self.raised = Some(error);
                 ControlFlow::Break(())
             }
+        }
+    }
+
+    /// Looks, too.
+    ///
+    /// # Errors
+    /// What the signal's handler raised.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match self.look() {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => self.take().map_or(Ok(()), |raised| Err(raised.into())),
         }
     }
 

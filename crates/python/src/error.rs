@@ -76,6 +76,12 @@ pub(crate) enum Error {
     /// A device has no such name.
     #[error("there is no device {name:?}; expected \"cpu\", \"cuda\", \"metal\" or \"auto\"")]
     DeviceName { name: String },
+    /// A model has no file of this name.
+    #[error(
+        "a model has no file {name:?}; its files are config.json, tokenizer.json, model.safetensors, \
+         ngrams.safetensors and metrics.json"
+    )]
+    FileName { name: String },
     /// A model was replaced after it was loaded.
     #[error(
         "the files of the loaded model are gone: {} holds another model by now; load it again, or keep a model that \
@@ -93,11 +99,6 @@ pub(crate) enum Error {
     /// Ctrl-C ended a training before there was a model.
     #[error("training was stopped by Ctrl-C before there was a model")]
     StoppedEarly,
-    /// A training kept no model.
-    #[error(
-        "the validation loss was never finite, so no model was kept; try a lower training.learning_rate"
-    )]
-    NothingKept,
     /// An argument of a training is wrong.
     #[error("{reason}")]
     Argument { reason: String },
@@ -145,7 +146,7 @@ impl From<Error> for PyErr {
             | Error::RepeatedColumn { .. }
             | Error::DeviceName { .. }
             | Error::Arrow(_) => PyValueError::new_err(message),
-            Error::Argument { .. } | Error::NothingKept => PyValueError::new_err(message),
+            Error::Argument { .. } | Error::FileName { .. } => PyValueError::new_err(message),
             Error::StoppedEarly => PyKeyboardInterrupt::new_err(message),
             Error::Recipe(error) => of_recipe(&error),
             Error::Data(error) => of_data(&error),
@@ -180,7 +181,12 @@ fn of_trainer(error: &trainer::Error) -> PyErr {
             "{error}\nLower preprocessing.min_frequency with settings=. If the texts have no spaces between words, \
              set preprocessing.scheme to \"bpe\"."
         )),
-        E::Config(_)
+        E::Text(text_preprocessing::Error::ReadVectors { source, .. }) => {
+            of_io(format!("{error}: {source}"), source)
+        }
+        _ if error.is_divergence() => PyValueError::new_err(error.to_string()),
+        E::NothingKept
+        | E::Config(_)
         | E::FewerThanABatch { .. }
         | E::NoWeight { .. }
         | E::UnknownClass { .. }

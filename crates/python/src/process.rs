@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// The process that has computed; 0 if none has.
 static COMPUTES: AtomicU32 = AtomicU32::new(0);
 
-/// Says that this process computes.
+/// Says that this process computes: to be called right before its first use of the threads.
 ///
 /// # Errors
 /// [`Error::Forked`] if its parent already has.

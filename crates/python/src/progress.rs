@@ -1,6 +1,7 @@
 //! The events of a training, told to a Python function, and Ctrl-C meanwhile.
 
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -12,22 +13,28 @@ use crate::compute::Interrupts;
 /// Tells a training's events to a Python function.
 ///
 /// The first Ctrl-C ends the training and keeps its model, as in the program `sentiment`. A second one, and whatever
-/// else the function or a signal's handler raises, ends it at its next step and is raised.
+/// else the function or a signal's handler raises, is raised: the event unwinds, so nothing is validated, saved or
+/// tested after it. Whoever runs the training catches that.
 pub(crate) struct Progress {
     on_event: Option<Py<PyAny>>,
     interrupts: Interrupts,
-    must_stop: bool,
+    /// The first Ctrl-C.
+    pressed: Option<PyErr>,
     raised: Option<PyErr>,
 }
 
+/// What an event unwinds with; the exception is in [`Progress`].
+struct Raised;
+
 impl Progress {
     pub(crate) fn new(on_event: Option<Py<PyAny>>) -> Self {
-        Self { on_event, interrupts: Interrupts::new(), must_stop: false, raised: None }
+        Self { on_event, interrupts: Interrupts::new(), pressed: None, raised: None }
     }
 
-    /// What was raised and must go on to the caller.
-    pub(crate) fn take_raised(&mut self) -> Option<PyErr> {
-        self.raised.take()
+    /// What was raised and must go on to the caller: also the first Ctrl-C, unless the training `was_stopped` by it.
+    /// After the last step nothing asks whether to stop.
+    pub(crate) fn into_raised(self, was_stopped: bool) -> Option<PyErr> {
+        self.raised.or(self.pressed.filter(|_| !was_stopped))
     }
 
     fn look(&mut self) {
@@ -41,19 +48,15 @@ impl Progress {
 
     /// Ends the training because of what was raised.
     fn stop(&mut self, raised: PyErr) {
-        let is_first_press = !self.must_stop
+        let is_first_press = self.pressed.is_none()
             && Python::attach(|py| raised.is_instance_of::<PyKeyboardInterrupt>(py));
-        self.must_stop = true;
-        if !is_first_press {
-            self.raised.get_or_insert(raised);
-        }
+        let place = if is_first_press { &mut self.pressed } else { &mut self.raised };
+        place.get_or_insert(raised);
     }
 
     /// Calls the function with the name of an event and what is known about it, as JSON.
     fn tell(&mut self, name: &str, data: &serde_json::Value) {
-        let Some(on_event) = self.on_event.as_ref().filter(|_| self.raised.is_none()) else {
-            return;
-        };
+        let Some(on_event) = &self.on_event else { return };
         let result = Python::attach(|py| -> PyResult<()> {
             let kwargs = PyDict::new(py);
             kwargs.set_item("name", name)?;
@@ -65,12 +68,10 @@ impl Progress {
             self.stop(raised);
         }
     }
-}
 
-impl Observer for Progress {
-    fn on_event(&mut self, event: Event<'_>) {
+    /// Tells an event.
+    fn hear(&mut self, event: Event<'_>) {
         use serde_json::json;
-        self.look();
         match event {
             Event::LinearPathStart { n_ngrams } => {
                 self.tell("linear_path_start", &json!({ "n_ngrams": n_ngrams }));
@@ -104,8 +105,20 @@ impl Observer for Progress {
             _ => {}
         }
     }
+}
+
+impl Observer for Progress {
+    fn on_event(&mut self, event: Event<'_>) {
+        self.look();
+        if self.raised.is_none() {
+            self.hear(event);
+        }
+        if self.raised.is_some() {
+            resume_unwind(Box::new(Raised));
+        }
+    }
 
     fn should_stop(&self) -> bool {
-        self.must_stop
+        self.pressed.is_some()
     }
 }

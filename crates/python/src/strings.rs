@@ -8,6 +8,9 @@ use crate::arrow::TextChunks;
 use crate::compute::{guarded, without_lock};
 use crate::error::{Error, Result};
 
+/// Strings for which there is room at first: what an iterable says about its length may be wrong.
+const ROOM: usize = 65_536;
+
 /// The strings of an iterable, not copied; `None` for `None`, if that is allowed.
 ///
 /// # Errors
@@ -16,7 +19,11 @@ pub(crate) fn take(
     items: &Bound<'_, PyAny>,
     none_allowed: bool,
 ) -> Result<Vec<Option<PyBackedStr>>> {
-    let mut strings = Vec::with_capacity(items.len().unwrap_or(0));
+    guarded(|| take_all(items, none_allowed))
+}
+
+fn take_all(items: &Bound<'_, PyAny>, none_allowed: bool) -> Result<Vec<Option<PyBackedStr>>> {
+    let mut strings = Vec::with_capacity(items.len().unwrap_or(0).min(ROOM));
     for (number, item) in items.try_iter()?.enumerate() {
         let item = item?;
         strings.push(match item.cast::<PyString>() {
@@ -52,13 +59,20 @@ pub(crate) fn arrow_strings<'py>(
     let py = texts.py();
     let mut chunks = guarded(|| TextChunks::open(texts, column))?;
     let list = PyList::empty(py);
+    let filled = fill(&list, &mut chunks);
+    py.detach(|| drop(chunks));
+    filled.map(|()| list)
+}
+
+fn fill(list: &Bound<'_, PyList>, chunks: &mut TextChunks) -> Result<()> {
+    let py = list.py();
     while let Some(chunk) = py.detach(|| guarded(|| chunks.next()))? {
-        for text in guarded(|| Ok(chunk.texts()))? {
+        for text in guarded(|| chunk.texts())? {
             list.append(text)?;
         }
         py.check_signals()?;
     }
-    Ok(list)
+    Ok(())
 }
 
 /// Panics, for tests of what becomes of that.

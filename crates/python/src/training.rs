@@ -1,16 +1,19 @@
 //! Training on texts and labels from Python.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use classifier::{Classifier, ModelFiles, TaskKind, folder};
 use dataset::{Classes, LabelOptions, LabelledTexts, Labels};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use trainer::{ClassWeights, Ending, Recipe, SmallData, TextsTraining, ThresholdGoal};
+use text_preprocessing::text_digests;
+use trainer::{ClassWeights, Duplicates, Ending, Recipe, SmallData, TextsTraining, ThresholdGoal};
 
-use crate::compute::without_lock;
+use crate::compute::{guarded, without_lock};
 use crate::error::{Error, Result};
 use crate::model::{Model, open_device};
+use crate::process;
 use crate::progress::Progress;
 use crate::strings;
 
@@ -67,37 +70,39 @@ pub(crate) fn train(
         if lists { Labels::Lists(labels.extract()?) } else { Labels::Cells(labels.extract()?) };
     let device = open_device(&request.device)?;
     let mut progress = Progress::new(on_event);
-    let outcome = without_lock(py, || {
+    let outcome = without_lock(py, move || {
         let recipe = recipe(&request)?;
         let texts = labelled(texts.iter().flatten().map(|text| &**text), &labels, &request)?;
+        let plan = recipe.split_plan();
         let notes = texts.notes_in_words();
         let existing = match request.overwrite {
             true => folder::Existing::Replace,
             false => folder::Existing::Refuse,
         };
         let output = folder::OutputFolder::claim(&request.folder, existing)?;
+        process::claim()?;
+        let unequal = copies_of_other_weight(&texts, plan.duplicates);
         let training = TextsTraining {
             texts: &texts,
             recipe: &recipe,
-            plan: &recipe.split_plan(),
+            plan: &plan,
             small_data: SmallData::LowerBatch,
             comparison: true,
             device: &device,
             folder: &output,
         };
-        let report = training.run(&mut progress);
-        if let Some(raised) = progress.take_raised() {
+        // What the function raises unwinds from here.
+        let report = guarded(|| Ok(training.run(&mut progress)?));
+        let interrupted = report.as_ref().is_ok_and(|report| report.ended == Ending::Interrupted);
+        if let Some(raised) = progress.into_raised(interrupted) {
             return Err(raised.into());
         }
         let report = report?;
         if report.kept().is_none() {
-            return Err(match report.ended {
-                Ending::Interrupted => Error::StoppedEarly,
-                _ => Error::NothingKept,
-            });
+            return Err(Error::StoppedEarly);
         }
-        let warnings = report.warnings.iter().map(ToString::to_string).collect();
-        let interrupted = report.ended == Ending::Interrupted;
+        let mut warnings: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(unequal);
         let model = opened(output.path(), request.stays, &device)?;
         let report = serde_json::to_string(&report).map_err(|source| Error::Report { source })?;
         Ok((model, report, warnings, notes, interrupted))
@@ -178,6 +183,32 @@ fn of_dataset(kind: TaskKind) -> dataset::TaskKind {
         TaskKind::OneOf => dataset::TaskKind::OneOf,
         TaskKind::AnyOf => dataset::TaskKind::AnyOf,
     }
+}
+
+/// A warning if copies of a text have other weights than the first, which is the only one that is used.
+fn copies_of_other_weight(texts: &LabelledTexts, duplicates: Duplicates) -> Option<String> {
+    let weights = texts.weights()?;
+    let given: Vec<&str> = texts.texts().collect();
+    let n_copies = match duplicates {
+        Duplicates::SameWords => n_unlike_first(text_digests(&given), weights),
+        Duplicates::SameBytes => n_unlike_first(given, weights),
+    };
+    (n_copies > 0).then(|| {
+        format!(
+            "of texts that occur more than once, only the first copy and its weight count: {n_copies} copies have \
+             other weights; add them up, or average them, before training"
+        )
+    })
+}
+
+/// How many values have another weight than the first that is equal to them.
+fn n_unlike_first<T: Eq + std::hash::Hash>(
+    values: impl IntoIterator<Item = T>,
+    weights: &[f32],
+) -> usize {
+    let mut first = HashMap::new();
+    let is_unlike = |(value, weight): (T, &f32)| *first.entry(value).or_insert(*weight) != *weight;
+    values.into_iter().zip(weights).map(is_unlike).filter(|&is_unlike| is_unlike).count()
 }
 
 /// The model in a folder that stays, or will be deleted.

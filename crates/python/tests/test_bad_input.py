@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,9 +100,58 @@ def test_an_error_of_an_arrow_source_is_told(classifier: Classifier) -> None:
 
     reader = pyarrow.RecordBatchReader.from_batches(schema, batches())
     with pytest.raises(ValueError, match="the source failed"):
-        classifier.predict(reader)
+        classifier.predict(StreamOnly(reader))
     with pytest.raises(ValueError, match="the Arrow data cannot be read"):
         classifier.predict(reader_that_was_read(schema))
+
+
+class StreamOnly:
+    """An object of no library that is known, with Arrow's interface for streams."""
+
+    def __init__(self, reader: pyarrow.RecordBatchReader) -> None:
+        self.reader = reader
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.reader.__arrow_c_stream__(requested_schema)
+
+
+def test_exceptions_of_a_readers_generator_stay_what_they_are(classifier: Classifier) -> None:
+    schema = pyarrow.schema({"text": pyarrow.string()})
+
+    def press() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def fail() -> None:
+        raise LookupError("the source failed")
+
+    def batches(end: Callable[[], None]) -> Any:
+        yield pyarrow.record_batch({"text": ["a"]}, schema)
+        end()
+        yield pyarrow.record_batch({"text": ["b"]}, schema)
+
+    for end, error in ((press, KeyboardInterrupt), (fail, LookupError)):
+        for use in (classifier.predict, lambda texts: sentiment_rnn.train(texts, [])):
+            with pytest.raises(error):
+                use(pyarrow.RecordBatchReader.from_batches(schema, batches(end)))
+
+
+def test_a_reader_without_batches_must_have_texts_too(classifier: Classifier) -> None:
+    def reader(schema: dict[str, Any]) -> pyarrow.RecordBatchReader:
+        return pyarrow.RecordBatchReader.from_batches(pyarrow.schema(schema), iter(()))
+
+    assert classifier.predict(reader({"text": pyarrow.string()})).to_pylist() == []
+    with pytest.raises(TypeError, match='column "text" has the Arrow type Int64'):
+        classifier.predict(reader({"text": pyarrow.int64()}))
+    with pytest.raises(ValueError, match="no column"):
+        classifier.predict(reader({"text": pyarrow.string()}), column="txt")
+
+
+def test_a_list_that_is_wrong_about_its_length_is_read(classifier: Classifier) -> None:
+    class Liar(list[str]):
+        def __len__(self) -> int:
+            return 2**62
+
+    assert classifier.predict(Liar(["a"])) == classifier.predict(["a"])
 
 
 def reader_that_was_read(schema: pyarrow.Schema) -> Any:
@@ -119,8 +170,33 @@ def reader_that_was_read(schema: pyarrow.Schema) -> Any:
 def test_texts_that_are_no_utf8_are_refused(classifier: Classifier) -> None:
     offsets = numpy.array([0, 2], dtype=numpy.int32)
     broken = pyarrow.StringArray.from_buffers(1, pyarrow.py_buffer(offsets), pyarrow.py_buffer(b"\xff\xfe"))
-    with pytest.raises(ValueError, match="the Arrow data cannot be read: .*UTF-?8"):
+    with pytest.raises(ValueError, match="the Arrow data cannot be read: .*row 0 of a batch is no UTF-?8"):
         classifier.predict(broken)
+    # What is not read may be anything.
+    table = pyarrow.table({"text": ["wonderful"], "other": broken})
+    assert classifier.predict(table, column="text").to_pylist() == ["positive"]
+
+
+def test_what_stands_under_a_null_is_not_read(classifier: Classifier) -> None:
+    buffers = [pyarrow.py_buffer(b"\x02"), pyarrow.py_buffer(numpy.array([0, 2, 11], dtype=numpy.int32)),
+               pyarrow.py_buffer(b"\xff\xfewonderful")]
+    texts = pyarrow.Array.from_buffers(pyarrow.string(), 2, buffers)
+    assert texts.to_pylist() == [None, "wonderful"]
+    keys = pyarrow.array([1, 0, 1], pyarrow.int8())
+    for given, expected in (
+        (texts, [None, "positive"]),
+        (texts[1:], ["positive"]),
+        (pyarrow.table({"text": texts}), [None, "positive"]),
+        (pyarrow.DictionaryArray.from_arrays(keys, texts, safe=False), ["positive", None, "positive"]),
+    ):
+        assert classifier.predict(given).to_pylist() == expected
+
+
+def test_offsets_that_are_wrong_are_refused(classifier: Classifier) -> None:
+    for offsets in ([0, 9, 2], [0, 2, 1]):
+        buffers = [None, pyarrow.py_buffer(numpy.array(offsets, dtype=numpy.int32)), pyarrow.py_buffer(b"ab")]
+        with pytest.raises(ValueError, match="the Arrow data cannot be read"):
+            classifier.predict(pyarrow.Array.from_buffers(pyarrow.string(), 2, buffers))
 
 
 def test_a_missing_folder_is_not_found(tmp_path: Path, model_folder: Path) -> None:
@@ -174,6 +250,12 @@ def test_files_must_be_bytes_by_name(classifier: Classifier) -> None:
             Classifier.from_files(files)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["../evil", "seen_texts.safetensors", "/tmp/config.json", "Config.json"])
+def test_only_files_of_a_model_are_taken(classifier: Classifier, name: str) -> None:
+    with pytest.raises(ValueError, match=f'a model has no file "{name}"; its files are config.json'):
+        Classifier.from_files(classifier.files() | {name: b""})
+
+
 def test_a_newer_model_is_refused_with_what_to_install(classifier: Classifier) -> None:
     files = classifier.files()
     config = json.loads(files["config.json"])
@@ -188,6 +270,10 @@ def test_a_device_that_is_not_there_is_refused(model_folder: Path) -> None:
         Classifier.load(model_folder, device="gpu")
     with pytest.raises(ValueError, match="no CUDA device"):
         Classifier.load(model_folder, device="cuda")
+    with pytest.raises(TypeError, match="device is None, expected 'cpu'"):
+        Classifier.load(model_folder, device=None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="device is int, expected 'cpu'"):
+        Classifier.from_files({}, device=0)  # type: ignore[arg-type]
 
 
 def test_a_panic_is_an_exception_that_can_be_caught(capfd: pytest.CaptureFixture[str]) -> None:

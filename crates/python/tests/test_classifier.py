@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy
 import pytest
-from sentiment_rnn import Classifier
+from sentiment_rnn import Classifier, train
 
 TEXTS = ["a wonderful film", "a dreadful film"]
 
@@ -87,3 +88,46 @@ def test_a_text_with_all_kinds_of_characters_is_read(classifier: Classifier) -> 
     texts = ["", " ", "\0", "🎬 wonderful", "e\u0301", "日本語", "x" * 100_000, "\ufeffwonderful"]
     probabilities = classifier.predict_proba(texts)
     assert numpy.isfinite(probabilities).all() and probabilities.shape == (len(texts), 2)
+
+
+def in_format_2(classifier: Classifier) -> dict[str, bytes]:
+    """The files of a model of two classes, without a linear path, as they were before models had ids."""
+    files = classifier.files()
+    config = json.loads(files["config.json"]) | {"format_version": 2}
+    del config["model_id"], config["tokenizer_digest"]
+    return files | {"config.json": json.dumps(config).encode()}
+
+
+def test_a_model_without_an_id_that_was_replaced_is_not_pickled_as_another(
+    reviews: Any, small: dict[str, Any], tmp_path: Path
+) -> None:
+    texts, labels = reviews(200)
+    settings = small | {"model.ngram_order": 0}
+    one, other = (train(texts, labels, recipe="quick", settings=settings, seed=seed).classifier for seed in (1, 2))
+    Classifier.from_files(in_format_2(one)).save(tmp_path / "model")
+    loaded = Classifier.load(tmp_path / "model")
+    assert loaded.id is None and loaded._model.digest is not None
+    assert pickle.loads(pickle.dumps(loaded)).predict(TEXTS) == loaded.predict(TEXTS)
+    shutil.rmtree(tmp_path / "model")
+    Classifier.from_files(in_format_2(other)).save(tmp_path / "model")
+    with pytest.raises(RuntimeError, match="holds another model by now"):
+        pickle.dumps(loaded)
+
+
+def test_a_relative_path_is_that_of_the_time_of_loading(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model_folder.parent)
+    classifier = Classifier.load(model_folder.name)
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(pickle.dumps(classifier)).id == classifier.id
+
+
+def test_a_model_without_its_report_is_not_saved(classifier: Classifier, tmp_path: Path) -> None:
+    files = classifier.files()
+    del files["metrics.json"]
+    without = Classifier.from_files(files)
+    assert without.predict(TEXTS) == classifier.predict(TEXTS)
+    with pytest.raises(ValueError, match=r"has no metrics\.json.*without which its folder cannot be opened"):
+        without.save(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []

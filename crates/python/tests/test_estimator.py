@@ -1,9 +1,12 @@
 """``SentimentClassifier`` with scikit-learn's own tools."""
 
 import doctest
+import enum
 import importlib
+import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 
@@ -15,6 +18,8 @@ pytest.importorskip("sklearn", "1.6")
 import joblib
 import scipy.sparse
 from sentiment_rnn import SentimentClassifier, SentimentWarning
+from sentiment_rnn._labels import labels_of
+from sentiment_rnn.sklearn import _class_weights
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.metrics import roc_auc_score
@@ -265,6 +270,74 @@ def test_weights_of_classes_are_by_label():
     estimator(class_weight="balanced").fit(TEXTS, y)
     with pytest.raises(ValueError, match="class_weight has the label 'c', which y lacks; its labels are 'a', 'b'"):
         estimator(class_weight={"c": 2}).fit(TEXTS, y)
+
+
+@pytest.mark.parametrize(
+    ("columns", "class_weight", "expected"),
+    [
+        ([2, 0, 1], {0: 5, 1: 3}, {"0": 5, "1": 3}),
+        ([10, 20, 30], {20: 2}, {"20": 2}),
+        ([10, 20, 30], {"20": 2}, {"20": 2}),
+        (["a", "b", "c"], {0: 5, "c": 3}, {"a": 5, "c": 3}),
+        (None, {0: 5, "2": 3}, {"0": 5, "2": 3}),
+    ],
+)
+def test_weights_of_columns_are_by_name_first(columns, class_weight, expected):
+    y = np.eye(3, dtype=int)
+    if columns is not None:
+        y = pytest.importorskip("pandas").DataFrame(y, columns=columns)
+    assert _class_weights(class_weight, labels_of(y), []) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "class_weight", "message"),
+    [
+        ([10, 20, 30], {0: 5}, "class_weight has the label '0', which y lacks; its labels are 10, 20, 30"),
+        (["a", "b", "c"], {0: 5, "a": 3}, "class_weight has two weights for the label 'a'"),
+    ],
+)
+def test_weights_of_no_column_are_refused(columns, class_weight, message):
+    y = pytest.importorskip("pandas").DataFrame(np.eye(3, dtype=int), columns=columns)
+    with pytest.raises(ValueError, match=message):
+        _class_weights(class_weight, labels_of(y), [])
+
+
+def test_a_weight_of_an_absent_label_alone_is_none():
+    texts, y = several()
+    y = np.column_stack([y[:, 0], np.zeros(len(y), dtype=int), y[:, 2]])
+    model = estimator(class_weight={1: 5}).fit(texts, y)
+    assert model.report_["training"]["class_weights"] == estimator().fit(texts, y).report_["training"]["class_weights"]
+
+
+class Mood(str, enum.Enum):
+    GOOD = "good"
+    BAD = "bad"
+
+
+def test_labels_of_an_enum_come_back_as_its_members():
+    model = estimator().fit(TEXTS, [Mood.GOOD if kind else Mood.BAD for kind in KINDS])
+    assert model.classifier_.classes == ["bad", "good"]
+    assert {type(label) for label in model.predict(TEXTS)} == {Mood}
+    assert model.fit([Mood.GOOD, *TEXTS], [0, *KINDS]).predict([Mood.GOOD]) == model.predict(["good"])
+
+
+def test_ctrl_c_fits_nothing(monkeypatch):
+    def press(event):
+        if event["event"] == "validated":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("sentiment_rnn._training._print", press)
+    model = estimator(settings=SMALL | {"training.epochs": 500}, verbose=True)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(TEXTS, KINDS)
+    with pytest.raises(NotFittedError):
+        model.predict(TEXTS)
+
+
+def test_warnings_name_the_line_that_fits():
+    with pytest.warns(SentimentWarning) as warned:
+        estimator().fit(TEXTS, KINDS)
+    assert {warning.filename for warning in warned} == {__file__}
 
 
 def test_predictions_follow_the_thresholds_that_training_chose():

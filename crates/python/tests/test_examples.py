@@ -18,10 +18,12 @@ def run(script, *arguments):
     return finished.stdout
 
 
-def test_the_notebook_runs_from_top_to_bottom():
+def test_the_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch):
     for library in ("pandas", "sklearn", "joblib"):
         pytest.importorskip(library)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     printed = run("notebook.py")
+    assert list(tmp_path.glob("sentiment-rnn-*")) == []
     accuracy = float(printed.split("accuracy on unseen texts: ")[1].split()[0])
     assert accuracy > 0.85
     assert printed.splitlines()[-1].startswith("['good', 'bad', ")

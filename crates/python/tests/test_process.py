@@ -159,3 +159,24 @@ heavy = {"numpy", "pandas", "polars", "pyarrow", "sklearn", "pyspark"}
 print(sorted(heavy & sys.modules.keys()), sentiment_rnn._native.threads_started())
 """
     assert run_python(script).stdout.strip() == "[] False"
+
+
+def test_what_computes_nothing_starts_no_threads(run_python: Run, model_folder: Path) -> None:
+    script = FORKED + """
+import sentiment_rnn
+classifier = Classifier.load(sys.argv[1])
+classifier.predict([])
+several = ["a", "b"] * 50
+for recipe, labels, output in (("quik", several, None), ("quick", ["a"] * 100, None), ("quick", several, sys.argv[1])):
+    try:
+        sentiment_rnn.train([f"text {n}" for n in range(100)], labels, recipe=recipe, output=output)
+    except (OSError, ValueError) as error:
+        print(type(error).__name__)
+print(sentiment_rnn._native.threads_started())
+sentiment_rnn.set_num_threads(1)
+in_child(lambda: classifier.predict(["a text"]))
+"""
+    result = run_python(script, model_folder)
+    assert result.stdout.splitlines() == [
+        "FileNotFoundError", "ValueError", "FileExistsError", "False", "fine"
+    ], result.stderr

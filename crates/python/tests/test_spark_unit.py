@@ -1,5 +1,6 @@
 """``sentiment_rnn.spark``: what workers do, without Spark; the rest with a local Spark, if there is one."""
 
+import json
 import os
 import pickle
 import shutil
@@ -54,8 +55,8 @@ def nothing_is_loaded(monkeypatch):
     monkeypatch.setattr(_spark_worker, "_loaded", {})
 
 
-def answers(model, columns=ALL, text=1, several=False, model_id=None, threads=None):
-    return Answers(model, text, columns, columns, several, model_id, threads)
+def answers(model, columns=ALL, text=1, several=False, model_digest=None, threads=None):
+    return Answers(model, text, columns, columns, several, model_digest, threads)
 
 
 def batch(texts, ids=None):
@@ -124,9 +125,23 @@ def test_a_process_keeps_only_a_few_models(classifier):
 
 def test_another_model_than_the_drivers_is_refused(folder):
     with pytest.raises(
-        ValueError, match="the model on this worker has the id .*, expected other, which the driver found"
+        ValueError, match="the model on this worker is [0-9a-f]{16}, expected other, which the driver found"
     ):
-        list(answers(ModelOnPath(str(folder)), model_id="other")([batch(TEXTS)]))
+        list(answers(ModelOnPath(str(folder)), model_digest="other")([batch(TEXTS)]))
+
+
+def test_another_model_than_the_drivers_is_refused_if_it_has_no_id(tmp_path):
+    # As models were before they had ids.
+    folder, settings = tmp_path / "model", SMALL | {"model.ngram_order": 0}
+    sentiment_rnn.train(TEXTS, ["positive", "negative"] * 60, recipe="quick", settings=settings, output=folder)
+    config = json.loads((folder / "config.json").read_text()) | {"format_version": 2}
+    del config["model_id"], config["tokenizer_digest"]
+    (folder / "config.json").write_text(json.dumps(config))
+    loaded = sentiment_rnn.Classifier.load(folder)
+    assert loaded.id is None
+    list(answers(ModelOnPath(str(folder)), model_digest=loaded._model.digest)([batch(TEXTS)]))
+    with pytest.raises(ValueError, match="expected other, which the driver found"):
+        list(answers(ModelOnPath(str(folder)), model_digest="other")([batch(TEXTS)]))
 
 
 def test_a_task_that_was_not_declared_is_refused(folder, any_of):
@@ -142,12 +157,12 @@ def test_a_worker_without_the_model_says_where_it_looked():
 
 
 def test_one_thread_computes_unless_told_otherwise(monkeypatch):
-    for given, before, expected in ((None, None, "1"), (None, "3", "3"), (2, "3", "2")):
-        for name in ("RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"):
-            if before is None:
-                monkeypatch.delenv(name, raising=False)
-            else:
-                monkeypatch.setenv(name, before)
+    both = ("RAYON_NUM_THREADS", "CANDLE_NUM_THREADS")
+    for given, before, expected in ((None, {}, "1"), (None, {both[0]: "3"}, "3"), (2, dict.fromkeys(both, "3"), "2")):
+        for name in both:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in before.items():
+            monkeypatch.setenv(name, value)
         _spark_worker.limit_threads(given)
         assert os.environ["RAYON_NUM_THREADS"] == os.environ["CANDLE_NUM_THREADS"] == expected
 
@@ -162,6 +177,25 @@ def test_files_have_a_digest_of_names_and_contents():
     assert digest_of({"a": b"1", "b": b"2"}) == digest_of({"b": b"2", "a": b"1"})
     for other in ({"a": b"1"}, {"a": b"2", "b": b"1"}, {"a": b"1", "c": b"2"}, {"a": b"12", "b": b""}):
         assert digest_of({"a": b"1", "b": b"2"}) != digest_of(other)
+
+
+class Context:
+    def __init__(self):
+        self.n_broadcasts = 0
+
+    def broadcast(self, files):
+        self.n_broadcasts += 1
+        return dict(files)
+
+
+def test_a_context_gets_a_model_once(monkeypatch):
+    monkeypatch.setattr(spark, "_broadcasts", (None, {}))
+    context, files = Context(), {"a": b"1"}
+    sent = [spark._broadcast(context, files, digest) for digest in ("one", "one", "two", "one")]
+    assert context.n_broadcasts == 2 and sent[0] is sent[1] is sent[3] is not sent[2]
+    another = Context()
+    assert spark._broadcast(another, files, "one") is not sent[0]
+    assert another.n_broadcasts == 1
 
 
 def test_new_columns_get_free_names_together():
@@ -205,6 +239,16 @@ def test_spark_answers_with_a_path_and_with_a_classifier(frame, folder, classifi
         assert [row.predicted_label for row in rows] == ["good", None, "bad"]
         expected = classifier.predict_proba(["a superb film", "an awful film"])[:, 1].tolist()
         assert [row.probability for row in rows] == [expected[0], None, expected[1]]
+
+
+def test_spark_sends_a_classifier_once(session, frame, classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr(spark, "_broadcasts", (None, {}))
+    sent = []
+    broadcast = session.sparkContext.broadcast
+    monkeypatch.setattr(session.sparkContext, "broadcast", lambda value: sent.append(value) or broadcast(value))
+    for _ in range(3):
+        assert [row.predicted_label for row in spark.predict(frame, model=classifier).collect()] == ["good", None, "bad"]
+    assert len(sent) == 1
 
 
 def test_spark_answers_with_several_labels(frame, any_of):
@@ -263,6 +307,7 @@ session.stop()
     [
         ({"text": "review"}, ValueError, "no column 'review', its columns are id, Text, a.b, id"),
         ({"text": "id"}, ValueError, "several columns 'id': rename one"),
+        ({"text": 5}, TypeError, r"text is of type int, expected the name of a column \(str\)"),
         ({"columns": "probability"}, TypeError, r"columns is a string, expected a list of names: \['probability'\]"),
         ({"columns": ["label"]}, ValueError, "columns has 'label', expected some of predicted_label, probability"),
         ({"columns": ["cut", "cut"]}, ValueError, "columns has 'cut' twice"),

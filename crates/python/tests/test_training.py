@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import json
 import os
 import signal
 import subprocess
@@ -206,6 +208,10 @@ except KeyboardInterrupt:
         ({"classes": [1, 2]}, TypeError, "item 0 of classes is int, expected str"),
         ({"progress": 5}, TypeError, "progress is int, expected True, None or a function"),
         ({"device": "gpu"}, ValueError, 'no device "gpu"'),
+        ({"device": None}, TypeError, "device is None, expected 'cpu', 'cuda'"),
+        ({"overwrite": None, "output": "model"}, TypeError, "overwrite is None, expected True or False"),
+        ({"settings": {"training.word_vectors": "no.txt"}}, FileNotFoundError, "the word vectors no.txt: No such file"),
+        ({"settings": {"training.learning_rate": 1e30, "training.clip_norm": 1e30}}, ValueError, "became"),
     ],
 )
 def test_wrong_arguments_are_named(
@@ -226,3 +232,94 @@ def test_no_temporary_folder_is_left(
     assert list(tmp_path.iterdir()) == []
     # The model is in memory.
     assert sentiment_rnn.Classifier.from_files(classifier.files()).id == classifier.id
+
+
+def press_at(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Presses Ctrl-C at the first of these events, then at the next one, and so on."""
+    waiting = list(names)
+
+    def press(event: dict[str, Any]) -> None:
+        if waiting and event["event"] == waiting[0]:
+            del waiting[0]
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return press
+
+
+def test_ctrl_c_after_the_last_step_is_raised(reviews: Labelled, small: dict[str, Any]) -> None:
+    texts, labels = reviews(200)
+    with pytest.raises(KeyboardInterrupt):
+        train(texts, labels, recipe="quick", settings=small, progress=press_at("test_start"))
+
+
+def test_ctrl_c_in_retraining_returns_the_model_kept_or_is_raised(reviews: Labelled, small: dict[str, Any]) -> None:
+    texts, labels = reviews(200)
+    settings = small | {"training.refit": True}
+    with pytest.warns(SentimentWarning, match="stopped by Ctrl-C"):
+        result = train(texts, labels, recipe="quick", settings=settings, progress=press_at("refit_start"))
+    assert result.report["ended"] == "interrupted" and result.report.get("refit") is None
+    with pytest.raises(KeyboardInterrupt):
+        train(texts, labels, recipe="quick", settings=settings, progress=press_at("refitted"))
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_what_ends_a_training_replaces_no_model_after_it(
+    reviews: Labelled, small: dict[str, Any], tmp_path: Path, presses: int
+) -> None:
+    texts, labels = reviews(200)
+    old = train(texts, labels, recipe="quick", settings=small, output=tmp_path / "model").classifier.id
+    heard = []
+
+    def fail(event: dict[str, Any]) -> None:
+        heard.append(event["event"])
+        if event["event"] == "epoch_start" and presses == 1:
+            raise LookupError
+        if event["event"] in ("epoch_start", "interrupted"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(LookupError if presses == 1 else KeyboardInterrupt):
+        train(texts, labels, recipe="quick", settings=small, seed=7, output=tmp_path / "model", overwrite=True,
+              progress=fail)
+    assert heard[-presses:] == ["epoch_start", "interrupted"][:presses]
+    assert Classifier.load(tmp_path / "model").id == old
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")) == ["model"]
+    # The folder is free again.
+    train(texts, labels, recipe="quick", settings=small, output=tmp_path / "model", overwrite=True)
+
+
+def test_an_exception_of_the_function_at_the_test_leaves_the_model_without_it(
+    reviews: Labelled, small: dict[str, Any], tmp_path: Path
+) -> None:
+    texts, labels = reviews(200)
+
+    def fail(event: dict[str, Any]) -> None:
+        if event["event"] == "test_start":
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        train(texts, labels, recipe="quick", settings=small, progress=fail, output=tmp_path / "model")
+    assert Classifier.load(tmp_path / "model").predict(["superb and charming"]) == ["positive"]
+    assert json.loads((tmp_path / "model" / "metrics.json").read_text()).get("test") is None
+
+
+class Mood(str, enum.Enum):
+    GOOD = "positive"
+    BAD = "negative"
+
+
+def test_labels_and_texts_of_an_enum_are_its_values(reviews: Labelled, small: dict[str, Any]) -> None:
+    texts, labels = reviews(200)
+    result = train(texts, [Mood(label) for label in labels], recipe="quick", settings=small)
+    assert result.classifier.classes == ["negative", "positive"]
+
+
+@pytest.mark.parametrize("duplicates", [lambda text: text, lambda text: f"<br/>{text.upper()}!"])
+def test_copies_of_other_weight_are_told(
+    reviews: Labelled, small: dict[str, Any], duplicates: Callable[[str], str]
+) -> None:
+    texts, labels = reviews(200)
+    texts, labels = texts + [duplicates(text) for text in texts[:20]], labels + labels[:20]
+    with pytest.warns(SentimentWarning, match="only the first copy and its weight count: 5 copies have other weights"):
+        train(texts, labels, recipe="quick", settings=small, sample_weight=[1] * 215 + [3] * 5)
+    same = train(texts, labels, recipe="quick", settings=small, sample_weight=[2] * 220)
+    assert not any("other weights" in warning for warning in same.warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from . import _inputs, _native
+from . import _inputs, _labelled, _native
 
 if TYPE_CHECKING:
     import numpy
@@ -51,16 +51,21 @@ class Classifier:
         >>> classifier.task
         'binary'
         """
+        device = _labelled.device(device)
         return cls._of(_native.Model.load(os.fspath(path), device), device)
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], *, device: str = "cpu") -> Classifier:
         """Opens a model from the contents of its files, as `files` returns them.
 
+        Raises:
+            ValueError: If they are no model, a damaged one, or more than a model's files.
+
         >>> copy = Classifier.from_files(classifier.files())
         >>> copy.id == classifier.id
         True
         """
+        device = _labelled.device(device)
         return cls._of(_native.Model.from_files(files, device), device)
 
     @classmethod
@@ -86,9 +91,15 @@ class Classifier:
 
         Raises:
             FileExistsError: If the folder exists and is not empty.
+            ValueError: If the model was opened from files without ``metrics.json``, which a folder needs.
         """
         folder = os.fspath(path)
         files = self.files()
+        if "metrics.json" not in files:
+            raise ValueError(
+                "the model has no metrics.json, the report of its training, without which its folder cannot be opened; "
+                "pass Classifier.from_files all that files() returned"
+            )
         os.makedirs(folder, exist_ok=True)
         if os.listdir(folder):
             raise FileExistsError(f"{folder} exists and is not empty; choose another folder")

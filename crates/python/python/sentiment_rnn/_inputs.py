@@ -5,6 +5,7 @@ No library is imported that the caller has not imported: whose object it is tell
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, Protocol
@@ -159,7 +160,10 @@ class _PolarsTexts:
 
 
 class _ArrowTexts:
-    """What has Arrow's C interface; answers have it, too."""
+    """What has Arrow's C interface; answers have it, too.
+
+    A reader of pyarrow may run a generator: it is read here, so that an exception of the generator stays what it is.
+    """
 
     def __init__(self, texts: Any, column: str | None) -> None:
         self._texts = texts
@@ -168,10 +172,18 @@ class _ArrowTexts:
     def strings(self) -> list[str | None]:
         from . import _native
 
-        return _native.arrow_strings(self._texts, self._column)
+        texts = self._texts.read_all() if self._is_reader() else self._texts
+        return _native.arrow_strings(texts, self._column)
 
     def answers(self, model: Model) -> Answers:
+        if self._is_reader():
+            # The empty table has the columns, even if no batch comes.
+            batches = itertools.chain([self._texts.schema.empty_table()], self._texts)
+            return model.answer_batches(batches, self._column)
         return model.answer_arrow(self._texts, self._column)
+
+    def _is_reader(self) -> bool:
+        return _is(self._texts, "pyarrow", "RecordBatchReader")
 
     def like_input(self, answers: Answers) -> Any:
         labels = answers.label_column()

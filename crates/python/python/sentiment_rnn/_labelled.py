@@ -80,6 +80,20 @@ def string(name: str, value: str | None) -> str | None:
     raise TypeError(f"{name} is {_type(value)}, expected str")
 
 
+def device(value: str) -> str:
+    """The name of a device."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"device is {_type(value)}, expected 'cpu', 'cuda', 'metal' or 'auto'")
+
+
+def flag(name: str, value: bool) -> bool:
+    """True or False."""
+    if _is_bool(value):
+        return bool(value)
+    raise TypeError(f"{name} is {_type(value)}, expected True or False")
+
+
 def seed(value: int | None) -> int | None:
     """A seed: an integer of 64 bits, or None."""
     if value is None:
@@ -126,13 +140,19 @@ def items_of(name: str, values: Any) -> list[Any]:
 
 def _label(place: str, label: Any) -> str:
     if isinstance(label, str):
-        return str(label)
-    if isinstance(label, bool) or type(label).__name__ in ("bool_", "bool"):
+        # The text itself, also of an Enum's member, of which str() is the name.
+        return str.__str__(label)
+    if _is_bool(label):
         return "true" if label else "false"
     try:
         return str(operator.index(label))
     except TypeError:
         raise TypeError(f"{place} {_type(label)}, expected str or int") from None
+
+
+def _is_bool(value: Any) -> bool:
+    # NumPy has a type of its own, which had another name before version 2.
+    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
 
 
 def _is_list(item: Any) -> bool:

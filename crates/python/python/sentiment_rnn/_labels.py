@@ -32,6 +32,10 @@ class OneLabel:
     def __len__(self) -> int:
         return len(self._codes)
 
+    def by_key(self) -> dict[Any, str]:
+        """The names of the classes by their labels."""
+        return dict(zip(self.classes.tolist(), self.names, strict=True))
+
     def named(self) -> list[str]:
         """The name of the class of each text."""
         return [self.names[code] for code in self._codes]
@@ -48,10 +52,11 @@ class LabelSets:
 
     task = "any-of"
 
-    def __init__(self, matrix: np.ndarray, names: list[str]) -> None:
+    def __init__(self, matrix: np.ndarray, names: list[str], columns: Sequence[Any] | None = None) -> None:
         #: The numbers of the matrix's columns, as scikit-learn's classifiers of several labels have them.
         self.classes = np.arange(matrix.shape[1])
         self.names = names
+        self._columns = columns
         self._matrix = matrix
 
     def __len__(self) -> int:
@@ -60,6 +65,14 @@ class LabelSets:
     def named(self) -> list[list[str]]:
         """The names of the classes of each text."""
         return [[self.names[column] for column in np.flatnonzero(row)] for row in self._matrix]
+
+    def by_key(self) -> dict[Any, str]:
+        """The names of the labels by what a caller may call them: their columns' names or, unless these are numbers
+        themselves, the columns' places."""
+        named = dict(zip(self.names, self.names, strict=True))
+        if self._columns is None or all(isinstance(column, str) for column in self._columns):
+            return dict(zip(self.classes.tolist(), self.names, strict=True)) | named
+        return dict(zip(self._columns, self.names, strict=True)) | named
 
     def absent(self) -> list[str]:
         """The names of the labels that no text has."""
@@ -98,7 +111,10 @@ def labels_of(y: Any, task: str | None = None) -> OneLabel | LabelSets:
 
 def name_of(label: object) -> str:
     """The name of a label's class."""
-    return str(label.item() if isinstance(label, np.generic) else label)
+    if isinstance(label, np.generic):
+        label = label.item()
+    # Of a member of an Enum that is a string, str() is the member's name.
+    return str.__str__(label) if isinstance(label, str) else str(label)
 
 
 def _array_of(y: Any) -> np.ndarray:
@@ -190,7 +206,7 @@ def _label_sets(array: np.ndarray, columns: Any, task: str | None) -> LabelSets:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(f"y has several columns named {doubled[0]!r}: each label needs a name of its own")
-    labels = LabelSets(matrix.astype(bool), names)
+    labels = LabelSets(matrix.astype(bool), names, None if columns is None else list(columns))
     if len(labels.absent()) == len(names):
         raise ValueError("y is an indicator matrix of zeros only: no text has a label")
     return labels

@@ -108,9 +108,9 @@ class Answers:
     #: The columns to append, in this order, and the names that they get.
     columns: tuple[str, ...]
     names: tuple[str, ...]
-    #: What the driver declared: whether a text may have several labels, and the model's id if it is known.
+    #: What the driver declared: whether a text may have several labels, and the model's digest if it is known.
     several: bool
-    model_id: str | None
+    model_digest: str | None
     threads: int | None
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -135,9 +135,11 @@ class Answers:
         return pa.list_(pa.string()) if column == "predicted_label" and self.several else COLUMNS[column]
 
     def _check(self, classifier: Classifier) -> None:
-        if self.model_id is not None and classifier.id != self.model_id:
+        # Models of old formats have no id, but a digest.
+        digest = classifier._model.digest
+        if self.model_digest is not None and digest != self.model_digest:
             raise ValueError(
-                f"the model on this worker has the id {classifier.id}, expected {self.model_id}, which the driver "
+                f"the model on this worker is {digest}, expected {self.model_digest}, which the driver "
                 "found: the folder was replaced, or the machines have different models; call predict again, or copy "
                 "the model to all"
             )
@@ -155,12 +157,12 @@ class Answers:
 
 
 def limit_threads(threads: int | None) -> None:
-    """Lets this process compute with as many threads; None: as the environment says, else one.
+    """Lets this process compute with as many threads; None: as ``RAYON_NUM_THREADS`` says, else one.
 
     Without an effect if the process has computed already.
     """
-    for name in ("RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"):
-        if threads is not None:
-            os.environ[name] = str(threads)
-        else:
-            os.environ.setdefault(name, "1")
+    if threads is not None:
+        os.environ["RAYON_NUM_THREADS"] = os.environ["CANDLE_NUM_THREADS"] = str(threads)
+    else:
+        # The network's threads have a variable of their own.
+        os.environ.setdefault("CANDLE_NUM_THREADS", os.environ.setdefault("RAYON_NUM_THREADS", "1"))

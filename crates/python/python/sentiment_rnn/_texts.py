@@ -28,9 +28,9 @@ def texts_of(X: Any) -> list[str]:
 
 
 def _text(place: int, item: Any) -> str:
-    # Most items are plain strings; subclasses such as numpy.str_ become plain ones.
+    # Most items are plain strings; subclasses such as numpy.str_ become plain ones, an Enum's members their values.
     if isinstance(item, str):
-        return str(item)
+        return str.__str__(item)
     if is_missing(item):
         raise ValueError(f"X[{place}] is missing ({item}): fill in an empty text, or leave out the text and its label")
     if isinstance(item, (bytes, bytearray)):

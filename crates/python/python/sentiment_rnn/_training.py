@@ -59,10 +59,13 @@ def train(
     """Trains a classifier on labelled texts, tests it, and returns it with a report.
 
     80 % of the texts are for training, 10 % for validation, which selects the model, and 10 % for one test at the end.
-    Texts that are the same but for case, spaces, punctuation and markup are used once.
+    Texts that are the same but for case, spaces, punctuation and markup are used once: the first of them, with its
+    label and weight.
 
     Ctrl-C ends the training early and returns the model kept so far, with a warning. A second one raises
-    ``KeyboardInterrupt``.
+    ``KeyboardInterrupt`` at once, and so does the first when there is nothing left to end, as in the test. What
+    `progress` raises ends the training at once, too: nothing is validated, saved or tested after that. A model that a
+    validation had put into `output` before stays there.
 
     Args:
         texts: As for `Classifier`, but none may be missing.
@@ -79,7 +82,8 @@ def train(
             class, such as ``{"positive": 3}``.
         threshold: A goal for the decision threshold: ``"f1"``, ``"recall=0.95"``, ``"precision=0.9"``,
             ``"cost=5:1"``.
-        sample_weight: How much each text counts, at least 0.
+        sample_weight: How much each text counts, at least 0. Of texts that are the same, only the first one's weight
+            counts; if others differ from it, there is a warning.
         groups: A group for each text, such as its author: all texts of a group go to the same split.
         output: A folder for the model; without it, the model is kept in memory.
         overwrite: Whether a model that is already in `output` is replaced.
@@ -99,6 +103,47 @@ def train(
     >>> result.classifier.classes
     ['negative', 'positive']
     """
+    result = run(
+        texts,
+        labels,
+        recipe=recipe,
+        settings=settings,
+        seed=seed,
+        task=task,
+        classes=classes,
+        class_weights=class_weights,
+        threshold=threshold,
+        sample_weight=sample_weight,
+        groups=groups,
+        output=output,
+        overwrite=overwrite,
+        device=device,
+        progress=progress,
+    )
+    for warning in result.warnings:
+        python_warnings.warn(warning, SentimentWarning, stacklevel=2)
+    return result
+
+
+def run(
+    texts: Any,
+    labels: Any,
+    *,
+    recipe: str | os.PathLike[str],
+    settings: Mapping[str, Any] | Iterable[str] | None,
+    seed: int | None,
+    task: str | None,
+    classes: Iterable[str] | None,
+    class_weights: str | Mapping[str, float] | None,
+    threshold: str | None,
+    sample_weight: Iterable[float] | None,
+    groups: Iterable[Any] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    device: str,
+    progress: bool | Progress | None,
+) -> TrainingResult:
+    """As `train`, but leaves it to the caller to give the warnings."""
     taken = _inputs.take(texts).strings()
     cells, are_lists = _labelled.labels(labels)
     _same_length("labels", cells, taken)
@@ -116,8 +161,9 @@ def train(
         "threshold": _labelled.string("threshold", threshold),
         "sample_weight": weights,
         "groups": group_numbers,
-        "device": _labelled.string("device", device),
+        "device": _labelled.device(device),
     }
+    overwrite = _labelled.flag("overwrite", overwrite)
     on_event = _events(progress)
     if output is None:
         with tempfile.TemporaryDirectory(prefix="sentiment-rnn-") as parent:
@@ -126,8 +172,6 @@ def train(
     else:
         request |= {"folder": os.fspath(output), "overwrite": overwrite, "stays": True}
         trained = _native.train(taken, cells, are_lists, request, on_event)
-    for warning in trained.warnings:
-        python_warnings.warn(warning, SentimentWarning, stacklevel=2)
     classifier = Classifier._of(trained.model, device)
     return TrainingResult(classifier, json.loads(trained.report), trained.warnings, trained.notes)
 

@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from . import SentimentWarning, train
+from . import SentimentWarning
 from ._labels import LabelSets, OneLabel, labels_of, name_of
 from ._texts import texts_of
+from ._training import run
 
 __all__ = ["SentimentClassifier"]
 
@@ -40,8 +41,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         What the labels mean. By default, an indicator matrix is "any-of", two classes are "binary", more "one-of".
     class_weight : "balanced", "auto", "none" or dict, default=None
         How much the texts of each class count: a weight for each label (1 for those that are missing). With an
-        indicator matrix, the keys are the columns' numbers, or their names in a DataFrame. None: as the recipe says,
-        whose default is equal weights.
+        indicator matrix, the keys are the columns' numbers, or their names in a DataFrame; only the names where these
+        are numbers. None: as the recipe says, whose default is equal weights.
     threshold : str, default=None
         A goal by which decision thresholds are chosen on the validation texts: "f1", "recall=0.95", "precision=0.9" or
         "cost=5:1". With two classes it is about the second one of ``classes_``. ``predict`` follows the thresholds.
@@ -101,7 +102,11 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SentimentClassifier:
         """Trains on texts and their labels; returns the estimator.
 
-        ``sample_weight`` has a weight of at least 0 for each text, which counts in everything that is fitted.
+        ``sample_weight`` has a weight of at least 0 for each text, which counts in everything that is fitted. Texts
+        that are the same but for case, spaces, punctuation and markup are used once: the first of them, with its label
+        and weight. If the weights of the others differ, there is a warning.
+
+        Ctrl-C raises ``KeyboardInterrupt``, and the estimator stays as it was.
         """
         labels = labels_of(y, self.task)
         texts = texts_of(X)
@@ -116,7 +121,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             names = [name for name in names if name not in absent]
             listed = ", ".join(repr(name) for name in absent)
             warnings.warn(f"no text has the label {listed}: it will never be predicted", SentimentWarning, stacklevel=2)
-        result = train(
+        result = run(
             texts,
             labels.named(),
             classes=names,
@@ -130,6 +135,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             device=self.device,
             progress=True if self.verbose else None,
         )
+        if result.report["ended"] == "interrupted":
+            raise KeyboardInterrupt("the training was stopped by Ctrl-C: the estimator was not fitted")
+        for warning in result.warnings:
+            warnings.warn(warning, SentimentWarning, stacklevel=2)
         self.classifier_ = result.classifier
         self.report_ = result.report
         self.classes_ = labels.classes
@@ -200,13 +209,14 @@ def _class_weights(class_weight: Any, labels: OneLabel | LabelSets, absent: list
         return class_weight
     if not isinstance(class_weight, dict):
         raise ValueError(f"class_weight is {class_weight!r}, expected None, 'balanced' or a dict of labels and weights")
-    # Keys are labels; in an indicator matrix also the names of its columns.
-    names = dict(zip(labels.classes.tolist(), labels.names, strict=True)) | (
-        {name: name for name in labels.names} if isinstance(labels, LabelSets) else {}
-    )
+    names = labels.by_key()
     unknown = [label for label in class_weight if label not in names]
     if unknown:
-        known = ", ".join(repr(label) for label in labels.classes.tolist()[:5])
+        known = ", ".join(repr(label) for label in list(names)[:5])
         raise ValueError(f"class_weight has the label {name_of(unknown[0])!r}, which y lacks; its labels are {known}")
-    weights = {names[label]: float(weight) for label, weight in class_weight.items()}
-    return {name: weight for name, weight in weights.items() if name not in absent}
+    weights: dict[str, float] = {}
+    for label, weight in class_weight.items():
+        if names[label] in weights:
+            raise ValueError(f"class_weight has two weights for the label {names[label]!r}: leave one out")
+        weights[names[label]] = float(weight)
+    return {name: weight for name, weight in weights.items() if name not in absent} or None

@@ -50,7 +50,8 @@ def predict(
         task: The model's task: ``"binary"``, ``"one-of"`` or ``"any-of"``. Only necessary for ``"any-of"``, if
             `model` is a path that the driver does not see.
         threads: Threads of each Python worker, which serves one task at a time. None: as ``RAYON_NUM_THREADS`` says
-            in the workers' environment, else one.
+            in the workers' environment, else one. A worker that has computed before, for another query of the same
+            session, keeps the number that it had.
 
     Raises:
         ValueError: If the column is missing, or an argument is wrong.
@@ -65,7 +66,7 @@ def predict(
         raise ValueError(f"threads is {threads!r}, expected a whole number of at least 1")
     fields = df.schema.fields
     place = _text_place(fields, text)
-    source, several, model_id = _source(model, task, df)
+    source, several, model_digest = _source(model, task, df)
     wanted = free_names([field.name for field in fields], columns)
     if wanted != columns:
         warnings.warn(
@@ -73,7 +74,7 @@ def predict(
             SentimentWarning,
             stacklevel=2,
         )
-    answers = Answers(source, place, columns, wanted, several, model_id, threads)
+    answers = Answers(source, place, columns, wanted, several, model_digest, threads)
 
     # Names in a DataFrame may occur twice or contain dots, which mapInArrow cannot take.
     plain = tuple(f"column_{number}" for number in range(len(fields)))
@@ -107,6 +108,8 @@ def _checked(columns: Sequence[str]) -> tuple[str, ...]:
 
 def _text_place(fields: list[StructField], text: str) -> int:
     """The place of the column of texts: named exactly so, or alike but for case, as in Spark."""
+    if not isinstance(text, str):
+        raise TypeError(f"text is of type {type(text).__name__}, expected the name of a column (str)")
     names = [field.name for field in fields]
     for wanted, among in ((text, names), (text.lower(), [name.lower() for name in names])):
         if among.count(wanted) > 1:
@@ -123,7 +126,7 @@ def _text_place(fields: list[StructField], text: str) -> int:
 
 
 def _source(model: Any, task: str | None, df: DataFrame) -> tuple[ModelOnPath | ModelInFiles, bool, str | None]:
-    """Where workers find the model, whether a text may have several labels, and the model's id if it is known."""
+    """Where workers find the model, whether a text may have several labels, and the model's digest if it is known."""
     if task not in (None, "binary", "one-of", "any-of"):
         raise ValueError(f"task is {task!r}, expected None, 'binary', 'one-of' or 'any-of'")
     known: Classifier | None = None
@@ -134,7 +137,7 @@ def _source(model: Any, task: str | None, df: DataFrame) -> tuple[ModelOnPath | 
         digest = digest_of(files)
         # Only classic Spark has broadcast variables.
         context = getattr(df.sparkSession, "sparkContext", None)
-        source = ModelInFiles(context.broadcast(files) if context is not None else files, digest)
+        source = ModelInFiles(files if context is None else _broadcast(context, files, digest), digest)
     elif isinstance(model, (str, os.PathLike)):
         path = os.fspath(model)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path):
@@ -151,7 +154,23 @@ def _source(model: Any, task: str | None, df: DataFrame) -> tuple[ModelOnPath | 
         return source, task == "any-of", None
     if task is not None and task != known.task:
         raise ValueError(f"task is {task!r}, but the model's task is {known.task!r}")
-    return source, known.task == "any-of", known.id
+    return source, known.task == "any-of", known._model.digest
+
+
+# The broadcast variables of one Spark context, by the digest of the files: each leaves a copy on the driver's disk.
+_broadcasts: tuple[Any, dict[str, Any]] = (None, {})
+
+
+def _broadcast(context: Any, files: dict[str, bytes], digest: str) -> Any:
+    """A broadcast variable of the files, always the same one."""
+    global _broadcasts
+    if _broadcasts[0] is not context:
+        # The other context has been stopped, since there is only one at a time.
+        _broadcasts = (context, {})
+    of_context = _broadcasts[1]
+    if digest not in of_context:
+        of_context[digest] = context.broadcast(files)
+    return of_context[digest]
 
 
 def _schema(fields: list[StructField], plain: tuple[str, ...], answers: Answers) -> StructType:

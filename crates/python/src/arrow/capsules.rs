@@ -28,7 +28,8 @@ pub(super) fn import_stream(producer: &Bound<'_, PyAny>) -> Result<ArrayStreamRe
     // SAFETY: By Arrow's capsule interface, a capsule of this name points to an initialised stream, which is valid
     // while the capsule lives; nobody else uses it.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) };
-    Ok(ArrayStreamReader::try_new(stream)?)
+    // The producer may wait for another thread that wants Python's lock.
+    Ok(producer.py().detach(|| ArrayStreamReader::try_new(stream))?)
 }
 
 /// Takes the array of an object with `__arrow_c_array__`.

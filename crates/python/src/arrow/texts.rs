@@ -2,9 +2,10 @@
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::ffi_stream::ArrayStreamReader;
-use arrow_array::{Array as _, ArrayReader as _, ArrayRef};
+use arrow_array::{Array as _, ArrayReader as _, ArrayRef, make_array};
 use arrow_buffer::NullBuffer;
-use arrow_schema::{DataType, Fields};
+use arrow_data::ArrayData;
+use arrow_schema::{ArrowError, DataType, Fields};
 use pyo3::prelude::*;
 
 use super::capsules::{import_array, import_stream};
@@ -24,6 +25,7 @@ enum Source {
 
 /// Some of the texts.
 pub(crate) struct Chunk {
+    /// Of bytes, since those of a null may be no UTF-8.
     texts: ArrayRef,
     /// Which rows of the table are there. One that is null has no text, whatever its column says.
     rows: Option<NullBuffer>,
@@ -44,22 +46,13 @@ impl TextChunks {
             let data_type = array.data_type().clone();
             (Source::Array(Some(array)), data_type)
         };
-        let column = match &data_type {
-            DataType::Struct(fields) => Some(choose(fields, column)?),
-            _ if column.is_some() => return Err(Error::NoColumns),
-            _ => None,
-        };
-        let (name, of_texts) = match (&data_type, column) {
-            (DataType::Struct(fields), Some(index)) => {
-                let field = &fields[index];
-                (Some(field.name().clone()), field.data_type())
+        match place_of_texts(&data_type, column) {
+            Ok(column) => Ok(Self { source, column }),
+            Err(error) => {
+                producer.py().detach(|| drop(source));
+                Err(error)
             }
-            _ => (None, &data_type),
-        };
-        if !is_text(of_texts) {
-            return Err(Error::ColumnType { name, data_type: of_texts.to_string() });
         }
-        Ok(Self { source, column })
     }
 
     /// The next chunk, if there is one. Must not be called with Python's lock held: a producer may wait for another
@@ -70,13 +63,13 @@ impl TextChunks {
             Source::Array(array) => array.take(),
         };
         let Some(array) = next else { return Ok(None) };
-        // Offsets and UTF-8 are not taken on trust.
-        array.to_data().validate_full()?;
         Ok(Some(match self.column {
-            None => Chunk { texts: array, rows: None },
+            None => Chunk { texts: as_bytes(&array)?, rows: None },
             Some(column) => {
+                // The lengths of all columns; of their contents, only those of the texts are read.
+                array.to_data().validate()?;
                 let rows = array.as_struct();
-                Chunk { texts: rows.column(column).clone(), rows: rows.nulls().cloned() }
+                Chunk { texts: as_bytes(rows.column(column))?, rows: rows.nulls().cloned() }
             }
         }))
     }
@@ -89,15 +82,35 @@ impl Chunk {
     }
 
     /// Its texts; `None` for nulls.
-    pub(crate) fn texts(&self) -> Vec<Option<&str>> {
-        let mut texts = strings(&self.texts);
+    ///
+    /// # Errors
+    /// If a text is no UTF-8.
+    pub(crate) fn texts(&self) -> Result<Vec<Option<&str>>> {
+        let mut texts = bytes(&self.texts);
         if let Some(rows) = &self.rows {
             for (text, is_there) in texts.iter_mut().zip(rows) {
                 *text = text.filter(|_| is_there);
             }
         }
-        texts
+        let texts = texts.into_iter().enumerate();
+        texts.map(|(row, text)| text.map(|bytes| utf8(row, bytes)).transpose()).collect()
     }
+}
+
+/// Which column of arrays of this type has the texts; `None` if they are texts themselves.
+fn place_of_texts(data_type: &DataType, column: Option<&str>) -> Result<Option<usize>> {
+    let (place, name, of_texts) = match data_type {
+        DataType::Struct(fields) => {
+            let place = choose(fields, column)?;
+            (Some(place), Some(fields[place].name().clone()), fields[place].data_type())
+        }
+        _ if column.is_some() => return Err(Error::NoColumns),
+        _ => (None, None, data_type),
+    };
+    if !is_text(of_texts) {
+        return Err(Error::ColumnType { name, data_type: of_texts.to_string() });
+    }
+    Ok(place)
 }
 
 /// Which field has the texts.
@@ -128,15 +141,40 @@ fn is_text(data_type: &DataType) -> bool {
     }
 }
 
-/// The strings of an array that [`is_text`].
-fn strings(array: &ArrayRef) -> Vec<Option<&str>> {
+/// An array that [`is_text`] as one of bytes. Its offsets, views, keys and nulls are not taken on trust.
+fn as_bytes(array: &ArrayRef) -> Result<ArrayRef> {
+    Ok(make_array(of_bytes(array.to_data())?))
+}
+
+fn of_bytes(data: ArrayData) -> Result<ArrayData> {
+    let data_type = bytes_type(data.data_type());
+    let values = data.child_data().to_vec();
+    let values = values.into_iter().map(of_bytes).collect::<Result<_>>()?;
+    // This checks all of it.
+    Ok(data.into_builder().data_type(data_type).child_data(values).build()?)
+}
+
+fn bytes_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8 => DataType::Binary,
+        DataType::LargeUtf8 => DataType::LargeBinary,
+        DataType::Utf8View => DataType::BinaryView,
+        DataType::Dictionary(keys, values) => {
+            DataType::Dictionary(keys.clone(), Box::new(bytes_type(values)))
+        }
+        other => other.clone(),
+    }
+}
+
+/// The bytes in an array that [`as_bytes`] has made.
+fn bytes(array: &ArrayRef) -> Vec<Option<&[u8]>> {
     match array.data_type() {
-        DataType::Utf8 => array.as_string::<i32>().iter().collect(),
-        DataType::LargeUtf8 => array.as_string::<i64>().iter().collect(),
-        DataType::Utf8View => array.as_string_view().iter().collect(),
+        DataType::Binary => array.as_binary::<i32>().iter().collect(),
+        DataType::LargeBinary => array.as_binary::<i64>().iter().collect(),
+        DataType::BinaryView => array.as_binary_view().iter().collect(),
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
-            let values = strings(dictionary.values());
+            let values = bytes(dictionary.values());
             if values.is_empty() {
                 return vec![None; array.len()];
             }
@@ -146,4 +184,10 @@ fn strings(array: &ArrayRef) -> Vec<Option<&str>> {
         // What is left is a column of nulls.
         _ => vec![None; array.len()],
     }
+}
+
+fn utf8(row: usize, bytes: &[u8]) -> Result<&str> {
+    let invalid = |error| format!("the text in row {row} of a batch is no UTF-8: {error}");
+    Ok(std::str::from_utf8(bytes)
+        .map_err(|error| ArrowError::InvalidArgumentError(invalid(error)))?)
 }
