@@ -84,8 +84,8 @@ fn a_folder_of_parts_stays_if_asked_for() {
     let place = Workplace::with_model();
     let args = ["--input", "reviews.csv", "--output", "out.parquet", "--parts"];
     predict(&place, &args).succeeded();
-    assert_eq!(place.names("out.parquet"), ["manifest.json", "part-00000.parquet"]);
-    let manifest: Value = serde_json::from_str(&place.read("out.parquet/manifest.json")).unwrap();
+    assert_eq!(place.names("out.parquet"), ["_manifest.json", "part-00000.parquet"]);
+    let manifest: Value = serde_json::from_str(&place.read("out.parquet/_manifest.json")).unwrap();
     assert_eq!(manifest["complete"], true, "{manifest}");
     predict(&place, &args).failed(1, &["out.parquet", "already exists"]);
 }

@@ -72,7 +72,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "output", help_heading = "Tables")]
     force: bool,
 
-    /// Leave the output as a folder of parts with a manifest.json, in the format of --output's extension
+    /// Leave the output as a folder of parts with a _manifest.json, in the format of --output's extension
     #[arg(long, requires = "output", help_heading = "Tables")]
     parts: bool,
 
