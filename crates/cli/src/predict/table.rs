@@ -9,10 +9,11 @@ use dataset::{AnswerWriter, ChunkedTable, ColumnChoice, Existing, Layout, Output
 use serde_json::json;
 use trainer::TrainingReport;
 
+use super::args::Args;
 use super::columns::Columns;
+use super::inputs;
 use super::pipeline::{Outcome, Work};
 use super::stages::{Stages, timed};
-use super::{Args, inputs};
 use crate::answer::Showing;
 use crate::interrupt::{self, Interrupt};
 use crate::progress::spinner;

@@ -9,6 +9,7 @@ mod delimited;
 mod fault;
 mod file;
 pub(crate) mod format;
+mod head;
 mod json_lines;
 mod naming;
 mod notes;
@@ -46,9 +47,6 @@ pub(crate) use self::texts::Texts;
 
 use crate::error::{Error, Result};
 
-/// Bytes at the start of a file that are enough to recognise its type.
-const HEAD_BYTES: usize = 8192;
-
 /// Reads a file as a table.
 ///
 /// # Errors
@@ -76,11 +74,4 @@ fn read_sized(
     let table = reader.next_chunk(sizes)?;
     reader.finish(notes)?;
     table.ok_or_else(|| Error::NoRows { path: path.clone() })
-}
-
-/// Whether the first bytes are not text in any encoding that can be detected.
-fn is_binary(head: &[u8]) -> bool {
-    let is_utf_8 =
-        std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    !is_utf_8 && memchr::memchr(0, head).is_some() && encoding_rs::Encoding::for_bom(head).is_none()
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use super::decode::Decoder;
 use super::fault::{Fault, Place};
 use super::format::Format;
+use super::head::{HEAD_BYTES, is_binary};
 use super::notes::{Note, ReadNotes};
 use super::options::{Encoding, ReadOptions};
 use super::source::Source;
 use super::unpack::Compression;
 use super::window::Window;
-use super::{HEAD_BYTES, is_binary};
 use crate::error::{Error, Result};
 
 /// The first characters that tell whether NUL characters are those of UTF-16.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::Recipe;
+use super::built_in;
 
 /// Why a recipe was not loaded. Messages are complete: they name the recipe, the table or the setting, and the cause.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum RecipeError {
     #[error(
         "no recipe {}; the built-in recipes are {}; for your own, pass the path of a TOML file{}",
         path.display(),
-        Recipe::names().join(", "),
+        built_in::names().join(", "),
         nearest.map_or_else(String::new, |near| format!("; did you mean {near}?"))
     )]
     Missing {

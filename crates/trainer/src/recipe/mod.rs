@@ -1,5 +1,6 @@
 //! Recipes: all settings of preprocessing, network and training, as TOML.
 
+mod built_in;
 mod error;
 mod messages;
 
@@ -15,19 +16,13 @@ use text_preprocessing::PreprocessingConfig;
 
 pub use self::error::RecipeError;
 
+use self::built_in::BUILT_IN;
+
 use crate::config::TrainingConfig;
 use crate::job::TrainingJob;
 use crate::prepare::{Prepared, SplitPlan};
 use crate::pretraining::PretrainingConfig;
 use crate::report::DataOrigin;
-
-/// The built-in recipes, by name.
-const BUILT_IN: [(&str, &str); 4] = [
-    ("quick", include_str!("../../recipes/quick.toml")),
-    ("default", include_str!("../../recipes/default.toml")),
-    ("accurate", include_str!("../../recipes/accurate.toml")),
-    ("notebook", include_str!("../../recipes/notebook.toml")),
-];
 
 /// A recipe, ready to run.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +55,7 @@ struct Tables {
 impl Recipe {
     /// The names of the built-in recipes.
     pub fn names() -> [&'static str; 4] {
-        BUILT_IN.map(|(name, _)| name)
+        built_in::names()
     }
 
     /// Loads a built-in recipe or a file, then overrides settings, e.g. `training.epochs=3`.

@@ -5,8 +5,9 @@
 use std::cell::Cell;
 use std::path::Path;
 
+use super::Window;
+use super::limits::LONGEST_ROW;
 use super::scanner::{FailureKind, Marks, Scanner};
-use super::{LONGEST_ROW, Window};
 use crate::columns::{TEXT, is_guess};
 use crate::error::{Error, Result};
 use crate::tables::fault::{Fault, Place};

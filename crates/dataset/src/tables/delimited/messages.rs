@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::LONGEST_ROW;
+use super::limits::LONGEST_ROW;
 use super::rows::Rows;
 use super::scanner::{Failure, FailureKind, Row};
 use crate::error::Error;

@@ -9,11 +9,13 @@
 
 mod dialect;
 mod header;
+mod limits;
 mod messages;
 mod quoting;
 mod reader;
 mod rows;
 mod scanner;
+mod start;
 mod swallowed;
 mod watch;
 
@@ -24,7 +26,7 @@ use self::dialect::Dialect;
 use self::messages::{excerpt, failed};
 use self::quoting::Reading;
 use self::rows::Rows;
-use self::scanner::Marks;
+use self::start::Start;
 use super::chunk::BadRows;
 use super::fault::{Fault, Place};
 use super::format::Format;
@@ -34,10 +36,6 @@ use super::separator::Separator;
 use super::text_file::TextFile;
 use super::window::Window;
 use crate::error::{Error, Result};
-
-/// The longest row that is read, in bytes: so much may be in memory at a time. A quotation mark that is
-/// never closed makes a row of the rest of the file.
-const LONGEST_ROW: usize = 1 << 26;
 
 /// A text table whose columns are known; its rows are not yet read.
 #[derive(Clone, Debug)]
@@ -98,30 +96,6 @@ impl Delimited {
             row.map_err(|failure| failed(&self.file.path, &rows, None, failure))?;
         }
         Ok(rows)
-    }
-}
-
-/// Where a table begins in a file.
-struct Start<'a> {
-    file: &'a TextFile,
-    dialect: Dialect,
-}
-
-impl Start<'_> {
-    fn marks(&self, has_quotes: bool) -> Marks {
-        let separator = self.dialect.separator.byte();
-        Marks { separator, has_quotes, line_end: self.file.line_end }
-    }
-
-    /// The rows from the header on.
-    fn rows(&self, has_quotes: bool) -> Result<Rows> {
-        let Dialect { start, line, .. } = self.dialect;
-        let mut window = self.file.window()?;
-        while window.text().len() < start && !window.is_last() {
-            window.go_on(0)?;
-        }
-        let start = start.min(window.text().len());
-        Ok(Rows::new(window, (start, line), self.marks(has_quotes)))
     }
 }
 

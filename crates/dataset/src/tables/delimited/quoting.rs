@@ -21,9 +21,10 @@
 
 use std::cmp::Ordering;
 
+use super::messages::excerpt;
 use super::scanner::{Form, Marks};
+use super::start::Start;
 use super::swallowed::{Guess, N_REFERENCE, Shape, is_guilty};
-use super::{Start, excerpt};
 use crate::error::Result;
 use crate::tables::chunk::BadRows;
 use crate::tables::options::Header;

@@ -1,7 +1,8 @@
 //! Reads the rows of a text table from a window that moves over the file.
 
+use super::Window;
+use super::limits::LONGEST_ROW;
 use super::scanner::{Failure, FailureKind, Field, Marks, Row, Scanner};
-use super::{LONGEST_ROW, Window};
 use crate::error::Result;
 
 /// A message shows no more bytes than these after the place of which it speaks.

@@ -20,8 +20,8 @@ use polars_parquet::read::{FileMetadata, infer_schema};
 
 pub(super) use self::reader::{Parquet, Reader};
 
-use super::HEAD_BYTES;
 use super::format::Format;
+use super::head::HEAD_BYTES;
 use super::notes::{Note, ReadNotes};
 use super::source::Source;
 use super::table::{Cells, Table};
