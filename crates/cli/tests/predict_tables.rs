@@ -100,11 +100,12 @@ fn large(place: &Workplace) {
 
 const LARGE: [&str; 4] = ["--input", "large.csv", "--output", "out.csv"];
 
-/// Runs until the first part is there, and ends the program by a signal; returns whether it was still running.
+/// Runs until the second part is there, so that the manifest knows the first, and ends the program by a signal; returns
+/// whether it was still running.
 #[cfg(unix)]
-fn ended_after_a_part(place: &Workplace, signal: &str) -> bool {
+fn ended_after_parts(place: &Workplace, signal: &str) -> bool {
     let mut child = place.command(&[&PREDICT[..], &LARGE].concat()).spawn().unwrap();
-    let part = place.path("out.csv.parts/part-00000.csv");
+    let part = place.path("out.csv.parts/part-00001.csv");
     let started = Instant::now();
     while !part.exists() && started.elapsed() < Duration::from_secs(60) {
         thread::sleep(Duration::from_millis(1));
@@ -128,7 +129,7 @@ fn a_killed_run_goes_on_where_it_stopped_and_ends_with_the_same_bytes() {
     let undisturbed = [&LARGE[..3], &["undisturbed.csv"]].concat();
     predict(&place, &undisturbed).succeeded();
     for signal in ["-KILL", "-INT"] {
-        assert!(ended_after_a_part(&place, signal), "the run was too fast to be ended by {signal}");
+        assert!(ended_after_parts(&place, signal), "the run was too fast to be ended by {signal}");
         let rest = predict(&place, &LARGE).succeeded();
         assert!(rest.stderr.contains("out.csv: going on after row "), "{}", rest.stderr);
         assert!(rest.stderr.contains("out.csv: 300000 texts"), "{}", rest.stderr);
@@ -143,7 +144,7 @@ fn a_killed_run_goes_on_where_it_stopped_and_ends_with_the_same_bytes() {
 fn parts_of_another_run_are_refused_unless_forced() {
     let place = Workplace::with_model();
     large(&place);
-    assert!(ended_after_a_part(&place, "-KILL"), "the run was too fast to be killed");
+    assert!(ended_after_parts(&place, "-KILL"), "the run was too fast to be killed");
     let other = [&LARGE[..], &["--abstain", "0.9"]].concat();
     predict(&place, &other).failed(1, &["out.csv.parts", "abstain", "--force"]);
     let forced = predict(&place, &[&other[..], &["--force"]].concat()).succeeded();
