@@ -7,8 +7,8 @@ mod value;
 
 use std::sync::Arc;
 
-use candle_core::safetensors::Load as _;
 use candle_core::{Device, Tensor};
+use safetensors::tensor::Dtype;
 
 use crate::error::{Error, Result};
 use crate::stored::StoredTensors;
@@ -133,11 +133,8 @@ impl NgramVocabulary {
     /// [`Error::Unreadable`] if they are something else.
     pub fn from_stored(stored: &StoredTensors, order: usize) -> Result<Self> {
         let unreadable = |reason: String| Error::Unreadable { reason };
-        let tensor = |name: &str| stored.get(name).and_then(|view| view.load(&Device::Cpu));
-        let keys: Vec<u32> =
-            tensor(KEYS).and_then(|keys| keys.to_vec1()).map_err(|e| unreadable(e.to_string()))?;
-        let values: Vec<f32> =
-            tensor(VALUES).and_then(|all| all.to_vec1()).map_err(|e| unreadable(e.to_string()))?;
+        let keys = numbers(stored, KEYS, Dtype::U32, u32::from_le_bytes)?;
+        let values = numbers(stored, VALUES, Dtype::F32, f32::from_le_bytes)?;
         if keys.len() != values.len() {
             let (n_keys, n_values) = (keys.len(), values.len());
             return Err(unreadable(format!("it has {n_keys} keys, but {n_values} values")));
@@ -153,6 +150,28 @@ impl NgramVocabulary {
         }
         Ok(Self { order, keys: Arc::new(keys), values: Arc::new(values) })
     }
+}
+
+/// The numbers of a stored vector, copied once.
+///
+/// # Errors
+/// [`Error::Unreadable`] if there is no vector of this type.
+fn numbers<T>(
+    stored: &StoredTensors,
+    name: &str,
+    dtype: Dtype,
+    number: impl Fn([u8; 4]) -> T,
+) -> Result<Vec<T>> {
+    let unreadable = |reason: String| Error::Unreadable { reason };
+    let view = stored.get(name).map_err(|error| unreadable(error.to_string()))?;
+    if view.dtype() != dtype || view.shape().len() != 1 {
+        let (got, shape) = (view.dtype(), view.shape());
+        return Err(unreadable(format!(
+            "{name} is {got:?} {shape:?}, expected a vector of {dtype:?}"
+        )));
+    }
+    // The header may leave the numbers unaligned.
+    Ok(view.data().as_chunks::<4>().0.iter().map(|bytes| number(*bytes)).collect())
 }
 
 #[cfg(test)]
