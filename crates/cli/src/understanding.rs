@@ -26,7 +26,7 @@ pub(crate) struct Understanding {
 }
 
 impl Understanding {
-    pub(crate) fn add<S: AsRef<str> + Sync>(&mut self, texts: &[S], predictions: &[Prediction]) {
+    pub(crate) fn add(&mut self, predictions: &[Prediction]) {
         for text in predictions {
             self.n_texts += 1;
             self.n_tokens += text.n_tokens;
@@ -35,6 +35,10 @@ impl Understanding {
             self.n_cut += usize::from(text.is_cut());
             self.n_strange += usize::from(text.is_strange());
         }
+    }
+
+    /// Counts the scripts of texts, for the comparison with the training texts.
+    pub(crate) fn add_scripts<S: AsRef<str> + Sync>(&mut self, texts: &[S]) {
         for (script, n_letters) in script_counts(texts) {
             *self.scripts.entry(script).or_default() += n_letters;
         }
@@ -147,7 +151,8 @@ mod tests {
             n_unknown,
         };
         let mut counts = Understanding::default();
-        counts.add(&[text; 100], &vec![prediction; 100]);
+        counts.add(&vec![prediction; 100]);
+        counts.add_scripts(&[text; 100]);
         counts
     }
 

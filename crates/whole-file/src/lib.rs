@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod folder;
+mod identity;
 mod staged;
 
 use std::io::{self, Write as _};
 use std::path::Path;
 
 pub use folder::{folder_of, sync_folder};
+pub use identity::is_at;
 pub use staged::{Staged, builder};
 
 /// Writes a file whole or not at all, in place of an older one.

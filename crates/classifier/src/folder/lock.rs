@@ -52,7 +52,7 @@ impl Lock {
                 Err(TryLockError::Error(error)) if is_unsupported(&error) => false,
                 Err(TryLockError::Error(error)) => return Err(error),
             };
-            if !is_same_file(&file, path)? {
+            if !whole_file::is_at(&file, path)? {
                 // Its last holder has just removed it.
                 continue;
             }
@@ -70,7 +70,7 @@ impl Lock {
 
     /// Whether the lock file is still the one that was locked. Somebody may have removed it.
     pub(super) fn is_in_place(&self) -> io::Result<bool> {
-        is_same_file(&self.file, &self.path)
+        whole_file::is_at(&self.file, &self.path)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -134,22 +134,6 @@ fn is_unsupported(error: &io::Error) -> bool {
     #[cfg(not(unix))]
     let has_no_room = false;
     has_no_room || error.kind() == io::ErrorKind::Unsupported
-}
-
-#[cfg(unix)]
-fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(id(metadata) == id(file.metadata()?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(unix))]
-fn is_same_file(_file: &File, _path: &Path) -> io::Result<bool> {
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(super) fn answer(
     });
     while let Some((lines, error)) = waiting(&receiver) {
         let predictions = classifier.predict(&lines)?;
-        understanding.add(&lines, &predictions);
+        understanding.add(&predictions);
         for (text, prediction) in lines.iter().zip(predictions) {
             let answer = Answer::new(classifier.task(), prediction, showing);
             answer.print(out, (text, is_json), showing)?;

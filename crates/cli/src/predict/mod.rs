@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         lines::answer(&classifier, (args.json, showing), &mut out, &mut understanding)?;
     } else {
         let predictions = classifier.predict(&args.texts)?;
-        understanding.add(&args.texts, &predictions);
+        understanding.add(&predictions);
         for (text, prediction) in args.texts.iter().zip(predictions) {
             let answer = Answer::new(classifier.task(), prediction, showing);
             answer.print(&mut out, (text, args.json), showing)?;

@@ -139,7 +139,8 @@ impl Work<'_> {
         let predictions = self.classifier.answer(texts, &mut on_texts)?;
         // Rows without a text count, too.
         progress.inc(chunk.n_rows().saturating_sub(texts.len()));
-        outcome.understanding.add(&chunk.texts().collect::<Vec<_>>(), &predictions);
+        outcome.understanding.add(&predictions);
+        outcome.understanding.add_scripts(&chunk.texts().collect::<Vec<_>>());
         let task = self.classifier.task();
         let answers: Vec<Answer<'_>> = predictions
             .into_iter()

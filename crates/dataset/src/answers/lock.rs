@@ -49,7 +49,7 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => return Ok(Asked::Taken(number_in(&path))),
                 Err(TryLockError::Error(_)) | Ok(()) => {}
             }
-            if !is_same_file(&file, &path)? {
+            if !whole_file::is_at(&file, &path)? {
                 continue;
             }
             // For messages only: a full disk must not prevent a lock.
@@ -62,20 +62,4 @@ impl Lock {
 /// The id of the process that holds a lock.
 fn number_in(path: &Path) -> Option<u32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
-}
-
-#[cfg(unix)]
-fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(id(metadata) == id(file.metadata()?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(unix))]
-fn is_same_file(_file: &File, _path: &Path) -> io::Result<bool> {
-    Ok(true)
 }
