@@ -23,6 +23,7 @@ mod observer;
 mod optimizer;
 mod paths;
 mod per_output;
+mod predictions;
 mod prepare;
 mod pretraining;
 mod profile;
