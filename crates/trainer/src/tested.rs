@@ -5,11 +5,12 @@ use classifier::Classifier;
 
 use crate::baseline::linear_baseline;
 use crate::error::{Error, Result};
-use crate::evaluate::test;
+use crate::evaluate::test_with_logits;
 use crate::job::TrainingJob;
 use crate::observer::{Event, Observer, Stamp};
 use crate::record::Ending;
 use crate::report::TrainingReport;
+use crate::run_folder::TEST;
 use crate::state::Phase;
 use crate::training::{Session, now};
 
@@ -76,8 +77,11 @@ impl TrainingJob<'_> {
                     told = session.tell(&at, &Event::Scored { n_rows });
                 }
             };
-            let measured = test(&trained, &data.test, &mut on_rows)?;
+            let (measured, logits) = test_with_logits(&trained, &data.test, &mut on_rows)?;
             told?;
+            if let Some(run) = &mut session.run {
+                run.keep_predictions(self, TEST, &logits)?;
+            }
             report.add_test(measured);
             // Save the result now, in case a later step fails.
             folder.save_metrics(&report)?;

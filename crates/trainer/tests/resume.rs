@@ -44,6 +44,7 @@ const ON_STOP: RecordPlan =
 #[derive(Debug, PartialEq)]
 struct Left {
     model: Vec<(String, Vec<u8>)>,
+    predictions: Vec<Option<Vec<u8>>>,
     report: serde_json::Value,
     log: Vec<serde_json::Value>,
 }
@@ -64,6 +65,11 @@ impl Left {
         };
         Self {
             model: parts.iter().filter_map(bytes).collect(),
+            predictions: ["validation", "test"]
+                .map(|split| {
+                    fs::read(parent.join(format!("runs/m/predictions/{split}.parquet"))).ok()
+                })
+                .to_vec(),
             report,
             log: log.lines().map(line).collect(),
         }

@@ -5,6 +5,7 @@ use crate::finite::NonFinite;
 use crate::job::save;
 use crate::observer::Event;
 use crate::record::ValidationRecord;
+use crate::run_folder::VALIDATION;
 use crate::training::Training;
 use crate::validation::{Measured, is_kept, measure};
 
@@ -60,7 +61,9 @@ pub(crate) fn validate(
             state.report.validation = before;
             return Err(after(training, non_finite));
         }
-        let _ = &predictions;
+        if let Some(run) = &mut training.session.run {
+            run.keep_predictions(job, VALIDATION, &predictions)?;
+        }
     }
     training.state.schedule.validated(loss);
     training.state.n_worse = if is_lowest { 0 } else { training.state.n_worse + 1 };

@@ -19,6 +19,7 @@ pub(crate) use crate::training::now;
 pub use about::{RunAbout, RunData};
 pub(crate) use checkpoints::Found;
 pub use recorder::{RecordPlan, RunRecorder};
+pub(crate) use recorder::{TEST, VALIDATION};
 pub use status::{KeyFigures, RunSession, RunStatus};
 
 /// The name of the file that says what is trained.

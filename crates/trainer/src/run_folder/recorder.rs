@@ -5,6 +5,7 @@ use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use classifier::PathLogits;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoints::{Checkpoints, Found};
@@ -14,7 +15,9 @@ use super::steps::StepSums;
 use super::tensorboard::EventFile;
 use super::{RunFolder, in_words, now};
 use crate::error::{Error, Result, chain};
+use crate::job::TrainingJob;
 use crate::observer::{Event, Stamp};
+use crate::predictions::Predictions;
 use crate::record::Ending;
 use crate::state::{Difference, Identity, Position, Snapshot};
 
@@ -71,6 +74,10 @@ struct Mark {
     events_name: String,
     sums: StepSums,
 }
+
+/// The names of the splits of which predictions are kept.
+pub(crate) const VALIDATION: &str = "validation";
+pub(crate) const TEST: &str = "test";
 
 const MARK: &str = "log";
 const IDENTITY: &str = "identity";
@@ -275,6 +282,31 @@ impl RunRecorder {
         written
             .and_then(|()| events.flush())
             .map_err(unwritten(&self.folder.path().join(&*events_name)))
+    }
+
+    /// Writes what the model that was saved last says of the texts of a split.
+    ///
+    /// # Errors
+    /// [`Error::RunStopped`].
+    pub(crate) fn keep_predictions(
+        &mut self,
+        job: &TrainingJob<'_>,
+        name: &'static str,
+        logits: &PathLogits,
+    ) -> Result<()> {
+        let Some(model_id) = job.folder.saved_id() else { return Ok(()) };
+        let data = job.data;
+        let (split, texts) = match name {
+            TEST => (&data.test, &data.test_texts),
+            _ => (&data.validation, &data.validation_texts),
+        };
+        let path = self.folder.predictions(name);
+        let parent = whole_file::folder_of(&path);
+        let predictions = Predictions { name, split, texts, task: &data.task, logits, model_id };
+        let written = fs::create_dir_all(parent)
+            .map_err(unwritten(parent))
+            .and_then(|()| predictions.write(&path));
+        written.map_err(|error| self.stopped(error))
     }
 
     /// Ends the session. Of a training that is done, the checkpoints are removed: its model is in the model folder.
