@@ -1,7 +1,7 @@
 //! `run.toml`: what is trained, and with what; also a recipe.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use dataset::{LabelOptions, ReadOptions};
 use serde::{Deserialize, Serialize};
@@ -160,7 +160,7 @@ impl RunAbout {
         let recipe = Recipe::load(&name, &[]).map_err(|error| failed(error.to_string()))?;
         let RunTable { model, created, program, command, comparison, machine, data, .. } = run;
         // From the folder that the run is in.
-        let model = whole_file::folder_of(path).join(model);
+        let model = without_detours(&whole_file::folder_of(path).join(model));
         Ok(Self { recipe, model, data, comparison, command, created, program, machine })
     }
 
@@ -203,5 +203,85 @@ fn from_folder(target: &Path, folder: &Path) -> PathBuf {
     match target.strip_prefix(common) {
         Ok(rest) if common.parent().is_some() => up.join(rest),
         _ => target,
+    }
+}
+
+/// The same path without `NAME/..`: as somebody would write it who stands outside.
+fn without_detours(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        let is_named = matches!(short.components().next_back(), Some(Component::Normal(_)));
+        match part {
+            Component::ParentDir if is_named => {
+                short.pop();
+            }
+            part => short.push(part),
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_found_from_its_run_and_both_can_be_moved() {
+        for (model, run, expected) in [
+            ("models/a", "runs/a", "../../models/a"),
+            ("/x/models/a", "/x/runs/a", "../../models/a"),
+            ("/x/a", "/x/runs/a", "../../a"),
+            ("/elsewhere/a", "/x/runs/a", "/elsewhere/a"),
+        ] {
+            let relative = from_folder(Path::new(model), Path::new(run));
+            assert_eq!(relative, Path::new(expected), "{model} {run}");
+            let found = without_detours(&Path::new(run).join(relative));
+            assert_eq!(found, Path::new(model), "{model} {run}");
+        }
+        assert_eq!(without_detours(Path::new("../../a/b/../c")), Path::new("../../a/c"));
+    }
+
+    /// Every setting of every built-in recipe, and some that none of them has.
+    #[test]
+    fn a_run_file_is_its_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        let settings = [
+            "training.class_weights=positive=3",
+            "training.threshold=cost=5:1",
+            "training.learning_rate=1e-7",
+            "training.word_vectors=vectors.txt",
+            "regularization.word_dropout=0.1",
+        ]
+        .map(String::from);
+        let names = Recipe::names().into_iter();
+        let recipes = names.flat_map(|name| [(name, &[][..]), (name, &settings[..])]);
+        for (name, settings) in recipes {
+            let recipe = Recipe::load(name, settings).unwrap();
+            let about = RunAbout {
+                recipe: recipe.clone(),
+                model: folder.path().join("models/m"),
+                data: RunData {
+                    path: "texts, and more.csv".into(),
+                    absolute_path: "/texts, and more.csv".into(),
+                    fingerprint: "abc".to_string(),
+                    text_column: "te\"xt".to_string(),
+                    label_columns: vec!["a".to_string(), "b".to_string()],
+                    group_column: None,
+                    weight_column: Some("w".to_string()),
+                    options: ReadOptions::default(),
+                    labels: LabelOptions { separator: Some('|'), ..LabelOptions::default() },
+                    split: recipe.split_plan(),
+                },
+                comparison: false,
+                command: vec!["sentiment".to_string(), "train".to_string()],
+                created: "2026-01-01T00:00:00.000Z".to_string(),
+                program: "0.1.0".to_string(),
+                machine: machine(&candle_core::Device::Cpu),
+            };
+            about.write(&path).unwrap();
+            assert_eq!(RunAbout::read(&path).unwrap(), about, "{name}");
+            assert_eq!(Recipe::load(&path.to_string_lossy(), &[]).unwrap(), recipe, "{name}");
+        }
     }
 }

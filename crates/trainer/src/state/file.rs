@@ -164,3 +164,99 @@ impl Digest {
         format!("{:016x}", self.0.digest())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+
+    use super::*;
+
+    fn saved(folder: &Path) -> std::path::PathBuf {
+        let path = folder.join("state.safetensors");
+        let numbers = [1.5f32, -0.0, f32::MIN_POSITIVE / 2.0, f32::NAN, 3e38, 7.0];
+        let wide = Tensor::new(&[0.1f64, -1e-300], &Device::Cpu).unwrap();
+        let mut snapshot = Snapshot::default();
+        snapshot.numbers("numbers", &numbers, &[2, 3]);
+        snapshot.integers("integers", &[u64::MAX >> 1, 0]);
+        snapshot.doubles("doubles", &[0.1, 1.0 / 3.0]);
+        snapshot.tensor("wide", &wide).unwrap();
+        snapshot.fact("fact", &(0.1f64, u64::MAX, "text")).unwrap();
+        write(&path, Kind::Training, &snapshot).unwrap();
+        path
+    }
+
+    #[test]
+    fn every_bit_comes_back_and_nothing_may_be_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = saved(folder.path());
+        let mut restored = read(&path, Kind::Training).unwrap();
+        let bits: Vec<u32> =
+            restored.numbers("numbers", &[2, 3]).unwrap().iter().map(|x| x.to_bits()).collect();
+        let expected = [1.5f32, -0.0, f32::MIN_POSITIVE / 2.0, f32::NAN, 3e38, 7.0];
+        assert_eq!(bits, expected.map(f32::to_bits));
+        assert_eq!(restored.integers("integers").unwrap(), [u64::MAX >> 1, 0]);
+        assert_eq!(restored.doubles("doubles").unwrap(), [0.1, 1.0 / 3.0]);
+        let wide: Vec<f64> = restored.tensor("wide", &Device::Cpu).unwrap().to_vec1().unwrap();
+        assert_eq!(wide, [0.1, -1e-300]);
+        let fact: (f64, u64, String) = restored.fact("fact").unwrap();
+        assert_eq!(fact, (0.1, u64::MAX, "text".to_string()));
+        restored.finish().unwrap();
+        // Other programs of the field read the file, too.
+        candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+
+        let mut restored = read(&path, Kind::Training).unwrap();
+        let message = |error: Error| error.to_string();
+        let wrong = restored.numbers("numbers", &[3, 2]).map_err(message).unwrap_err();
+        assert!(wrong.ends_with("numbers has shape [2, 3], expected [3, 2]"), "{wrong}");
+        let missing = restored.doubles("other").map_err(message).unwrap_err();
+        assert!(missing.ends_with("it lacks other"), "{missing}");
+        let wrong = restored.fact::<usize>("fact").map_err(message).unwrap_err();
+        assert!(wrong.contains("its fact cannot be read"), "{wrong}");
+        let left = restored.finish().map_err(message).unwrap_err();
+        assert!(left.contains("which has no place in this training"), "{left}");
+    }
+
+    #[test]
+    fn every_damage_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = saved(folder.path());
+        let whole = fs::read(&path).unwrap();
+        let refused = |bytes: &[u8], what: &str| {
+            fs::write(&path, bytes).unwrap();
+            let error = read(&path, Kind::Training).map(|_| ()).expect_err(what).to_string();
+            assert!(error.starts_with(&format!("cannot go on from {}", path.display())), "{error}");
+        };
+        for len in 0..whole.len() {
+            refused(&whole[..len], &format!("{len} of {} bytes", whole.len()));
+        }
+        refused(&[&whole[..], b"\0"].concat(), "a byte too many");
+        for place in 0..whole.len() {
+            for bit in [0, 3, 7] {
+                let mut damaged = whole.clone();
+                damaged[place] ^= 1 << bit;
+                // A space in the header may as well be another one.
+                if whole[place] != b' ' || damaged[place].is_ascii_graphic() {
+                    refused(&damaged, &format!("bit {bit} of byte {place}"));
+                }
+            }
+        }
+        fs::write(&path, &whole).unwrap();
+        assert!(read(&path, Kind::Training).is_ok());
+    }
+
+    #[test]
+    fn other_files_are_refused_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = saved(folder.path());
+        let reason = |path: &Path| read(path, Kind::Optimizer).map(|_| ()).unwrap_err().to_string();
+        let told = reason(&path);
+        assert!(told.contains("it holds the state of a training, expected an optimiser"), "{told}");
+        assert!(reason(&folder.path().join("none")).contains("No such file"));
+        let foreign = folder.path().join("foreign.safetensors");
+        let tensor = Tensor::new(&[1f32], &Device::Cpu).unwrap();
+        candle_core::safetensors::save(&HashMap::from([("a", tensor)]), &foreign).unwrap();
+        assert!(reason(&foreign).contains("it is no checkpoint of this program"));
+        fs::write(&foreign, "not a checkpoint at all").unwrap();
+        assert!(reason(&foreign).contains("it is damaged or no checkpoint"));
+    }
+}

@@ -88,7 +88,7 @@ impl Identity {
     pub fn differences(&self, saved: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
         let program = |identity: &Self| Value::String(identity.program.clone());
-        compare("program version", &program(saved), &program(self), false, &mut found);
+        compare("the program's version", &program(saved), &program(self), false, &mut found);
         compare("data", &saved.data, &self.data, false, &mut found);
         compare("", &saved.settings, &self.settings, false, &mut found);
         compare("", &saved.machine, &self.machine, true, &mut found);
@@ -139,8 +139,8 @@ pub(crate) fn machine(device: &Device) -> Value {
     };
     json!({
         "device": name,
-        "number of threads": rayon::current_num_threads(),
-        "instruction set": InstructionSet::best().to_string(),
+        "threads": rayon::current_num_threads(),
+        "instruction_set": InstructionSet::best().to_string(),
         "architecture": std::env::consts::ARCH,
         "system": std::env::consts::OS,
     })
@@ -161,6 +161,12 @@ fn compare(name: &str, was: &Value, is: &Value, is_rounding: bool, found: &mut V
             compare(&inner, &of(was, key), &of(is, key), is_rounding, found);
         }
     } else if was != is {
+        let name = match name {
+            "threads" => "the number of threads",
+            "instruction_set" => "the instruction set",
+            "device" => "the device",
+            name => name,
+        };
         let [was, is] = [was, is].map(|value| match value {
             Value::Null => "none".to_string(),
             Value::String(text) => text.clone(),
@@ -179,7 +185,7 @@ mod tests {
             program: program.to_string(),
             data: json!({ "contents": contents }),
             settings: json!({ "training": { "epochs": epochs, "seed": 0 }, "model": { "cell": "lstm" } }),
-            machine: json!({ "number of threads": threads }),
+            machine: json!({ "threads": threads }),
         }
     }
 
@@ -193,10 +199,10 @@ mod tests {
         assert_eq!(
             words,
             [
-                "program version was 0.1.0 and is 0.2.0",
+                "the program's version was 0.1.0 and is 0.2.0",
                 "data: contents was abc and is abd",
                 "training.epochs was 4 and is 9",
-                "number of threads was 2 and is 1",
+                "the number of threads was 2 and is 1",
             ]
         );
         assert_eq!(found.iter().filter(|difference| difference.is_rounding).count(), 1);

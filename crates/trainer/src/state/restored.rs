@@ -83,7 +83,7 @@ impl Restored {
     /// # Errors
     /// As [`tensor_like`](Self::tensor_like).
     pub(crate) fn integers(&mut self, name: &str) -> Result<Vec<u64>> {
-        let place = self.take_as(name, Dtype::U64)?;
+        let place = self.take_as(name, Dtype::I64)?;
         Ok(collect(&self.bytes[place.range]))
     }
 

@@ -52,10 +52,10 @@ impl<'a> Snapshot<'a> {
         self.bytes(name, (Dtype::F32, shape), bytes);
     }
 
-    /// Adds a list of integers.
+    /// Adds a list of integers below 2⁶³: candle does not read the type of larger ones.
     pub(crate) fn integers(&mut self, name: impl Into<String>, integers: &'a [u64]) {
         let bytes = Cow::Borrowed(bytemuck::cast_slice(integers));
-        self.bytes(name, (Dtype::U64, &[integers.len()]), bytes);
+        self.bytes(name, (Dtype::I64, &[integers.len()]), bytes);
     }
 
     /// Adds a list of numbers of double precision.
