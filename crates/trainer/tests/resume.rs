@@ -114,6 +114,15 @@ fn a_training_that_is_stopped_at_any_batch_ends_as_if_it_had_not_been() {
         session(&case, parent.path(), ON_STOP, &Never).unwrap();
         let whole = Left::of(parent.path());
         assert_eq!((&whole.model, &whole.report), (&alone.model, &alone.report), "{}", case.name);
+        match case.name {
+            "plateau" => {
+                let rates: Vec<f64> =
+                    whole.log.iter().filter_map(|line| line.get("rate")?.as_f64()).collect();
+                assert!(rates.first() > rates.last(), "the rate never fell: {rates:?}");
+            }
+            "sparse" => assert_eq!(whole.report["ended"], "early-stopping"),
+            _ => {}
+        }
         let mut n_batches = 0;
         loop {
             let parent = tempfile::tempdir().unwrap();
