@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -38,6 +39,9 @@ struct Args {
     folder: Option<PathBuf>,
 }
 
+/// Time for the disk between two writes.
+const REST: Duration = Duration::from_secs(4);
+
 /// Writes as many bytes as each checkpoint has, and remembers both times.
 struct Rounds {
     folder: PathBuf,
@@ -50,10 +54,13 @@ impl Observer for Rounds {
     fn on(&mut self, _: &Stamp, event: &Event) -> trainer::Result<()> {
         if let Event::CheckpointSaved { seconds, .. } = event {
             self.checkpoints.push(*seconds);
+            // Both writes begin on a disk that has had nothing to do for a while.
+            thread::sleep(REST);
             let written = self
                 .write_plain()
                 .map_err(|error| trainer::Error::Observer { reason: error.to_string() })?;
             self.plain.push(written);
+            thread::sleep(REST);
         }
         Ok(())
     }

@@ -298,7 +298,8 @@ fn a_claim_without_a_model_leaves_nothing_and_parents_that_are_shared_stay() {
 #[test]
 fn a_free_name_is_neither_there_nor_claimed() {
     let (parent, _) = place();
-    let claim = || OutputFolder::claim_free(&parent.path().join("models"), "default").unwrap();
+    let claim =
+        || OutputFolder::claim_free(&parent.path().join("models"), "default", |_| true).unwrap();
     let (first, second) = (claim(), claim());
     let name = |folder: &OutputFolder| folder.path().file_name().unwrap().to_owned();
     assert_eq!((name(&first), name(&second)), ("default".into(), "default-2".into()));
@@ -315,7 +316,7 @@ fn many_who_look_for_a_free_name_at_once_get_different_ones() {
     let models = parent.path().join("models");
     let mut found: Vec<PathBuf> = thread::scope(|scope| {
         let claim = || {
-            let folder = OutputFolder::claim_free(&models, "default").unwrap();
+            let folder = OutputFolder::claim_free(&models, "default", |_| true).unwrap();
             Made::new(1).save(&folder).unwrap();
             folder.path().to_path_buf()
         };

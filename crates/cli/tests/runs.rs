@@ -1,6 +1,10 @@
 //! Trainings that are stopped or killed and go on, and the folders of runs.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot start or reach its process has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot start or reach its process has failed"
+)]
 
 mod common;
 

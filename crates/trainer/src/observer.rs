@@ -86,7 +86,7 @@ pub enum Event {
     /// A validation ended; the model kept so far is on disk.
     Validated {
         /// Its measurements.
-        record: ValidationRecord,
+        record: Box<ValidationRecord>,
     },
     /// The state of the training was saved.
     CheckpointSaved {

@@ -1,5 +1,5 @@
 //! `log.jsonl` holds what `RUNS.md` says, no more and no less; what is in a run folder besides.
-#![allow(clippy::unwrap_used)] // A training that cannot be set up is a failure of the test.
+#![allow(clippy::unwrap_used, clippy::panic)] // A training that cannot be set up is a failure of the test.
 
 mod small_runs;
 

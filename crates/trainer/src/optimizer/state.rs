@@ -123,8 +123,11 @@ impl Optimizer {
 struct Loaded {
     n_steps: u64,
     moments: Vec<Moments>,
-    tables: Vec<(Moments, Option<(Vec<u64>, Vec<f64>)>)>,
+    tables: Vec<(Moments, Option<Lag>)>,
 }
+
+/// The last step applied to each row of a table, and the factors of the steps that some rows lack.
+type Lag = (Vec<u64>, Vec<f64>);
 
 fn save_moments<'a>(
     name: &str,

@@ -67,7 +67,7 @@ pub(crate) fn validate(
     }
     training.state.schedule.validated(loss);
     training.state.n_worse = if is_lowest { 0 } else { training.state.n_worse + 1 };
-    training.tell(Event::Validated { record })?;
+    training.tell(Event::Validated { record: Box::new(record) })?;
     training.state.restart_progress();
     let patience = job.training.patience;
     Ok(patience > 0 && training.state.n_worse >= patience)
