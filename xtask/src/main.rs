@@ -5,6 +5,7 @@ mod cargo;
 mod ci;
 mod class_data;
 mod cluster;
+mod digest;
 mod environment;
 mod experiment;
 mod fetch_data;
@@ -17,6 +18,7 @@ mod random;
 mod sanitize;
 mod smoke;
 mod tables;
+mod training;
 mod wheel;
 
 use std::env;
