@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-use folder::hidden_names;
+pub(crate) use folder::hidden_names;
 use folder::{WholeModel, staged_beside};
 use program::Program;
 
