@@ -164,11 +164,9 @@ impl Notebook {
     fn evaluate(&mut self) -> Result<()> {
         let (config, reviews) = (self.config.model(), &self.reviews);
         let vocab_size = reviews.encoder.vocab_size();
-        self.step.with_weights(|variables, _| {
-            let network = RecurrentClassifier::frozen(&config, vocab_size, variables)?;
-            let seq_len = reviews.encoder.config().seq_len;
-            trainer::logits(&network, &reviews.test, seq_len, &mut |_| {})
-        })?;
+        let network = RecurrentClassifier::frozen(&config, vocab_size, &self.step.weights()?)?;
+        let seq_len = reviews.encoder.config().seq_len;
+        trainer::logits(&network, &reviews.test, seq_len, &mut |_| {})?;
         Ok(())
     }
 }

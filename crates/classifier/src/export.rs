@@ -5,21 +5,19 @@ use std::ops::Deref;
 use std::path::Path;
 
 use candle_core::{CpuStorage, DType, Device, Layout, Storage, Tensor};
-use candle_nn::VarMap;
+use model::Weights;
 use safetensors::tensor::{Dtype, View, serialize_to_file};
 
 use crate::folder::{Identifier, ModelId};
 
-/// All variables as f32 on the CPU, copied only where necessary.
+/// All weights as f32 on the CPU, copied only where necessary.
 pub(crate) struct Export(Vec<(String, Tensor)>);
 
 impl Export {
-    pub(crate) fn of(variables: &VarMap) -> candle_core::Result<Self> {
+    pub(crate) fn of(weights: &Weights) -> candle_core::Result<Self> {
         let on_cpu =
-            |tensor: Tensor| tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous();
-        let tensors = model::sorted(variables)
-            .into_iter()
-            .map(|(name, var)| Ok((name, on_cpu(var.as_detached_tensor())?)));
+            |tensor: &Tensor| tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous();
+        let tensors = weights.iter().map(|(name, tensor)| Ok((name.clone(), on_cpu(tensor)?)));
         Ok(Self(tensors.collect::<candle_core::Result<_>>()?))
     }
 

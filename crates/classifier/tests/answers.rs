@@ -38,7 +38,15 @@ fn save(
     variables: &VarMap,
 ) {
     let (task, seen) = (&Task::binary(), &SeenTexts::default());
-    let model = SavedModel { config, task, thresholds: None, encoder, ngrams, variables, seen };
+    let model = SavedModel {
+        config,
+        task,
+        thresholds: None,
+        encoder,
+        ngrams,
+        weights: &model::weights(variables),
+        seen,
+    };
     output.save(&model, &serde_json::json!({})).unwrap();
 }
 
@@ -106,7 +114,7 @@ fn made(kind: TaskKind, padding: Padding) -> (TempDir, PathBuf) {
         thresholds: None,
         encoder: &encoder,
         ngrams: ngrams.as_ref(),
-        variables: &variables,
+        weights: &model::weights(&variables),
         seen: &seen,
     };
     let output = OutputFolder::claim(&path, Existing::Refuse).unwrap();
@@ -244,7 +252,8 @@ fn weights_that_are_not_finite_are_no_answer() {
     let variables = init(&config, vocabularies.clone(), 3).1;
     let fc = model::sorted(&variables).remove("fc.bias").unwrap();
     fc.set(&(fc.as_tensor() / 0.0).unwrap()).unwrap();
-    let network = RecurrentClassifier::frozen(&config, vocabularies, &variables).unwrap();
+    let network =
+        RecurrentClassifier::frozen(&config, vocabularies, &model::weights(&variables)).unwrap();
     let broken =
         Classifier::new(network, loaded.encoder().clone(), loaded.task().clone(), None).unwrap();
     let error = broken.predict(&["a fine film", "dull"]).unwrap_err().to_string();

@@ -80,7 +80,8 @@ impl Made {
     fn save(&self, folder: &OutputFolder) -> Result<(), Error> {
         let Self { config, task, encoder, variables, metrics, seen, .. } = self;
         let (ngrams, thresholds) = (self.vocabularies.ngrams.as_ref(), self.thresholds.as_deref());
-        let model = SavedModel { config, task, thresholds, encoder, ngrams, variables, seen };
+        let weights = &model::weights(variables);
+        let model = SavedModel { config, task, thresholds, encoder, ngrams, weights, seen };
         folder.save(&model, metrics)
     }
 

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use classifier::folder::{CURVE_FILE, OutputFolder};
 use plotters::prelude::*;
-use trainer::{PathScore, PathScores, ValidationRecord};
+use trainer::{PathScore, PathScores, RunFolder, ValidationRecord};
 
 const SIZE: (u32, u32) = (900, 420);
 const GREEN_700: RGBColor = RGBColor(56, 142, 60);
@@ -16,8 +16,16 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws losses and accuracy, or micro F1, over epochs as SVG and saves it in the model folder.
-pub(crate) fn draw(history: &[ValidationRecord], folder: &OutputFolder) -> anyhow::Result<()> {
+/// Draws losses and accuracy, or micro F1, over epochs as SVG and saves it in the model folder and in the run folder;
+/// nothing if nothing was validated.
+pub(crate) fn draw(
+    history: &[ValidationRecord],
+    folder: &OutputFolder,
+    run: &RunFolder,
+) -> anyhow::Result<()> {
+    if history.is_empty() {
+        return Ok(());
+    }
     let points = |value: fn(&ValidationRecord) -> f64| {
         history.iter().map(|record| (record.epoch, value(record))).collect()
     };
@@ -54,7 +62,8 @@ pub(crate) fn draw(history: &[ValidationRecord], folder: &OutputFolder) -> anyho
         panel(&right, headline, &accuracy, SeriesLabelPosition::LowerRight)?;
         root.present().map_err(drawing_error)?;
     }
-    Ok(folder.write_file(CURVE_FILE, svg.as_bytes())?)
+    folder.write_file(CURVE_FILE, svg.as_bytes())?;
+    Ok(run.write_file(CURVE_FILE, svg.as_bytes())?)
 }
 
 fn panel(

@@ -9,7 +9,8 @@ use dataset::fetch::{self, FetchRequest, Source};
 use indicatif::ProgressBar;
 
 const FOLDER: &str = "data";
-const FILE: &str = "data/imdb.parquet";
+/// Where the reviews are.
+pub(crate) const FILE: &str = "data/imdb.parquet";
 
 /// The path of the reviews; downloads them if they are missing.
 pub(crate) fn default_data() -> anyhow::Result<PathBuf> {

@@ -1,14 +1,16 @@
-//! Ctrl-C: the first press ends the training and keeps the model, the second ends the program.
+//! Ctrl-C, and the system's requests to end (SIGTERM, SIGHUP): the first ends the training or the predictions in good
+//! order, the second the program.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+use trainer::{Control, Stop};
 
 /// The exit code by which shells report a program ended by Ctrl-C.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// Whether Ctrl-C was pressed.
+/// Whether the program is asked to end.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
@@ -28,5 +30,11 @@ impl Interrupt {
 
     pub(crate) fn is_pressed(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Control for Interrupt {
+    fn stop(&self) -> Option<Stop> {
+        self.is_pressed().then_some(Stop::Interrupt)
     }
 }

@@ -2,6 +2,7 @@
 //! line, dispatches, and prints an error once; one file per command.
 
 mod answer;
+mod columns;
 mod curve;
 mod device;
 mod error;
@@ -12,11 +13,11 @@ mod interrupt;
 mod labels;
 mod long_run;
 mod memory;
-mod output_folder;
 mod predict;
 mod profile;
 mod progress;
 mod reading;
+mod runs;
 mod shell;
 mod train;
 mod understanding;
@@ -36,6 +37,8 @@ use clap::{Parser, Subcommand};
 Examples:
   sentiment train                                  train on the IMDB reviews, downloaded when missing
   sentiment train --data mine.csv                  train on your own labelled texts
+  sentiment train --resume runs/default            go on with a training that was stopped
+  sentiment runs                                   list trainings with their figures
   sentiment evaluate --model models/default        evaluate on the test split
   sentiment predict --model models/default \"What a film!\"
 
@@ -48,7 +51,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Train(train::Args),
+    Train(Box<train::Args>),
+    Runs(runs::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
 }
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
     heap::keep_freed_memory();
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
+        Command::Runs(args) => runs::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Predict(args) => predict::run(&args),
     };

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use trainer::{Event, Metrics, Observer, PretrainingRecord, Recipe, ValidationRecord};
+use trainer::{
+    Event, Metrics, Observer, Phase, PretrainingRecord, Recipe, Stamp, Stop, ValidationRecord,
+};
 
-use crate::interrupt::Interrupt;
 use crate::memory::return_freed_memory;
 
 const TRAINING: &str = "{prefix} {bar:30} {pos}/{len} texts, {per_sec:>9} texts/s, {eta} left{msg}";
@@ -16,29 +17,29 @@ pub(crate) const SCORING: &str =
 /// Weight of the newest batch in the displayed loss.
 const SMOOTHING: f64 = 0.05;
 
-/// Shows the progress of a training, and stops it on Ctrl-C.
+/// Shows the progress of a training.
 pub(crate) struct TrainingProgress {
     /// Covers all epochs, so the time left is that of the whole training.
     training: ProgressBar,
     /// The bar of a validation or the test, or the spinner of the comparison.
     scoring: Option<ProgressBar>,
-    interrupt: Interrupt,
     n_pretraining_epochs: usize,
     n_epochs: usize,
+    phase: Phase,
     shown_loss: Option<f64>,
 }
 
 impl TrainingProgress {
-    pub(crate) fn new(recipe: &Recipe, n_rows: usize, interrupt: Interrupt) -> Self {
+    pub(crate) fn new(recipe: &Recipe, n_rows: usize) -> Self {
         let (n_pretraining_epochs, n_epochs) = (recipe.pretraining.epochs, recipe.training.epochs);
         let first = if n_pretraining_epochs > 0 { n_pretraining_epochs } else { n_epochs };
         let training = bar(TRAINING, first * n_rows);
         Self {
             training,
             scoring: None,
-            interrupt,
             n_pretraining_epochs,
             n_epochs,
+            phase: Phase::Pretraining,
             shown_loss: None,
         }
     }
@@ -65,8 +66,21 @@ impl TrainingProgress {
 }
 
 impl Observer for TrainingProgress {
-    fn on_event(&mut self, event: Event<'_>) {
+    fn on(&mut self, _: &Stamp, event: &Event) -> trainer::Result<()> {
+        self.show(event);
+        Ok(())
+    }
+}
+
+impl TrainingProgress {
+    fn show(&mut self, event: &Event) {
         match event {
+            Event::Resumed { position, notes } => {
+                for note in notes {
+                    self.line(&format!("warning: {note}"));
+                }
+                self.line(&format!("going on from the last checkpoint: {position}"));
+            }
             Event::LinearPathStart { n_ngrams } => {
                 self.line(&format!("fitting a linear path over {n_ngrams} n-grams"));
             }
@@ -81,36 +95,31 @@ impl Observer for TrainingProgress {
                 used.n_found,
                 used.n_words
             )),
-            Event::PretrainingStart { epoch, n_rows } => {
+            Event::PretrainingStart { epoch, n_rows, n_done } => {
                 let n_epochs = self.n_pretraining_epochs;
                 self.training.set_prefix(format!("pre-training, epoch {epoch}/{n_epochs}"));
-                self.training.set_position(((epoch - 1) * n_rows) as u64);
+                self.start_at((epoch - 1) * n_rows + n_done);
             }
             Event::Pretrained { record } => self.line(&pretraining_line(record)),
-            Event::EpochStart { epoch, n_rows } => {
-                if epoch == 1 {
-                    // Speed and loss of the pre-training do not apply.
-                    self.training.set_length((self.n_epochs * n_rows) as u64);
-                    self.training.reset();
-                    self.shown_loss = None;
-                }
+            Event::EpochStart { epoch, n_rows, n_done } => {
+                // Speed and loss of the pre-training do not apply.
+                self.enter(Phase::Epochs, self.n_epochs * n_rows);
                 self.training.set_prefix(format!("epoch {epoch}/{}", self.n_epochs));
-                self.training.set_position(((epoch - 1) * n_rows) as u64);
+                self.start_at((epoch - 1) * n_rows + n_done);
             }
-            Event::Step { n_rows, loss } => {
-                let loss = f64::from(loss);
-                let shown = self.shown_loss.map_or(loss, |old| old + SMOOTHING * (loss - old));
+            Event::Step { n_rows, loss, .. } => {
+                let shown = self.shown_loss.map_or(*loss, |old| old + SMOOTHING * (loss - old));
                 self.shown_loss = Some(shown);
                 self.training.set_message(format!(", loss {shown:.4}"));
-                self.training.inc(n_rows as u64);
+                self.training.inc(*n_rows as u64);
             }
             Event::ValidationStart { n_rows } => {
                 return_freed_memory();
-                self.scoring = Some(scoring_bar("validating", n_rows));
+                self.scoring = Some(scoring_bar("validating", *n_rows));
             }
             Event::Scored { n_rows } => {
                 if let Some(bar) = &self.scoring {
-                    bar.inc(n_rows as u64);
+                    bar.inc(*n_rows as u64);
                 }
             }
             Event::Validated { record } => {
@@ -118,28 +127,33 @@ impl Observer for TrainingProgress {
                 self.end_scoring();
                 self.line(&validation_line(record));
             }
-            Event::RefitStart { epoch, n_rows, n_epochs } => {
-                if epoch == 1 {
-                    self.training.set_length((n_epochs * n_rows as f64) as u64);
-                    self.training.reset();
-                    self.shown_loss = None;
-                }
+            Event::RefitStart { epoch, n_rows, n_done, n_epochs } => {
+                self.enter(Phase::Refit, (n_epochs * *n_rows as f64) as usize);
                 self.training.set_prefix(format!("retraining, epoch {epoch}"));
-                self.training.set_position(((epoch - 1) * n_rows) as u64);
+                self.start_at((epoch - 1) * n_rows + n_done);
             }
             Event::Refitted { record } => self.line(&format!(
                 "retrained on {} texts, including the validation texts: train loss {:.4}  {:.0} s",
                 record.n_rows, record.train_loss, record.train_s
             )),
-            Event::Interrupted => {
-                self.line("interrupted: validating the model (press Ctrl-C again to quit at once)");
+            Event::Stopped { stop, is_saved, validates } => {
+                let why = match stop {
+                    Stop::Deadline => "the time is up",
+                    _ => "interrupted",
+                };
+                let saved = if *is_saved { ": the state of the training is saved" } else { "" };
+                let validates = match validates {
+                    true => "; validating the model (press Ctrl-C again to quit at once)",
+                    false => "",
+                };
+                self.line(&format!("{why}{saved}{validates}"));
             }
             Event::TestStart { n_rows } => {
                 self.finish();
                 return_freed_memory();
-                self.scoring = Some(scoring_bar("testing", n_rows));
+                self.scoring = Some(scoring_bar("testing", *n_rows));
             }
-            Event::Tested => self.end_scoring(),
+            Event::Tested { .. } => self.end_scoring(),
             Event::ComparisonStart => {
                 let what = "fitting a linear model for comparison".to_string();
                 self.scoring = Some(spinner(what));
@@ -155,8 +169,22 @@ impl Observer for TrainingProgress {
         }
     }
 
-    fn should_stop(&self) -> bool {
-        self.interrupt.is_pressed()
+    /// Begins the bar of a phase, if it is another than before.
+    fn enter(&mut self, phase: Phase, n_rows: usize) {
+        if self.phase != phase {
+            self.phase = phase;
+            self.training.set_length(n_rows as u64);
+            self.training.reset();
+            self.shown_loss = None;
+        }
+    }
+
+    /// Goes to a place that need not have been reached by training.
+    fn start_at(&self, n_rows: usize) {
+        if self.training.position() != n_rows as u64 {
+            self.training.set_position(n_rows as u64);
+            self.training.reset_eta();
+        }
     }
 }
 

@@ -2,6 +2,12 @@
 
 use std::borrow::Cow;
 
+/// The program as it was called, so that users can copy command lines.
+pub(crate) fn program() -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "sentiment".to_string());
+    quoted(&program).into_owned()
+}
+
 /// One word of a command line, quoted if necessary.
 pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=+,@%".contains(c);

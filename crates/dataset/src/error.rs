@@ -686,6 +686,21 @@ pub enum Error {
     #[error("the answers do not have the kinds that were declared")]
     AnswerKinds,
 
+    /// The columns of a Parquet file are not those that were declared.
+    #[error("the columns do not have the kinds that were declared")]
+    ColumnKinds,
+
+    /// A column of a Parquet file has another number of values than its rows need.
+    #[error("column \"{}\": expected {expected} values, got {got}", shortened(column))]
+    ColumnLength {
+        /// The column.
+        column: String,
+        /// The number that its rows need.
+        expected: usize,
+        /// The number of values.
+        got: usize,
+    },
+
     /// A chunk is not the next one.
     #[error("expected the chunk that begins with row {}, got row {}", expected + 1, got + 1)]
     OutOfOrder {

@@ -51,7 +51,7 @@ pub use nearest::nearest;
 pub use shuffle::epoch_order;
 pub use split::MIN_ROWS;
 pub use split_parts::{Split, SplitConfig};
-pub use tables::write::Existing;
+pub use tables::write::{Existing, ParquetFile, ParquetKind, ParquetValues};
 pub use tables::{
     BadRows, Change, DataFile, Encoding, Fault, Format, Header, Missing, Note, Place, QuoteCause,
     Quoting, ReadNotes, ReadOptions, Separator,

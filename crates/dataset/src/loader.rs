@@ -96,6 +96,19 @@ impl Loader {
     /// # Errors
     /// `Zero` if the batch size or a fixed length is 0, `Spawn` if no thread can be started.
     pub fn new(split: Arc<EncodedSplit>, config: &LoaderConfig, device: &Device) -> Result<Self> {
+        Self::starting_at(0, split, config, device)
+    }
+
+    /// Starts an epoch at a batch of it, from 0, as if those before had been taken.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn starting_at(
+        first: usize,
+        split: Arc<EncodedSplit>,
+        config: &LoaderConfig,
+        device: &Device,
+    ) -> Result<Self> {
         if config.batch_size == 0 {
             return Err(Error::Zero { what: "the batch size" });
         }
@@ -104,9 +117,9 @@ impl Loader {
         }
         let LoaderConfig { batch_size, padding, padding_id, .. } = *config;
         let order = row_order(&split, config);
-        let n_batches = order.len().div_ceil(batch_size);
+        let n_batches = order.len().div_ceil(batch_size).saturating_sub(first);
         let batches = Prefetch::start(n_batches, move |batch_idx| {
-            let start = batch_idx * batch_size;
+            let start = (first + batch_idx) * batch_size;
             let end = order.len().min(start + batch_size);
             PaddedRows::gather(&split, &order[start..end], (padding, padding_id))
         })?;

@@ -8,7 +8,7 @@ use crate::config::ModelConfig;
 use crate::embedding::{self, Embedding};
 use crate::error::{Error, Result};
 use crate::linear_path::LinearPath;
-use crate::parameters::{self, InitConfig};
+use crate::parameters::{self, InitConfig, Weights};
 use crate::pooling::{self, PoolingPart};
 use crate::recurrent_layer::{self, State};
 use crate::regularization::Regularization;
@@ -156,24 +156,19 @@ impl RecurrentClassifier {
         Ok((Self::regularized(config, regularization, vocabularies, vb)?, variables))
     }
 
-    /// The network with the current values of these variables, without regularisation and without recording a
-    /// backward pass: for evaluation. Do not use it after the variables change.
+    /// The network with these weights, without regularisation and without recording a backward pass: for evaluation.
+    /// Do not use it after weights that share their memory with a network in training have changed.
     ///
     /// # Errors
     /// As [`RecurrentClassifier::new`].
     pub fn frozen(
         config: &ModelConfig,
         vocabularies: impl Into<Vocabularies>,
-        variables: &VarMap,
+        weights: &Weights,
     ) -> Result<Self> {
-        let tensors = parameters::sorted(variables)
-            .into_iter()
-            .map(|(name, var)| (name, var.as_tensor().detach()))
-            .collect();
-        let device = match parameters::sorted(variables).values().next() {
-            Some(var) => var.device().clone(),
-            None => Device::Cpu,
-        };
+        let device = weights.values().next().map_or(Device::Cpu, |tensor| tensor.device().clone());
+        let tensors = weights.iter().map(|(name, tensor)| (name.clone(), tensor.detach()));
+        let tensors = tensors.collect();
         Self::new(config, vocabularies, VarBuilder::from_tensors(tensors, DType::F32, &device))?
             .freeze()
     }

@@ -101,6 +101,15 @@ pub fn sorted(variables: &VarMap) -> BTreeMap<String, Var> {
     by_name.iter().map(|(name, var)| (name.clone(), var.clone())).collect()
 }
 
+/// The weights of a network by name.
+pub type Weights = BTreeMap<String, Tensor>;
+
+/// The current values of variables, which on the CPU share their memory with them.
+pub fn weights(variables: &VarMap) -> Weights {
+    let values = sorted(variables).into_iter();
+    values.map(|(name, var)| (name, var.as_detached_tensor())).collect()
+}
+
 /// Name and shape of every parameter of a network.
 ///
 /// # Errors

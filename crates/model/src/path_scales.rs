@@ -1,9 +1,8 @@
 //! Scales the logits of a network's two paths by scaling the weights that produce them.
 
-use candle_core::{Device, Tensor, Var};
-use candle_nn::VarMap;
+use candle_core::{Device, Tensor};
 
-use crate::parameters::{FC_BIAS, FC_WEIGHT, NGRAM_BIAS, NGRAM_TABLE, sorted};
+use crate::parameters::{FC_BIAS, FC_WEIGHT, NGRAM_BIAS, NGRAM_TABLE, Weights};
 
 /// Scales applied to the logits of a network's two paths: each has a number for every output, `[O]`, or one
 /// number for all.
@@ -32,41 +31,29 @@ impl PathScales {
     }
 }
 
-/// Runs `work` with the logits of a network's paths scaled, by scaling the weights and biases that
-/// produce them; then restores the variables.
-///
-/// # Errors
-/// If the scales are neither one nor as many as the outputs, or the device fails, or `work` does.
-pub fn with_scaled_logits<R, E: From<candle_core::Error>>(
-    variables: &VarMap,
-    scales: &PathScales,
-    work: impl FnOnce() -> std::result::Result<R, E>,
-) -> std::result::Result<R, E> {
-    let PathScales { recurrent, linear, shift } = scales;
-    let mut by_name = sorted(variables);
-    // The outputs are the rows of `fc.weight` and the columns of the n-grams' table.
-    let parameters = [
-        (FC_WEIGHT, 0, recurrent, None),
-        (FC_BIAS, 0, recurrent, Some(shift)),
-        (NGRAM_TABLE, 1, linear, None),
-        (NGRAM_BIAS, 0, linear, Some(shift)),
-    ];
-    let mut saved: Vec<(Var, Tensor)> = Vec::new();
-    let mut scaled = Vec::new();
-    for (name, outputs_at, scale, shift) in parameters {
-        let Some(var) = by_name.remove(name) else { continue };
-        let weights = var.copy()?;
-        scaled.push(of_outputs(&weights, outputs_at, scale, shift.map(Vec::as_slice))?);
-        saved.push((var, weights));
+impl PathScales {
+    /// The weights of a network whose paths' logits are scaled, by scaling the weights and biases that produce them.
+    /// All others share their memory with the given ones.
+    ///
+    /// # Errors
+    /// If the scales are neither one nor as many as the outputs, or the device fails.
+    pub fn applied(&self, weights: &Weights) -> candle_core::Result<Weights> {
+        let Self { recurrent, linear, shift } = self;
+        // The outputs are the rows of `fc.weight` and the columns of the n-grams' table.
+        let parameters = [
+            (FC_WEIGHT, 0, recurrent, None),
+            (FC_BIAS, 0, recurrent, Some(shift)),
+            (NGRAM_TABLE, 1, linear, None),
+            (NGRAM_BIAS, 0, linear, Some(shift)),
+        ];
+        let mut scaled = weights.clone();
+        for (name, outputs_at, scale, shift) in parameters {
+            if let Some(weights) = scaled.get_mut(name) {
+                *weights = of_outputs(weights, outputs_at, scale, shift.map(Vec::as_slice))?;
+            }
+        }
+        Ok(scaled)
     }
-    for ((var, _), scaled) in saved.iter().zip(scaled) {
-        var.set(&scaled)?;
-    }
-    let result = work();
-    for (var, weights) in &saved {
-        var.set(weights)?;
-    }
-    result
 }
 
 /// `weights` times `scale`, plus `scale` times `shift`, of each output. `outputs_at`: the dimension that the
@@ -110,8 +97,8 @@ mod tests {
 
     use super::*;
 
-    fn variables(n_outputs: usize) -> Result<VarMap> {
-        let variables = VarMap::new();
+    fn weights(n_outputs: usize) -> Result<Weights> {
+        let mut weights = Weights::new();
         let shapes = [
             (FC_WEIGHT, vec![n_outputs, 4]),
             (FC_BIAS, vec![n_outputs]),
@@ -123,32 +110,31 @@ mod tests {
             let n: usize = shape.iter().product();
             let numbers: Vec<f32> = (0..n).map(|i| (i as f32 + 1.7 * seed as f32).sin()).collect();
             let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu)?;
-            let mut by_name = variables.data().lock().unwrap();
-            by_name.insert(name.to_string(), Var::from_tensor(&tensor)?);
+            weights.insert(name.to_string(), tensor);
         }
-        Ok(variables)
+        Ok(weights)
     }
 
     /// Every number, by name.
-    fn numbers(variables: &VarMap) -> Result<Vec<(String, Vec<f32>)>> {
-        let all = sorted(variables).into_iter();
-        all.map(|(name, var)| Ok((name, var.flatten_all()?.to_vec1()?))).collect()
+    fn numbers(weights: &Weights) -> Result<Vec<(String, Vec<f32>)>> {
+        let all = weights.iter();
+        all.map(|(name, tensor)| Ok((name.clone(), tensor.flatten_all()?.to_vec1()?))).collect()
     }
 
-    fn scaled(variables: &VarMap, scales: &PathScales) -> Result<Vec<(String, Vec<f32>)>> {
-        with_scaled_logits(variables, scales, || numbers(variables))
+    fn scaled(weights: &Weights, scales: &PathScales) -> Result<Vec<(String, Vec<f32>)>> {
+        numbers(&scales.applied(weights)?)
     }
 
     #[test]
     fn every_output_has_scales_of_its_own() -> Result<()> {
-        let variables = variables(3)?;
-        let before = numbers(&variables)?;
+        let weights = weights(3)?;
+        let before = numbers(&weights)?;
         let scales = PathScales {
             recurrent: vec![0.5, 2.0, -1.0],
             linear: vec![3.0],
             shift: vec![0.0, 1.0, 0.25],
         };
-        for ((name, got), (_, weights)) in scaled(&variables, &scales)?.iter().zip(&before) {
+        for ((name, got), (_, before)) in scaled(&weights, &scales)?.iter().zip(&before) {
             for (index, (got, weight)) in got.iter().zip(weights).enumerate() {
                 let (scale, shift) = match name.as_str() {
                     FC_WEIGHT => (scales.recurrent[index / 4], 0.0),
@@ -161,13 +147,13 @@ mod tests {
                 assert!((f64::from(*got) - expected).abs() < 1e-6, "{name}: {got} {expected}");
             }
         }
-        assert_eq!(numbers(&variables)?, before, "restored");
+        assert_eq!(numbers(&weights)?, before, "the given ones are as they were");
         Ok(())
     }
 
     #[test]
     fn one_number_for_all_outputs_has_the_bits_of_as_many_equal_ones() -> Result<()> {
-        let variables = variables(3)?;
+        let weights = weights(3)?;
         let (recurrent, linear, shift) = (0.37, 0.81, -0.13);
         let each = PathScales {
             recurrent: vec![recurrent; 3],
@@ -175,24 +161,22 @@ mod tests {
             shift: vec![shift; 3],
         };
         let all = PathScales::uniform(recurrent, linear, shift);
-        assert_eq!(scaled(&variables, &each)?, scaled(&variables, &all)?);
+        assert_eq!(scaled(&weights, &each)?, scaled(&weights, &all)?);
         Ok(())
     }
 
     #[test]
-    fn another_number_of_scales_is_an_error_and_changes_nothing() -> Result<()> {
-        let variables = variables(3)?;
-        let before = numbers(&variables)?;
+    fn another_number_of_scales_is_an_error() -> Result<()> {
+        let weights = weights(3)?;
         for scales in [
             PathScales { linear: vec![1.0; 2], ..PathScales::default() },
             PathScales { shift: vec![0.0; 4], ..PathScales::default() },
             PathScales { recurrent: vec![], ..PathScales::default() },
             PathScales { shift: vec![], ..PathScales::default() },
         ] {
-            let error = scaled(&variables, &scales).unwrap_err().to_string();
+            let error = scaled(&weights, &scales).unwrap_err().to_string();
             assert!(error.contains("expected 1 or 3, one per output"), "{error}");
         }
-        assert_eq!(numbers(&variables)?, before);
         Ok(())
     }
 }

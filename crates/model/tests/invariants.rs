@@ -59,8 +59,8 @@ fn init(
 
 fn build(config: &ModelConfig) -> RecurrentClassifier {
     // Like a loaded model: without variables, repeated words are computed once.
-    let variables = init(config, VOCAB as usize, 5).1;
-    RecurrentClassifier::frozen(config, VOCAB as usize, &variables).unwrap()
+    let weights = model::weights(&init(config, VOCAB as usize, 5).1);
+    RecurrentClassifier::frozen(config, VOCAB as usize, &weights).unwrap()
 }
 
 /// `[B, steps]`, padded on the left.
@@ -168,7 +168,8 @@ fn only_a_network_in_training_leaves_something_out() {
     let config = ModelConfig { embedding_dim: 6, hidden_dim: 5, ..ModelConfig::default() };
     let (network, variables) = init(&config, VOCAB as usize, 5);
     assert_eq!(*network.regularization(), Regularization::default());
-    let frozen = RecurrentClassifier::frozen(&config, VOCAB as usize, &variables).unwrap();
+    let frozen =
+        RecurrentClassifier::frozen(&config, VOCAB as usize, &model::weights(&variables)).unwrap();
     assert_eq!(*frozen.regularization(), Regularization::NONE);
     let ids = padded(&[vec![1, 2, 3]], 4);
     let dropped = |network: &RecurrentClassifier| {

@@ -1,34 +1,39 @@
 //! The events of a training, told to a Python function, and Ctrl-C meanwhile.
 
 use std::ops::ControlFlow;
-use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use trainer::{Event, Observer};
+use trainer::{Control, Event, Observer, Stamp, Stop};
 
 use crate::compute::Interrupts;
 
 /// Tells a training's events to a Python function.
 ///
-/// The first Ctrl-C ends the training and keeps its model, as in the program `sentiment`. A second one, and whatever
-/// else the function or a signal's handler raises, is raised: the event unwinds, so nothing is validated, saved or
-/// tested after it. Whoever runs the training catches that.
+/// The first Ctrl-C ends the training and keeps its model ([`Pressed`]). A second one, and whatever else the function
+/// or a signal's handler raises, is raised: the observer fails with it, so nothing is validated, saved or tested after
+/// it.
 pub(crate) struct Progress {
     on_event: Option<Py<PyAny>>,
     interrupts: Interrupts,
     /// The first Ctrl-C.
     pressed: Option<PyErr>,
+    is_pressed: Arc<AtomicBool>,
     raised: Option<PyErr>,
 }
 
-/// What an event unwinds with; the exception is in [`Progress`].
-struct Raised;
-
 impl Progress {
     pub(crate) fn new(on_event: Option<Py<PyAny>>) -> Self {
-        Self { on_event, interrupts: Interrupts::new(), pressed: None, raised: None }
+        let is_pressed = Arc::new(AtomicBool::new(false));
+        Self { on_event, interrupts: Interrupts::new(), pressed: None, is_pressed, raised: None }
+    }
+
+    /// What stops the training after the first Ctrl-C.
+    pub(crate) fn pressed(&self) -> Pressed {
+        Pressed(Arc::clone(&self.is_pressed))
     }
 
     /// What was raised and must go on to the caller: also the first Ctrl-C, unless the training `was_stopped` by it.
@@ -50,6 +55,9 @@ impl Progress {
     fn stop(&mut self, raised: PyErr) {
         let is_first_press = self.pressed.is_none()
             && Python::attach(|py| raised.is_instance_of::<PyKeyboardInterrupt>(py));
+        if is_first_press {
+            self.is_pressed.store(true, Ordering::Relaxed);
+        }
         let place = if is_first_press { &mut self.pressed } else { &mut self.raised };
         place.get_or_insert(raised);
     }
@@ -70,7 +78,7 @@ impl Progress {
     }
 
     /// Tells an event.
-    fn hear(&mut self, event: Event<'_>) {
+    fn hear(&mut self, event: &Event) {
         use serde_json::json;
         match event {
             Event::LinearPathStart { n_ngrams } => {
@@ -79,26 +87,26 @@ impl Progress {
             Event::LinearPathFitted { metrics } => {
                 self.tell("linear_path_fitted", &json!({ "metrics": metrics }));
             }
-            Event::PretrainingStart { epoch, n_rows } => {
+            Event::PretrainingStart { epoch, n_rows, .. } => {
                 self.tell("pretraining_start", &json!({ "epoch": epoch, "n_texts": n_rows }));
             }
             Event::Pretrained { record } => {
                 self.tell("pretrained", &json!({ "record": record }));
             }
-            Event::EpochStart { epoch, n_rows } => {
+            Event::EpochStart { epoch, n_rows, .. } => {
                 self.tell("epoch_start", &json!({ "epoch": epoch, "n_texts": n_rows }));
             }
             Event::ValidationStart { n_rows } => {
                 self.tell("validation_start", &json!({ "n_texts": n_rows }));
             }
             Event::Validated { record } => self.tell("validated", &json!({ "record": record })),
-            Event::RefitStart { epoch, n_rows, n_epochs } => {
+            Event::RefitStart { epoch, n_rows, n_epochs, .. } => {
                 let data = json!({ "epoch": epoch, "n_texts": n_rows, "n_epochs": n_epochs });
                 self.tell("refit_start", &data);
             }
             Event::Refitted { record } => self.tell("refitted", &json!({ "record": record })),
             Event::Diverged { reason } => self.tell("diverged", &json!({ "reason": reason })),
-            Event::Interrupted => self.tell("interrupted", &json!({})),
+            Event::Stopped { .. } => self.tell("interrupted", &json!({})),
             Event::TestStart { n_rows } => {
                 self.tell("test_start", &json!({ "n_texts": n_rows }));
             }
@@ -108,17 +116,24 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn on_event(&mut self, event: Event<'_>) {
+    fn on(&mut self, _: &Stamp, event: &Event) -> trainer::Result<()> {
         self.look();
         if self.raised.is_none() {
             self.hear(event);
         }
-        if self.raised.is_some() {
-            resume_unwind(Box::new(Raised));
+        match &self.raised {
+            // The exception itself is raised by whoever runs the training.
+            Some(raised) => Err(trainer::Error::Observer { reason: raised.to_string() }),
+            None => Ok(()),
         }
     }
+}
 
-    fn should_stop(&self) -> bool {
-        self.pressed.is_some()
+/// Stops a training after the first Ctrl-C.
+pub(crate) struct Pressed(Arc<AtomicBool>);
+
+impl Control for Pressed {
+    fn stop(&self) -> Option<Stop> {
+        self.0.load(Ordering::Relaxed).then_some(Stop::Interrupt)
     }
 }

@@ -8,7 +8,9 @@ use dataset::{Classes, LabelOptions, LabelledTexts, Labels};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use text_preprocessing::text_digests;
-use trainer::{ClassWeights, Duplicates, Ending, Recipe, SmallData, TextsTraining, ThresholdGoal};
+use trainer::{
+    ClassWeights, Duplicates, Ending, Recipe, Session, SmallData, TextsTraining, ThresholdGoal,
+};
 
 use crate::compute::{guarded, without_lock};
 use crate::error::{Error, Result};
@@ -91,8 +93,9 @@ pub(crate) fn train(
             device: &device,
             folder: &output,
         };
-        // What the function raises unwinds from here.
-        let report = guarded(|| Ok(training.run(&mut progress)?));
+        let control = progress.pressed();
+        let session = &mut Session { observer: &mut progress, control: &control, run: None };
+        let report = guarded(|| Ok(training.run_in(session)?));
         let interrupted = report.as_ref().is_ok_and(|report| report.ended == Ending::Interrupted);
         if let Some(raised) = progress.into_raised(interrupted) {
             return Err(raised.into());

@@ -70,6 +70,17 @@ impl SeededRng {
         variational_dropout(self, x, rate)
     }
 
+    /// How many 32-bit words have been drawn: with the seed, all that the next numbers depend on.
+    pub fn position(&self) -> u64 {
+        // A stream has 2⁶⁸ words; nobody draws more than 2⁶⁴.
+        self.0.get_word_pos() as u64
+    }
+
+    /// Goes to a [`position`](Self::position) of the sequence.
+    pub fn set_position(&mut self, position: u64) {
+        self.0.set_word_pos(u128::from(position));
+    }
+
     /// A number from 0 to `bound` - 1; 0 if `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         // Probabilities differ by at most a relative bound / 2⁶⁴.
@@ -136,6 +147,31 @@ mod tests {
                 assert_eq!(rng.unit(), one_by_one.unit(), "the next draw");
             }
         }
+    }
+
+    /// After any mixture of draws, a new generator at the same position goes on like the old one.
+    #[test]
+    fn a_generator_goes_on_from_its_position() -> Result<()> {
+        let draw = |rng: &mut SeededRng, n: usize| -> Result<Vec<f32>> {
+            let numbers = match n % 4 {
+                0 => rng.uniform((0.0, 1.0), n, DType::F32, &Device::Cpu)?.to_vec1()?,
+                1 => rng.standard_normal(n, DType::F32, &Device::Cpu)?.to_vec1()?,
+                2 => rng.kept(n, 0.5).into_iter().map(|kept| f32::from(u8::from(kept))).collect(),
+                _ => (0..n).map(|_| rng.below(1000) as f32).collect(),
+            };
+            Ok(numbers)
+        };
+        let mut rng = SeededRng::new(9);
+        for n in (0..200).map(|i| i * 37 % 151) {
+            draw(&mut rng, n)?;
+            let mut other = SeededRng::new(9);
+            other.set_position(rng.position());
+            for n in [3, 4, 1001, 2, 5] {
+                assert_eq!(draw(&mut rng, n)?, draw(&mut other, n)?);
+                assert_eq!(rng.position(), other.position());
+            }
+        }
+        Ok(())
     }
 
     #[test]

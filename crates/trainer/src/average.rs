@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
+use crate::state::{Restored, Snapshot};
 
 /// An exponentially weighted mean of the weights over the last steps (after Polyak and Juditsky 1992):
 /// `a = d a + (1 - d) θ` after every step.
@@ -18,7 +19,14 @@ use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
 pub struct WeightAverage {
     decay: f64,
     n_steps: u64,
-    averages: Vec<(Var, Tensor)>,
+    averages: Vec<Average>,
+}
+
+#[derive(Debug)]
+struct Average {
+    name: String,
+    var: Var,
+    mean: Tensor,
 }
 
 impl WeightAverage {
@@ -28,8 +36,11 @@ impl WeightAverage {
     /// If a device fails.
     pub fn new(variables: &BTreeMap<String, Var>, decay: f64) -> Result<Self> {
         let averages = variables
-            .values()
-            .map(|var| Ok((var.clone(), var.as_detached_tensor().copy()?)))
+            .iter()
+            .map(|(name, var)| {
+                let mean = var.as_detached_tensor().copy()?;
+                Ok(Average { name: name.clone(), var: var.clone(), mean })
+            })
             .collect::<Result<_>>()?;
         Ok(Self { decay, n_steps: 0, averages })
     }
@@ -42,7 +53,7 @@ impl WeightAverage {
         self.n_steps += 1;
         let t = self.n_steps as f64;
         let decay = self.decay.min((1.0 + t) / (10.0 + t));
-        for (var, average) in &mut self.averages {
+        for Average { var, mean: average, .. } in &mut self.averages {
             if is_f32_on_cpu(var) {
                 let new_share = (1.0 - decay) as f32;
                 with_f32(var, |weights| {
@@ -67,17 +78,26 @@ impl WeightAverage {
         Ok(())
     }
 
-    /// Swaps weights and averages: once to evaluate and save the averages, once more to go on training.
-    ///
-    /// # Errors
-    /// If a device fails.
-    pub fn swap(&mut self) -> Result<()> {
-        for (var, average) in &mut self.averages {
-            let weights = var.as_detached_tensor().copy()?;
-            var.set(average)?;
-            *average = weights;
+    /// Adds the averages under names that begin with `prefix`.
+    pub(crate) fn snapshot<'a>(&'a self, prefix: &str, to: &mut Snapshot<'a>) -> Result<()> {
+        to.fact(format!("{prefix}n_steps"), &self.n_steps)?;
+        self.averages
+            .iter()
+            .try_for_each(|Average { name, mean, .. }| to.tensor(format!("{prefix}{name}"), mean))
+    }
+
+    /// Takes over a state that [`snapshot`](Self::snapshot) made.
+    pub(crate) fn restore(&mut self, prefix: &str, from: &mut Restored) -> Result<()> {
+        self.n_steps = from.fact(&format!("{prefix}n_steps"))?;
+        for Average { name, mean, .. } in &mut self.averages {
+            *mean = from.tensor_like(&format!("{prefix}{name}"), mean)?;
         }
         Ok(())
+    }
+
+    /// The averages by name. On the CPU they share their memory with what the next step changes.
+    pub fn means(&self) -> impl Iterator<Item = (String, Tensor)> {
+        self.averages.iter().map(|average| (average.name.clone(), average.mean.clone()))
     }
 }
 
@@ -104,13 +124,10 @@ mod tests {
                     *mean = decay * *mean + (1.0 - decay) * weight;
                 }
             }
-            let weights = var.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-            average.swap()?;
-            let got = var.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+            let (name, mean) = average.means().next().unwrap();
+            let got = mean.to_dtype(DType::F64)?.to_vec1::<f64>()?;
             assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{got:?}");
-            average.swap()?;
-            assert!(average.averages.iter().all(|(_, average)| !average.track_op()));
-            assert_eq!(var.to_dtype(DType::F64)?.to_vec1::<f64>()?, weights);
+            assert!(name == "w" && !mean.track_op());
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Prepared data on disk, so that another training run on the same texts starts at once.
 //!
 //! An entry is one safetensors file: the rows of the three splits as they are in memory (ids, classes and
-//! weights), the digests of the training and validation texts, the `tokenizer.json` of the encoder, and the task,
-//! counts and column names in the header. Its name is a digest of everything that decides its contents: the bytes
-//! of the data file, how it and its labels are read, the requested columns, the split, the preprocessing, and the
-//! version of the preparation. So an entry never goes stale; the least recently used entries are removed when all
-//! together take more than 1 GiB.
+//! weights), the digests of their texts, the rows of the data file that the validation and test texts come from, the
+//! `tokenizer.json` of the encoder, and the task, counts and column names in the header. Its name is a digest of
+//! everything that decides its contents: the bytes of the data file, how it and its labels are read, the requested
+//! columns, the split, the preprocessing, and the version of the preparation. So an entry never goes stale; the least
+//! recently used entries are removed when all together take more than 1 GiB.
 //!
 //! Several training runs may use one cache at once: entries appear by renaming, and readers keep theirs
 //! open.
@@ -26,6 +26,7 @@ use text_preprocessing::{PAD_ID, TextEncoder};
 
 use crate::error::Result;
 use crate::prepare::{DataRequest, LoadedData, Prepared};
+use crate::split_texts::SplitTexts;
 use crate::summary::DataSummary;
 
 #[cfg(test)]
@@ -37,12 +38,12 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// Version of reading, deduplicating, splitting and encoding: increment it whenever one of them gives a
 /// different result for the same texts and settings.
-const PREPARATION_VERSION: u32 = 4;
+const PREPARATION_VERSION: u32 = 5;
 
 /// SHA-256 of what this version makes of the files in `tests/golden`: if it changes, the tests fail and
 /// ask for a new version.
 #[cfg(test)]
-const PREPARATION_DIGEST: &str = "fd2a700ab2657873d2ebb422a130a4f8d240aabb67893899dbebaa7bf17c333d";
+const PREPARATION_DIGEST: &str = "a8012185d5be5cd56307c70b3f74303ae0c6747c06c2e9579a0ee858325f8caf";
 
 /// Prefix of entries being written; they are left behind if that is interrupted.
 const PARTIAL_PREFIX: &str = "partial-";
@@ -53,8 +54,8 @@ const EXTENSION: &str = "safetensors";
 const HEADER: &str = "prepared";
 const TOKENIZER: &str = "tokenizer";
 const SPLITS: [&str; 3] = ["train", "validation", "test"];
-/// Digests of the training and validation texts.
-const SEEN: [&str; 2] = ["seen.train", "seen.validation"];
+/// Digests of the training texts, ascending; those of the validation texts are in the order of the split.
+const SEEN_TRAIN: &str = "seen.train";
 
 /// A folder of prepared data.
 #[derive(Debug, Clone)]
@@ -161,14 +162,23 @@ impl Cache {
             return None;
         }
         let digests = |name: &str| {
-            let digests: Vec<u64> = bytemuck::pod_collect_to_vec(tensors.tensor(name).ok()?.data());
-            digests.is_sorted().then_some(digests)
+            let tensor = tensors.tensor(name).ok()?;
+            Some(bytemuck::pod_collect_to_vec::<u8, u64>(tensor.data()))
         };
-        let [Some(of_train), Some(of_validation)] = SEEN.map(digests) else { return None };
-        if [of_train.len(), of_validation.len()] != [train.len(), validation.len()] {
+        let texts = |name: &str, n_texts: usize| {
+            let rows = tensors.tensor(&format!("{name}.rows")).ok()?;
+            let rows = bytemuck::pod_collect_to_vec(rows.data());
+            let texts = SplitTexts { rows, digests: digests(&format!("{name}.digests"))? };
+            ([texts.rows.len(), texts.digests.len()] == [n_texts; 2]).then_some(texts)
+        };
+        let [_, of_validation, of_test] = SPLITS;
+        let validation_texts = texts(of_validation, validation.len())?;
+        let test_texts = texts(of_test, test.len())?;
+        let of_train = digests(SEEN_TRAIN)?;
+        if of_train.len() != train.len() || !of_train.is_sorted() {
             return None;
         }
-        let seen = SeenTexts { train: of_train, validation: of_validation };
+        let seen = SeenTexts { train: of_train, validation: validation_texts.sorted_digests() };
         let data = Prepared {
             task: task.clone(),
             separator,
@@ -176,6 +186,8 @@ impl Cache {
             train,
             validation,
             test,
+            validation_texts,
+            test_texts,
             seen,
             summary,
         };
@@ -224,9 +236,13 @@ impl Cache {
                 parts.push((format!("{name}.weights"), Dtype::F32, weights));
             }
         }
-        for (name, digests) in SEEN.iter().zip([&data.seen.train, &data.seen.validation]) {
-            let digests = Cow::Borrowed(bytemuck::cast_slice(digests));
-            parts.push(((*name).to_string(), Dtype::U64, digests));
+        let of_train = Cow::Borrowed(bytemuck::cast_slice(&data.seen.train));
+        parts.push((SEEN_TRAIN.to_string(), Dtype::U64, of_train));
+        for (name, texts) in SPLITS[1..].iter().zip([&data.validation_texts, &data.test_texts]) {
+            let rows = Cow::Borrowed(bytemuck::cast_slice(&texts.rows));
+            parts.push((format!("{name}.rows"), Dtype::U32, rows));
+            let digests = Cow::Borrowed(bytemuck::cast_slice(&texts.digests));
+            parts.push((format!("{name}.digests"), Dtype::U64, digests));
         }
         parts.push((TOKENIZER.to_string(), Dtype::U8, Cow::Owned(data.encoder.to_json().ok()?)));
         let views = parts

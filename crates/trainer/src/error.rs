@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::state::Difference;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -151,12 +153,74 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// An optimiser's state could not be written or read.
-    #[error("{path} cannot be used as the state of this optimiser: {reason}")]
-    State {
+    /// A saved state cannot be used.
+    #[error("cannot go on from {path}: {reason}")]
+    Checkpoint {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// A saved state belongs to another training.
+    #[error("{path} was saved by another training: {}", listed(differences))]
+    OtherTraining {
+        /// The file.
+        path: PathBuf,
+        /// In what that training differs from this one.
+        differences: Vec<Difference>,
+    },
+    /// A part of a training cannot be saved.
+    #[error("the {what} of the training cannot be saved: {reason}")]
+    Unsaveable {
+        /// The part.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A file of a run could not be written.
+    #[error("cannot write {path}")]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The training stopped because a file of its run could not be written; it can go on from its last checkpoint.
+    #[error(
+        "the training stopped: {}; {}", chain(cause),
+        last.as_ref().map_or_else(
+            || "there is no checkpoint yet, so it has to start again".to_string(),
+            |path| format!("its last whole checkpoint is {}", path.display()),
+        )
+    )]
+    RunStopped {
+        /// What could not be written.
+        cause: Box<Error>,
+        /// The last whole checkpoint, if there is one.
+        last: Option<PathBuf>,
+    },
+    /// A file of a run folder is not what it should be.
+    #[error("{path} cannot be read as {what}: {reason}")]
+    RunFile {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An observer failed, so the training stopped.
+    #[error("the training stopped, because its observer failed: {reason}")]
+    Observer {
+        /// What it said.
         reason: String,
     },
     /// The data could not be read or split.
@@ -199,6 +263,22 @@ impl Error {
     pub(crate) fn other_dtype() -> Self {
         Self::Gradient { reason: "its dtype differs from its parameter's".to_string() }
     }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn listed(differences: &[Difference]) -> String {
+    let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    words.join("; ")
 }
 
 /// Names for a message: `"a", "b" and 3 more`.

@@ -96,15 +96,25 @@ pub fn test(
     split: &EncodedSplit,
     on_rows: &mut dyn FnMut(usize),
 ) -> Result<Measurements> {
+    Ok(test_with_logits(model, split, on_rows)?.0)
+}
+
+/// The same, and the logits of each path.
+pub(crate) fn test_with_logits(
+    model: &Classifier,
+    split: &EncodedSplit,
+    on_rows: &mut dyn FnMut(usize),
+) -> Result<(Measurements, PathLogits)> {
     let targets = targets_of(split)?;
     let seq_len = model.encoder().config().seq_len;
     let (of_paths, logits) = finite_path_logits(model.network(), split, seq_len, on_rows)?;
     let (task, thresholds) = (model.task(), model.thresholds());
-    Ok(Measurements {
+    let measured = Measurements {
         metrics: metrics_of(&logits, task, targets, thresholds)?,
         intervals: intervals_of(&logits, task, targets, thresholds)?,
         alone: scores(&of_paths, task, targets)?,
-    })
+    };
+    Ok((measured, of_paths))
 }
 
 pub(crate) fn targets_of(split: &EncodedSplit) -> Result<&Targets> {

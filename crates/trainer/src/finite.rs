@@ -1,7 +1,7 @@
 //! Values that are not finite: how to name them, and how to find them in weights.
 
 use candle_core::{DType, Tensor};
-use candle_nn::VarMap;
+use model::Weights;
 use rayon::prelude::*;
 
 use crate::error::Result;
@@ -29,17 +29,17 @@ impl NonFinite {
 ///
 /// # Errors
 /// If a device fails.
-pub(crate) fn first_in(variables: &VarMap) -> Result<Option<NonFinite>> {
-    for (name, variable) in model::sorted(variables) {
-        if let Some(value) = first_of(variable.as_detached_tensor())? {
+pub(crate) fn first_in(weights: &Weights) -> Result<Option<NonFinite>> {
+    for (name, tensor) in weights {
+        if let Some(value) = first_of(tensor)? {
             return Ok(Some(NonFinite::new(format!("weights {name}"), value)));
         }
     }
     Ok(None)
 }
 
-fn first_of(tensor: Tensor) -> Result<Option<f64>> {
-    let on_cpu = with_f32(&tensor, |numbers| {
+fn first_of(tensor: &Tensor) -> Result<Option<f64>> {
+    let on_cpu = with_f32(tensor, |numbers| {
         // Without an early exit, the compiler vectorises the loop.
         let is_finite = |chunk: &&[f32]| chunk.iter().fold(true, |all, x| all & x.is_finite());
         numbers
@@ -59,7 +59,7 @@ fn first_of(tensor: Tensor) -> Result<Option<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::Device;
 
     use super::*;
 
@@ -68,19 +68,14 @@ mod tests {
         let n = 3 * TASK_LEN + 17;
         for (place, bad) in [(0, f32::NAN), (n - 1, f32::INFINITY), (TASK_LEN, f32::NEG_INFINITY)] {
             for dtype in [DType::F32, DType::F64] {
-                let variables = VarMap::new();
                 let mut numbers = vec![f32::MAX; n];
-                let set = |numbers: &[f32]| -> Result<()> {
+                let weights = |numbers: &[f32]| -> Result<Weights> {
                     let tensor = Tensor::new(numbers, &Device::Cpu)?.to_dtype(dtype)?;
-                    let mut by_name = variables.data().lock().unwrap_or_else(|e| e.into_inner());
-                    by_name.insert("table".to_string(), Var::from_tensor(&tensor)?);
-                    Ok(())
+                    Ok(Weights::from([("table".to_string(), tensor)]))
                 };
-                set(&numbers)?;
-                assert_eq!(first_in(&variables)?, None);
+                assert_eq!(first_in(&weights(&numbers)?)?, None);
                 numbers[place] = bad;
-                set(&numbers)?;
-                let found = first_in(&variables)?;
+                let found = first_in(&weights(&numbers)?)?;
                 assert!(found.is_some_and(|found| {
                     found.quantity == "weights table" && !found.value.is_finite()
                 }));

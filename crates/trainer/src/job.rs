@@ -1,5 +1,7 @@
 //! The inputs of a training run, and what follows from them alone.
 
+use std::time::Instant;
+
 use candle_core::Device;
 use classifier::folder::{OutputFolder, SavedModel, SeenTexts};
 use dataset::{EncodedSplit, LoaderConfig, Order, Targets};
@@ -53,30 +55,27 @@ pub(crate) fn save(
     report: &TrainingReport,
     seen: &SeenTexts,
 ) -> Result<std::result::Result<(), NonFinite>> {
-    let ngrams = step.vocabularies().ngrams.clone();
     let config = job.model.for_task(&job.data.task)?;
     let &TrainingJob { data, folder, .. } = job;
     let scales = stacked_of(kept).path_scales();
-    step.with_weights(|variables, profile| {
-        profile.time(Part::Save, || {
-            model::with_scaled_logits(variables, &scales, || {
-                if let Some(non_finite) = finite::first_in(variables)? {
-                    return Ok(Err(non_finite));
-                }
-                let model = SavedModel {
-                    config: &config,
-                    task: &data.task,
-                    thresholds: kept.thresholds.as_deref(),
-                    encoder: &data.encoder,
-                    ngrams: ngrams.as_ref(),
-                    variables,
-                    seen,
-                };
-                folder.save(&model, report)?;
-                Ok(Ok(()))
-            })
-        })
-    })
+    let weights = step.weights()?;
+    let started = Instant::now();
+    let weights = scales.applied(&weights)?;
+    let non_finite = finite::first_in(&weights)?;
+    if non_finite.is_none() {
+        let model = SavedModel {
+            config: &config,
+            task: &data.task,
+            thresholds: kept.thresholds.as_deref(),
+            encoder: &data.encoder,
+            ngrams: step.vocabularies().ngrams.as_ref(),
+            weights: &weights,
+            seen,
+        };
+        folder.save(&model, report)?;
+    }
+    step.profile().add(Part::Save, started.elapsed());
+    Ok(non_finite.map_or(Ok(()), Err))
 }
 
 /// What a validation found about the paths.

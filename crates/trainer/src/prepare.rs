@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest, text_digests};
 
 use crate::error::{Error, Result};
+use crate::split_texts::SplitTexts;
 use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
 
 /// Encoded splits, and the encoder learned from the training split alone.
@@ -31,6 +32,10 @@ pub struct Prepared {
     pub validation: Arc<EncodedSplit>,
     /// The test split, scored once, at the end.
     pub test: Arc<EncodedSplit>,
+    /// Where the texts of the validation split come from.
+    pub validation_texts: SplitTexts,
+    /// Where the texts of the test split come from.
+    pub test_texts: SplitTexts,
     /// Digests of the training and validation texts.
     pub seen: SeenTexts,
     /// Counts for the user.
@@ -232,9 +237,11 @@ pub fn prepare(
         seq_len: encoder.config().seq_len,
         splits: Some(SplitSummaries { train: of_train, validation: of_validation, test: of_test }),
     };
+    let validation_texts = SplitTexts::of(table, &digests, &split.validation);
+    let test_texts = SplitTexts::of(table, &digests, &split.test);
     let seen = SeenTexts {
         train: sorted_digests(&digests, &split.train),
-        validation: sorted_digests(&digests, &split.validation),
+        validation: validation_texts.sorted_digests(),
     };
     let task = task_of(table.classes())?;
     Ok(Prepared {
@@ -244,6 +251,8 @@ pub fn prepare(
         train,
         validation,
         test,
+        validation_texts,
+        test_texts,
         seen,
         summary,
     })

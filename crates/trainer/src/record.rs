@@ -96,4 +96,6 @@ pub enum Ending {
     Interrupted,
     /// The loss, the gradient or the weights were no longer finite; a model kept before is unaffected.
     Diverged,
+    /// An error ended it.
+    Failed,
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::evaluate::Measurements;
+use crate::job::TrainingJob;
 use crate::paths::{PathScore, PathScores};
 use crate::prepare::{Prepared, SplitPlan};
 use crate::pretraining::PretrainingConfig;
@@ -183,6 +184,36 @@ pub struct TrainingReport {
 }
 
 impl TrainingReport {
+    /// The report of a training that has not begun.
+    pub(crate) fn at_start(job: &TrainingJob<'_>) -> Result<Self> {
+        Ok(Self {
+            recipe: job.recipe.to_string(),
+            data: job.origin.clone(),
+            task: job.data.task.clone(),
+            model: job.model.for_task(&job.data.task)?,
+            regularization: *job.regularization,
+            training: job.training.clone(),
+            lowered_batch: None,
+            linear_path: None,
+            linear_rate: None,
+            word_vectors: None,
+            pretraining: job.pretraining.clone(),
+            pretraining_history: Vec::new(),
+            history: Vec::new(),
+            refit: None,
+            ended: Ending::Running,
+            diverged: None,
+            train_s: 0.0,
+            validation: None,
+            test: None,
+            test_intervals: None,
+            test_alone: None,
+            linear_baseline: None,
+            warnings: Vec::new(),
+            profile: None,
+        })
+    }
+
     /// Reads `metrics.json` of a model folder.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! How the learning rate changes over a training run.
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{Schedule, TrainingConfig};
 
 /// One-cycle: fraction of the steps in which the rate rises.
@@ -8,6 +10,17 @@ const RISE: f64 = 0.3;
 const FIRST_DIVISOR: f64 = 25.0;
 /// One-cycle: the first rate divided by the last.
 const LAST_DIVISOR: f64 = 1e4;
+
+/// What the learning rate depends on besides the settings: the validations so far.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ScheduleState {
+    /// Plateau: product of the reductions so far.
+    fallen: f64,
+    /// The lowest validation loss, if there was any.
+    lowest_loss: Option<f64>,
+    /// Validations since then.
+    n_worse: usize,
+}
 
 /// The learning rate of each step of one training run.
 #[derive(Debug, Clone)]
@@ -21,10 +34,7 @@ pub struct LearningRate {
     decay_factor: f64,
     decay_epochs: usize,
     decay_patience: usize,
-    /// Plateau: product of the reductions so far.
-    fallen: f64,
-    lowest_loss: f64,
-    n_worse: usize,
+    state: ScheduleState,
 }
 
 impl LearningRate {
@@ -40,10 +50,18 @@ impl LearningRate {
             decay_factor: training.decay_factor,
             decay_epochs: training.decay_epochs,
             decay_patience: training.decay_patience,
-            fallen: 1.0,
-            lowest_loss: f64::INFINITY,
-            n_worse: 0,
+            state: ScheduleState { fallen: 1.0, lowest_loss: None, n_worse: 0 },
         }
+    }
+
+    /// What [`restore`](Self::restore) needs.
+    pub(crate) fn state(&self) -> ScheduleState {
+        self.state
+    }
+
+    /// Takes over the validations of an earlier schedule of the same settings.
+    pub(crate) fn restore(&mut self, state: ScheduleState) {
+        self.state = state;
     }
 
     /// The rate of a step, counted from 0. During the warm-up the curve is multiplied by a factor that
@@ -65,7 +83,7 @@ impl LearningRate {
                 half_wave(self.highest, 0.0, step as f64 / self.n_steps.max(1) as f64)
             }
             Schedule::OneCycle => self.one_cycle(step as f64),
-            Schedule::Plateau => self.highest * self.fallen,
+            Schedule::Plateau => self.highest * self.state.fallen,
         }
     }
 
@@ -84,14 +102,15 @@ impl LearningRate {
 
     /// Takes a validation loss, which [`Schedule::Plateau`] depends on.
     pub fn validated(&mut self, loss: f64) {
-        if loss < self.lowest_loss {
-            (self.lowest_loss, self.n_worse) = (loss, 0);
+        let ScheduleState { fallen, lowest_loss, n_worse } = &mut self.state;
+        if loss < lowest_loss.unwrap_or(f64::INFINITY) {
+            (*lowest_loss, *n_worse) = (Some(loss), 0);
             return;
         }
-        self.n_worse += 1;
-        if self.n_worse > self.decay_patience {
-            self.fallen *= self.decay_factor;
-            self.n_worse = 0;
+        *n_worse += 1;
+        if *n_worse > self.decay_patience {
+            *fallen *= self.decay_factor;
+            *n_worse = 0;
         }
     }
 }

@@ -112,6 +112,21 @@ impl Stacked {
         }
     }
 
+    /// The logits of each path of a saved network, whose sum is the network's, from those already
+    /// [shifted](Self::shifted).
+    pub(crate) fn scaled(&self, shifted: PathLogits) -> PathLogits {
+        let PathLogits { mut recurrent, mut linear, n_outputs } = shifted;
+        let PathScales { recurrent: of_recurrent, linear: of_linear, .. } = self.path_scales();
+        let scale = |logits: &mut [f32], scales: &[f64]| {
+            for (i, logit) in logits.iter_mut().enumerate() {
+                *logit *= scales[i % n_outputs % scales.len().max(1)] as f32;
+            }
+        };
+        scale(&mut recurrent, &of_recurrent);
+        linear.iter_mut().for_each(|linear| scale(linear, &of_linear));
+        PathLogits { recurrent, linear, n_outputs }
+    }
+
     /// The scales that give a saved network these logits.
     pub(crate) fn path_scales(&self) -> PathScales {
         let share = self.linear_share.unwrap_or(0.0);

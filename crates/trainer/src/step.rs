@@ -5,7 +5,7 @@ use candle_nn::VarMap;
 use dataset::{Batch, Targets};
 use model::{
     DistinctIds, InitConfig, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, RecurrentClassifier,
-    Regularization, State, TABLE, Task, Tokens, Vocabularies, Words,
+    Regularization, State, TABLE, Task, Tokens, Vocabularies, Weights, Words,
 };
 use recurrent::{SeededRng, State as _};
 
@@ -18,9 +18,17 @@ use crate::finite::NonFinite;
 use crate::loss::Objective;
 use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
+use crate::state::{Restored, Snapshot};
 
 /// Keeps the dropout's random numbers apart from those of the initial weights.
 const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
+
+/// In a saved state, before the names of the parts of these kinds.
+const WEIGHTS: &str = "weights.";
+const OPTIMIZER: &str = "optimizer.";
+const AVERAGE: &str = "average.";
+const PENDING: &str = "pending.";
+const CARRIED: &str = "carried.";
 
 /// What is trained, and how.
 #[derive(Debug, Clone, Copy)]
@@ -316,24 +324,71 @@ impl TrainingStep {
         Ok(Pass { loss, state, gradients: Some((gradients, d_x)) })
     }
 
-    /// Runs `work` on the variables with all missed steps applied, and with the average in their place
-    /// if there is one.
+    /// The weights for answering: all missed steps are applied, and averages take the place of the weights if there
+    /// are any. On the CPU they share their memory with the weights: use them before the next step.
     ///
     /// # Errors
-    /// If a device fails, or `work` does.
-    pub fn with_weights<R>(
-        &mut self,
-        work: impl FnOnce(&VarMap, &mut Profile) -> Result<R>,
-    ) -> Result<R> {
+    /// If a device fails.
+    pub fn weights(&mut self) -> Result<Weights> {
         let Self { optimizer, average, profile, variables, .. } = self;
         profile.time(Part::Optimizer, || optimizer.catch_up_all())?;
-        if let Some(average) = average.as_mut() {
-            average.swap()?;
+        let mut weights = model::weights(variables);
+        weights.extend(average.iter().flat_map(WeightAverage::means));
+        Ok(weights)
+    }
+
+    /// Gives up everything but the network.
+    ///
+    /// # Errors
+    /// Never, as the optimiser's constants have been checked.
+    pub(crate) fn forget(&mut self) -> Result<()> {
+        self.optimizer = Optimizer::new(self.config.optimizer(), [])?;
+        (self.average, self.state, self.accumulated) = (None, None, Accumulated::default());
+        Ok(())
+    }
+
+    /// Adds everything that later steps depend on, as it is: no missed step is applied for it.
+    pub(crate) fn snapshot<'a>(&'a self, to: &mut Snapshot<'a>) -> Result<()> {
+        for (name, tensor) in model::weights(&self.variables) {
+            to.tensor(format!("{WEIGHTS}{name}"), &tensor)?;
         }
-        let result = work(variables, profile);
-        if let Some(average) = average.as_mut() {
-            average.swap()?;
+        self.optimizer.snapshot(OPTIMIZER, to)?;
+        if let Some(average) = &self.average {
+            average.snapshot(AVERAGE, to)?;
         }
-        result
+        let Accumulated { gradients, n_batches, weight } = &self.accumulated;
+        to.fact("pending", &(n_batches, weight))?;
+        if let Some(gradients) = gradients {
+            gradients.snapshot(PENDING, to)?;
+        }
+        let carried = self.state.iter().flat_map(|state| state.tensors()).enumerate();
+        for (i, tensor) in carried {
+            to.tensor(format!("{CARRIED}{i}"), tensor)?;
+        }
+        to.fact("dropout", &self.dropout.position())?;
+        to.fact("profile", &self.profile)
+    }
+
+    /// Takes over what [`snapshot`](Self::snapshot) saved of a step with the same plan and vocabularies.
+    pub(crate) fn restore(&mut self, from: &mut Restored) -> Result<()> {
+        for (name, variable) in model::sorted(&self.variables) {
+            from.set(&format!("{WEIGHTS}{name}"), &variable)?;
+        }
+        self.optimizer.restore(OPTIMIZER, from)?;
+        if let Some(average) = &mut self.average {
+            average.restore(AVERAGE, from)?;
+        }
+        let device = self.network.device().clone();
+        let (n_batches, weight) = from.fact("pending")?;
+        let gradients = (n_batches > 0).then(|| Gradients::restored(PENDING, from, &device));
+        self.accumulated = Accumulated { gradients: gradients.transpose()?, n_batches, weight };
+        let mut carried = Vec::new();
+        for i in 0..from.names(CARRIED).len() {
+            carried.push(from.tensor(&format!("{CARRIED}{i}"), &device)?);
+        }
+        self.state = if carried.is_empty() { None } else { Some(State::from_tensors(carried)?) };
+        self.dropout.set_position(from.fact("dropout")?);
+        self.profile = from.fact("profile")?;
+        Ok(())
     }
 }

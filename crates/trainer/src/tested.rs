@@ -5,11 +5,14 @@ use classifier::Classifier;
 
 use crate::baseline::linear_baseline;
 use crate::error::{Error, Result};
-use crate::evaluate::test;
+use crate::evaluate::test_with_logits;
 use crate::job::TrainingJob;
-use crate::observer::{Event, Observer};
+use crate::observer::{Event, Observer, Stamp};
 use crate::record::Ending;
 use crate::report::TrainingReport;
+use crate::run_folder::TEST;
+use crate::state::Phase;
+use crate::training::{Session, now};
 
 impl TrainingJob<'_> {
     /// [Trains](TrainingJob::run), tests the kept model, if there are texts for testing, and saves the report with the
@@ -26,30 +29,81 @@ impl TrainingJob<'_> {
         comparison: bool,
         observer: &mut dyn Observer,
     ) -> Result<TrainingReport> {
-        let (data, folder, device) = (self.data, self.folder, self.device);
-        let mut report = self.run(observer)?;
+        self.run_and_test_in(comparison, &mut Session::watched_by(observer))
+    }
+
+    /// The same in a session, as [`run_in`](TrainingJob::run_in). A training that was stopped is tested only if it has
+    /// no run folder, from which it can go on.
+    ///
+    /// # Errors
+    /// As [`run_and_test`](TrainingJob::run_and_test) and [`run_in`](TrainingJob::run_in).
+    pub fn run_and_test_in(
+        self,
+        comparison: bool,
+        session: &mut Session<'_>,
+    ) -> Result<TrainingReport> {
+        let result = self.try_run_and_test_in(comparison, session);
+        if let Some(run) = &mut session.run {
+            match &result {
+                Ok(report) => run.finish(report.ended, report.train_s)?,
+                // What went wrong is worth more than what the status file says of it.
+                Err(error) => drop(run.fail(error)),
+            }
+        }
+        result
+    }
+
+    fn try_run_and_test_in(
+        &self,
+        comparison: bool,
+        session: &mut Session<'_>,
+    ) -> Result<TrainingReport> {
+        let &Self { data, folder, device, .. } = self;
+        let mut report = self.run_in(session)?;
         if report.kept().is_none() {
             return match report.ended {
                 Ending::Interrupted => Ok(report),
                 _ => Err(Error::NothingKept),
             };
         }
-        if !data.test.is_empty() {
-            observer.on_event(Event::TestStart { n_rows: data.test.len() });
+        let goes_on = report.ended == Ending::Interrupted && session.run.is_some();
+        if !data.test.is_empty() && !goes_on {
+            let at = stamp(&report);
+            session.tell(&at, &Event::TestStart { n_rows: data.test.len() })?;
             let trained = Classifier::open(folder.path(), device)?;
-            let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
-            report.add_test(test(&trained, &data.test, &mut on_rows)?);
+            let mut told = Ok(());
+            let mut on_rows = |n_rows| {
+                if told.is_ok() {
+                    told = session.tell(&at, &Event::Scored { n_rows });
+                }
+            };
+            let (measured, logits) = test_with_logits(&trained, &data.test, &mut on_rows)?;
+            told?;
+            if let Some(run) = &mut session.run {
+                run.keep_predictions(self, TEST, &logits)?;
+            }
+            report.add_test(measured);
             // Save the result now, in case a later step fails.
             folder.save_metrics(&report)?;
-            observer.on_event(Event::Tested);
+            if let Some(metrics) = report.test.clone() {
+                session.tell(&at, &Event::Tested { metrics })?;
+            }
             if comparison && report.model.ngram_order == 0 {
-                observer.on_event(Event::ComparisonStart);
+                session.tell(&at, &Event::ComparisonStart)?;
                 let score = linear_baseline(data, &report.training);
-                observer.on_event(Event::Compared { failure: score.as_ref().err() });
+                let failure = score.as_ref().err().map(ToString::to_string);
+                session.tell(&at, &Event::Compared { failure })?;
                 report.linear_baseline = score.ok();
             }
         }
         folder.save_metrics(&report)?;
         Ok(report)
     }
+}
+
+/// The moment after a training.
+fn stamp(report: &TrainingReport) -> Stamp {
+    let (epoch, step) = report.kept().map_or((0.0, 0), |kept| (kept.epoch, kept.step));
+    let phase = if report.refit.is_some() { Phase::Refit } else { Phase::Epochs };
+    Stamp { phase, epoch, step, elapsed_s: report.train_s, time: now() }
 }

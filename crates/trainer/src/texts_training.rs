@@ -9,6 +9,7 @@ use crate::observer::Observer;
 use crate::prepare::{SplitPlan, prepare};
 use crate::recipe::Recipe;
 use crate::report::{DataOrigin, LoweredBatch, TrainingReport};
+use crate::training::Session;
 
 /// A training on texts from memory, which are prepared anew each time: the cache is for files.
 #[derive(Debug, Clone, Copy)]
@@ -48,17 +49,25 @@ impl TextsTraining<'_> {
     /// As [`prepare`] and [`run_and_test`](crate::TrainingJob::run_and_test). Errors about the texts name them by
     /// number, from 1.
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
+        self.run_in(&mut Session::watched_by(observer))
+    }
+
+    /// The same in a session, which may stop the training.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_in(self, session: &mut Session<'_>) -> Result<TrainingReport> {
         let Self { texts, recipe, plan, small_data, comparison, device, folder } = self;
         let data = prepare(texts, plan, &recipe.preprocessing)?;
         let origin = DataOrigin::in_memory(texts, *plan, &data);
         let (n_train, batch_size) = (data.train.len(), recipe.training.batch_size);
         if small_data == SmallData::Refuse || n_train >= batch_size {
-            return recipe.job(&data, origin, device, folder).run_and_test(comparison, observer);
+            return recipe.job(&data, origin, device, folder).run_and_test_in(comparison, session);
         }
         let mut smaller = recipe.clone();
         smaller.training.batch_size = n_train;
         let job = smaller.job(&data, origin, device, folder);
-        let mut report = job.run_and_test(comparison, observer)?;
+        let mut report = job.run_and_test_in(comparison, session)?;
         if report.kept().is_some() {
             report.lower_batch(LoweredBatch { from: batch_size, to: n_train });
             folder.save_metrics(&report)?;

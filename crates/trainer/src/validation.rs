@@ -1,21 +1,22 @@
 //! What a validation measures, and whether the model that it measured is kept.
 
+use std::time::Instant;
+
 use classifier::PathLogits;
 use measures::Metrics;
 use model::RecurrentClassifier;
 
-use crate::class_weights::Weighting;
 use crate::config::Keep;
 use crate::error::Result;
 use crate::evaluate::{path_logits, targets_of};
 use crate::job::TrainingJob;
-use crate::observer::{Event, Observer};
+use crate::observer::Event;
 use crate::paths::{PathScores, scores};
 use crate::profile::Part;
 use crate::record::ValidationRecord;
 use crate::scoring::{metrics_of, weighted_loss};
 use crate::stacking::Stacked;
-use crate::step::TrainingStep;
+use crate::training::Training;
 
 /// The result of one validation.
 pub(crate) struct Measured {
@@ -29,39 +30,41 @@ pub(crate) struct Measured {
     pub(crate) thresholds: Option<Vec<f32>>,
     /// Each path alone, if there are two.
     pub(crate) alone: Option<PathScores>,
+    /// The logits of each path, as a model saved now would have them.
+    pub(crate) predictions: PathLogits,
 }
 
 /// Measures the current weights on the validation split.
-///
-/// `linear`: the linear path's logits of these texts, if there is one; `weighting`: of these texts.
-pub(crate) fn measure(
-    job: &TrainingJob<'_>,
-    step: &mut TrainingStep,
-    linear: Option<&[f32]>,
-    weighting: Weighting<'_>,
-    observer: &mut dyn Observer,
-) -> Result<Measured> {
-    let &TrainingJob { data, training, .. } = job;
+pub(crate) fn measure(training: &mut Training<'_, '_>) -> Result<Measured> {
+    let &TrainingJob { data, training: settings, .. } = training.job;
     let task = &data.task;
     let seq_len = data.encoder.config().seq_len;
-    let config = job.model.for_task(task)?;
-    let vocabularies = step.vocabularies().clone();
-    let recurrent = step.with_weights(|variables, profile| {
-        profile.time(Part::Evaluation, || {
-            let network = RecurrentClassifier::frozen(&config, vocabularies, variables)?;
-            let mut on_rows = |n_rows| observer.on_event(Event::Scored { n_rows });
-            // The linear path no longer changes.
-            let network = network.without_linear_path();
-            path_logits(&network, &data.validation, seq_len, &mut on_rows)
-        })
-    })?;
-    let paths = PathLogits { linear: linear.map(<[f32]>::to_vec), ..recurrent };
+    let config = training.job.model.for_task(task)?;
+    let at = training.stamp();
+    let (step, session) = (&mut training.state.step, &mut training.session);
+    let weights = step.weights()?;
+    let started = Instant::now();
+    let network = RecurrentClassifier::frozen(&config, step.vocabularies().clone(), &weights)?;
+    let mut told = Ok(());
+    let mut on_rows = |n_rows| {
+        if told.is_ok() {
+            told = session.tell(&at, &Event::Scored { n_rows });
+        }
+    };
+    // The linear path no longer changes.
+    let network = network.without_linear_path();
+    let recurrent = path_logits(&network, &data.validation, seq_len, &mut on_rows)?;
+    told?;
+    step.profile().add(Part::Evaluation, started.elapsed());
+    let linear = training.state.linear_logits.clone();
+    let weighting = training.weighting();
+    let paths = PathLogits { linear, ..recurrent };
     let targets = targets_of(&data.validation)?;
-    let stacked = Stacked::fit(task, &paths, targets, weighting, training.calibrate);
+    let stacked = Stacked::fit(task, &paths, targets, weighting, settings.calibrate);
     let shifted = stacked.shifted(&paths);
     let logits = stacked.combined(&shifted);
     let is_finite = logits.iter().all(|logit| logit.is_finite());
-    let goal = training.threshold.filter(|_| is_finite);
+    let goal = settings.threshold.filter(|_| is_finite);
     let thresholds = goal.and_then(|goal| goal.choose(task, &logits, targets, weighting.rows));
     let mut metrics = metrics_of(&logits, task, targets, thresholds.as_deref())?;
     if !is_finite {
@@ -72,7 +75,8 @@ pub(crate) fn measure(
     let weighted_loss =
         is_weighted.then(|| weighted_loss(&logits, task, targets, weighting)).transpose()?;
     let alone = scores(&shifted, task, targets)?;
-    Ok(Measured { metrics, weighted_loss, stacked, thresholds, alone })
+    let predictions = stacked.scaled(shifted);
+    Ok(Measured { metrics, weighted_loss, stacked, thresholds, alone, predictions })
 }
 
 /// Whether a model replaces the one kept so far.

@@ -4,10 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, ReadOptions, SplitConfig};
+use dataset::{
+    ColumnChoice, Conflicts, DataFile, LabelOptions, LabelledTexts, Labels, Missing, ReadOptions,
+    SplitConfig,
+};
 use tempfile::TempDir;
-use text_preprocessing::{PreprocessingConfig, TokenScheme};
-use trainer::{Cache, DataRequest, LoadedData, SplitPlan, load};
+use text_preprocessing::{PreprocessingConfig, TokenScheme, text_digest};
+use trainer::{Cache, DataRequest, LoadedData, Prepared, SplitPlan, load, prepare};
 
 struct Place {
     folder: TempDir,
@@ -64,6 +67,8 @@ fn assert_same(a: &LoadedData, b: &LoadedData) {
     assert_eq!(a.data.train, b.data.train);
     assert_eq!(a.data.validation, b.data.validation);
     assert_eq!(a.data.test, b.data.test);
+    assert_eq!(a.data.validation_texts, b.data.validation_texts);
+    assert_eq!(a.data.test_texts, b.data.test_texts);
     assert_eq!((&a.data.summary, &a.data.seen), (&b.data.summary, &b.data.seen));
     assert_eq!((&a.columns, &a.fingerprint, &a.notes), (&b.columns, &b.fingerprint, &b.notes));
     assert_eq!(a.data.encoder.to_json().unwrap(), b.data.encoder.to_json().unwrap());
@@ -80,6 +85,69 @@ fn every_scheme_comes_back_as_it_was() {
         assert!(cached.is_cached, "{scheme}");
         assert_same(&fresh, &cached);
     }
+}
+
+/// Checks that every validation and test text is the one with its number, from 1, among all of them.
+fn assert_found(data: &Prepared, texts: &[String]) {
+    for (split, of_split) in
+        [(&data.validation, &data.validation_texts), (&data.test, &data.test_texts)]
+    {
+        assert!(!split.is_empty());
+        assert_eq!([of_split.rows.len(), of_split.digests.len()], [split.len(); 2]);
+        for (idx, (&row, &digest)) in of_split.rows.iter().zip(&of_split.digests).enumerate() {
+            let text = &texts[row as usize - 1];
+            assert_eq!(digest, text_digest(text));
+            assert_eq!(split.row(idx), data.encoder.encode(text).unwrap());
+        }
+    }
+    let mut seen = data.validation_texts.digests.clone();
+    seen.sort_unstable();
+    assert_eq!(seen, data.seen.validation);
+}
+
+/// Labels that are skipped, and texts that occur twice, so that rows are not simply counted.
+fn texts_with_gaps() -> (Vec<String>, Vec<&'static str>, LabelOptions) {
+    let text = |i: usize| format!("number {}", if i % 11 == 10 { i - 5 } else { i });
+    let labels = (0..120).map(|i| ["bad", "unsure", "good"][i % 3]).collect();
+    let map = Some("bad=bad; unsure=skip; good=good".parse().unwrap());
+    ((0..120).map(text).collect(), labels, LabelOptions { map, ..LabelOptions::default() })
+}
+
+#[test]
+fn texts_of_validation_and_test_are_found_by_their_rows_in_the_file_cached_or_not() {
+    let place = Place::new();
+    let (mut texts, labels, label_options) = texts_with_gaps();
+    // Rows without a text are left out, and count nevertheless.
+    [0, 3, 77].iter().for_each(|&row| texts[row].clear());
+    let rows = texts.iter().zip(labels).map(|(text, label)| format!("{text},{label}\n"));
+    fs::write(place.data(), format!("text,label\n{}", rows.collect::<String>())).unwrap();
+    let request = DataRequest {
+        file: &DataFile::open(place.data()).unwrap(),
+        columns: &ColumnChoice::default(),
+        labels: &label_options,
+        options: &ReadOptions { missing: Missing::Skip, ..ReadOptions::default() },
+        plan: &SplitPlan::default(),
+        preprocessing: &PreprocessingConfig::default(),
+    };
+    let fresh = load(&request, Some(&place.cache)).unwrap();
+    assert_found(&fresh.data, &texts);
+    let cached = load(&request, Some(&place.cache)).unwrap();
+    assert!(!fresh.is_cached && cached.is_cached);
+    assert_same(&fresh, &cached);
+    assert_same(&fresh, &load(&request, None).unwrap());
+}
+
+#[test]
+fn texts_of_validation_and_test_are_found_by_their_numbers_in_memory() {
+    let (texts, labels, options) = texts_with_gaps();
+    let table = LabelledTexts::from_columns(&texts, &Labels::from(labels), &options).unwrap();
+    let plan = SplitPlan { sample: Some(50), ..SplitPlan::default() };
+    let data = prepare(&table, &plan, &PreprocessingConfig::default()).unwrap();
+    assert_found(&data, &texts);
+    let shares = SplitConfig { train: 0.8, validation: 0.2, test: 0.0, seed: 0 };
+    let plan = SplitPlan { shares, ..SplitPlan::default() };
+    let data = prepare(&table, &plan, &PreprocessingConfig::default()).unwrap();
+    assert!(data.test_texts.rows.is_empty() && data.test_texts.digests.is_empty());
 }
 
 #[test]

@@ -9,8 +9,8 @@ use classifier::folder::{Existing, OutputFolder};
 use dataset::{Classes, Conflicts, LabelOptions, LabelledTexts, Labels, SplitConfig, TaskKind};
 use tempfile::TempDir;
 use trainer::{
-    Ending, Event, Observer, Recipe, Result, Silent, SmallData, SplitPlan, TextsTraining,
-    TrainingReport, Warning,
+    Control, Ending, Event, Never, Observer, Recipe, Result, Session, Silent, SmallData, SplitPlan,
+    Stamp, Stop, TextsTraining, TrainingReport, Warning,
 };
 
 /// A recipe that learns [`texts`] in a tenth of a second.
@@ -228,10 +228,18 @@ fn conflicting_labels_name_texts_and_not_rows() {
     assert!(message.starts_with("1 text has both labels, for example texts 3 and 8"), "{message}");
 }
 
-/// Remembers what happened, and stops at once if asked to.
+/// Stops at once.
+struct AtOnce;
+
+impl Control for AtOnce {
+    fn stop(&self) -> Option<Stop> {
+        Some(Stop::Interrupt)
+    }
+}
+
+/// Remembers what happened.
 #[derive(Default)]
 struct Watching {
-    stops: bool,
     n_scored: usize,
     n_tested: usize,
     is_testing: bool,
@@ -239,28 +247,25 @@ struct Watching {
 }
 
 impl Observer for Watching {
-    fn on_event(&mut self, event: Event<'_>) {
-        match event {
+    fn on(&mut self, _: &Stamp, event: &Event) -> Result<()> {
+        match *event {
             Event::TestStart { n_rows } => {
                 (self.n_tested, self.is_testing) = (n_rows, true);
                 self.events.push("test");
             }
             Event::Scored { n_rows } if self.is_testing => self.n_scored += n_rows,
-            Event::Tested => {
+            Event::Tested { .. } => {
                 self.is_testing = false;
                 self.events.push("tested");
             }
             Event::ComparisonStart => self.events.push("comparison"),
-            Event::Compared { failure } => {
+            Event::Compared { ref failure } => {
                 assert!(failure.is_none());
                 self.events.push("compared");
             }
             _ => {}
         }
-    }
-
-    fn should_stop(&self) -> bool {
-        self.stops
+        Ok(())
     }
 }
 
@@ -268,23 +273,24 @@ impl Observer for Watching {
 fn an_observer_is_told_of_test_and_comparison() {
     let (table, recipe) = (table(60, &["bad", "good"]), recipe(&["model.ngram_order=0"]));
     let folder = TempDir::new().unwrap();
-    let run = |comparison, watching: &mut Watching| {
+    let run = |comparison, control: &dyn Control, watching: &mut Watching| {
         let folder = &OutputFolder::claim(&folder.path().join("model"), Existing::Replace)?;
         let (texts, recipe, plan) = (&table, &recipe, &recipe.split_plan());
         let (small_data, device) = (SmallData::Refuse, &Device::Cpu);
-        TextsTraining { texts, recipe, plan, small_data, comparison, device, folder }.run(watching)
+        TextsTraining { texts, recipe, plan, small_data, comparison, device, folder }
+            .run_in(&mut Session { observer: watching, control, run: None })
     };
     let mut watching = Watching::default();
-    let report = run(true, &mut watching).unwrap();
+    let report = run(true, &Never, &mut watching).unwrap();
     assert_eq!(watching.events, ["test", "tested", "comparison", "compared"]);
     assert_eq!((watching.n_scored, watching.n_tested), (6, 6));
     assert!(report.linear_baseline.is_some());
     let mut watching = Watching::default();
-    assert!(run(false, &mut watching).unwrap().linear_baseline.is_none());
+    assert!(run(false, &Never, &mut watching).unwrap().linear_baseline.is_none());
     assert_eq!(watching.events, ["test", "tested"]);
     // Stopped before there is a model: nothing to test, and no error.
-    let mut watching = Watching { stops: true, ..Watching::default() };
-    let report = run(true, &mut watching).unwrap();
+    let mut watching = Watching::default();
+    let report = run(true, &AtOnce, &mut watching).unwrap();
     assert!(report.kept().is_none() && report.ended == Ending::Interrupted);
     assert_eq!(watching.events, [""; 0]);
 }

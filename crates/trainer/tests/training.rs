@@ -1,6 +1,7 @@
 //! The training loop on small synthetic texts: it learns, repeats bit for bit, and stops as it should.
 #![allow(clippy::unwrap_used)] // A training that cannot be set up is a failure of the test.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use candle_core::Device;
@@ -11,9 +12,9 @@ use measures::{Binary, Metrics};
 use model::{CellKind, ModelConfig, Padding, PoolingPart, Regularization};
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
-    BatchOrder, ClassWeights, DataOrigin, Ending, Error, Event, Keep, Measurements, Observer,
-    OptimizerKind, Part, Prepared, PretrainingConfig, Silent, SplitPlan, StateCarry,
-    TrainingConfig, TrainingJob, TrainingReport, prepare,
+    BatchOrder, ClassWeights, Control, DataOrigin, Ending, Error, Event, Keep, Measurements,
+    Observer, OptimizerKind, Part, Prepared, PretrainingConfig, Session, Silent, SplitPlan, Stamp,
+    StateCarry, Stop, TrainingConfig, TrainingJob, TrainingReport, prepare,
 };
 
 /// 240 texts, labelled by whether they contain `good` or `bad` among uninformative words.
@@ -674,10 +675,11 @@ struct Heard {
 }
 
 impl Observer for Heard {
-    fn on_event(&mut self, event: Event<'_>) {
+    fn on(&mut self, _: &Stamp, event: &Event) -> trainer::Result<()> {
         if let Event::Diverged { reason } = event {
-            self.reasons.push(reason.to_string());
+            self.reasons.push(reason.clone());
         }
+        Ok(())
     }
 }
 
@@ -801,25 +803,44 @@ fn validations_inside_an_epoch_are_records_of_their_own() {
 }
 
 /// Asks to stop after some steps.
-struct StopAfter(usize);
+struct StopAfter(Cell<usize>);
 
-impl Observer for StopAfter {
-    fn on_event(&mut self, event: Event<'_>) {
+impl Observer for &StopAfter {
+    fn on(&mut self, _: &Stamp, event: &Event) -> trainer::Result<()> {
         if matches!(event, Event::Step { .. }) {
-            self.0 = self.0.saturating_sub(1);
+            self.0.set(self.0.get().saturating_sub(1));
         }
+        Ok(())
     }
+}
 
-    fn should_stop(&self) -> bool {
-        self.0 == 0
+impl Control for StopAfter {
+    fn stop(&self) -> Option<Stop> {
+        (self.0.get() == 0).then_some(Stop::Interrupt)
     }
+}
+
+/// Trains for some steps, without a run folder.
+fn stopped_after(
+    n_steps: usize,
+    pretraining: &PretrainingConfig,
+    (model, training): (&ModelConfig, &TrainingConfig),
+    folder: &Path,
+) -> TrainingReport {
+    let (data, origin) = data();
+    let folder = &OutputFolder::claim(folder, Existing::Replace).unwrap();
+    let settings = (&little_dropout(), pretraining, model, training);
+    let stop = StopAfter(Cell::new(n_steps));
+    let session = &mut Session { observer: &mut &stop, control: &stop, run: None };
+    job(settings, (&data, origin), folder).run_in(session).unwrap()
 }
 
 #[test]
 fn an_interrupted_training_keeps_what_it_learned() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("model");
-    let report = train(&small_model(), &fast_training(), &folder, &mut StopAfter(3)).unwrap();
+    let none = PretrainingConfig::default();
+    let report = stopped_after(3, &none, (&small_model(), &fast_training()), &folder);
     assert_eq!(report.ended, Ending::Interrupted);
     assert_eq!(report.history.len(), 1);
     assert_eq!(report.history[0].step, 3);
@@ -833,8 +854,7 @@ fn an_interrupted_pre_training_keeps_the_linear_path() {
     let run = |ngram_order, name: &str| {
         let model = ModelConfig { ngram_order, ..small_model() };
         let folder = parent.path().join(name);
-        let stop = &mut StopAfter(2);
-        let report = train_after(&pretraining, &model, &fast_training(), &folder, stop).unwrap();
+        let report = stopped_after(2, &pretraining, (&model, &fast_training()), &folder);
         assert_eq!(report.ended, Ending::Interrupted);
         report
     };
@@ -850,7 +870,8 @@ fn an_interrupted_second_training_leaves_the_first_model() {
     let training = TrainingConfig { refit: true, ..fast_training() };
     let folder = parent.path().join("model");
     // 48 steps of the first training, and two of the second.
-    let report = train(&small_model(), &training, &folder, &mut StopAfter(50)).unwrap();
+    let none = PretrainingConfig::default();
+    let report = stopped_after(50, &none, (&small_model(), &training), &folder);
     assert_eq!((report.ended, report.refit.clone()), (Ending::Interrupted, None));
     let loaded = Classifier::open(&folder, &Device::Cpu).unwrap();
     let again = trainer::evaluate(&loaded, &data().0.validation, &mut |_| {});

@@ -27,6 +27,13 @@ pub(super) struct Claim {
     made: Vec<PathBuf>,
 }
 
+/// Whether a program is training a model for this folder at this moment. False on file systems without locks.
+#[must_use]
+pub fn is_claimed(folder: &Path) -> bool {
+    let Some(name) = folder.file_name() else { return false };
+    Lock::is_taken(&folder_of(folder).join(hidden(name, ".lock")))
+}
+
 impl Claim {
     /// Claims a folder without waiting, and removes leftovers of killed programs beside it.
     ///

@@ -63,6 +63,13 @@ impl Lock {
         }
     }
 
+    /// Whether another process has the lock on the file `path` at this moment.
+    pub(super) fn is_taken(path: &Path) -> bool {
+        // Without a file there is no lock; one that cannot be opened says nothing.
+        File::open(path)
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Whether other processes are kept out; false on file systems without locks.
     pub(super) fn is_locked(&self) -> bool {
         self.is_locked

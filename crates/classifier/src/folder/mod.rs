@@ -29,6 +29,7 @@ mod read_files;
 mod replace;
 mod seen;
 
+pub use claim::is_claimed;
 pub use files::{
     CONFIG_FILE, CURVE_FILE, METRICS_FILE, NGRAMS_FILE, SEEN_TEXTS_FILE, TOKENIZER_FILE,
     WEIGHTS_FILE,

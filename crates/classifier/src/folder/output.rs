@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use candle_nn::VarMap;
-use model::{ModelConfig, NgramVocabulary, Task};
+use model::{ModelConfig, NgramVocabulary, Task, Weights};
 use safetensors::tensor::serialize_to_file;
 use serde::Serialize;
 use text_preprocessing::TextEncoder;
@@ -50,8 +49,8 @@ pub struct SavedModel<'a> {
     pub encoder: &'a TextEncoder,
     /// The n-grams of a linear path, if the network has one.
     pub ngrams: Option<&'a NgramVocabulary>,
-    /// The network's variables.
-    pub variables: &'a VarMap,
+    /// The network's weights.
+    pub weights: &'a Weights,
     /// Digests of the texts that the model has seen; not written if there are none.
     pub seen: &'a SeenTexts,
 }
@@ -102,12 +101,12 @@ impl OutputFolder {
         Ok(folder)
     }
 
-    /// Claims the first of `NAME`, `NAME-2`, `NAME-3` ... in `parent` that does not exist and that no
-    /// other training run has claimed.
+    /// Claims the first of `NAME`, `NAME-2`, `NAME-3` ... in `parent` that does not exist, that no other training run
+    /// has claimed, and that `is_free` says is free in other respects.
     ///
     /// # Errors
     /// [`Error::NotAModel`] if `name` is not a valid name; [`Error::Io`] if `parent` is not writable.
-    pub fn claim_free(parent: &Path, name: &str) -> Result<Self> {
+    pub fn claim_free(parent: &Path, name: &str, is_free: impl Fn(&Path) -> bool) -> Result<Self> {
         let mut number = 1;
         loop {
             let path = match number {
@@ -116,7 +115,7 @@ impl OutputFolder {
             };
             number += 1;
             let is_there = || standing(&path).is_ok_and(|found| found.is_some());
-            if is_there() {
+            if is_there() || !is_free(&path) {
                 continue;
             }
             match Self::claim(&path, Existing::Refuse) {
@@ -150,7 +149,7 @@ impl OutputFolder {
     /// which stays; [`Error::InUse`] if the lock file was removed and another training run has the lock
     /// now; [`Error::Io`] if the model cannot be written (an older one stays); [`Error::Stranded`].
     pub fn save(&self, model: &SavedModel<'_>, metrics: &impl Serialize) -> Result<()> {
-        let &SavedModel { config, task, thresholds, encoder, ngrams, variables, seen } = model;
+        let &SavedModel { config, task, thresholds, encoder, ngrams, weights, seen } = model;
         let config = config.for_task(task)?;
         if let Some(thresholds) = thresholds {
             task.check_thresholds(thresholds)?;
@@ -168,7 +167,7 @@ impl OutputFolder {
         self.keep_permissions(&state.claim.target, staging.path())?;
 
         let tokenizer = encoder.to_json()?;
-        let weights = Export::of(variables)?;
+        let weights = Export::of(weights)?;
         let mut identifier = Identifier::new();
         let described = (&config, task, thresholds, encoder.config());
         let described = serde_json::to_vec(&described)
@@ -265,6 +264,32 @@ impl OutputFolder {
             path,
             source,
         })
+    }
+
+    /// The id of the model that was saved last, or [adopted](Self::adopt).
+    #[must_use]
+    pub fn saved_id(&self) -> Option<ModelId> {
+        self.state().saved
+    }
+
+    /// Goes on with the model that is in the folder, as if it had been saved here: for a training that goes on after
+    /// its program ended. Returns its id; `None` if there is no model.
+    ///
+    /// # Errors
+    /// An error of reading if there is something that is not a model of this version.
+    pub fn adopt(&self) -> Result<Option<ModelId>> {
+        let mut state = self.state();
+        let target = &state.claim.target;
+        let found = match standing(target) {
+            Ok(None) => None,
+            Ok(Some(_)) if is_empty_folder(target) => None,
+            Ok(Some(_)) => read_config(target)?.model_id,
+            Err(source) => {
+                return Err(Error::Io { action: "read", path: self.path.clone(), source });
+            }
+        };
+        state.saved = found;
+        Ok(found)
     }
 
     fn saved(&self) -> Result<ModelId> {

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use candle_core::backprop::GradStore;
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 
 use crate::clip::global_norm;
 use crate::error::{Error, Result};
+use crate::state::{Restored, Snapshot};
+
+/// In a saved state, before the names of tables.
+const ROWS: &str = "rows of ";
 
 /// The gradients of an optimiser's parameters, in its order.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +68,40 @@ impl Gradients {
     pub fn with_rows(mut self, table: &str, gradient: Option<RowGradient>) -> Self {
         self.rows.extend(gradient.map(|gradient| (table.to_string(), gradient)));
         self
+    }
+
+    /// Adds the gradients under names that begin with `prefix`, with the parameters as numbers.
+    pub(crate) fn snapshot<'a>(&'a self, prefix: &str, to: &mut Snapshot<'a>) -> Result<()> {
+        to.fact(format!("{prefix}n_parameters"), &self.whole.len())?;
+        for (i, gradient) in self.whole.iter().enumerate() {
+            if let Some(gradient) = gradient {
+                to.tensor(format!("{prefix}{i}"), gradient)?;
+            }
+        }
+        for (table, RowGradient { rows, values }) in &self.rows {
+            to.fact(format!("{prefix}{ROWS}{table}"), rows)?;
+            to.tensor(format!("{prefix}{ROWS}{table}"), values)?;
+        }
+        Ok(())
+    }
+
+    /// The gradients that [`snapshot`](Self::snapshot) saved.
+    pub(crate) fn restored(prefix: &str, from: &mut Restored, device: &Device) -> Result<Self> {
+        let n: usize = from.fact(&format!("{prefix}n_parameters"))?;
+        let whole = (0..n)
+            .map(|i| {
+                let name = format!("{prefix}{i}");
+                from.has(&name).then(|| from.tensor(&name, device)).transpose()
+            })
+            .collect::<Result<_>>()?;
+        let mut rows = BTreeMap::new();
+        for table in from.names(&format!("{prefix}{ROWS}")) {
+            let name = format!("{prefix}{ROWS}{table}");
+            let gradient =
+                RowGradient { rows: from.fact(&name)?, values: from.tensor(&name, device)? };
+            rows.insert(table, gradient);
+        }
+        Ok(Self { whole, rows })
     }
 
     /// Euclidean norm of all gradients as one vector.

@@ -45,6 +45,19 @@ pub(super) enum Factors {
     },
 }
 
+impl Factors {
+    /// How many numbers they are saved as.
+    pub(super) const N_NUMBERS: usize = 3;
+
+    /// All that they consist of.
+    pub(super) fn numbers(self) -> [f64; Self::N_NUMBERS] {
+        match self {
+            Self::Adam { step_size, v_correction, keep } => [step_size, v_correction, keep],
+            Self::Sgd { learning_rate, momentum } => [learning_rate, momentum, 0.0],
+        }
+    }
+}
+
 impl Rule {
     /// The factors of step `t`, from 1.
     pub(super) fn factors(self, t: u64, learning_rate: f64) -> Factors {
@@ -65,6 +78,14 @@ impl Rule {
                 }
             }
             Rule::Sgd { momentum } => Factors::Sgd { learning_rate, momentum },
+        }
+    }
+
+    /// The factors that these [`numbers`](Factors::numbers) are of.
+    pub(super) fn factors_of(self, [a, b, c]: [f64; Factors::N_NUMBERS]) -> Factors {
+        match self {
+            Rule::Adam { .. } => Factors::Adam { step_size: a, v_correction: b, keep: c },
+            Rule::Sgd { .. } => Factors::Sgd { learning_rate: a, momentum: b },
         }
     }
 

@@ -1,136 +1,169 @@
-//! Saves and loads an optimiser's state, so that training can resume where it stopped.
+//! An optimiser's state: saved, what follows is not changed; restored, every later step is bit for bit the same.
+//!
+//! | name | holds |
+//! |---|---|
+//! | `NAME.m`, `NAME.v` | the moments, in the parameter's shape |
+//! | `NAME.seen` | of a table whose rows lag: the last step applied to each row |
+//! | `NAME.past` | the factors of the steps that some rows lack, three numbers a step |
+//! | `n_steps`, `kind` | steps taken, and the kind of optimiser: Adam and SparseAdam have the same moments |
 
-use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::optimizer::Optimizer;
 use crate::optimizer::moments::Moments;
-
-/// The number of steps, as a tensor of its own.
-const STEPS: &str = "n_steps";
-/// The kind of optimiser, as the bytes of its name: Adam and SparseAdam have the same moments.
-const KIND: &str = "optimizer";
+use crate::state::{self, Kind, Restored, Snapshot};
 
 impl Optimizer {
-    /// Writes the moments and the number of steps as safetensors, atomically: tensors `NAME.m` and
-    /// `NAME.v` in the parameters' shapes, `n_steps` and `optimizer`.
+    /// Writes the moments, the number of steps and what lagging rows have missed to a safetensors file, atomically
+    /// and durably. Nothing is brought up to date for it, so the training goes on as if nothing had been saved.
     ///
-    /// All rows of all tables are brought up to date first, as
-    /// [`catch_up_all`](Self::catch_up_all) does.
-    ///
-    /// # Errors
-    /// [`Error::State`] if the file cannot be written; if a device fails.
-    pub fn save(&mut self, path: &Path) -> Result<()> {
-        self.catch_up_all()?;
-        let mut tensors = HashMap::new();
-        for (name, shape, moments) in self.all_moments() {
-            let (m, v) = match moments {
-                Moments::Cpu { m, v } => {
-                    let tensor = |numbers: &[f32]| Tensor::from_slice(numbers, shape, &Device::Cpu);
-                    (tensor(m)?, (!v.is_empty()).then(|| tensor(v)).transpose()?)
-                }
-                Moments::Device { m, v } => (m.clone(), v.clone()),
-            };
-            tensors.insert(format!("{name}.m"), m);
-            if let Some(v) = v {
-                tensors.insert(format!("{name}.v"), v);
-            }
-        }
-        tensors.insert(STEPS.to_string(), Tensor::new(self.n_steps as i64, &Device::Cpu)?);
-        tensors.insert(KIND.to_string(), Tensor::new(self.kind_name().as_bytes(), &Device::Cpu)?);
-        // The library writes a temporary file and renames it.
-        let saved = candle_core::safetensors::save(&tensors, path).map_err(|e| e.to_string());
-        let synced = saved.and_then(|()| {
-            File::open(path).and_then(|file| file.sync_all()).map_err(|e| e.to_string())
-        });
-        synced.map_err(|reason| Error::State { path: path.to_path_buf(), reason })
-    }
-
-    fn kind_name(&self) -> String {
-        format!("{:?}", self.config.kind)
-    }
-
-    /// Reads what [`save`](Self::save) wrote for the same parameters and the same kind of optimiser;
-    /// every later step is then bit for bit the same.
+    /// The parameters are not part of it: save them as they are, with their lagging rows, and set them before
+    /// [`load`](Self::load).
     ///
     /// # Errors
-    /// [`Error::State`] if the file cannot be read, or belongs to other parameters or another
-    /// optimiser; nothing is changed then.
+    /// [`Error::Unwritten`](crate::Error::Unwritten) if the file cannot be written; if a device fails.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut snapshot = Snapshot::default();
+        self.snapshot("", &mut snapshot)?;
+        state::write(path, Kind::Optimizer, &snapshot)
+    }
+
+    /// Reads what [`save`](Self::save) wrote for the same parameters and the same kind of optimiser; every later
+    /// step is then bit for bit the same.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`](crate::Error::Checkpoint) if the file cannot be read, or belongs to other parameters
+    /// or another optimiser. Nothing is changed then.
     pub fn load(&mut self, path: &Path) -> Result<()> {
-        let failed = |reason: String| Error::State { path: path.to_path_buf(), reason };
-        let mut tensors = candle_core::safetensors::load(path, &Device::Cpu)
-            .map_err(|error| failed(error.to_string()))?;
-        let n_steps = match tensors.remove(STEPS).map(|steps| steps.to_scalar::<i64>()) {
-            Some(Ok(n_steps)) if n_steps >= 0 => n_steps as u64,
-            _ => return Err(failed(format!("it has no {STEPS}"))),
-        };
-        let kind = tensors.remove(KIND).and_then(|kind| kind.to_vec1::<u8>().ok());
-        if kind.as_deref() != Some(self.kind_name().as_bytes()) {
-            let kind = kind.map_or("another optimiser".into(), |kind| {
-                String::from_utf8_lossy(&kind).into_owned()
-            });
-            return Err(failed(format!("it was saved by {kind}, expected {}", self.kind_name())));
-        }
-        let mut loaded = Vec::new();
-        for (name, shape, moments) in self.all_moments() {
-            let mut take = |suffix: &str| {
-                let name = format!("{name}.{suffix}");
-                match tensors.remove(&name) {
-                    Some(tensor) if tensor.dims() == shape => Ok(tensor),
-                    Some(tensor) => Err(failed(format!(
-                        "{name} has shape {:?}, expected {shape:?}",
-                        tensor.dims()
-                    ))),
-                    None => Err(failed(format!("it lacks {name}"))),
-                }
-            };
-            loaded.push(match moments {
-                Moments::Cpu { v, .. } => Moments::Cpu {
-                    m: take("m")?.flatten_all()?.to_vec1()?,
-                    v: if v.is_empty() {
-                        Vec::new()
-                    } else {
-                        take("v")?.flatten_all()?.to_vec1()?
-                    },
-                },
-                Moments::Device { m, v } => {
-                    let like = |tensor: Tensor, old: &Tensor| -> Result<Tensor> {
-                        Ok(tensor.to_dtype(old.dtype())?.to_device(old.device())?)
-                    };
-                    Moments::Device {
-                        m: like(take("m")?, m)?,
-                        v: v.as_ref().map(|old| like(take("v")?, old)).transpose()?,
-                    }
-                }
-            });
-        }
-        if let Some(name) = tensors.keys().min() {
-            return Err(failed(format!("it holds {name}, which this optimiser does not have")));
-        }
-        let mut loaded = loaded.into_iter();
-        for (parameter, moments) in self.parameters.iter_mut().zip(&mut loaded) {
-            parameter.moments = moments;
-        }
-        for (table, moments) in self.tables.values_mut().zip(loaded) {
-            table.moments = moments;
-            table.restart_at(n_steps);
-        }
-        self.n_steps = n_steps;
+        let mut restored = state::read(path, Kind::Optimizer)?;
+        let loaded = self.read("", &mut restored)?;
+        restored.finish()?;
+        self.take(loaded);
         Ok(())
     }
 
-    /// Name, shape and moments of every parameter, tables last.
-    fn all_moments(&self) -> impl Iterator<Item = (&str, &[usize], &Moments)> {
-        let ordinary = self
-            .parameters
-            .iter()
-            .map(|parameter| (parameter.name.as_str(), parameter.var.dims(), &parameter.moments));
-        let tables = self.tables.iter();
-        let tables = tables.map(|(name, table)| (name.as_str(), table.var.dims(), &table.moments));
-        ordinary.chain(tables)
+    /// Adds the state under names that begin with `prefix`.
+    pub(crate) fn snapshot<'a>(&'a self, prefix: &str, to: &mut Snapshot<'a>) -> Result<()> {
+        for parameter in &self.parameters {
+            let name = format!("{prefix}{}", parameter.name);
+            save_moments(&name, parameter.var.dims(), &parameter.moments, to)?;
+        }
+        for (name, table) in &self.tables {
+            let name = format!("{prefix}{name}");
+            save_moments(&name, table.var.dims(), &table.moments, to)?;
+            if let Some((seen, past)) = table.lag() {
+                to.integers(format!("{name}.seen"), seen);
+                to.doubles(format!("{name}.past"), &past);
+            }
+        }
+        to.fact(format!("{prefix}n_steps"), &self.n_steps)?;
+        to.fact(format!("{prefix}kind"), &self.config.kind)
     }
+
+    /// Takes over a state that [`snapshot`](Self::snapshot) made.
+    pub(crate) fn restore(&mut self, prefix: &str, from: &mut Restored) -> Result<()> {
+        let loaded = self.read(prefix, from)?;
+        self.take(loaded);
+        Ok(())
+    }
+
+    fn read(&self, prefix: &str, from: &mut Restored) -> Result<Loaded> {
+        let kind = from.fact(&format!("{prefix}kind"))?;
+        if self.config.kind != kind {
+            let expected = self.config.kind;
+            return Err(from.unfit(format!("it was saved by {kind:?}, expected {expected:?}")));
+        }
+        let n_steps = from.fact(&format!("{prefix}n_steps"))?;
+        let mut loaded = Loaded { n_steps, moments: Vec::new(), tables: Vec::new() };
+        for parameter in &self.parameters {
+            let name = format!("{prefix}{}", parameter.name);
+            loaded.moments.push(read_moments(
+                &name,
+                parameter.var.dims(),
+                &parameter.moments,
+                from,
+            )?);
+        }
+        for (name, table) in &self.tables {
+            let name = format!("{prefix}{name}");
+            let moments = read_moments(&name, table.var.dims(), &table.moments, from)?;
+            let lag = match table.lag() {
+                Some(_) => {
+                    let seen = from.integers(&format!("{name}.seen"))?;
+                    let past = from.doubles(&format!("{name}.past"))?;
+                    if !table.could_lag(&seen, &past, n_steps) {
+                        return Err(from.unfit(format!("the steps of {name} do not fit together")));
+                    }
+                    Some((seen, past))
+                }
+                None => None,
+            };
+            loaded.tables.push((moments, lag));
+        }
+        Ok(loaded)
+    }
+
+    fn take(&mut self, loaded: Loaded) {
+        for (parameter, moments) in self.parameters.iter_mut().zip(loaded.moments) {
+            parameter.moments = moments;
+        }
+        for (table, (moments, lag)) in self.tables.values_mut().zip(loaded.tables) {
+            table.moments = moments;
+            table.restart_at(loaded.n_steps);
+            if let Some((seen, past)) = lag {
+                table.set_lag(seen, &past);
+            }
+        }
+        self.n_steps = loaded.n_steps;
+    }
+}
+
+/// A state that fits its optimiser.
+struct Loaded {
+    n_steps: u64,
+    moments: Vec<Moments>,
+    tables: Vec<(Moments, Option<(Vec<u64>, Vec<f64>)>)>,
+}
+
+fn save_moments<'a>(
+    name: &str,
+    shape: &[usize],
+    moments: &'a Moments,
+    to: &mut Snapshot<'a>,
+) -> Result<()> {
+    match moments {
+        Moments::Cpu { m, v } => {
+            to.numbers(format!("{name}.m"), m, shape);
+            if !v.is_empty() {
+                to.numbers(format!("{name}.v"), v, shape);
+            }
+        }
+        Moments::Device { m, v } => {
+            to.tensor(format!("{name}.m"), m)?;
+            if let Some(v) = v {
+                to.tensor(format!("{name}.v"), v)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_moments(
+    name: &str,
+    shape: &[usize],
+    like: &Moments,
+    from: &mut Restored,
+) -> Result<Moments> {
+    let (m_name, v_name) = (format!("{name}.m"), format!("{name}.v"));
+    Ok(match like {
+        Moments::Cpu { v, .. } => Moments::Cpu {
+            m: from.numbers(&m_name, shape)?,
+            v: if v.is_empty() { Vec::new() } else { from.numbers(&v_name, shape)? },
+        },
+        Moments::Device { m, v } => Moments::Device {
+            m: from.tensor_like(&m_name, m)?,
+            v: v.as_ref().map(|old| from.tensor_like(&v_name, old)).transpose()?,
+        },
+    })
 }

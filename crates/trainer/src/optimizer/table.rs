@@ -69,6 +69,31 @@ impl Table {
         self.seen.fill(n_steps);
     }
 
+    /// Where rows lag: the last step applied to each, and the factors of the steps that some lack.
+    pub(super) fn lag(&self) -> Option<(&[u64], Vec<f64>)> {
+        let factors = || self.past.factors.iter().flat_map(|factors| factors.numbers()).collect();
+        (!self.seen.is_empty()).then(|| (&*self.seen, factors()))
+    }
+
+    /// Whether [`lag`](Self::lag) of this table could say so after `n_steps` steps.
+    pub(super) fn could_lag(&self, seen: &[u64], past: &[f64], n_steps: u64) -> bool {
+        let n_past = (past.len() / Factors::N_NUMBERS) as u64;
+        let is_whole = past.len().is_multiple_of(Factors::N_NUMBERS) && n_past <= n_steps;
+        is_whole
+            && seen.len() == self.seen.len()
+            && seen.iter().all(|&step| (n_steps - n_past..=n_steps).contains(&step))
+    }
+
+    /// Lets rows lag as [`lag`](Self::lag) said.
+    pub(super) fn set_lag(&mut self, seen: Vec<u64>, past: &[f64]) {
+        self.seen = seen;
+        self.past = Past::default();
+        let (steps, _) = past.as_chunks::<{ Factors::N_NUMBERS }>();
+        for &numbers in steps {
+            self.past.push(self.rule.factors_of(numbers));
+        }
+    }
+
     /// Steps before those of `past`.
     fn n_before(&self) -> u64 {
         self.n_steps - self.past.factors.len() as u64

@@ -13,9 +13,12 @@ use text_preprocessing::PAD_ID;
 
 use crate::clip::clip_factor;
 use crate::error::Result;
+use crate::job::TrainingJob;
 use crate::optimizer::{Optimizer, OptimizerConfig, RowGradient};
 use crate::pretraining::candidates::{Group, groups};
 use crate::pretraining::softmax::{self, Told, exponentials};
+use crate::state::{Restored, Snapshot};
+use crate::step::TrainingStep;
 
 /// Keeps the language model's random numbers apart from the network's.
 const SEED: u64 = 0x6e65_7874_2077_6f72;
@@ -32,8 +35,9 @@ const WORDS_PER_CHUNK: usize = 256;
 /// probability that a word is among them at all is subtracted from its logit (sampled softmax; Yi et
 /// al. 2019, "Sampling-bias-corrected neural modeling"), so that the logits are those of the whole
 /// vocabulary.
-pub(super) struct LanguageModel<'a> {
-    network: &'a RecurrentClassifier,
+pub(crate) struct LanguageModel {
+    /// Shares its weights with the network that is pre-trained.
+    network: RecurrentClassifier,
     optimizer: Optimizer,
     /// By direction, `[E, H]`.
     projections: Vec<Var>,
@@ -45,16 +49,27 @@ pub(super) struct LanguageModel<'a> {
 }
 
 /// Result of one batch.
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// Mean over the predicted words.
-    pub(super) loss: f64,
-    pub(super) n_words: usize,
+    pub(crate) loss: f64,
+    pub(crate) n_words: usize,
+    /// Global norm of the gradient before clipping, if there was anything to predict and it is finite.
+    pub(crate) norm: Option<f64>,
 }
 
-impl<'a> LanguageModel<'a> {
+/// In a saved state, before the names of this model's parts.
+const PARTS: &str = "language model.";
+
+impl LanguageModel {
+    /// Of the network in training.
+    pub(crate) fn of(job: &TrainingJob<'_>, step: &TrainingStep) -> Result<Self> {
+        let (network, variables) = step.network();
+        Self::new(network.clone(), variables, &job.data.train, job.training.seed)
+    }
+
     /// `variables`: the network's.
-    pub(super) fn new(
-        network: &'a RecurrentClassifier,
+    fn new(
+        network: RecurrentClassifier,
         variables: &VarMap,
         train: &EncodedSplit,
         seed: u64,
@@ -90,13 +105,33 @@ impl<'a> LanguageModel<'a> {
         Ok(Self { network, optimizer, projections, biases, shares, dropout: rng })
     }
 
-    pub(super) fn n_steps(&self) -> usize {
+    /// Adds what the network itself does not have.
+    pub(crate) fn snapshot<'a>(&'a self, to: &mut Snapshot<'a>) -> Result<()> {
+        for (direction, projection) in self.projections.iter().enumerate() {
+            to.tensor(format!("{PARTS}projection.{direction}"), projection)?;
+        }
+        to.tensor(format!("{PARTS}biases"), &self.biases)?;
+        to.fact(format!("{PARTS}dropout"), &self.dropout.position())?;
+        self.optimizer.snapshot(&format!("{PARTS}optimizer."), to)
+    }
+
+    /// Takes over what [`snapshot`](Self::snapshot) saved.
+    pub(crate) fn restore(&mut self, from: &mut Restored) -> Result<()> {
+        for (direction, projection) in self.projections.iter().enumerate() {
+            from.set(&format!("{PARTS}projection.{direction}"), projection)?;
+        }
+        from.set(&format!("{PARTS}biases"), &self.biases)?;
+        self.dropout.set_position(from.fact(&format!("{PARTS}dropout"))?);
+        self.optimizer.restore(&format!("{PARTS}optimizer."), from)
+    }
+
+    pub(crate) fn n_steps(&self) -> usize {
         self.optimizer.n_steps() as usize
     }
 
     /// Trains on a batch, `ids [B, T]`. If the loss or the gradient is not finite, returns that value
     /// as the loss and leaves the weights unchanged.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         ids: &Tensor,
         learning_rate: f64,
@@ -106,7 +141,7 @@ impl<'a> LanguageModel<'a> {
         let groups = groups_by_direction(self.network.config(), &tokens);
         let n_words = groups.iter().flatten().map(|group| group.places.len()).sum();
         if n_words == 0 {
-            return Ok(Outcome { loss: 0.0, n_words });
+            return Ok(Outcome { loss: 0.0, n_words, norm: None });
         }
         let distinct = tokens.distinct();
         for table in [TABLE, BIAS] {
@@ -130,7 +165,7 @@ impl<'a> LanguageModel<'a> {
         let loss = Tensor::stack(&losses, 0)?.sum_all()?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         if !value.is_finite() {
-            return Ok(Outcome { loss: value, n_words });
+            return Ok(Outcome { loss: value, n_words, norm: None });
         }
         let store = loss.backward()?;
         let row_gradient = |of_rows: Option<&Tensor>, more: Option<Tensor>| -> Result<_> {
@@ -153,14 +188,14 @@ impl<'a> LanguageModel<'a> {
             .with_rows(BIAS, row_gradient(store.get(&biases), None)?);
         let norm = gradients.norm()?;
         if !norm.is_finite() {
-            return Ok(Outcome { loss: norm, n_words });
+            return Ok(Outcome { loss: norm, n_words, norm: None });
         }
         self.optimizer.step(&gradients, learning_rate, clip_factor(norm, clip_norm))?;
-        Ok(Outcome { loss: value, n_words })
+        Ok(Outcome { loss: value, n_words, norm: Some(norm) })
     }
 
     /// Brings all words up to date.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(crate) fn finish(&mut self) -> Result<()> {
         self.optimizer.catch_up_all()
     }
 
@@ -185,7 +220,7 @@ impl<'a> LanguageModel<'a> {
 
     /// The perplexity of the words of up to `n_texts` texts, by direction: the exponential of the mean
     /// of -ln p, with p from the softmax over the whole vocabulary. All words must be up to date.
-    pub(super) fn perplexity(
+    pub(crate) fn perplexity(
         &self,
         split: &Arc<EncodedSplit>,
         n_texts: usize,

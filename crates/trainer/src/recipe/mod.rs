@@ -11,7 +11,7 @@ use candle_core::Device;
 use classifier::folder::OutputFolder;
 use dataset::{SplitConfig, nearest};
 use model::{ModelConfig, Regularization};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use text_preprocessing::PreprocessingConfig;
 
 pub use self::error::RecipeError;
@@ -41,6 +41,16 @@ pub struct Recipe {
     pub training: TrainingConfig,
 }
 
+/// All settings of a recipe, to be written down.
+#[derive(Debug, Serialize)]
+pub(crate) struct Settings<'a> {
+    preprocessing: &'a PreprocessingConfig,
+    model: &'a ModelConfig,
+    regularization: &'a Regularization,
+    pretraining: &'a PretrainingConfig,
+    training: &'a TrainingConfig,
+}
+
 /// The contents of a recipe file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -64,13 +74,19 @@ impl Recipe {
     /// A [`RecipeError`] that names the recipe and the setting, and the nearest known name of an unknown one.
     pub fn load(name_or_file: &str, settings: &[String]) -> Result<Self, RecipeError> {
         let built_in = BUILT_IN.iter().find(|(name, _)| *name == name_or_file);
-        let (name, text) = match built_in {
+        let (mut name, text) = match built_in {
             Some((name, text)) => ((*name).to_string(), (*text).to_string()),
             None => read_file(Path::new(name_or_file))?,
         };
         let recipe = || name_or_file.to_string();
         let mut table: toml::Table = toml::from_str(&text)
             .map_err(|error| RecipeError::Syntax { recipe: recipe(), error })?;
+        // What a run folder says about the run besides its recipe.
+        if let Some(toml::Value::Table(run)) = table.remove(RUN_TABLE)
+            && let Some(toml::Value::String(recipe)) = run.get("recipe")
+        {
+            name = recipe.clone();
+        }
         for setting in settings {
             apply(&mut table, setting)?;
         }
@@ -92,6 +108,12 @@ impl Recipe {
             check.map_err(|reason| wrong(table, reason))?;
         }
         Ok(Self { name, preprocessing, model, regularization, pretraining, training })
+    }
+
+    /// All settings.
+    pub(crate) fn settings(&self) -> Settings<'_> {
+        let Self { preprocessing, model, regularization, pretraining, training, .. } = self;
+        Settings { preprocessing, model, regularization, pretraining, training }
     }
 
     /// All texts, divided with the recipe's seed.
@@ -123,6 +145,9 @@ impl Recipe {
         }
     }
 }
+
+/// The table of a run folder's `run.toml` that is not part of the recipe.
+const RUN_TABLE: &str = "run";
 
 /// What became of the settings of older recipes, by table and key, where a suggestion would mislead.
 const RETIRED: [(&str, &str, &str); 5] = [

@@ -63,7 +63,7 @@ pub(crate) fn typed(columns: &[OutColumn]) -> PolarsResult<DataFrame> {
 }
 
 /// Polars' writers panic on types that they were built without.
-fn guarded<T>(write: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+pub(super) fn guarded<T>(write: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
     catch_unwind(AssertUnwindSafe(write))
         .unwrap_or_else(|_| Err(PolarsError::ComputeError("the writer crashed on a column".into())))
 }

@@ -9,6 +9,8 @@ mod encode;
 mod json_lines;
 mod json_text;
 mod parquet;
+mod parquet_columns;
+mod parquet_file;
 mod times;
 
 use std::fmt;
@@ -24,6 +26,8 @@ pub(crate) use self::destination::{Destination, Stream, same_file};
 pub(crate) use self::encode::{Encoded, encode, failed, header, typed};
 pub(crate) use self::json_text::Kind;
 pub(crate) use self::parquet::Groups;
+pub use self::parquet_columns::{ParquetKind, ParquetValues};
+pub use self::parquet_file::ParquetFile;
 
 /// A change to cells that the output format cannot hold, or a warning that other programs may not
 /// read them.

@@ -13,7 +13,7 @@ use polars::prelude::{
     CompatLevel, DataFrame, DataType, KeyValueMetadata, ParquetCompression, ParquetWriter,
     PolarsResult, Schema, SchemaExt as _,
 };
-use polars_parquet::write::schema_to_metadata_key;
+use polars_parquet::write::{KeyValue, schema_to_metadata_key};
 
 use super::{OutColumn, json_text};
 use crate::tables::Cells;
@@ -38,7 +38,7 @@ pub(super) fn typed(columns: &[OutColumn]) -> PolarsResult<DataFrame> {
 
 /// Writes a table, as one file.
 pub(super) fn write(frame: &mut DataFrame, sink: &mut dyn Write) -> PolarsResult<()> {
-    writer(&frame.schema().clone(), sink).finish(frame).map(drop)
+    writer(&frame.schema().clone(), sink, &[]).finish(frame).map(drop)
 }
 
 /// Writes tables of one schema one after another into one file.
@@ -47,8 +47,17 @@ pub(crate) struct Groups<W: Write>(Option<BatchedWriter<W>>);
 impl<W: Write> Groups<W> {
     /// Begins a file of tables like this one.
     pub(crate) fn new(frame: &DataFrame, sink: W) -> PolarsResult<Self> {
+        Self::with_metadata(frame, sink, &[])
+    }
+
+    /// The same, with keys and values beside the schema.
+    pub(crate) fn with_metadata(
+        frame: &DataFrame,
+        sink: W,
+        metadata: &[(&str, &str)],
+    ) -> PolarsResult<Self> {
         let schema = frame.schema().clone();
-        Ok(Self(Some(writer(&schema, sink).batched(&schema)?)))
+        Ok(Self(Some(writer(&schema, sink, metadata).batched(&schema)?)))
     }
 
     /// Adds a table as a row group.
@@ -65,9 +74,14 @@ impl<W: Write> Groups<W> {
     }
 }
 
-fn writer<W: Write>(schema: &Schema, sink: W) -> ParquetWriter<W> {
-    let key = schema_to_metadata_key(&schema.to_arrow(CompatLevel::oldest()));
+fn writer<W: Write>(schema: &Schema, sink: W, metadata: &[(&str, &str)]) -> ParquetWriter<W> {
+    let mut keys = vec![schema_to_metadata_key(&schema.to_arrow(CompatLevel::oldest()))];
+    keys.extend(
+        metadata
+            .iter()
+            .map(|&(key, value)| KeyValue { key: key.to_owned(), value: Some(value.to_owned()) }),
+    );
     ParquetWriter::new(sink)
         .with_compression(ParquetCompression::Snappy)
-        .with_key_value_metadata(Some(KeyValueMetadata::Static(vec![key])))
+        .with_key_value_metadata(Some(KeyValueMetadata::Static(keys)))
 }

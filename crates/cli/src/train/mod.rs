@@ -1,0 +1,112 @@
+//! `sentiment train`.
+
+mod args;
+mod data;
+mod place;
+mod result;
+mod wanted;
+
+use std::process::ExitCode;
+
+use dataset::DataFile;
+use trainer::{Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunRecorder, Session};
+
+pub(crate) use args::Args;
+use place::{Place, is_unfinished};
+
+use wanted::Wanted;
+
+use crate::interrupt::{self, Interrupt};
+use crate::progress::TrainingProgress;
+use crate::shell::{program, quoted};
+use crate::{curve, fetch, profile, warnings};
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    // Fail before reading anything if the model could not be saved or another training has the folder.
+    let (wanted, place) = match &args.resume {
+        None => {
+            let wanted = Wanted::of(args)?;
+            let place = Place::find(args, &wanted)?;
+            (wanted, place)
+        }
+        Some(path) => {
+            let run = RunFolder::open(path)?;
+            let about = run.about()?;
+            let status = run.status()?;
+            if !is_unfinished(&status) {
+                let (run, model) = (path.display(), about.model.display());
+                eprintln!(
+                    "{run}: nothing to go on with: this training has ended; its model is in {model}"
+                );
+                return Ok(ExitCode::SUCCESS);
+            }
+            (Wanted::of_run(args, &about, run.about_file())?, Place::of(run, &about.model)?)
+        }
+    };
+    let Place { model: folder, run, goes_on } = &place;
+    if *goes_on {
+        let what = match run.has_checkpoint()? {
+            true => "going on with it",
+            false => "it has no checkpoint yet, so it starts again",
+        };
+        eprintln!("{}: this training was not finished; {what}", run.path().display());
+    }
+    let device = model::DeviceChoice::from(args.device).open()?;
+    let path = match &wanted.data {
+        Some(path) => path.clone(),
+        None => fetch::default_data()?,
+    };
+    let file = DataFile::open(&path)?;
+    let (data, origin) = data::prepare(&wanted, !args.no_cache, &file)?;
+    let recipe = &wanted.recipe;
+    if !goes_on {
+        let about = RunAbout::new(recipe, folder.path(), &origin, &device);
+        run.create(&RunAbout { comparison: wanted.comparison, ..about })?;
+    }
+    let plan = RecordPlan {
+        checkpoint_every: args.checkpoint_every,
+        n_checkpoints: args.checkpoints,
+        log_every: args.log_every,
+        accepts_rounding: args.anyway,
+    };
+    let mut recorder = RunRecorder::new(run, plan)?;
+
+    let interrupt = Interrupt::listen()?;
+    eprintln!("training recipe {} on the {}", recipe.name, device_name(&device));
+    let mut progress = TrainingProgress::new(recipe, data.train.len());
+    let control = (interrupt, args.stop_after.map(Deadline::after));
+    let mut session =
+        Session { observer: &mut progress, control: &control, run: Some(&mut recorder) };
+    let job = recipe.job(&data, origin, &device, folder);
+    let result = job.run_and_test_in(wanted.comparison, &mut session);
+    progress.finish();
+    let report = result?;
+    if let Err(error) = curve::draw(&report.history, folder, run) {
+        // Keep the model even without its picture.
+        eprintln!("warning: {error:#}");
+    }
+    if let (true, Some(measured)) = (args.profile, &report.profile) {
+        eprint!("{}", profile::table(measured));
+    }
+    if report.kept().is_some() {
+        result::print(args.json, &report, (folder.path(), run.path()))?;
+        warnings::tell(&report.warnings);
+    } else {
+        eprintln!("interrupted before the classifier was trained: no model was kept");
+    }
+    if report.ended != Ending::Interrupted {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let run = run.path().to_string_lossy();
+    eprintln!("go on with: {} train --resume {}", program(), quoted(&run));
+    Ok(ExitCode::from(interrupt::EXIT_CODE))
+}
+
+fn device_name(device: &candle_core::Device) -> String {
+    if device.is_cpu() {
+        let n_threads = rayon::current_num_threads();
+        format!("CPU ({n_threads} threads)")
+    } else {
+        format!("{device:?}")
+    }
+}

@@ -1,0 +1,46 @@
+//! Before any epoch: the linear path is fitted, and vectors of words are read.
+
+use crate::error::Result;
+use crate::evaluate::targets_of;
+use crate::job::TrainingJob;
+use crate::linear_search::{Fitted, fit_best};
+use crate::observer::{Event, Stop};
+use crate::scoring::metrics_of;
+use crate::state::Phase;
+use crate::training::Training;
+use crate::word_vectors;
+
+/// Fits the linear path, if the network has one, and reads the word vectors, if there are any. `Some` if it was asked
+/// to stop; a fit that was stopped begins anew.
+pub(crate) fn linear(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
+    if training.state.position.phase != Phase::LinearPath {
+        return Ok(None);
+    }
+    if let Some(stop) = training.session.control.stop() {
+        return Ok(Some(stop));
+    }
+    fit(training)?;
+    let &TrainingJob { training: settings, data, .. } = training.job;
+    if let Some(path) = &settings.word_vectors {
+        let used = word_vectors::start_from(path, &data.encoder, training.state.step.network().1)?;
+        training.tell(Event::WordVectors { used: used.clone() })?;
+        training.state.report.word_vectors = Some(used);
+    }
+    training.state.enter(training.job, Phase::Pretraining);
+    Ok(None)
+}
+
+fn fit(training: &mut Training<'_, '_>) -> Result<()> {
+    let &TrainingJob { training: settings, data, .. } = training.job;
+    let Some(vocabulary) = training.state.step.vocabularies().ngrams.clone() else { return Ok(()) };
+    training.tell(Event::LinearPathStart { n_ngrams: vocabulary.len() })?;
+    let Fitted { model, rate, logits, stacked, .. } =
+        fit_best(&vocabulary, data, settings, training.weighting())?;
+    model.set_path(training.state.step.network().1)?;
+    let judged = stacked.combined(&stacked.shifted(&logits));
+    let metrics = metrics_of(&judged, &data.task, targets_of(&data.validation)?, None)?;
+    training.state.linear_logits = Some(logits.recurrent);
+    let report = &mut training.state.report;
+    (report.linear_rate, report.linear_path) = (Some(rate), Some(metrics.clone()));
+    training.tell(Event::LinearPathFitted { metrics })
+}

@@ -1,0 +1,20 @@
+//! The state of a training as one thing that can be saved, restored and compared.
+//!
+//! [`Snapshot`] is a state on its way to a file and [`Restored`] one that comes from it; `file.rs` is the format.
+//! Every part of a training (weights, optimiser, average, schedule ...) saves and restores itself, beside its own
+//! code; `training.rs` has the whole, and `identity.rs` what the whole belongs to.
+
+mod file;
+mod identity;
+mod position;
+mod restored;
+mod snapshot;
+mod training;
+
+pub(crate) use file::{Kind, read, write};
+pub(crate) use identity::machine;
+pub use identity::{Difference, Identity};
+pub use position::{Phase, Position};
+pub(crate) use restored::Restored;
+pub(crate) use snapshot::Snapshot;
+pub(crate) use training::{Start, TrainState};

@@ -1,0 +1,254 @@
+//! The whole state of a training.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use candle_core::Tensor;
+use dataset::EncodedSplit;
+use serde::{Deserialize, Serialize};
+
+use super::position::{Phase, Position};
+use super::restored::Restored;
+use super::snapshot::Snapshot;
+use crate::error::Result;
+use crate::evaluate::targets_of;
+use crate::job::{TrainingJob, new_step, steps_per_epoch, vocabularies};
+use crate::pretraining::LanguageModel;
+use crate::record::Ending;
+use crate::report::TrainingReport;
+use crate::schedule::LearningRate;
+use crate::step::TrainingStep;
+
+/// The initial weights of a training run, by name, without the linear path's.
+pub(crate) type Start = BTreeMap<String, Tensor>;
+
+/// Before the names of initial weights.
+const START: &str = "start.";
+const LINEAR_LOGITS: &str = "linear logits";
+/// The id of the model that is in the model folder.
+const MODEL: &str = "model";
+
+/// Everything that a training consists of between two batches. The texts and the settings are not part of it.
+pub(crate) struct TrainState {
+    /// The next batch.
+    pub(crate) position: Position,
+    /// Batches so far, of all phases.
+    pub(crate) n_batches: u64,
+    /// How the epochs ended, once they have.
+    pub(crate) ended: Option<Ending>,
+    /// The texts that this phase learns from.
+    pub(crate) texts: Arc<EncodedSplit>,
+    /// The network that this phase trains, its optimiser, and what batches pass on.
+    pub(crate) step: TrainingStep,
+    /// The learning rate of this phase.
+    pub(crate) schedule: LearningRate,
+    /// What pre-training has besides the network.
+    pub(crate) language_model: Option<LanguageModel>,
+    /// The weights that retraining starts from.
+    pub(crate) start: Option<Start>,
+    /// The linear path's logits of the validation texts, once it is fitted.
+    pub(crate) linear_logits: Option<Vec<f32>>,
+    /// What was trained since the last measurement.
+    pub(crate) progress: Progress,
+    /// Validations since the lowest loss.
+    pub(crate) n_worse: usize,
+    /// The figures so far.
+    pub(crate) report: TrainingReport,
+    /// When this phase began, in seconds of training.
+    phase_began_s: f64,
+    /// Seconds in earlier sessions, and the start of this one.
+    clock: (f64, Instant),
+}
+
+/// What was trained since the last measurement: a validation, or an epoch's beginning in phases without any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    pub(crate) n_rows: usize,
+    pub(crate) n_batches: usize,
+    /// Weights of the summed losses.
+    pub(crate) n_words: usize,
+    pub(crate) loss_sum: f64,
+    /// When it began, in seconds of training.
+    began_s: f64,
+}
+
+impl TrainState {
+    /// A training that has not begun.
+    pub(crate) fn new(job: &TrainingJob<'_>, report: TrainingReport) -> Result<Self> {
+        Self::at(job, Phase::LinearPath, report, (0.0, Instant::now()))
+    }
+
+    /// The beginning of a phase with a new network.
+    fn at(
+        job: &TrainingJob<'_>,
+        phase: Phase,
+        report: TrainingReport,
+        clock: (f64, Instant),
+    ) -> Result<Self> {
+        let texts = match phase {
+            Phase::Refit => Arc::new(EncodedSplit::joined(&job.data.train, &job.data.validation)?),
+            _ => Arc::clone(&job.data.train),
+        };
+        let step = new_step(job, vocabularies(job, &texts)?, targets_of(&texts)?)?;
+        let mut state = Self {
+            position: Position::start_of(phase),
+            n_batches: 0,
+            ended: None,
+            schedule: schedule(job, phase, &texts),
+            texts,
+            step,
+            language_model: None,
+            start: None,
+            linear_logits: None,
+            progress: Progress::default(),
+            n_worse: 0,
+            report,
+            phase_began_s: 0.0,
+            clock,
+        };
+        state.phase_began_s = state.elapsed_s();
+        state.restart_progress();
+        Ok(state)
+    }
+
+    /// Seconds of training so far, of all sessions.
+    pub(crate) fn elapsed_s(&self) -> f64 {
+        let (before, started) = self.clock;
+        before + started.elapsed().as_secs_f64()
+    }
+
+    /// Begins to count anew what is trained.
+    pub(crate) fn restart_progress(&mut self) {
+        self.progress = Progress { began_s: self.elapsed_s(), ..Progress::default() };
+    }
+
+    /// Seconds since [`restart_progress`](Self::restart_progress).
+    pub(crate) fn progress_s(&self) -> f64 {
+        self.elapsed_s() - self.progress.began_s
+    }
+
+    /// Seconds since the beginning of this phase.
+    pub(crate) fn phase_s(&self) -> f64 {
+        self.elapsed_s() - self.phase_began_s
+    }
+
+    /// Goes to the first batch of a phase that trains the same network.
+    pub(crate) fn enter(&mut self, job: &TrainingJob<'_>, phase: Phase) {
+        self.position = Position::start_of(phase);
+        self.schedule = schedule(job, phase, &self.texts);
+        self.phase_began_s = self.elapsed_s();
+        self.restart_progress();
+    }
+
+    /// Goes to retraining: a new network that learns from all texts outside the test split.
+    pub(crate) fn enter_refit(&mut self, job: &TrainingJob<'_>) -> Result<()> {
+        // Moments and averages take several times the memory of the weights, and are no longer needed.
+        self.step.forget()?;
+        let new = Self::at(job, Phase::Refit, self.report.clone(), self.clock)?;
+        let (n_batches, ended, start) = (self.n_batches, self.ended, self.start.take());
+        *self = Self { n_batches, ended, start, ..new };
+        Ok(())
+    }
+
+    /// Optimiser steps of this phase.
+    pub(crate) fn n_steps(&self) -> usize {
+        match (&self.language_model, self.position.phase) {
+            (Some(language_model), Phase::Pretraining) => language_model.n_steps(),
+            _ => self.step.n_steps(),
+        }
+    }
+
+    /// Lends everything to a file. Nothing is changed: what follows is the same as without it.
+    pub(crate) fn snapshot(&self, job: &TrainingJob<'_>) -> Result<Snapshot<'_>> {
+        let mut to = Snapshot::default();
+        to.fact("position", &self.position)?;
+        to.fact("n_batches", &self.n_batches)?;
+        to.fact("ended", &self.ended)?;
+        to.fact("schedule", &self.schedule.state())?;
+        to.fact("progress", &self.progress)?;
+        to.fact("n_worse", &self.n_worse)?;
+        to.fact("report", &self.report)?;
+        to.fact(MODEL, &job.folder.saved_id().map(|id| id.to_string()))?;
+        to.fact("phase_began_s", &self.phase_began_s)?;
+        to.fact("elapsed_s", &self.elapsed_s())?;
+        self.step.snapshot(&mut to)?;
+        if let Some(language_model) = &self.language_model {
+            language_model.snapshot(&mut to)?;
+        }
+        to.fact("retrains", &self.start.is_some())?;
+        for (name, tensor) in self.start.iter().flatten() {
+            to.tensor(format!("{START}{name}"), tensor)?;
+        }
+        if let Some(logits) = &self.linear_logits {
+            to.numbers(LINEAR_LOGITS, logits, &[logits.len()]);
+        }
+        Ok(to)
+    }
+
+    /// The state that [`snapshot`](Self::snapshot) saved, of the same job.
+    /// `is_exact`: whether numbers are rounded as before.
+    pub(crate) fn restored(
+        job: &TrainingJob<'_>,
+        from: &mut Restored,
+        is_exact: bool,
+    ) -> Result<Self> {
+        let position: Position = from.fact("position")?;
+        let mut report: TrainingReport = from.fact("report")?;
+        // The file may have moved.
+        report.data = job.origin.clone();
+        let model: Option<String> = from.fact(MODEL)?;
+        let found = job.folder.adopt()?.map(|id| id.to_string());
+        if report.kept().is_some() && found.is_none() {
+            let reason =
+                format!("the model kept so far is no longer in {}", job.folder.path().display());
+            return Err(from.unfit(reason));
+        }
+        // A model of a later step will be there again once the training has come to that step, unless the numbers are
+        // rounded differently.
+        if !is_exact && model != found {
+            let reason = "with numbers rounded differently, it cannot be repeated how the model in \
+                          the model folder came about; start again";
+            return Err(from.unfit(reason.to_string()));
+        }
+        let mut state = Self::at(job, position.phase, report, (0.0, Instant::now()))?;
+        state.position = position;
+        state.n_batches = from.fact("n_batches")?;
+        state.ended = from.fact("ended")?;
+        state.schedule.restore(from.fact("schedule")?);
+        state.progress = from.fact("progress")?;
+        state.n_worse = from.fact("n_worse")?;
+        state.phase_began_s = from.fact("phase_began_s")?;
+        state.step.restore(from)?;
+        if position.phase == Phase::Pretraining {
+            let mut language_model = LanguageModel::of(job, &state.step)?;
+            language_model.restore(from)?;
+            state.language_model = Some(language_model);
+        }
+        if from.fact("retrains")? {
+            let names = from.names(START).into_iter();
+            let tensors = names.map(|name| {
+                let tensor = from.tensor(&format!("{START}{name}"), job.device)?;
+                Ok((name, tensor))
+            });
+            state.start = Some(tensors.collect::<Result<_>>()?);
+        }
+        if from.has(LINEAR_LOGITS) {
+            let n_logits = job.data.validation.len() * job.data.task.n_outputs();
+            state.linear_logits = Some(from.numbers(LINEAR_LOGITS, &[n_logits])?);
+        }
+        // Last: building the network took time that was counted before.
+        state.clock = (from.fact("elapsed_s")?, Instant::now());
+        Ok(state)
+    }
+}
+
+/// The learning rate of a phase over these texts.
+fn schedule(job: &TrainingJob<'_>, phase: Phase, texts: &EncodedSplit) -> LearningRate {
+    match phase {
+        Phase::Pretraining => job.pretraining.learning_rate(texts.len()),
+        Phase::LinearPath | Phase::Epochs | Phase::Refit => {
+            LearningRate::new(job.training, steps_per_epoch(job.training, texts.len()))
+        }
+    }
+}
