@@ -12,8 +12,9 @@ pub(crate) const SETTINGS_FILE: &str = "run.toml";
 pub(crate) const LOG: &str = "log.jsonl";
 pub(crate) const STATUS: &str = "status.json";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
-pub(crate) const PREDICTIONS: [&str; 2] =
-    ["predictions/validation.parquet", "predictions/test.parquet"];
+/// Files that are written whole, and are the same in a repeated run.
+pub(crate) const RESULTS: [&str; 3] =
+    ["predictions/validation.parquet", "predictions/test.parquet", "curve.svg"];
 
 /// Fields of the log that depend on the clock; all others are the same in a repeated run.
 pub(crate) const CLOCK_IN_LOG: [&str; 6] =
@@ -21,16 +22,21 @@ pub(crate) const CLOCK_IN_LOG: [&str; 6] =
 /// The same of `metrics.json`, at any depth.
 pub(crate) const CLOCK_IN_METRICS: [&str; 3] = ["train_s", "texts_per_s", "profile"];
 
-/// Keys and tags of the numbers in a log line of kind `step`.
-const STEP_SCALARS: [(&str, &str); 4] = [
-    ("loss", "train/loss"),
-    ("rate", "train/learning_rate"),
-    ("norm", "train/gradient_norm"),
-    ("tokens_per_s", "train/tokens_per_s"),
+/// Numbers of a `step`, and their names in TensorBoard.
+const OF_STEP: [(&str, &str); 4] = [
+    ("loss", "loss"),
+    ("rate", "learning_rate"),
+    ("norm", "gradient_norm"),
+    ("tokens_per_s", "tokens_per_s"),
 ];
-/// Numbers in a log line of kind `validation` that are not shown, besides those of the clock; all others are, as
-/// `validation/KEY`.
-const NOT_SHOWN: [&str; 2] = ["step", "epoch"];
+/// Numbers of a measurement, which keep their names. A line has the first, and some of the others.
+const OF_MEASUREMENT: [&str; 5] = ["loss", "accuracy", "micro_f1", "macro_f1", "weighted_loss"];
+/// Groups of tags: of steps by their phase, ...
+const OF_PHASE: [(&str, &str); 3] =
+    [("pretraining", "pretraining"), ("epochs", "train"), ("refit", "refit")];
+/// ... of measurements by the kind of their line.
+const OF_KIND: [(&str, &str); 3] =
+    [("linear-path", "linear_path"), ("validation", "validation"), ("test", "test")];
 
 /// A number that TensorBoard shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,28 +68,35 @@ pub(crate) fn read_log(folder: &Path) -> anyhow::Result<Vec<Json>> {
 /// The numbers of a log line that TensorBoard shows. A number that is null is not one of them.
 ///
 /// # Errors
-/// If the line lacks its kind, or a step or number that its kind should have.
+/// If the line lacks its kind, or a phase, step or number that its kind should have.
 pub(crate) fn shown(line: &Json) -> anyhow::Result<Vec<Shown>> {
-    let kind = line.get("kind").and_then(Json::as_string).context("it has no kind")?;
-    let keys: Vec<(&str, String)> = match (kind.as_str(), line) {
-        ("step", _) => STEP_SCALARS.map(|(key, tag)| (key, tag.to_string())).to_vec(),
-        ("validation", Json::Object(fields)) => fields
-            .iter()
-            .filter(|(key, value)| {
-                let key = key.as_str();
-                let is_shown = !NOT_SHOWN.contains(&key) && !CLOCK_IN_LOG.contains(&key);
-                is_shown && value.as_number().is_some()
-            })
-            .map(|(key, _)| (key.as_str(), format!("validation/{key}")))
-            .collect(),
+    let word = |key: &str| {
+        line.get(key).and_then(Json::as_string).with_context(|| format!("it has no {key}"))
+    };
+    let kind = word("kind")?;
+    let group = |groups: &[(&str, &'static str)], name: &str| {
+        groups.iter().find(|(other, _)| *other == name).map(|&(_, group)| group)
+    };
+    // Whether a line of the kind must have the number, too.
+    let (group, names) = match (kind.as_str(), group(&OF_KIND, &kind)) {
+        (_, Some(group)) => (group, OF_MEASUREMENT.map(|key| (key, key, key == "loss")).to_vec()),
+        ("step", _) => {
+            let phase = word("phase")?;
+            let group = group(&OF_PHASE, &phase)
+                .with_context(|| format!("its phase, {phase}, has no steps"))?;
+            (group, OF_STEP.map(|(key, name)| (key, name, true)).to_vec())
+        }
         _ => return Ok(Vec::new()),
     };
     let step = line.get("step").and_then(Json::as_number).context("it has no step")? as i64;
     let mut found = Vec::new();
-    for (key, tag) in keys {
-        let number = line.get(key).with_context(|| format!("it has no {key}"))?;
+    for (key, name, is_needed) in names {
+        let Some(number) = line.get(key) else {
+            ensure!(!is_needed, "it has no {key}");
+            continue;
+        };
         match number.as_number() {
-            Some(value) => found.push(Shown { tag, step, value }),
+            Some(value) => found.push(Shown { tag: format!("{group}/{name}"), step, value }),
             None if *number == Json::Plain("null".to_string()) => {}
             None => bail!("{key} is not a number"),
         }
@@ -121,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_step_has_four_numbers_and_no_norm_if_it_is_null() {
-        let line = r#"{"kind": "step", "step": 7, "loss": 0.1, "rate": 1e-3, "norm": 2.5, "tokens_per_s": 9}"#;
+        let line = r#"{"kind": "step", "phase": "epochs", "step": 7, "loss": 0.1, "rate": 1e-3, "norm": 2.5,
+            "n_texts": 3, "tokens_per_s": 9}"#;
         let expected = [
             ("train/loss", 0.1),
             ("train/learning_rate", 1e-3),
@@ -132,24 +146,35 @@ mod tests {
         assert_eq!(shown_in(line).unwrap(), expected);
         let without = shown_in(&line.replace("2.5", "null")).unwrap();
         assert_eq!(without, [expected[0].clone(), expected[1].clone(), expected[3].clone()]);
-        let error = shown_in(&line.replace("loss", "los")).unwrap_err().to_string();
-        assert_eq!(error, "it has no loss");
-        let error = shown_in(&line.replace("2.5", "\"NaN\"")).unwrap_err().to_string();
-        assert_eq!(error, "norm is not a number");
+        let of_refit = shown_in(&line.replace("epochs", "refit")).unwrap();
+        assert_eq!(of_refit[0].0, "refit/loss");
+
+        let said = |from, to| shown_in(&line.replace(from, to)).unwrap_err().to_string();
+        assert_eq!(said("loss", "los"), "it has no loss");
+        assert_eq!(said("2.5", "\"NaN\""), "norm is not a number");
+        assert_eq!(said("epochs", "linear-path"), "its phase, linear-path, has no steps");
     }
 
     #[test]
-    fn a_validation_shows_all_numbers_but_those_of_place_and_clock() {
-        let line = r#"{"kind": "validation", "time": 1, "elapsed_s": 2, "step": 40, "epoch": 0.5, "loss": 0.25,
-            "accuracy": 0.75, "is_kept": true, "linear_share": null, "texts_per_s": 100}"#;
-        let expected = [("validation/accuracy", 0.75), ("validation/loss", 0.25)];
+    fn a_measurement_shows_what_it_has() {
+        let line = r#"{"kind": "validation", "phase": "epochs", "time": "1970", "elapsed_s": 2, "step": 40,
+            "epoch": 0.5, "loss": 0.25, "accuracy": 0.75, "macro_f1": 0.5, "train_loss": 0.125,
+            "weighted_loss": null, "is_kept": true, "train_s": 1.5, "texts_per_s": 100}"#;
+        let expected = [
+            ("validation/loss", 0.25),
+            ("validation/accuracy", 0.75),
+            ("validation/macro_f1", 0.5),
+        ];
         let expected = expected.map(|(tag, value)| (tag.to_string(), 40, value));
         assert_eq!(shown_in(line).unwrap(), expected);
+        let of_path = shown_in(&line.replace("\"validation\"", "\"linear-path\"")).unwrap();
+        assert_eq!(of_path[1].0, "linear_path/accuracy");
+        assert!(shown_in(&line.replace("\"loss\"", "\"los\"")).is_err());
     }
 
     #[test]
     fn other_lines_show_nothing_but_must_have_a_kind() {
-        assert!(shown_in(r#"{"kind": "start", "loss": 1}"#).unwrap().is_empty());
+        assert!(shown_in(r#"{"kind": "stopped", "loss": 1}"#).unwrap().is_empty());
         assert!(shown_in(r#"{"loss": 1}"#).is_err());
     }
 

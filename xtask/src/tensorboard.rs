@@ -46,6 +46,10 @@ const SETTINGS: [&str; 9] = [
     "training.refit=true",
 ];
 
+/// What this training's log must have numbers of.
+const GROUPS: [&str; 6] =
+    ["linear_path/", "pretraining/", "train/", "validation/", "refit/", "test/"];
+
 pub(crate) fn run(args: &Args, user_folder: &Path) -> anyhow::Result<()> {
     let scripts = std::path::absolute(SCRIPTS).context("cannot find the scripts")?;
     let folder = target_folder()?.join("tensorboard");
@@ -75,7 +79,7 @@ fn train(program: &Path, place: &Path) -> anyhow::Result<()> {
     command.current_dir(place).stdin(Stdio::null()).stdout(Stdio::null());
     command.args(["train", "--no-cache", "--data", "texts.csv", "--recipe", "quick"]);
     command.arg("--output").arg(Path::new("models").join(NAME));
-    command.args(["--checkpoint-every", "1s"]);
+    command.args(["--checkpoint-every", "1s", "--log-every", "1"]);
     for setting in SETTINGS {
         command.args(["--set", setting]);
     }
@@ -94,9 +98,9 @@ fn logged(records: &Path) -> anyhow::Result<Points> {
             points.entry(tag).or_default().push((step, (value as f32).to_bits()));
         }
     }
-    for kind in ["train/", "validation/"] {
-        let is_there = points.keys().any(|tag| tag.starts_with(kind));
-        ensure!(is_there, "the log of {} has no numbers for {kind}", records.display());
+    for group in GROUPS {
+        let is_there = points.keys().any(|tag| tag.starts_with(group));
+        ensure!(is_there, "the log of {} has no numbers for {group}", records.display());
     }
     Ok(points)
 }

@@ -34,7 +34,7 @@ impl Course {
         let (mut current, mut since) = (STARTING.to_string(), started);
         loop {
             let has_ended = training.has_ended()?;
-            let phase = Trace::of(&records).phase(&before);
+            let phase = Trace::of(&records).phase(&before, run.setting);
             let longest = phases.entry(current.clone()).or_default();
             *longest = since.elapsed().max(*longest);
             if phase != current {

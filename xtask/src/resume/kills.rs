@@ -50,7 +50,7 @@ impl Kills<'_> {
             }
             done += started.elapsed().saturating_sub(self.course.start());
             let now = Trace::of(&records);
-            hit.push(now.phase(&before));
+            hit.push(now.phase(&before, self.run.setting));
             before = now;
             training = self.next().start()?;
         }
@@ -75,12 +75,11 @@ impl Kills<'_> {
 
     /// Waits for the moment, or for the end.
     fn wait(&self, training: &mut Training, before: &Trace, aim: &Aim<'_>) -> anyhow::Result<()> {
-        let records = self.run.records();
         let started = Instant::now();
         while !training.has_ended()? {
             match *aim {
                 Aim::After(moment) if started.elapsed() >= moment => return Ok(()),
-                Aim::In(phase, moment) if Trace::of(&records).phase(before) == phase => {
+                Aim::In(phase, moment) if self.is_in(phase, before) => {
                     thread::sleep(moment);
                     return Ok(());
                 }
@@ -90,6 +89,10 @@ impl Kills<'_> {
             thread::sleep(PAUSE);
         }
         Ok(())
+    }
+
+    fn is_in(&self, phase: &str, before: &Trace) -> bool {
+        Trace::of(&self.run.records()).phase(before, self.run.setting) == phase
     }
 
     /// A killed run is resumed, unless it has left nothing to be resumed.

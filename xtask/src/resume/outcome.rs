@@ -12,7 +12,7 @@ use crate::event_file::{self, Scalar};
 use crate::json::Json;
 use crate::kill::hidden_names;
 use crate::run_folder::{
-    CHECKPOINTS, CLOCK_IN_LOG, CLOCK_IN_METRICS, PREDICTIONS, event_file, read_log,
+    CHECKPOINTS, CLOCK_IN_LOG, CLOCK_IN_METRICS, RESULTS, event_file, read_log,
 };
 
 /// Files of the model whose bytes must be the same.
@@ -38,7 +38,7 @@ impl Outcome {
     pub(super) fn read(run: &Run) -> anyhow::Result<Self> {
         let (model, records) = (run.model(), run.records());
         let mut digests = BTreeMap::new();
-        for (folder, names) in [(&model, &MODEL_FILES[..]), (&records, &PREDICTIONS[..])] {
+        for (folder, names) in [(&model, &MODEL_FILES[..]), (&records, &RESULTS[..])] {
             for name in names {
                 let path = folder.join(name);
                 let is_there = path.exists();

@@ -30,7 +30,7 @@ impl Run<'_> {
         let mut command = self.command();
         command.arg("--data").arg(Path::new("..").join(TABLE)).args(["--recipe", recipe]);
         command.arg("--output").arg(Path::new("models").join(name));
-        command.args(["--seed", &self.seed.to_string(), "--checkpoint-every", self.every]);
+        command.args(["--seed", &self.seed.to_string()]);
         for setting in SMALL.iter().chain(*settings) {
             command.args(["--set", setting]);
         }
@@ -62,6 +62,7 @@ impl Run<'_> {
     fn command(&self) -> Command {
         let mut command = Command::new(self.program);
         command.arg("train").current_dir(&self.folder);
+        command.args(["--checkpoint-every", self.every, "--log-every", self.setting.log_every]);
         command.env("RAYON_NUM_THREADS", self.n_threads.to_string());
         // The cache of prepared texts, which shortens a second start.
         command.env("XDG_CACHE_HOME", self.folder.join("cache"));

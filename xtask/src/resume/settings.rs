@@ -1,6 +1,6 @@
 //! The trainings that are killed: small, and together of every kind.
 
-/// The phases that a training goes through, as `status.json` names them.
+/// The phases that a training goes through, as the log names them.
 pub(super) mod phase {
     pub(in crate::resume) const LINEAR_PATH: &str = "linear-path";
     pub(in crate::resume) const PRETRAINING: &str = "pretraining";
@@ -8,12 +8,15 @@ pub(super) mod phase {
     pub(in crate::resume) const REFIT: &str = "refit";
 }
 
-/// A training: a recipe, what is different in it, and phases that it must go through.
+/// A training: a recipe, and what is different in it.
 pub(super) struct Setting {
     pub(super) name: &'static str,
     pub(super) recipe: &'static str,
     pub(super) settings: &'static [&'static str],
+    /// The phases that it goes through, in order.
     pub(super) phases: &'static [&'static str],
+    /// Steps between two lines of the log.
+    pub(super) log_every: &'static str,
 }
 
 /// Texts of the table: enough for a second or two of each training.
@@ -41,6 +44,7 @@ pub(super) const SETTINGS: [Setting; 5] = [
             "regularization.weight_dropout=0.2",
         ],
         phases: &[phase::LINEAR_PATH, phase::PRETRAINING, phase::EPOCHS],
+        log_every: "1",
     },
     Setting {
         name: "accumulation",
@@ -54,12 +58,14 @@ pub(super) const SETTINGS: [Setting; 5] = [
             "training.optimizer=sparse-adam",
         ],
         phases: &[phase::LINEAR_PATH, phase::EPOCHS],
+        log_every: "7",
     },
     Setting {
         name: "carry",
         recipe: "notebook",
         settings: &["training.state=carry", "training.epochs=4"],
         phases: &[phase::EPOCHS],
+        log_every: "1",
     },
     Setting {
         name: "plateau",
@@ -75,6 +81,7 @@ pub(super) const SETTINGS: [Setting; 5] = [
             "training.learning_rate=0.2",
         ],
         phases: &[phase::LINEAR_PATH, phase::EPOCHS],
+        log_every: "10",
     },
     Setting {
         name: "refit",
@@ -87,5 +94,6 @@ pub(super) const SETTINGS: [Setting; 5] = [
             "training.adversarial_norm=0.1",
         ],
         phases: &[phase::LINEAR_PATH, phase::EPOCHS, phase::REFIT],
+        log_every: "3",
     },
 ];

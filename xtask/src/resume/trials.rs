@@ -5,12 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
-use super::Hits;
 use super::course::Course;
 use super::kills::{Kills, in_words};
 use super::outcome::Outcome;
+use super::phase::ENDED;
 use super::run::{RUN, Run};
 use super::settings::Setting;
+use super::tally::Tally;
 use crate::random::Random;
 
 /// How often checkpoints are written: after every step, or after a time. Results must not depend on it.
@@ -38,7 +39,7 @@ impl Trials<'_> {
         &self,
         n_kills: usize,
         random: &mut Random,
-        hits: &mut Hits,
+        tally: &mut Tally,
     ) -> anyhow::Result<()> {
         let [(often, expected), (seldom, other)] = [self.undisturbed(0)?, self.undisturbed(1)?];
         other.check(&expected).with_context(|| {
@@ -52,20 +53,24 @@ impl Trials<'_> {
                 "of {n_kills} kills, only {n_done} came before the end of a run"
             );
             let n_wanted = (1 + random.below(MOST_KILLS)).min(n_kills - n_done);
-            // Two runs with each kind of checkpoints; the first kill of every second one is aimed.
+            // Two runs with each kind of checkpoints; the first kill of every second one is aimed, at a phase and at
+            // the end in turn.
             let kind = (n_runs / 2 + self.n_threads) % EVERY.len();
-            let target = if n_runs % 2 == 1 { self.rarest(hits) } else { None };
-            let hit = self.within(EVERY[kind], |run| {
+            let target = match n_runs % 4 {
+                1 => self.rarest(tally),
+                3 => Some(ENDED),
+                _ => None,
+            };
+            let n_hit = self.within(EVERY[kind], |run| {
                 let hit = Kills { run, course: &courses[kind], n_wanted, target }.all(random)?;
                 let outcome = Outcome::read(run).and_then(|outcome| outcome.check(&expected));
                 outcome.with_context(|| in_words(&hit))?;
-                Ok(hit)
+                let n_hit = hit.len();
+                tally.add(hit, &run.records())?;
+                Ok(n_hit)
             })?;
-            n_done += hit.len();
+            n_done += n_hit;
             n_runs += 1;
-            for phase in hit {
-                *hits.entry(phase).or_default() += 1;
-            }
         }
         let [often, seldom] = courses.map(|course| course.duration.as_secs_f64());
         println!(
@@ -86,9 +91,9 @@ impl Trials<'_> {
     }
 
     /// The phase that was hit least so far.
-    fn rarest(&self, hits: &Hits) -> Option<&'static str> {
+    fn rarest(&self, tally: &Tally) -> Option<&'static str> {
         let phases = self.setting.phases.iter().copied();
-        phases.min_by_key(|phase| hits.get(*phase).copied().unwrap_or_default())
+        phases.min_by_key(|phase| tally.hits(phase))
     }
 
     /// Does something with a run in a new folder, which is removed afterwards.
