@@ -4,7 +4,10 @@ use std::io;
 use std::process::ExitCode;
 
 use dataset::fetch::FetchError;
+use trainer::Difference;
 
+const RESTART_ADVICE: &str =
+    "To train anew in the same folders, add --restart to the command of the training.";
 const DAMAGED_ADVICE: &str =
     "Copy the model folder again from its source, or train the model again.";
 
@@ -48,6 +51,17 @@ fn advice(error: &anyhow::Error) -> Option<String> {
                 return advice_about_texts(error).map(str::to_owned);
             }
             Some(trainer::Error::Report { .. }) => return Some(DAMAGED_ADVICE.into()),
+            Some(trainer::Error::OtherTraining { differences, .. }) => {
+                return Some(advice_about_differences(differences));
+            }
+            Some(trainer::Error::Checkpoint { .. }) => return Some(RESTART_ADVICE.into()),
+            Some(trainer::Error::RunStopped { .. }) => {
+                return Some(
+                    "Check the disk space and your permissions, then run the same command again: it goes on where \
+                     the training stopped."
+                        .into(),
+                );
+            }
             _ => cause.downcast_ref::<classifier::Error>()?,
         };
         Some(match error {
@@ -72,6 +86,15 @@ fn advice(error: &anyhow::Error) -> Option<String> {
             _ => return None,
         })
     })
+}
+
+fn advice_about_differences(differences: &[Difference]) -> String {
+    match differences.iter().all(|difference| difference.is_rounding) {
+        true => format!(
+            "Go on as before, with --anyway (numbers are then rounded differently from here on). {RESTART_ADVICE}"
+        ),
+        false => format!("Go on as before. {RESTART_ADVICE}"),
+    }
 }
 
 fn advice_about_texts(error: &text_preprocessing::Error) -> Option<&'static str> {

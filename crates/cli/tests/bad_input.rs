@@ -163,7 +163,10 @@ fn a_loss_that_is_no_number_stops_the_training_and_names_the_step() {
     );
     let rate = format!("learning rate {}", 1e30);
     assert!(outcome.stderr.contains(&rate), "{}", outcome.stderr);
-    assert_eq!(place.names("."), ["reviews.csv"]);
+    // The log shows how it came about.
+    assert_eq!(place.names("."), ["reviews.csv", "runs"]);
+    assert_eq!(place.run_names("runs/model"), ["events", "log.jsonl", "run.toml", "status.json"]);
+    assert!(place.read("runs/model/status.json").contains("no model was kept"));
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -354,7 +357,7 @@ fn a_full_disk_is_told_with_the_file_and_an_older_model_stays() {
         let file = format!("cannot write {}/model.safetensors", args[1]);
         common::Outcome::from(output)
             .failed(1, &[&file, "File too large", "Check the disk space and your permissions"]);
-        assert_eq!(place.names("."), ["model", "reviews.csv"], "something was left behind");
+        assert_eq!(place.names("."), ["model", "reviews.csv", "runs"], "something was left behind");
     }
     assert!(place.bytes("model/model.safetensors") == before, "the older model was touched");
 }

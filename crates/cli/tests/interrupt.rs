@@ -26,7 +26,7 @@ fn ctrl_c_after_an_epoch_keeps_the_best_model_and_names_its_folder() {
     let report = place.read("model/metrics.json");
     assert!(report.contains("\"ended\": \"interrupted\""), "{report}");
     place.run(&["predict", "--model", "model", "a good film"]).succeeded();
-    assert_eq!(place.names("."), ["model", "reviews.csv"], "a temporary folder stayed");
+    assert_eq!(place.names("."), ["model", "reviews.csv", "runs"], "a temporary folder stayed");
 }
 
 #[test]
@@ -42,7 +42,8 @@ fn ctrl_c_before_the_first_epoch_ends_validates_and_keeps_what_was_learned() {
     let outcome = training.finish();
 
     assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
-    let said = "interrupted: validating the model (press Ctrl-C again to quit at once)";
+    let said = "interrupted: the state of the training is saved; validating the model (press Ctrl-C again to quit \
+                at once)";
     assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("epoch 0."), "part of an epoch:\n{}", outcome.stderr);
     assert!(outcome.stdout.contains("kept the model after epoch 0."), "{}", outcome.stdout);
@@ -59,7 +60,7 @@ fn a_second_ctrl_c_ends_at_once() {
     thread::sleep(Duration::from_millis(500));
     training.press_ctrl_c();
     // Validating and testing 8,000 texts remains, which takes far longer than starting `kill`.
-    training.wait_for("interrupted: validating the model");
+    training.wait_for("interrupted: the state of the training is saved; validating");
     training.press_ctrl_c();
     let outcome = training.finish();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(130), ""));

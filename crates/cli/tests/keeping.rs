@@ -29,7 +29,7 @@ fn a_second_training_into_one_folder_is_told_of_the_first() {
 
     // The lock went with the process.
     place.train(&["--output", "model", "--force"]).succeeded();
-    assert_eq!(place.names("."), ["here", "model", "reviews.csv"]);
+    assert_eq!(place.names("."), ["here", "model", "reviews.csv", "runs"]);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_killed_training_leaves_a_whole_model_and_the_next_one_clears_up() {
     }
     std::fs::create_dir(place.path(".model.new-abc123")).unwrap();
     place.train(&["--output", "model", "--force"]).succeeded();
-    assert_eq!(place.names("."), ["model", "reviews.csv"]);
+    assert_eq!(place.names("."), ["model", "reviews.csv", "runs"]);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn an_older_model_stays_when_the_data_turns_out_bad_or_the_training_fails() {
     let mut args = common::train_args(&["--output", "model", "--force"]);
     args[2] = "bad.csv";
     place.run(&args).failed(1, &["bad.csv, row 2 (line 3): column \"label\" has no value"]);
-    assert!(files() == before && place.names(".") == ["bad.csv", "model", "reviews.csv"]);
+    assert!(files() == before && place.names(".") == ["bad.csv", "model", "reviews.csv", "runs"]);
 }
 
 #[test]

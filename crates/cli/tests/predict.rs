@@ -158,7 +158,7 @@ fn a_csv_keeps_its_columns_and_gets_answers() {
     assert!(table.contains("1,\"good, \"\"very\"\" good\",positive,0."), "{table}");
     assert!(table.contains("\n2,🎬,"), "{table}");
     assert!(table.contains("3,\"bad\nplot\",negative,0."), "{table}");
-    assert_eq!(place.names("."), ["in.csv", "model", "out.csv", "reviews.csv"]);
+    assert_eq!(place.names("."), ["in.csv", "model", "out.csv", "reviews.csv", "runs"]);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn bad_tables_and_places_are_refused_without_a_file_left_behind() {
         let args = ["predict", "--model", "model", "--input", input, "--output", output];
         place.run(&args).failed(1, parts);
     }
-    assert_eq!(place.names("."), ["model", "notext.csv", "reviews.csv", "typo.csv"]);
+    assert_eq!(place.names("."), ["model", "notext.csv", "reviews.csv", "runs", "typo.csv"]);
 }
 
 #[test]

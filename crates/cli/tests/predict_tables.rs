@@ -67,7 +67,7 @@ fn bad_rows_stop_the_run_or_stay_with_the_reason() {
     place.write("in.csv", "text,n\na good film,1\nbad,2,3\n,4\nan awful plot,5\n");
     let args = ["--input", "in.csv", "--output", "out.csv"];
     predict(&place, &args).failed(1, &["in.csv, row 2 (line 3): expected 2 fields"]);
-    assert_eq!(place.names("."), ["in.csv", "model", "reviews.csv"]);
+    assert_eq!(place.names("."), ["in.csv", "model", "reviews.csv", "runs"]);
     let kept = predict(&place, &[&args[..], &["--bad-rows", "keep"]].concat()).succeeded();
     assert!(kept.stderr.contains("out.csv: 2 rows could not be read"), "{}", kept.stderr);
     let table = place.read("out.csv");
@@ -136,7 +136,7 @@ fn a_killed_run_goes_on_where_it_stopped_and_ends_with_the_same_bytes() {
         assert!(place.bytes("out.csv") == place.bytes("undisturbed.csv"), "{signal}");
         fs::remove_file(place.path("out.csv")).unwrap();
     }
-    assert_eq!(place.names("."), ["large.csv", "model", "reviews.csv", "undisturbed.csv"]);
+    assert_eq!(place.names("."), ["large.csv", "model", "reviews.csv", "runs", "undisturbed.csv"]);
 }
 
 #[cfg(unix)]

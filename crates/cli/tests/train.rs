@@ -22,7 +22,21 @@ fn a_training_leaves_a_whole_model_folder_and_tells_what_it_did() {
             "tokenizer.json"
         ]
     );
-    assert_eq!(place.names("deep/er"), ["model"], "a temporary folder stayed");
+    assert_eq!(place.names("deep/er"), ["model", "runs"], "a temporary folder stayed");
+    let run = [
+        "checkpoints",
+        "curve.svg",
+        "events",
+        "log.jsonl",
+        "predictions",
+        "run.toml",
+        "status.json",
+    ];
+    assert_eq!(place.run_names("deep/er/runs/model"), run);
+    assert_eq!(
+        place.names("deep/er/runs/model/predictions"),
+        ["test.parquet", "validation.parquet"]
+    );
     let curve = place.read("deep/er/model/curve.svg");
     assert!(curve.starts_with("<svg") && curve.trim_end().ends_with("</svg>"), "{curve}");
 
@@ -233,7 +247,7 @@ fn an_empty_folder_is_filled_and_an_older_model_is_replaced_with_force_only() {
 
     place.train(&["--output", "model", "--seed", "3", "--force"]).succeeded();
     assert!(place.bytes("model/model.safetensors") != first, "the older model stayed");
-    assert_eq!(place.names("."), ["model", "reviews.csv"]);
+    assert_eq!(place.names("."), ["model", "reviews.csv", "runs"]);
 }
 
 #[test]

@@ -32,8 +32,8 @@ impl TrainingJob<'_> {
         self.run_and_test_in(comparison, &mut Session::watched_by(observer))
     }
 
-    /// The same in a session, as [`run_in`](TrainingJob::run_in). A training that was stopped is tested only if it has
-    /// no run folder, from which it can go on.
+    /// The same in a session, as [`run_in`](TrainingJob::run_in). Of a training that was stopped, the model kept so far
+    /// is tested, too.
     ///
     /// # Errors
     /// As [`run_and_test`](TrainingJob::run_and_test) and [`run_in`](TrainingJob::run_in).
@@ -66,8 +66,7 @@ impl TrainingJob<'_> {
                 _ => Err(Error::NothingKept),
             };
         }
-        let goes_on = report.ended == Ending::Interrupted && session.run.is_some();
-        if !data.test.is_empty() && !goes_on {
+        if !data.test.is_empty() {
             let at = stamp(&report);
             session.tell(&at, &Event::TestStart { n_rows: data.test.len() })?;
             let trained = Classifier::open(folder.path(), device)?;

@@ -21,10 +21,9 @@ use crate::reading::ReadingArgs;
 /// Labels may be of two classes, of several, or several per text: that is recognised, and printed unless they are
 /// negative and positive; --task overrides it.
 ///
-/// Beside the model's folder, models/NAME, the folder runs/NAME has a log, TensorBoard's events, checkpoints, and the
-/// predictions of the validation and test texts. Ctrl-C, or the end of the computer's patience (SIGTERM), stops the
-/// training and saves its state; the same command again, or --resume, goes on from there, or from the last checkpoint if
-/// the program was killed, and ends with bit for bit the same model as an undisturbed training.
+/// Beside models/NAME, the folder runs/NAME has a log, TensorBoard's events, checkpoints, and the predictions of the
+/// validation and test texts. Ctrl-C or SIGTERM stops the training and saves its state. The same command again, or
+/// --resume, goes on from there, or from the last checkpoint if the program was killed, and ends with bit for bit the same model as an undisturbed training.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,7 +37,7 @@ Examples:
   sentiment train --resume runs/default
   tensorboard --logdir runs")]
 pub(crate) struct Args {
-    /// Recipe to train: quick, default, accurate, notebook, or a TOML file of your own [default: default]
+    /// Recipe: quick, default, accurate, notebook, or a TOML file of your own [default: default]
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) recipe: Option<String>,
 

@@ -80,6 +80,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let job = recipe.job(&data, origin, &device, folder);
     let result = job.run_and_test_in(wanted.comparison, &mut session);
     progress.finish();
+    if result.is_err() && !goes_on {
+        run.remove_if_nothing_happened();
+    }
     let report = result?;
     if let Err(error) = curve::draw(&report.history, folder, run) {
         // Keep the model even without its picture.

@@ -39,11 +39,10 @@ impl Place {
             }),
         })?;
         let run = RunFolder::beside(model.path());
-        if run.holds_a_run() && !args.force {
-            let (run, model) = (run.path().display(), model.path().display());
-            bail!(
-                "{run} already holds a run of another training; use --force to replace it, and the model in {model}"
-            );
+        // Without a model and without a checkpoint, nothing can be done with a run but to read its log.
+        if run.holds_a_run() && run.has_checkpoint()? && !args.force {
+            let run = run.path().display();
+            bail!("{run} holds another training, which could go on; use --force to replace it");
         }
         Ok(Self { model, run, goes_on: false })
     }

@@ -117,6 +117,15 @@ impl Workplace {
         names
     }
 
+    /// What is in a run folder; the file of events, which has the time in its name, is called `events`.
+    pub fn run_names(&self, folder: impl AsRef<Path>) -> Vec<String> {
+        let short = |name: String| match name.starts_with("events.out.tfevents.") {
+            true => "events".to_string(),
+            false => name,
+        };
+        self.names(folder).into_iter().map(short).collect()
+    }
+
     /// `sentiment` with these arguments, to run here.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(SENTIMENT);

@@ -41,7 +41,12 @@ impl Training {
     }
 
     pub fn press_ctrl_c(&self) {
-        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        self.send("-INT");
+    }
+
+    /// Sends a signal, such as `-TERM`.
+    pub fn send(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(status.unwrap().success(), "the training had ended before");
     }
 

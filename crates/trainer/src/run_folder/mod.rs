@@ -115,6 +115,16 @@ impl RunFolder {
         Ok(!checkpoints::Checkpoints::in_folder(self.checkpoints()).all()?.is_empty())
     }
 
+    /// Removes the folder of a training that ended before its first step, and the folder around it if that is empty
+    /// then. What cannot be removed stays.
+    pub fn remove_if_nothing_happened(&self) {
+        let is_empty = fs::metadata(self.log()).map_or(true, |log| log.len() == 0);
+        if is_empty && self.has_checkpoint().is_ok_and(|has_one| !has_one) && self.clear().is_ok() {
+            let _ = fs::remove_dir(&self.0);
+            let _ = fs::remove_dir(whole_file::folder_of(&self.0));
+        }
+    }
+
     /// The runs in a folder, by name; folders of other kinds are left out.
     ///
     /// # Errors

@@ -241,7 +241,9 @@ impl RunRecorder {
         match event {
             Event::PretrainingStart { n_done: 0, .. }
             | Event::EpochStart { n_done: 0, .. }
-            | Event::RefitStart { n_done: 0, .. } => {
+            | Event::RefitStart { n_done: 0, .. }
+                if self.sums.is_empty() =>
+            {
                 self.sums = StepSums::starting_at(at.elapsed_s);
             }
             Event::Validated { record } => {
