@@ -1,16 +1,16 @@
 //! `cargo xtask big-table`: answers a table of a million rows, watches the memory, and kills the program meanwhile.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read as _};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use sha2::{Digest as _, Sha256};
 
-use crate::cargo::{built, cargo_command};
+use crate::cargo::sentiment;
+use crate::digest::digest;
 use crate::random::Random;
 
 /// Answers a large table made of repeated and cut texts, and checks that memory stays flat; then answers it again,
@@ -75,9 +75,7 @@ pub(crate) fn run(args: &Args, user_folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let program = match &args.program {
         Some(program) => user_folder.join(program),
-        None => {
-            built(&mut cargo_command(&["build", "--workspace", "--bins", "--locked"]), "sentiment")?
-        }
+        None => sentiment()?,
     };
     let table = folder.join("large.csv");
     make(&user_folder.join(&args.texts), args.rows, &table)?;
@@ -261,18 +259,4 @@ fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
         bytes += entry?.metadata()?.len();
     }
     Ok(bytes)
-}
-
-/// SHA-256 of a file, in hexadecimal.
-fn digest(path: &Path) -> anyhow::Result<String> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (mut reader, mut hasher) = (BufReader::new(file), Sha256::new());
-    let mut block = vec![0; 1 << 20];
-    loop {
-        match reader.read(&mut block)? {
-            0 => break,
-            n => hasher.update(&block[..n]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

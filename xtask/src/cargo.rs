@@ -36,6 +36,11 @@ pub(crate) fn check(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Builds the workspace's programs and returns the path of `sentiment`.
+pub(crate) fn sentiment() -> anyhow::Result<PathBuf> {
+    built(&mut cargo_command(&["build", "--workspace", "--bins", "--locked"]), "sentiment")
+}
+
 /// Runs a `cargo build` with a command's arguments and returns the path of the program that it names so.
 pub(crate) fn built(command: &mut Command, name: &str) -> anyhow::Result<PathBuf> {
     let output = command

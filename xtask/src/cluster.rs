@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use crate::cargo::{built, cargo_command, check};
+use crate::cargo::{check, sentiment};
 use crate::environment::environment;
 use crate::wheel;
 
@@ -61,9 +61,7 @@ pub(crate) fn run(args: &Args, user_folder: &Path) -> anyhow::Result<()> {
     let mut make = script("make_table.py");
     make.arg("--reviews").arg(user_folder.join(&args.reviews)).arg("--output").arg(&table);
     check(make.arg("--rows").arg(args.rows.to_string()))?;
-    let sentiment =
-        built(&mut cargo_command(&["build", "--workspace", "--bins", "--locked"]), "sentiment")?;
-    let mut predict = Command::new(sentiment);
+    let mut predict = Command::new(sentiment()?);
     predict.arg("predict").arg("--model").arg(&model).arg("--input").arg(&table);
     check(predict.arg("--output").arg(&expected).arg("--force"))?;
     let mut prove = script("prove.py");

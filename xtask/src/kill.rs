@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-use folder::{WholeModel, hidden_names, staged_beside};
-use program::{Program, Training};
+pub(crate) use folder::hidden_names;
+use folder::{WholeModel, staged_beside};
+use program::Program;
 
 use crate::random::Random;
+use crate::training::Training;
 
 /// Kills training runs at random moments while they save and replace a model, alone and in pairs that
 /// write to the same folder. Checks after each kill that the folder holds a complete model (the older or

@@ -5,18 +5,26 @@ mod cargo;
 mod ci;
 mod class_data;
 mod cluster;
+mod digest;
 mod environment;
+mod event_file;
 mod experiment;
 mod fetch_data;
 mod fuzz;
 mod instructions;
+mod json;
 mod kill;
 mod layers;
 mod loom;
+mod made_texts;
 mod random;
+mod resume;
+mod run_folder;
 mod sanitize;
 mod smoke;
 mod tables;
+mod tensorboard;
+mod training;
 mod wheel;
 
 use std::env;
@@ -45,6 +53,8 @@ enum Task {
     Instructions(instructions::Args),
     Experiment(experiment::Args),
     Kill(kill::Args),
+    Resume(resume::Args),
+    Tensorboard(tensorboard::Args),
     BigTable(big_table::Args),
     Fuzz(fuzz::Args),
     Tables(tables::Args),
@@ -80,6 +90,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Instructions(args) => instructions::run(&args),
         Task::Experiment(args) => experiment::run(&args),
         Task::Kill(args) => kill::run(&args),
+        Task::Resume(args) => resume::run(&args, &user_folder),
+        Task::Tensorboard(args) => tensorboard::run(&args, &user_folder),
         Task::BigTable(args) => big_table::run(&args, &user_folder),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Tables(args) => tables::run(&args),

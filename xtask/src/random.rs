@@ -16,6 +16,11 @@ impl Random {
         bits ^= bits >> 31;
         (bits >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    /// From 0 to `n` - 1.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.unit() * n as f64) as usize
+    }
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub(super) fn staged_beside(model: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 /// All hidden names in a folder.
-pub(super) fn hidden_names(folder: &Path) -> anyhow::Result<Vec<String>> {
+pub(crate) fn hidden_names(folder: &Path) -> anyhow::Result<Vec<String>> {
     let read = || format!("cannot read {}", folder.display());
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).with_context(read)? {

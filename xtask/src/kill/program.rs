@@ -1,13 +1,14 @@
 //! The program under test: starts training runs that can be killed, and loads their models.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
-use crate::cargo::{built, cargo_command};
+use crate::cargo::sentiment;
+use crate::training::{End, Start};
 
 /// The recipe of the training runs; also the folder name of models without --output.
 pub(super) const RECIPE: &str = "quick";
@@ -39,8 +40,7 @@ pub(super) struct Program {
 impl Program {
     /// Builds the workspace's program.
     pub(super) fn built(folder: &Path) -> anyhow::Result<Self> {
-        let mut command = cargo_command(&["build", "--workspace", "--bins", "--locked"]);
-        Self::at(&built(&mut command, "sentiment")?, folder)
+        Self::at(&sentiment()?, folder)
     }
 
     /// Uses an existing program.
@@ -98,78 +98,11 @@ impl Program {
     }
 }
 
-/// A training run that has not been started.
-pub(super) struct Start(Command);
-
-impl Start {
-    pub(super) fn start(mut self) -> anyhow::Result<Training> {
-        // A file rather than a pipe: nothing reads the output during the run, and a full pipe would
-        // block it.
-        let said = tempfile::tempfile().context("cannot make a temporary file")?;
-        let stderr = said.try_clone().context("cannot make a temporary file")?;
-        let child = self.0.stdout(Stdio::null()).stderr(stderr).spawn();
-        Ok(Training { child: child.context("cannot start sentiment train")?, said })
-    }
-}
-
-/// A training run in progress; killed on drop.
-pub(super) struct Training {
-    child: Child,
-    said: File,
-}
-
-/// How a training run ended.
-#[derive(Debug)]
-pub(super) struct End {
-    /// `None` if a signal ended it.
-    pub(super) code: Option<i32>,
-    said: String,
-}
-
 impl End {
     /// Whether it was refused because another training run was writing to its folder.
     pub(super) fn is_told_of_another(&self, model: &str) -> bool {
         let told = format!("another training run is writing to {model}");
         self.code == Some(1) && self.said.contains(&told)
-    }
-}
-
-impl Training {
-    pub(super) fn has_ended(&mut self) -> anyhow::Result<bool> {
-        Ok(self.child.try_wait().context("cannot query a training run")?.is_some())
-    }
-
-    /// Kills it (SIGKILL). Returns whether it had already ended.
-    pub(super) fn kill(&mut self) -> anyhow::Result<bool> {
-        let has_ended = self.has_ended()?;
-        self.child.kill().context("cannot kill a training run")?;
-        self.child.wait().context("cannot wait for a training")?;
-        Ok(has_ended)
-    }
-
-    /// Waits for it to end.
-    pub(super) fn ended(mut self) -> anyhow::Result<End> {
-        use std::io::{Read as _, Seek as _};
-        let status = self.child.wait().context("cannot wait for a training")?;
-        let mut said = String::new();
-        self.said.rewind().context("cannot read what a training said")?;
-        self.said.read_to_string(&mut said).context("cannot read what a training said")?;
-        Ok(End { code: status.code(), said })
-    }
-
-    /// Waits for it to end; it must succeed.
-    pub(super) fn ended_well(self) -> anyhow::Result<()> {
-        let end = self.ended()?;
-        ensure!(end.code == Some(0), "a training run ended with {:?}:\n{}", end.code, end.said);
-        Ok(())
-    }
-}
-
-impl Drop for Training {
-    fn drop(&mut self) {
-        // Does nothing if it has already ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
