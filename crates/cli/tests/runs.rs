@@ -149,7 +149,9 @@ fn another_number_of_threads_is_refused_or_accepted_with_a_word() {
 fn a_damaged_checkpoint_is_passed_over_and_without_a_whole_one_nothing_goes_on() {
     let place = with_whole_training();
     assert_eq!(ended_by(&place, "-KILL").code, None);
-    let checkpoints = place.names("runs/m/checkpoints");
+    let mut checkpoints = place.names("runs/m/checkpoints");
+    // It may have been killed while it wrote one.
+    checkpoints.retain(|name| name.starts_with("batch-"));
     let [older, newer] = &checkpoints[..] else { panic!("{checkpoints:?}") };
     let at = |name: &str| format!("runs/m/checkpoints/{name}");
     let mut bytes = place.bytes(at(newer));

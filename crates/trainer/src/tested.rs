@@ -33,28 +33,12 @@ impl TrainingJob<'_> {
     }
 
     /// The same in a session, as [`run_in`](TrainingJob::run_in). Of a training that was stopped, the model kept so far
-    /// is tested, too.
+    /// is tested, too. Whoever has nothing more to do for the run [ends](RunRecorder::end) its recorder's session then.
     ///
     /// # Errors
     /// As [`run_and_test`](TrainingJob::run_and_test) and [`run_in`](TrainingJob::run_in).
     pub fn run_and_test_in(
         self,
-        comparison: bool,
-        session: &mut Session<'_>,
-    ) -> Result<TrainingReport> {
-        let result = self.try_run_and_test_in(comparison, session);
-        if let Some(run) = &mut session.run {
-            match &result {
-                Ok(report) => run.finish(report.ended, report.train_s)?,
-                // What went wrong is worth more than what the status file says of it.
-                Err(error) => drop(run.fail(error)),
-            }
-        }
-        result
-    }
-
-    fn try_run_and_test_in(
-        &self,
         comparison: bool,
         session: &mut Session<'_>,
     ) -> Result<TrainingReport> {

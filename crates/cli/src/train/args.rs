@@ -23,7 +23,8 @@ use crate::reading::ReadingArgs;
 ///
 /// Beside models/NAME, the folder runs/NAME has a log, TensorBoard's events, checkpoints, and the predictions of the
 /// validation and test texts. Ctrl-C or SIGTERM stops the training and saves its state. The same command again, or
-/// --resume, goes on from there, or from the last checkpoint if the program was killed, and ends with bit for bit the same model as an undisturbed training.
+/// --resume, goes on from there, or from the last checkpoint if the program was killed, and ends with bit for bit
+/// the same model as an undisturbed training.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -34,6 +34,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let about = run.about()?;
             let status = run.status()?;
             if !is_unfinished(&status) {
+                // It may have been killed just before it was through with that.
+                run.tidy()?;
                 let (run, model) = (path.display(), about.model.display());
                 eprintln!(
                     "{run}: nothing to go on with: this training has ended; its model is in {model}"
@@ -80,14 +82,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let job = recipe.job(&data, origin, &device, folder);
     let result = job.run_and_test_in(wanted.comparison, &mut session);
     progress.finish();
-    if result.is_err() && !goes_on {
-        run.remove_if_nothing_happened();
-    }
-    let report = result?;
-    if let Err(error) = curve::draw(&report.history, folder, run) {
+    if let Ok(report) = &result
+        && let Err(error) = curve::draw(&report.history, folder, run)
+    {
         // Keep the model even without its picture.
         eprintln!("warning: {error:#}");
     }
+    let ended = recorder.end(&result);
+    if result.is_err() && !goes_on {
+        run.remove_if_nothing_happened();
+    }
+    // What went wrong in the training is worth more than what its status file says of it.
+    let report = result?;
+    ended?;
     if let (true, Some(measured)) = (args.profile, &report.profile) {
         eprint!("{}", profile::table(measured));
     }

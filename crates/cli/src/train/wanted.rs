@@ -46,8 +46,8 @@ impl Wanted {
         })
     }
 
-    /// What a run is of, with the flags over it. Where they contradict it, the training will refuse to go on, and say in
-    /// what they differ.
+    /// What a run is of, with the flags over it. Where they contradict it, the training will refuse to go on, and say
+    /// in what they differ.
     pub(super) fn of_run(args: &Args, about: &RunAbout, file: PathBuf) -> anyhow::Result<Self> {
         let run_file = file.to_string_lossy();
         let recipe = recipe(args, args.recipe.as_deref().unwrap_or(&run_file))?;

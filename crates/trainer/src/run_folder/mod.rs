@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
+use crate::record::Ending;
 pub(crate) use crate::training::now;
 
 pub use about::{RunAbout, RunData};
@@ -113,6 +114,19 @@ impl RunFolder {
     /// [`Error::Unread`].
     pub fn has_checkpoint(&self) -> Result<bool> {
         Ok(!checkpoints::Checkpoints::in_folder(self.checkpoints()).all()?.is_empty())
+    }
+
+    /// Removes the checkpoints of a training that is done.
+    ///
+    /// # Errors
+    /// [`Error::RunFile`] if its status cannot be read; [`Error::Unwritten`].
+    pub fn tidy(&self) -> Result<()> {
+        match self.status()?.ended {
+            Ending::Complete | Ending::EarlyStopping => {
+                checkpoints::Checkpoints::in_folder(self.checkpoints()).remove_all()
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes the folder of a training that ended before its first step, and the folder around it if that is empty

@@ -19,6 +19,7 @@ use crate::job::TrainingJob;
 use crate::observer::{Event, Stamp};
 use crate::predictions::Predictions;
 use crate::record::Ending;
+use crate::report::TrainingReport;
 use crate::state::{Difference, Identity, Position, Snapshot};
 
 /// When a training writes what.
@@ -156,23 +157,31 @@ impl RunRecorder {
     }
 
     /// The files as they were at a checkpoint. What is missing of them is lost, and told.
-    fn go_on(&mut self, mark: Mark) -> Result<Option<String>> {
+    fn go_on(&mut self, mark: Mark) -> Result<Vec<String>> {
         let Mark { log_len, events_len, mut events_name, sums } = mark;
         let log_path = self.folder.log();
         let (log, is_whole) = cut_back(&log_path, log_len).map_err(unwritten(&log_path))?;
         let path = self.folder.path().join(&events_name);
+        let mut notes = Vec::new();
+        if !is_whole {
+            notes.push(format!("{} has lost lines since the last checkpoint", log_path.display()));
+        }
         let events = match EventFile::continue_at(&path, events_len) {
             Ok(events) => events,
-            Err(_) => {
+            Err(error) if is_lost(&error) => {
+                let old = path.display();
+                notes.push(format!(
+                    "{old} cannot be continued ({error}); a new file goes on with its curves"
+                ));
                 events_name = EventFile::name(now());
                 let path = self.folder.path().join(&events_name);
                 EventFile::create(&path, now()).map_err(unwritten(&path))?
             }
+            Err(error) => return Err(unwritten(&path)(error)),
         };
         self.open = Some(Open { log, events, events_name });
         self.sums = sums;
-        let note = || format!("{} has lost lines since the last checkpoint", log_path.display());
-        Ok((!is_whole).then(note))
+        Ok(notes)
     }
 
     /// Whether it is time for a checkpoint.
@@ -311,25 +320,20 @@ impl RunRecorder {
         written.map_err(|error| self.stopped(error))
     }
 
-    /// Ends the session. Of a training that is done, the checkpoints are removed: its model is in the model folder.
+    /// Ends the session with the outcome of the training. Of a training that is done, the checkpoints are removed: its
+    /// model is in the model folder. A program that is killed before this has been killed in its training.
     ///
     /// # Errors
     /// [`Error::Unwritten`].
-    pub fn finish(&mut self, ended: Ending, train_s: f64) -> Result<()> {
-        self.status.train_s = train_s;
-        self.end_session(ended, None)?;
-        if matches!(ended, Ending::Complete | Ending::EarlyStopping) {
-            self.checkpoints.remove_all()?;
+    pub fn end(&mut self, outcome: &Result<TrainingReport>) -> Result<()> {
+        match outcome {
+            Err(error) => self.end_session(Ending::Failed, Some(chain(error))),
+            Ok(report) => {
+                self.status.train_s = report.train_s;
+                self.end_session(report.ended, None)?;
+                self.folder.tidy()
+            }
         }
-        Ok(())
-    }
-
-    /// Ends the session with an error.
-    ///
-    /// # Errors
-    /// [`Error::Unwritten`].
-    pub fn fail(&mut self, error: &Error) -> Result<()> {
-        self.end_session(Ending::Failed, Some(chain(error)))
     }
 
     fn end_session(&mut self, ended: Ending, error: Option<String>) -> Result<()> {
@@ -354,6 +358,12 @@ impl RunRecorder {
             }
         }
     }
+}
+
+/// Whether a file is missing or is not what it was, rather than out of reach.
+fn is_lost(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+    matches!(error.kind(), InvalidData | InvalidInput | NotFound | UnexpectedEof)
 }
 
 fn key_figures(epoch: f64, metrics: &measures::Metrics) -> KeyFigures {

@@ -180,6 +180,10 @@ impl Case {
         let mut recorder = plan.map(|plan| RunRecorder::new(&run, plan)).transpose()?;
         let mut session = Session { observer, control, run: recorder.as_mut() };
         let job = self.recipe.job(&data, origin, &Device::Cpu, &folder);
-        job.run_and_test_in(true, &mut session)
+        let outcome = job.run_and_test_in(true, &mut session);
+        if let Some(recorder) = &mut recorder {
+            recorder.end(&outcome)?;
+        }
+        outcome
     }
 }
