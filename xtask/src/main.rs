@@ -10,6 +10,7 @@ mod environment;
 mod event_file;
 mod experiment;
 mod fetch_data;
+mod full_disk;
 mod fuzz;
 mod instructions;
 mod json;
@@ -54,6 +55,7 @@ enum Task {
     Experiment(experiment::Args),
     Kill(kill::Args),
     Resume(resume::Args),
+    FullDisk(full_disk::Args),
     Tensorboard(tensorboard::Args),
     BigTable(big_table::Args),
     Fuzz(fuzz::Args),
@@ -91,6 +93,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Experiment(args) => experiment::run(&args),
         Task::Kill(args) => kill::run(&args),
         Task::Resume(args) => resume::run(&args, &user_folder),
+        Task::FullDisk(args) => full_disk::run(&args, &user_folder),
         Task::Tensorboard(args) => tensorboard::run(&args, &user_folder),
         Task::BigTable(args) => big_table::run(&args, &user_folder),
         Task::Fuzz(args) => fuzz::run(&args),

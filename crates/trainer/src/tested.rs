@@ -38,7 +38,7 @@ impl TrainingJob<'_> {
     /// # Errors
     /// As [`run_and_test`](TrainingJob::run_and_test) and [`run_in`](TrainingJob::run_in).
     pub fn run_and_test_in(
-        self,
+        &self,
         comparison: bool,
         session: &mut Session<'_>,
     ) -> Result<TrainingReport> {
