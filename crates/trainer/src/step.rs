@@ -244,20 +244,21 @@ impl TrainingStep {
         batch: &Batch,
     ) -> Result<std::result::Result<(f32, Gradients), NonFinite>> {
         let Self { config, network, optimizer, dropout, profile, .. } = self;
-        let tokens = profile.time(Part::Load, || network.tokens(&batch.ids))?;
+        let tokens =
+            profile.time(Part::Load, || network.tokens_of_rows(&batch.ids(), batch.n_steps))?;
         let unknown = network.vocab_size().saturating_sub(1) as u32;
         let tokens =
             tokens.with_word_dropout(network.regularization().word_dropout, unknown, dropout);
         let is_adversarial = config.adversarial_norm > 0.0;
         let (x, distinct, words) = profile.time(Part::Embed, || -> Result<_> {
-            let distinct = tokens.distinct();
+            let distinct = network.distinct(&tokens)?;
             optimizer.catch_up(TABLE, &distinct.rows)?;
             // A perturbation moves each token's vector differently.
             let words =
                 if is_adversarial { None } else { network.shared_words(&tokens, &distinct) };
             let x = match &words {
                 Some(words) => network.embed_ids(words.ids())?,
-                None => network.embed(&tokens)?,
+                None => network.embed_distinct(&tokens, &distinct)?,
             };
             Ok((Var::from_tensor(&x.detach())?, distinct, words))
         })?;

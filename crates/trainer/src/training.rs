@@ -230,8 +230,7 @@ impl<'a, 's> Training<'a, 's> {
     /// The batches of the current epoch that are not done yet, and how many texts are.
     pub(crate) fn rest_of_epoch(&self, config: &dataset::LoaderConfig) -> Result<(Loader, usize)> {
         let n_batches = self.state.position.n_batches;
-        let loader =
-            Loader::starting_at(n_batches, Arc::clone(&self.state.texts), config, self.job.device)?;
+        let loader = Loader::starting_at(n_batches, Arc::clone(&self.state.texts), config)?;
         Ok((loader, self.state.texts.len().min(n_batches * config.batch_size)))
     }
 

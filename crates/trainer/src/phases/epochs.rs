@@ -106,7 +106,7 @@ fn learn(training: &mut Training<'_, '_>, batch: &Batch, is_last: bool) -> Resul
     }
     let loss = f64::from(outcome.loss);
     training.count(batch, batch.rows.len(), loss);
-    let (n_rows, n_tokens) = (batch.rows.len(), batch.lengths.iter().sum());
+    let (n_rows, n_tokens) = (batch.rows.len(), batch.n_tokens());
     training.tell(Event::Step { n_rows, n_tokens, loss, rate, norm: outcome.norm })
 }
 

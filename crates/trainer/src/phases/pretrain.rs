@@ -1,7 +1,6 @@
 //! Pre-training: the recurrent layers learn to predict the next word.
 
 use dataset::{LoaderConfig, Order};
-use text_preprocessing::PAD_ID;
 
 use crate::error::{Error, Result};
 use crate::evaluate::batch_padding;
@@ -48,7 +47,6 @@ fn loader_config(job: &TrainingJob<'_>, epoch: usize) -> Result<LoaderConfig> {
         batch_size: job.pretraining.batch_size,
         padding: batch_padding(&config, job.data.encoder.config().seq_len),
         order: Order::LengthBuckets { seed, epoch },
-        padding_id: PAD_ID,
     })
 }
 
@@ -69,14 +67,14 @@ fn epoch(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
         let batch = batch?;
         let rate = training.state.schedule.at(training.state.n_steps());
         let Some(language_model) = &mut training.state.language_model else { break };
-        let outcome = language_model.step(&batch.ids, rate, training.job.pretraining.clip_norm)?;
+        let outcome = language_model.step(&batch, rate, training.job.pretraining.clip_norm)?;
         if !outcome.loss.is_finite() {
             let (step, value) = (language_model.n_steps() + 1, outcome.loss);
             return Err(Error::Pretraining { value, epoch, step, learning_rate: rate });
         }
         let (loss, n_words, norm) = (outcome.loss, outcome.n_words, outcome.norm);
         training.count(&batch, n_words, loss * n_words as f64);
-        let (n_rows, n_tokens) = (batch.rows.len(), batch.lengths.iter().sum());
+        let (n_rows, n_tokens) = (batch.rows.len(), batch.n_tokens());
         training.tell(Event::Step { n_rows, n_tokens, loss, rate, norm })?;
     }
     measure(training, epoch)?;

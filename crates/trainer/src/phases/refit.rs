@@ -84,7 +84,7 @@ fn epoch(training: &mut Training<'_, '_>, n_epochs: f64, n_steps: usize) -> Resu
         let outcome = outcome.map_err(|non_finite| diverged(&state.step, non_finite, rate))?;
         let (loss, norm) = (f64::from(outcome.loss), outcome.norm);
         training.count(&batch, batch.rows.len(), loss);
-        let (n_rows, n_tokens) = (batch.rows.len(), batch.lengths.iter().sum());
+        let (n_rows, n_tokens) = (batch.rows.len(), batch.n_tokens());
         training.tell(Event::Step { n_rows, n_tokens, loss, rate, norm })?;
         if training.state.step.n_steps() >= n_steps {
             return Ok(true);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor, Var};
 use candle_nn::VarMap;
-use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
+use dataset::{Batch, BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
 use model::{DistinctIds, ModelConfig, RecurrentClassifier, TABLE, Tokens};
 use rayon::prelude::*;
 use recurrent::SeededRng;
@@ -129,26 +129,29 @@ impl LanguageModel {
         self.optimizer.n_steps() as usize
     }
 
-    /// Trains on a batch, `ids [B, T]`. If the loss or the gradient is not finite, returns that value
+    /// Trains on a batch. If the loss or the gradient is not finite, returns that value
     /// as the loss and leaves the weights unchanged.
     pub(crate) fn step(
         &mut self,
-        ids: &Tensor,
+        batch: &Batch,
         learning_rate: f64,
         clip_norm: f64,
     ) -> Result<Outcome> {
-        let tokens = self.network.tokens(ids)?;
+        let tokens = self.network.tokens_of_rows(&batch.ids(), batch.n_steps)?;
         let groups = groups_by_direction(self.network.config(), &tokens);
         let n_words = groups.iter().flatten().map(|group| group.places.len()).sum();
         if n_words == 0 {
             return Ok(Outcome { loss: 0.0, n_words, norm: None });
         }
-        let distinct = tokens.distinct();
+        let distinct = self.network.distinct(&tokens)?;
         for table in [TABLE, BIAS] {
             self.optimizer.catch_up(table, &distinct.rows)?;
         }
-        let x = Var::from_tensor(&self.network.embed(&tokens)?.detach())?;
-        let ids = Tensor::new(&*distinct.rows, x.device())?;
+        let x = Var::from_tensor(&self.network.embed_distinct(&tokens, &distinct)?.detach())?;
+        let ids = match distinct.uploaded_rows() {
+            Some(ids) => ids.clone(),
+            None => Tensor::new(&*distinct.rows, x.device())?,
+        };
         let rows = Var::from_tensor(&self.network.embed_ids(&distinct.rows)?.detach())?;
         let biases = Var::from_tensor(&self.biases.as_detached_tensor().index_select(&ids, 0)?)?;
 
@@ -230,11 +233,11 @@ impl LanguageModel {
         let all: Vec<u32> = (0..self.network.vocab_size() as u32).collect();
         let e = self.network.embed_ids(&all)?.detach().t()?.contiguous()?;
         let b = self.biases.as_detached_tensor().t()?;
-        let config =
-            LoaderConfig { batch_size: 10, padding, order: Order::Sequential, padding_id: PAD_ID };
+        let config = LoaderConfig { batch_size: 10, padding, order: Order::Sequential };
         let mut sums = vec![(0.0, 0usize); self.projections.len()];
-        for batch in Loader::new(Arc::clone(split), &config, device)?.take(n_texts.div_ceil(10)) {
-            let tokens = self.network.tokens(&batch?.ids)?;
+        for batch in Loader::new(Arc::clone(split), &config)?.take(n_texts.div_ceil(10)) {
+            let batch = batch?;
+            let tokens = self.network.tokens_of_rows(&batch.ids(), batch.n_steps)?;
             let x = self.network.embed(&tokens)?.detach();
             let outputs = self.network.outputs(&x, &tokens, None)?.detach();
             let groups = groups_by_direction(self.network.config(), &tokens);
