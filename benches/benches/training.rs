@@ -61,7 +61,7 @@ fn parts(c: &mut Criterion) {
     });
 
     let values = network.row_gradient(&x, &distinct).unwrap();
-    let gradient = RowGradient { rows: distinct.rows.clone(), values };
+    let gradient = RowGradient::new(distinct.rows.clone(), values);
     group.bench_function("clip: norm of the rows' gradient", |b| {
         b.iter(|| trainer::global_norm([&gradient.values]).unwrap());
     });
@@ -79,7 +79,7 @@ fn parts(c: &mut Criterion) {
                 let shape = (rows.len(), 400);
                 let values = Tensor::full(1e-3f32, shape, &Device::Cpu).unwrap();
                 let gradients =
-                    Gradients::default().with_rows(TABLE, Some(RowGradient { rows, values }));
+                    Gradients::default().with_rows(TABLE, Some(RowGradient::new(rows, values)));
                 optimizer.step(&gradients, 1e-4, 1.0).unwrap();
             });
         });

@@ -135,7 +135,7 @@ mod tests {
             shift: vec![0.0, 1.0, 0.25],
         };
         for ((name, got), (_, before)) in scaled(&weights, &scales)?.iter().zip(&before) {
-            for (index, (got, weight)) in got.iter().zip(weights).enumerate() {
+            for (index, (got, weight)) in got.iter().zip(before).enumerate() {
                 let (scale, shift) = match name.as_str() {
                     FC_WEIGHT => (scales.recurrent[index / 4], 0.0),
                     FC_BIAS => (scales.recurrent[index], scales.shift[index]),
