@@ -4,7 +4,6 @@
 #[cfg(test)]
 extern crate self as trainer;
 #[cfg(test)]
-#[allow(dead_code)]
 #[path = "../tests/small_runs/mod.rs"]
 mod small_runs;
 

@@ -5,9 +5,10 @@
 //! nothing to do until the next step is queued. So a step reads nothing there; what it makes of its numbers (a norm, a
 //! factor) is made on the device, and losses and norms are read together, every few steps.
 //!
-//! The host is then ahead of the device: it takes the ids of the next batch apart and copies them while the device
-//! computes. The copies are queued with the work of the steps, on the one stream that candle uses, from ordinary memory:
-//! CUDA may hold the host up for such a copy until it has room for the bytes, but does not wait for the steps' results.
+//! The host is then ahead of the device: it takes the ids of the next batch apart and uploads them while the device
+//! computes. An upload is queued with the work of the steps, on the one stream that candle uses. It comes from ordinary
+//! memory, which CUDA copies to a buffer of its own first; its documentation allows it to wait for the stream before
+//! that, so an upload may hold the host up, but it never needs a result.
 
 use candle_core::{DType, Device, Tensor};
 
