@@ -95,7 +95,7 @@ impl Optimizer {
                     if !table.could_lag(&seen, &past, n_steps) {
                         return Err(from.unfit(format!("the steps of {name} do not fit together")));
                     }
-                    Some(Lag { seen, past })
+                    Some((seen, past))
                 }
                 None => None,
             };
@@ -111,7 +111,7 @@ impl Optimizer {
         for (table, (moments, lag)) in self.tables.values_mut().zip(loaded.tables) {
             table.moments = moments;
             table.restart_at(loaded.n_steps);
-            if let Some(Lag { seen, past }) = lag {
+            if let Some((seen, past)) = lag {
                 table.set_lag(seen, &past);
             }
         }
@@ -123,15 +123,7 @@ impl Optimizer {
 struct Loaded {
     n_steps: u64,
     moments: Vec<Moments>,
-    tables: Vec<(Moments, Option<Lag>)>,
-}
-
-/// What the rows of a table have missed.
-struct Lag {
-    /// The last step applied to each row.
-    seen: Vec<u64>,
-    /// The numbers of the factors of the steps that some rows lack.
-    past: Vec<f64>,
+    tables: Vec<(Moments, Option<(Vec<u64>, Vec<f64>)>)>,
 }
 
 fn save_moments<'a>(
