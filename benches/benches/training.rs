@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
+use dataset::{Batch, BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
 use model::{InitConfig, ModelConfig, RecurrentClassifier, Regularization, TABLE};
 use recurrent::SeededRng;
-use text_preprocessing::PAD_ID;
 use trainer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
 
 const VOCAB: usize = 100_000;
@@ -39,12 +38,13 @@ fn parts(c: &mut Criterion) {
     let split = reviews();
     let padding = BatchPadding::Fixed(WORDS);
     let loader = |order| {
-        let config = LoaderConfig { batch_size: BATCH, padding, order, padding_id: PAD_ID };
-        Loader::new(Arc::clone(&split), &config, &Device::Cpu).unwrap()
+        let config = LoaderConfig { batch_size: BATCH, padding, order };
+        Loader::new(Arc::clone(&split), &config).unwrap()
     };
     let batches: Vec<_> = loader(Order::Sequential).map(Result::unwrap).collect();
-    let tokens = network.tokens(&batches[0].ids).unwrap();
-    let distinct = tokens.distinct();
+    let tokens_of = |batch: &Batch| network.tokens_of_rows(&batch.ids(), batch.n_steps).unwrap();
+    let tokens = tokens_of(&batches[0]);
+    let distinct = network.distinct(&tokens).unwrap();
 
     let mut group = c.benchmark_group("training step");
     group.sample_size(20);
@@ -52,7 +52,7 @@ fn parts(c: &mut Criterion) {
         b.iter(|| loader(Order::Shuffled { seed: 1, epoch: 1 }).count());
     });
     group.bench_function("take ids apart", |b| {
-        b.iter(|| network.tokens(&batches[0].ids).unwrap().distinct());
+        b.iter(|| network.distinct(&tokens_of(&batches[0])).unwrap());
     });
     group.bench_function("embed", |b| b.iter(|| network.embed(&tokens).unwrap()));
     let x = network.embed(&tokens).unwrap();
@@ -61,7 +61,7 @@ fn parts(c: &mut Criterion) {
     });
 
     let values = network.row_gradient(&x, &distinct).unwrap();
-    let gradient = RowGradient { rows: distinct.rows.clone(), values };
+    let gradient = RowGradient::new(distinct.rows.clone(), values);
     group.bench_function("clip: norm of the rows' gradient", |b| {
         b.iter(|| trainer::global_norm([&gradient.values]).unwrap());
     });
@@ -74,13 +74,12 @@ fn parts(c: &mut Criterion) {
         group.bench_function(format!("optimizer, {kind:?}, rows of a batch"), |b| {
             // A different batch each time, so that rows have missed some steps, as in real training.
             b.iter(|| {
-                let ids = &next.next().unwrap().ids;
-                let rows = network.tokens(ids).unwrap().distinct().rows;
+                let rows = network.distinct(&tokens_of(next.next().unwrap())).unwrap().rows;
                 optimizer.catch_up(TABLE, &rows).unwrap();
                 let shape = (rows.len(), 400);
                 let values = Tensor::full(1e-3f32, shape, &Device::Cpu).unwrap();
                 let gradients =
-                    Gradients::default().with_rows(TABLE, Some(RowGradient { rows, values }));
+                    Gradients::default().with_rows(TABLE, Some(RowGradient::new(rows, values)));
                 optimizer.step(&gradients, 1e-4, 1.0).unwrap();
             });
         });

@@ -13,7 +13,7 @@ use dataset::{
     ReadOptions,
 };
 use model::{CellKind, ModelConfig, Padding, RecurrentClassifier, Regularization, Task};
-use text_preprocessing::{PAD_ID, PreprocessingConfig};
+use text_preprocessing::PreprocessingConfig;
 use trainer::{
     Cache, DataRequest, Prepared, SplitPlan, StepPlan, TrainingConfig, TrainingStep, load,
 };
@@ -197,9 +197,8 @@ fn batches(
         PaddingKind::Skip => BatchPadding::Longest,
     };
     let order = Order::Shuffled { seed: training.seed, epoch };
-    let config =
-        LoaderConfig { batch_size: training.batch_size, padding, order, padding_id: PAD_ID };
-    Ok(Loader::new(Arc::clone(&reviews.train), &config, &Device::Cpu)?)
+    let config = LoaderConfig { batch_size: training.batch_size, padding, order };
+    Ok(Loader::new(Arc::clone(&reviews.train), &config)?)
 }
 
 /// Writes the reviews for the Python programs, so that all compute on the same numbers:

@@ -668,13 +668,6 @@ pub enum Error {
         reason: String,
     },
 
-    /// A batch could not be turned into tensors.
-    #[error("cannot create the tensors of a batch")]
-    Tensor {
-        /// The tensor library's error.
-        source: candle_core::Error,
-    },
-
     /// Two columns of answers should have the same name.
     #[error("two columns of answers would be called \"{}\"", shortened(name))]
     AnswerTwice {

@@ -1,9 +1,8 @@
-//! Batches of padded ids as tensors, batch first, prepared ahead of time; classes and weights stay in plain
-//! memory, as a task decides what becomes of them.
+//! Batches in plain memory, gathered ahead of time. Rows keep their own lengths: what is padded, and what goes to which
+//! device, is up to the network.
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::encoded::EncodedSplit;
@@ -59,19 +58,19 @@ pub struct LoaderConfig {
     pub batch_size: usize,
     /// The number of steps in a batch.
     pub padding: BatchPadding,
-    /// The id that shorter rows are padded with, on their left.
-    pub padding_id: u32,
     /// The order of the rows.
     pub order: Order,
 }
 
-/// B rows, padded on the left to T steps.
-#[derive(Clone, Debug)]
+/// B rows, without padding.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// `[B, T]`, u32: padding, then the ids of the row.
-    pub ids: Tensor,
-    /// `[B]`: the number of steps of each row that are ids, not padding; 0 for an empty text.
-    pub lengths: Vec<usize>,
+    /// The ids of all rows, one row after the other.
+    ids: Vec<u32>,
+    /// `[B + 1]`: where each row starts in `ids`, and where the last one ends.
+    starts: Vec<usize>,
+    /// T, the number of steps to which the rows are padded where padding is computed: no row is longer.
+    pub n_steps: usize,
     /// The classes of the rows; `None` where the split has none.
     pub targets: Option<Targets>,
     /// `[B]`: the weights of the rows; `None` where the split has none.
@@ -80,23 +79,53 @@ pub struct Batch {
     pub rows: Vec<u32>,
 }
 
+impl Batch {
+    /// `[B]`: the ids of each row; none of an empty text.
+    pub fn ids(&self) -> Vec<&[u32]> {
+        self.starts.windows(2).map(|ends| &self.ids[ends[0]..ends[1]]).collect()
+    }
+
+    /// Number of ids in all rows.
+    pub fn n_tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn gather(split: &EncodedSplit, rows: &[u32], padding: BatchPadding) -> Self {
+        let stored = || rows.iter().map(|&row| split.row(row as usize));
+        let n_steps = match padding {
+            BatchPadding::Fixed(n_steps) => n_steps,
+            BatchPadding::Longest => stored().map(<[u32]>::len).max().unwrap_or(0).max(1),
+        };
+        let kept = || stored().map(|ids| &ids[..ids.len().min(n_steps)]);
+        let mut ids = Vec::with_capacity(kept().map(<[u32]>::len).sum());
+        let mut starts = Vec::with_capacity(rows.len() + 1);
+        starts.push(0);
+        for row in kept() {
+            ids.extend_from_slice(row);
+            starts.push(ids.len());
+        }
+        let targets = split.targets().map(|targets| targets.select(rows));
+        let weight = |weights: &[f32]| rows.iter().map(|&row| weights[row as usize]).collect();
+        let weights = split.weights().map(weight);
+        Self { ids, starts, n_steps, targets, weights, rows: rows.to_vec() }
+    }
+}
+
 /// One epoch of batches, as an iterator of known length.
 ///
-/// Rows are padded on another thread while the caller computes. Tensors are created on the caller's
-/// thread: this costs nothing on a CPU and keeps a GPU's context on one thread. Dropping it early is
-/// fine. The first error is the last item.
+/// Rows are gathered on another thread while the caller computes. Dropping it early is fine. The first error is the
+/// last item.
 pub struct Loader {
-    batches: Prefetch<PaddedRows>,
-    device: Device,
+    batches: Prefetch<Batch>,
 }
 
 impl Loader {
-    /// Starts an epoch over `split`, with tensors on `device`.
+    /// Starts an epoch over `split`.
     ///
     /// # Errors
     /// `Zero` if the batch size or a fixed length is 0, `Spawn` if no thread can be started.
-    pub fn new(split: Arc<EncodedSplit>, config: &LoaderConfig, device: &Device) -> Result<Self> {
-        Self::starting_at(0, split, config, device)
+    pub fn new(split: Arc<EncodedSplit>, config: &LoaderConfig) -> Result<Self> {
+        Self::starting_at(0, split, config)
     }
 
     /// Starts an epoch at a batch of it, from 0, as if those before had been taken.
@@ -107,7 +136,6 @@ impl Loader {
         first: usize,
         split: Arc<EncodedSplit>,
         config: &LoaderConfig,
-        device: &Device,
     ) -> Result<Self> {
         if config.batch_size == 0 {
             return Err(Error::Zero { what: "the batch size" });
@@ -115,15 +143,15 @@ impl Loader {
         if config.padding == BatchPadding::Fixed(0) {
             return Err(Error::Zero { what: "the sequence length" });
         }
-        let LoaderConfig { batch_size, padding, padding_id, .. } = *config;
+        let LoaderConfig { batch_size, padding, .. } = *config;
         let order = row_order(&split, config);
         let n_batches = order.len().div_ceil(batch_size).saturating_sub(first);
         let batches = Prefetch::start(n_batches, move |batch_idx| {
             let start = (first + batch_idx) * batch_size;
             let end = order.len().min(start + batch_size);
-            PaddedRows::gather(&split, &order[start..end], (padding, padding_id))
+            Batch::gather(&split, &order[start..end], padding)
         })?;
-        Ok(Self { batches, device: device.clone() })
+        Ok(Self { batches })
     }
 }
 
@@ -131,8 +159,7 @@ impl Iterator for Loader {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let padded = self.batches.next()?;
-        Some(padded.and_then(|rows| rows.into_batch(&self.device)))
+        self.batches.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -168,50 +195,6 @@ fn row_order(split: &EncodedSplit, config: &LoaderConfig) -> Vec<u32> {
     rows
 }
 
-/// A batch in plain memory.
-struct PaddedRows {
-    /// `[B·T]`, row after row.
-    ids: Vec<u32>,
-    n_steps: usize,
-    lengths: Vec<usize>,
-    targets: Option<Targets>,
-    weights: Option<Vec<f32>>,
-    rows: Vec<u32>,
-}
-
-impl PaddedRows {
-    fn gather(split: &EncodedSplit, rows: &[u32], (padding, id): (BatchPadding, u32)) -> Self {
-        let stored = || rows.iter().map(|&row| split.row(row as usize));
-        let n_steps = match padding {
-            BatchPadding::Fixed(n_steps) => n_steps,
-            BatchPadding::Longest => stored().map(<[u32]>::len).max().unwrap_or(0).max(1),
-        };
-        let lengths: Vec<usize> = stored().map(|ids| ids.len().min(n_steps)).collect();
-        let mut ids = vec![id; rows.len() * n_steps];
-        for ((padded, stored), &length) in ids.chunks_exact_mut(n_steps).zip(stored()).zip(&lengths)
-        {
-            padded[n_steps - length..].copy_from_slice(&stored[..length]);
-        }
-        let targets = split.targets().map(|targets| targets.select(rows));
-        let weight = |weights: &[f32]| rows.iter().map(|&row| weights[row as usize]).collect();
-        let weights = split.weights().map(weight);
-        Self { ids, n_steps, lengths, targets, weights, rows: rows.to_vec() }
-    }
-
-    fn into_batch(self, device: &Device) -> Result<Batch> {
-        let shape = (self.rows.len(), self.n_steps);
-        let ids =
-            Tensor::from_vec(self.ids, shape, device).map_err(|source| Error::Tensor { source })?;
-        Ok(Batch {
-            ids,
-            targets: self.targets,
-            weights: self.weights,
-            lengths: self.lengths,
-            rows: self.rows,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,44 +205,40 @@ mod tests {
     }
 
     fn batches(batch_size: usize, padding: BatchPadding, order: Order) -> Vec<Batch> {
-        let config = LoaderConfig { batch_size, padding, order, padding_id: 0 };
-        let loader = Loader::new(three_rows(), &config, &Device::Cpu).unwrap();
+        let config = LoaderConfig { batch_size, padding, order };
+        let loader = Loader::new(three_rows(), &config).unwrap();
         let n_batches = loader.len();
         let batches: Vec<Batch> = loader.map(Result::unwrap).collect();
         assert_eq!(batches.len(), n_batches);
         batches
     }
 
-    fn ids(batch: &Batch) -> Vec<Vec<u32>> {
-        batch.ids.to_vec2().unwrap()
-    }
-
     #[test]
-    fn rows_are_padded_on_the_left_to_the_longest_of_the_batch() {
+    fn rows_keep_their_lengths_and_the_longest_gives_the_number_of_steps() {
         let batches = batches(2, BatchPadding::Longest, Order::Sequential);
-        assert_eq!(ids(&batches[0]), [[5, 6, 7], [0, 0, 0]]);
-        assert_eq!(batches[0].lengths, [3, 0]);
+        assert_eq!(batches[0].ids(), [&[5, 6, 7][..], &[]]);
+        assert_eq!((batches[0].n_steps, batches[0].n_tokens()), (3, 3));
         assert_eq!(batches[0].targets, Some(Targets::OneOf(vec![0, 1])));
         assert_eq!(batches[0].rows, [0, 1]);
-        assert_eq!(ids(&batches[1]), [[8]]);
-        assert_eq!(batches[1].rows, [2]);
+        assert_eq!(batches[1].ids(), [[8]]);
+        assert_eq!((batches[1].n_steps, &*batches[1].rows), (1, &[2][..]));
     }
 
     #[test]
     fn a_fixed_length_keeps_the_first_ids_of_a_longer_row() {
         let narrow = batches(3, BatchPadding::Fixed(2), Order::Sequential);
-        assert_eq!(ids(&narrow[0]), [[5, 6], [0, 0], [0, 8]]);
-        assert_eq!(narrow[0].lengths, [2, 0, 1]);
+        assert_eq!(narrow[0].ids(), [&[5, 6][..], &[], &[8]]);
+        assert_eq!((narrow[0].n_steps, narrow[0].n_tokens()), (2, 3));
 
         let wide = batches(1, BatchPadding::Fixed(4), Order::Sequential);
-        assert_eq!(ids(&wide[0]), [[0, 5, 6, 7]]);
+        assert_eq!((wide[0].ids(), wide[0].n_steps), (vec![&[5, 6, 7][..]], 4));
     }
 
     #[test]
     fn a_batch_of_empty_rows_has_one_step() {
         let batches = batches(1, BatchPadding::Longest, Order::ByLength);
-        assert_eq!(ids(&batches[0]), [[0]]);
-        assert_eq!(batches[0].lengths, [0]);
+        assert_eq!(batches[0].ids(), [&[0u32; 0]]);
+        assert_eq!((batches[0].n_steps, batches[0].n_tokens()), (1, 0));
         assert_eq!(batches.iter().map(|batch| batch.rows[0]).collect::<Vec<_>>(), [1, 2, 0]);
     }
 
@@ -270,13 +249,8 @@ mod tests {
         let split = Arc::new(EncodedSplit::unlabelled(rows).unwrap());
         let epoch = |epoch, order: fn(u64) -> Order| -> Vec<Batch> {
             let order = order(epoch);
-            let config = LoaderConfig {
-                batch_size: 20,
-                padding: BatchPadding::Longest,
-                order,
-                padding_id: 0,
-            };
-            let loader = Loader::new(Arc::clone(&split), &config, &Device::Cpu).unwrap();
+            let config = LoaderConfig { batch_size: 20, padding: BatchPadding::Longest, order };
+            let loader = Loader::new(Arc::clone(&split), &config).unwrap();
             loader.map(Result::unwrap).collect()
         };
         let buckets = |epoch| Order::LengthBuckets { seed: 5, epoch };
@@ -284,7 +258,7 @@ mod tests {
             batches.iter().flat_map(|batch| batch.rows.clone()).collect()
         };
         let n_steps = |batches: &[Batch]| -> usize {
-            batches.iter().map(|batch| batch.rows.len() * batch.ids.dim(1).unwrap()).sum()
+            batches.iter().map(|batch| batch.rows.len() * batch.n_steps).sum()
         };
 
         let first = epoch(1, buckets);
@@ -295,7 +269,7 @@ mod tests {
         assert_ne!(rows(&first), rows(&epoch(2, buckets)));
         assert!(first[..50].iter().all(|batch| batch.rows.len() == 20));
         // Batches are not ordered by length, and contain little padding.
-        let widths: Vec<usize> = first.iter().map(|batch| batch.ids.dim(1).unwrap()).collect();
+        let widths: Vec<usize> = first.iter().map(|batch| batch.n_steps).collect();
         assert!(!widths.is_sorted());
         let n_ids: usize = lengths.iter().sum();
         assert!(n_steps(&first) < n_ids * 11 / 10, "{} {n_ids}", n_steps(&first));
@@ -305,14 +279,10 @@ mod tests {
 
     #[test]
     fn batches_have_the_classes_and_weights_of_their_rows() {
-        let config = LoaderConfig {
-            padding_id: 0,
-            batch_size: 2,
-            padding: BatchPadding::Longest,
-            order: Order::ByLength,
-        };
+        let config =
+            LoaderConfig { batch_size: 2, padding: BatchPadding::Longest, order: Order::ByLength };
         let first = |split: EncodedSplit| {
-            Loader::new(Arc::new(split), &config, &Device::Cpu).unwrap().next().unwrap().unwrap()
+            Loader::new(Arc::new(split), &config).unwrap().next().unwrap().unwrap()
         };
         let ids = || [vec![1, 2], vec![3]];
         let batch = first(EncodedSplit::unlabelled(ids()).unwrap());
@@ -328,12 +298,11 @@ mod tests {
     fn no_rows_give_no_batches() {
         let split = Arc::new(EncodedSplit::new(Vec::<Vec<u32>>::new(), vec![]).unwrap());
         let config = LoaderConfig {
-            padding_id: 0,
             batch_size: 2,
             padding: BatchPadding::Longest,
             order: Order::Sequential,
         };
-        let mut loader = Loader::new(split, &config, &Device::Cpu).unwrap();
+        let mut loader = Loader::new(split, &config).unwrap();
         assert_eq!(loader.len(), 0);
         assert!(loader.next().is_none());
     }
@@ -343,12 +312,11 @@ mod tests {
         let rows = vec![vec![1u32; 100]; 10_000];
         let split = Arc::new(EncodedSplit::unlabelled(rows).unwrap());
         let config = LoaderConfig {
-            padding_id: 0,
             batch_size: 1,
             padding: BatchPadding::Longest,
             order: Order::Sequential,
         };
-        let mut loader = Loader::new(Arc::clone(&split), &config, &Device::Cpu).unwrap();
+        let mut loader = Loader::new(Arc::clone(&split), &config).unwrap();
         loader.next().unwrap().unwrap();
         drop(loader);
         assert_eq!(Arc::strong_count(&split), 1);
@@ -357,9 +325,8 @@ mod tests {
     #[test]
     fn batches_of_nothing_are_refused() {
         let message = |batch_size, padding| {
-            let config =
-                LoaderConfig { batch_size, padding, order: Order::Sequential, padding_id: 0 };
-            Loader::new(three_rows(), &config, &Device::Cpu).err().unwrap().to_string()
+            let config = LoaderConfig { batch_size, padding, order: Order::Sequential };
+            Loader::new(three_rows(), &config).err().unwrap().to_string()
         };
         assert_eq!(message(0, BatchPadding::Longest), "the batch size must be at least 1");
         assert_eq!(message(1, BatchPadding::Fixed(0)), "the sequence length must be at least 1");

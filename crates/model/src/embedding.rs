@@ -12,7 +12,7 @@ use recurrent::{contiguous, numbers_of};
 
 use crate::error::Result;
 use crate::stored::StoredTensors;
-use crate::tokens::Tokens;
+use crate::tokens::{DistinctIds, Tokens};
 
 /// Minimum number of rows that one task copies or sums.
 const ROWS_PER_TASK: usize = 32;
@@ -27,9 +27,17 @@ pub(crate) enum Embedding {
 }
 
 impl Embedding {
-    /// The vectors of a batch, `[B, T, E]`.
-    pub(crate) fn of_tokens(&self, tokens: &Tokens) -> Result<Tensor> {
-        let vectors = self.rows(&tokens.ids)?;
+    /// The vectors of a batch, `[B, T, E]`; `distinct`: the ids of the same tokens, if they have been taken apart.
+    pub(crate) fn of_tokens(
+        &self,
+        tokens: &Tokens,
+        distinct: Option<&DistinctIds>,
+    ) -> Result<Tensor> {
+        let uploaded = distinct.and_then(DistinctIds::uploaded_ids).transpose()?;
+        let vectors = match (self, uploaded) {
+            (Self::Loaded(table), Some(ids)) => table.index_select(&ids, 0)?,
+            _ => self.rows(&tokens.ids)?,
+        };
         let width = vectors.dim(1)?;
         Ok(vectors.reshape((tokens.n_rows(), tokens.steps, width))?)
     }
@@ -129,8 +137,13 @@ impl StoredTable {
 }
 
 /// Converts the gradient of some vectors, `[.., E]`, to that of the `n_rows` table rows that they are,
-/// `[N, E]`, summed over each row's vectors in order. `places`: the row of each vector.
-pub(crate) fn sum_by_row(d_vectors: &Tensor, places: &[u32], n_rows: usize) -> Result<Tensor> {
+/// `[N, E]`, summed over each row's vectors in order. `places`: the row of each vector; `uploaded`: the same on the
+/// gradient's device, if they are there.
+pub(crate) fn sum_by_row(
+    d_vectors: &Tensor,
+    (places, uploaded): (&[u32], Option<&Tensor>),
+    n_rows: usize,
+) -> Result<Tensor> {
     let width = d_vectors.dim(D::Minus1)?;
     let d_vectors = d_vectors.reshape(((), width))?;
     if d_vectors.dim(0)? != places.len() {
@@ -139,7 +152,10 @@ pub(crate) fn sum_by_row(d_vectors: &Tensor, places: &[u32], n_rows: usize) -> R
         return Err(candle_core::Error::msg(error).into());
     }
     if !(d_vectors.device().is_cpu() && d_vectors.dtype() == DType::F32) {
-        let places = Tensor::new(places, d_vectors.device())?;
+        let places = match uploaded {
+            Some(places) => places.clone(),
+            None => Tensor::new(places, d_vectors.device())?,
+        };
         let zeros = Tensor::zeros((n_rows, width), d_vectors.dtype(), d_vectors.device())?;
         return Ok(zeros.index_add(&places, &d_vectors, 0)?);
     }
@@ -199,13 +215,20 @@ mod tests {
 
         let distinct = tokens.distinct();
         assert_eq!(distinct.rows, [0, 2, 5, 6]);
-        let x = Embedding::Loaded(table.as_tensor().clone()).of_tokens(&tokens)?;
+        let x = Embedding::Loaded(table.as_tensor().clone()).of_tokens(&tokens, None)?;
         assert_eq!(x.to_vec3::<f32>()?, whole.to_vec3::<f32>()?);
         assert_eq!(gradient(&x)?, of_table);
-        for dtype in [DType::F32, DType::F64] {
+        // As on another device, on which the ids are already.
+        let uploaded = distinct.clone().uploaded(&device)?;
+        let again = Embedding::Loaded(table.as_tensor().clone());
+        let again = again.of_tokens(&tokens, Some(&uploaded))?;
+        assert_eq!(again.to_vec3::<f32>()?, x.to_vec3::<f32>()?);
+        for (dtype, there) in
+            [(DType::F32, None), (DType::F64, None), (DType::F64, uploaded.uploaded_places())]
+        {
             let of_rows = {
                 let d_vectors = (&x * 2.0)?.to_dtype(dtype)?;
-                sum_by_row(&d_vectors, &distinct.places, distinct.rows.len())?
+                sum_by_row(&d_vectors, (&distinct.places, there), distinct.rows.len())?
             };
             let of_rows = of_rows.to_dtype(DType::F32)?.to_vec2::<f32>()?;
             for (&id, of_row) in distinct.rows.iter().zip(&of_rows) {

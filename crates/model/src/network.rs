@@ -294,8 +294,7 @@ impl RecurrentClassifier {
     /// # Errors
     /// [`Error::UnknownId`] for an id beyond the vocabulary; if the device fails.
     pub fn path_logits_of_rows(&self, rows: &[&[u32]], seq_len: usize) -> Result<PathLogits> {
-        let (padding, vocab_size) = (self.config.padding, self.vocabularies.n_ids);
-        let tokens = Tokens::of_rows(rows, seq_len, padding, vocab_size)?;
+        let tokens = self.tokens_of_rows(rows, seq_len)?;
         let reading = self.read_tokens(&tokens, None)?;
         self.of_paths(&reading, &tokens, None)
     }
@@ -321,12 +320,39 @@ impl RecurrentClassifier {
         Tokens::new(ids, self.config.padding, self.vocabularies.n_ids)
     }
 
+    /// The same for texts in plain memory: a row of ids for each, with padding on the left or without.
+    ///
+    /// `width`: the length to which texts are padded if the network computes padding; longer rows make it larger.
+    ///
+    /// # Errors
+    /// [`Error::UnknownId`] for an id beyond the vocabulary.
+    pub fn tokens_of_rows(&self, rows: &[&[u32]], width: usize) -> Result<Tokens> {
+        Tokens::of_rows(rows, width, self.config.padding, self.vocabularies.n_ids)
+    }
+
+    /// The distinct ids of a batch. If the network's device is not the CPU, they are uploaded to it.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn distinct(&self, tokens: &Tokens) -> Result<DistinctIds> {
+        let distinct = tokens.distinct();
+        if self.device.is_cpu() { Ok(distinct) } else { distinct.uploaded(&self.device) }
+    }
+
     /// The vectors of a batch, `[B, T, E]`.
     ///
     /// # Errors
     /// If the device fails.
     pub fn embed(&self, tokens: &Tokens) -> Result<Tensor> {
-        self.embedding.of_tokens(tokens)
+        self.embedding.of_tokens(tokens, None)
+    }
+
+    /// The same where the batch's distinct ids are known, and perhaps on the device already.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn embed_distinct(&self, tokens: &Tokens, distinct: &DistinctIds) -> Result<Tensor> {
+        self.embedding.of_tokens(tokens, Some(distinct))
     }
 
     /// The vectors of some ids, `[N, E]`.
@@ -343,7 +369,8 @@ impl RecurrentClassifier {
     /// # Errors
     /// If the shape does not fit or the device fails.
     pub fn row_gradient(&self, d_vectors: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
-        embedding::sum_by_row(d_vectors, &distinct.places, distinct.rows.len())
+        let places = (&*distinct.places, distinct.uploaded_places());
+        embedding::sum_by_row(d_vectors, places, distinct.rows.len())
     }
 
     /// The same for the gradient of the vectors of words, `[N, E]`.
@@ -361,14 +388,16 @@ impl RecurrentClassifier {
         }
         let row = |&id: &u32| distinct.rows.partition_point(|&other| other < id) as u32;
         let places: Vec<u32> = words.ids.iter().map(row).collect();
-        embedding::sum_by_row(d_vectors, &places, distinct.rows.len())
+        embedding::sum_by_row(d_vectors, (&places, None), distinct.rows.len())
     }
 
     /// The words of a batch whose vectors tokens can share in training, so that the first layer's input
-    /// products are computed once for each; `None` if dropout makes each token's vector another, or too few
-    /// words repeat to be worth it. `distinct`: those of the same tokens.
+    /// products are computed once for each; `None` if dropout makes each token's vector another, too few words
+    /// repeat to be worth it, or the network's device is not the CPU. `distinct`: those of the same tokens.
     pub fn shared_words(&self, tokens: &Tokens, distinct: &DistinctIds) -> Option<Words> {
-        let words = if self.regularization.embedding_dropout > 0.0 {
+        // Other devices compute every token's products anyway.
+        let is_shared = self.device.is_cpu() && self.regularization.embedding_dropout == 0.0;
+        let words = if !is_shared {
             return None;
         } else if self.regularization.variational_dropout > 0.0 {
             tokens.words_by_text()

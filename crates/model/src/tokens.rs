@@ -3,7 +3,7 @@
 //! Users and the notebook pad on the left; the layers expect each row's real steps first. Moving the
 //! ids is cheap, so it is done here, before they are embedded.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use recurrent::{DropoutMasks as _, SeededRng};
 use text_preprocessing::PAD_ID;
 
@@ -104,8 +104,8 @@ impl Tokens {
         self
     }
 
-    /// The distinct ids of the batch.
-    pub fn distinct(&self) -> DistinctIds {
+    /// The distinct ids of the batch, in plain memory only.
+    pub(crate) fn distinct(&self) -> DistinctIds {
         let n_ids = self.ids.iter().max().map_or(0, |&id| id as usize + 1);
         // For each id first whether it occurs, then its place among those that do.
         let mut place_of = vec![0u32; n_ids];
@@ -116,7 +116,7 @@ impl Tokens {
             rows.push(id);
         }
         let places = self.ids.iter().map(|&id| place_of[id as usize]).collect();
-        DistinctIds { rows, places }
+        DistinctIds { rows, places, on_device: None }
     }
 
     /// The distinct words of each text: a vector for each text and word in it.
@@ -178,19 +178,52 @@ pub struct DistinctIds {
     pub rows: Vec<u32>,
     /// `[B·T]`: index of each token's id in `rows`.
     pub(crate) places: Vec<u32>,
+    on_device: Option<OnDevice>,
+}
+
+/// The same ids on a device.
+#[derive(Debug, Clone)]
+struct OnDevice {
+    rows: Tensor,
+    places: Tensor,
+}
+
+impl DistinctIds {
+    /// The same, uploaded to a device in one copy: all that a step needs to know there of the texts, apart from their
+    /// lengths.
+    pub(crate) fn uploaded(self, device: &Device) -> Result<Self> {
+        let (n_rows, n_places) = (self.rows.len(), self.places.len());
+        let both =
+            Tensor::from_vec([&*self.rows, &*self.places].concat(), n_rows + n_places, device)?;
+        let (rows, places) = (both.narrow(0, 0, n_rows)?, both.narrow(0, n_rows, n_places)?);
+        Ok(Self { on_device: Some(OnDevice { rows, places }), ..self })
+    }
+
+    /// The ids on the network's device, u32, if that is not the CPU.
+    pub fn uploaded_rows(&self) -> Option<&Tensor> {
+        self.on_device.as_ref().map(|ids| &ids.rows)
+    }
+
+    /// `places` on the network's device, if that is not the CPU.
+    pub(crate) fn uploaded_places(&self) -> Option<&Tensor> {
+        self.on_device.as_ref().map(|ids| &ids.places)
+    }
+
+    /// Every token's id on the network's device, `[B·T]`, if that is not the CPU.
+    pub(crate) fn uploaded_ids(&self) -> Option<candle_core::Result<Tensor>> {
+        self.on_device.as_ref().map(|OnDevice { rows, places }| rows.index_select(places, 0))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-
     use super::*;
 
     #[test]
     fn distinct_ids_ascend_and_every_token_has_its_place_among_them() -> Result<()> {
         let rows: [&[u32]; 3] = [&[7, 3, 7], &[], &[900, 3]];
         let tokens = Tokens::of_rows(&rows, 0, Padding::Skip, 1000)?;
-        let DistinctIds { rows, places } = tokens.distinct();
+        let DistinctIds { rows, places, .. } = tokens.distinct();
         assert_eq!(rows, [0, 3, 7, 900]);
         let ids: Vec<u32> = places.iter().map(|&place| rows[place as usize]).collect();
         assert_eq!(ids, tokens.ids);

@@ -1,10 +1,11 @@
 //! Gradient clipping by global norm.
 
-use candle_core::{DType, Tensor};
+use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::numbers::{TASK_LEN, with_f32};
+use crate::scalar::{Scalar, is_here};
 
 /// The Euclidean norm of all gradients taken as one vector.
 ///
@@ -25,6 +26,52 @@ pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
     if max_norm == 0.0 { 1.0 } else { (max_norm / (norm + 1e-6)).min(1.0) }
 }
 
+/// [`global_norm`], found where the gradients are: on a device other than the CPU it stays there.
+///
+/// # Errors
+/// If the device fails.
+pub(crate) fn norm<'a>(gradients: impl IntoIterator<Item = &'a Tensor>) -> Result<Scalar> {
+    let gradients: Vec<&Tensor> = gradients.into_iter().collect();
+    if gradients.iter().all(|gradient| is_here(gradient.device())) {
+        return Ok(Scalar::Number(global_norm(gradients)?));
+    }
+    let mut sum: Option<Tensor> = None;
+    for gradient in gradients {
+        let squares = squares(gradient)?;
+        sum = Some(match sum {
+            Some(sum) => (sum + squares)?,
+            None => squares,
+        });
+    }
+    match sum {
+        Some(sum) => Ok(Scalar::OnDevice(sum.sqrt()?)),
+        None => Ok(Scalar::Number(0.0)),
+    }
+}
+
+/// [`clip_factor`] where the norm is.
+///
+/// # Errors
+/// If the device fails.
+pub(crate) fn clip_scale(norm: &Scalar, max_norm: f64) -> Result<Scalar> {
+    Ok(match norm {
+        Scalar::Number(norm) => Scalar::Number(clip_factor(*norm, max_norm)),
+        Scalar::OnDevice(_) if max_norm == 0.0 => Scalar::Number(1.0),
+        Scalar::OnDevice(norm) => {
+            let factor = ((norm + 1e-6)?.recip()? * max_norm)?;
+            Scalar::OnDevice(factor.minimum(&factor.ones_like()?)?)
+        }
+    })
+}
+
+/// The sum of a tensor's squares, `[]`, f32, on its device. The sums of its rows come first: a device adds up rows side
+/// by side, but all numbers at once on a small part of it.
+fn squares(tensor: &Tensor) -> Result<Tensor> {
+    let squares = tensor.detach().to_dtype(DType::F32)?.sqr()?;
+    let of_rows = if squares.rank() > 1 { squares.sum(D::Minus1)? } else { squares };
+    Ok(of_rows.sum_all()?)
+}
+
 fn squared_norm(gradient: &Tensor) -> Result<f64> {
     let on_cpu = with_f32(gradient, |numbers| {
         let parts: Vec<f64> = numbers
@@ -38,7 +85,7 @@ fn squared_norm(gradient: &Tensor) -> Result<f64> {
     })?;
     match on_cpu {
         Some(sum) => Ok(sum),
-        None => Ok(f64::from(gradient.to_dtype(DType::F32)?.sqr()?.sum_all()?.to_scalar::<f32>()?)),
+        None => Scalar::OnDevice(squares(gradient)?).read(),
     }
 }
 

@@ -6,7 +6,6 @@ use candle_core::Device;
 use classifier::folder::{OutputFolder, SavedModel, SeenTexts};
 use dataset::{EncodedSplit, LoaderConfig, Order, Targets};
 use model::{ModelConfig, NgramChoice, Regularization, Task, TextClasses, Vocabularies};
-use text_preprocessing::PAD_ID;
 
 use crate::config::{BatchOrder, TrainingConfig};
 use crate::error::Result;
@@ -139,7 +138,6 @@ pub(crate) fn steps_per_epoch(training: &TrainingConfig, n_rows: usize) -> usize
 pub(crate) fn loader_config(job: &TrainingJob<'_>, epoch: usize) -> LoaderConfig {
     let (seed, epoch) = (job.training.seed, epoch as u64);
     LoaderConfig {
-        padding_id: PAD_ID,
         batch_size: job.training.batch_size,
         padding: batch_padding(job.model, job.data.encoder.config().seq_len),
         order: match job.training.batches {

@@ -1,5 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+// The small trainings of the tests, for the tests of this crate's own parts.
+#[cfg(test)]
+extern crate self as trainer;
+#[cfg(test)]
+#[path = "../tests/small_runs/mod.rs"]
+mod small_runs;
+
 mod adversarial;
 mod average;
 mod baseline;
@@ -21,6 +28,8 @@ mod newton;
 mod numbers;
 mod observer;
 mod optimizer;
+#[cfg(test)]
+mod other_device;
 mod paths;
 mod per_output;
 mod phases;
@@ -32,6 +41,7 @@ mod recipe;
 mod record;
 mod report;
 mod run_folder;
+mod scalar;
 mod schedule;
 mod scoring;
 mod seen;
@@ -79,6 +89,7 @@ pub use report::{DataOrigin, LoweredBatch, TrainingReport};
 pub use run_folder::{
     KeyFigures, RecordPlan, RunAbout, RunData, RunFolder, RunRecorder, RunSession, RunStatus,
 };
+pub use scalar::Scalar;
 pub use schedule::LearningRate;
 pub use scoring::mean_absolute_error;
 pub use seen::{Evaluation, SeenMetrics, SeenSplit, evaluate_seen};

@@ -6,13 +6,14 @@ use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Tensor};
 use recurrent::numbers_of;
 
 use crate::error::Result;
+use crate::scalar::is_here;
 
 /// Numbers per task. Fixed, so that sums do not depend on the thread count.
 pub(crate) const TASK_LEN: usize = 1 << 16;
 
 /// Whether [`with_f32`] and [`with_f32_mut`] reach a tensor's numbers, once it is contiguous.
 pub(crate) fn is_f32_on_cpu(tensor: &Tensor) -> bool {
-    tensor.device().is_cpu() && tensor.dtype() == DType::F32
+    is_here(tensor.device()) && tensor.dtype() == DType::F32
 }
 
 /// Calls `use_numbers` with the numbers of a contiguous f32 CPU tensor; `None` for any other.

@@ -11,17 +11,23 @@ use recurrent::{SeededRng, State as _};
 
 use crate::adversarial;
 use crate::average::WeightAverage;
-use crate::clip::clip_factor;
+use crate::clip::clip_scale;
 use crate::config::{StateCarry, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::finite::NonFinite;
 use crate::loss::Objective;
 use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
+use crate::scalar::{Scalar, is_here};
 use crate::state::{Restored, Snapshot};
 
 /// Keeps the dropout's random numbers apart from those of the initial weights.
 const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
+
+/// The quantities that may turn out not to be finite.
+pub(crate) const LOSS: &str = "loss";
+const PERTURBED_LOSS: &str = "loss of the perturbed texts";
+pub(crate) const NORM: &str = "gradient's norm";
 
 /// In a saved state, before the names of the parts of these kinds.
 const WEIGHTS: &str = "weights.";
@@ -81,20 +87,49 @@ struct PassInput<'a> {
 /// The result of a pass.
 struct Pass {
     /// Mean loss of the batch, dropout on.
-    loss: f32,
+    loss: Scalar,
     state: State,
     /// Gradients of the weighted loss, for the weights and for the embedded texts; `None` if the loss
-    /// is not finite.
+    /// is known not to be finite.
     gradients: Option<(Gradients, Tensor)>,
 }
 
-/// The result of one batch.
-#[derive(Debug, Clone, Copy)]
+/// The result of one batch. Numbers that are here are finite; those that are still on a device may turn out not to be.
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// Mean loss of the batch, dropout on.
-    pub loss: f32,
+    pub loss: Scalar,
+    /// That of the perturbed texts, in adversarial training.
+    pub perturbed_loss: Option<Scalar>,
     /// Global norm of the gradient before clipping, if this batch ended in an optimiser step.
-    pub norm: Option<f64>,
+    pub norm: Option<Scalar>,
+}
+
+/// The losses of one batch.
+struct Losses {
+    loss: Scalar,
+    perturbed_loss: Option<Scalar>,
+}
+
+impl Outcome {
+    /// The numbers, with the names that they have in errors, in the order in which they were found.
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = (&'static str, &Scalar)> {
+        let named = [
+            (LOSS, Some(&self.loss)),
+            (PERTURBED_LOSS, self.perturbed_loss.as_ref()),
+            (NORM, self.norm.as_ref()),
+        ];
+        named.into_iter().filter_map(|(name, scalar)| scalar.map(|scalar| (name, scalar)))
+    }
+
+    /// The same with its [`scalars`](Self::scalars) as they were read, in order.
+    pub(crate) fn with_read(self, numbers: &mut impl Iterator<Item = f64>) -> Self {
+        // A number that is missing was not read, and is not finite.
+        let mut next = |_: Scalar| Scalar::Number(numbers.next().unwrap_or(f64::NAN));
+        let loss = next(self.loss);
+        let perturbed_loss = self.perturbed_loss.map(&mut next);
+        Self { loss, perturbed_loss, norm: self.norm.map(next) }
+    }
 }
 
 impl TrainingStep {
@@ -177,15 +212,18 @@ impl TrainingStep {
     /// Trains on a batch: accumulates its gradient, and updates the weights after `accumulation`
     /// batches.
     ///
+    /// On a device other than the CPU nothing is read: the step is only queued there, and the outcome tells on reading
+    /// whether its numbers are finite. If one is not, the weights have changed since.
+    ///
     /// # Errors
-    /// The inner error, with the weights unchanged, if the loss or the gradient is not finite; the
+    /// The inner error, with the weights unchanged, if the loss or the gradient is known not to be finite; the
     /// outer one if the device fails.
     pub fn run(
         &mut self,
         batch: &Batch,
         learning_rate: f64,
     ) -> Result<std::result::Result<Outcome, NonFinite>> {
-        let (loss, gradients) = match self.backward(batch)? {
+        let (Losses { loss, perturbed_loss }, gradients) = match self.backward(batch)? {
             Ok(both) => both,
             Err(non_finite) => return Ok(Err(non_finite)),
         };
@@ -198,9 +236,10 @@ impl TrainingStep {
         *n_batches += 1;
         *weight += batch_weight;
         if *n_batches < self.config.accumulation {
-            return Ok(Ok(Outcome { loss, norm: None }));
+            return Ok(Ok(Outcome { loss, perturbed_loss, norm: None }));
         }
-        Ok(self.finish_step(learning_rate)?.map(|norm| Outcome { loss, norm }))
+        let finished = self.finish_step(learning_rate)?;
+        Ok(finished.map(|norm| Outcome { loss, perturbed_loss, norm }))
     }
 
     /// Updates the weights with the accumulated gradient, if there is any; returns its norm.
@@ -210,15 +249,18 @@ impl TrainingStep {
     pub fn finish_step(
         &mut self,
         learning_rate: f64,
-    ) -> Result<std::result::Result<Option<f64>, NonFinite>> {
+    ) -> Result<std::result::Result<Option<Scalar>, NonFinite>> {
         let Accumulated { gradients, weight, .. } = std::mem::take(&mut self.accumulated);
         let Some(gradients) = gradients else { return Ok(Ok(None)) };
         let mean = 1.0 / weight;
-        let norm = self.profile.time(Part::Clip, || gradients.norm())? * mean;
-        if !norm.is_finite() {
-            return Ok(Err(NonFinite::new("gradient's norm", norm)));
+        let (norm, scale) = self.profile.time(Part::Clip, || -> Result<_> {
+            let norm = gradients.norm_in_place()?.times(mean)?;
+            let scale = clip_scale(&norm, self.config.clip_norm)?.times(mean)?;
+            Ok((norm, scale))
+        })?;
+        if let Some(norm) = norm.number().filter(|norm| !norm.is_finite()) {
+            return Ok(Err(NonFinite::new(NORM, norm)));
         }
-        let scale = mean * clip_factor(norm, self.config.clip_norm);
         let Self { optimizer, average, profile, .. } = self;
         profile.time(Part::Optimizer, || -> Result<()> {
             optimizer.step(&gradients, learning_rate, scale)?;
@@ -242,22 +284,23 @@ impl TrainingStep {
     fn backward(
         &mut self,
         batch: &Batch,
-    ) -> Result<std::result::Result<(f32, Gradients), NonFinite>> {
+    ) -> Result<std::result::Result<(Losses, Gradients), NonFinite>> {
         let Self { config, network, optimizer, dropout, profile, .. } = self;
-        let tokens = profile.time(Part::Load, || network.tokens(&batch.ids))?;
+        let tokens =
+            profile.time(Part::Load, || network.tokens_of_rows(&batch.ids(), batch.n_steps))?;
         let unknown = network.vocab_size().saturating_sub(1) as u32;
         let tokens =
             tokens.with_word_dropout(network.regularization().word_dropout, unknown, dropout);
         let is_adversarial = config.adversarial_norm > 0.0;
         let (x, distinct, words) = profile.time(Part::Embed, || -> Result<_> {
-            let distinct = tokens.distinct();
+            let distinct = network.distinct(&tokens)?;
             optimizer.catch_up(TABLE, &distinct.rows)?;
             // A perturbation moves each token's vector differently.
             let words =
                 if is_adversarial { None } else { network.shared_words(&tokens, &distinct) };
             let x = match &words {
                 Some(words) => network.embed_ids(words.ids())?,
-                None => network.embed(&tokens)?,
+                None => network.embed_distinct(&tokens, &distinct)?,
             };
             Ok((Var::from_tensor(&x.detach())?, distinct, words))
         })?;
@@ -272,16 +315,22 @@ impl TrainingStep {
         let pass = self.pass(&x, &input, state.as_ref())?;
         self.state = (self.config.state == StateCarry::Carry).then_some(pass.state);
         let Some((gradients, d_x)) = pass.gradients else {
-            return Ok(Err(NonFinite::new("loss", pass.loss)));
+            return Ok(Err(NonFinite::new(LOSS, pass.loss.read()?)));
         };
-        let Some(dropout_before) = dropout_before else { return Ok(Ok((pass.loss, gradients))) };
+        let loss = pass.loss;
+        let Some(dropout_before) = dropout_before else {
+            return Ok(Ok((Losses { loss, perturbed_loss: None }, gradients)));
+        };
         let norm = self.config.adversarial_norm;
         let perturbed = adversarial::perturbed(&x, &d_x, tokens.lengths(), norm)?;
         self.dropout = dropout_before;
         let adversarial = self.pass(&Var::from_tensor(&perturbed)?, &input, state.as_ref())?;
         Ok(match adversarial.gradients {
-            Some((adversarial, _)) => Ok((pass.loss, gradients.plus(&adversarial)?)),
-            None => Err(NonFinite::new("loss of the perturbed texts", adversarial.loss)),
+            Some((of_perturbed, _)) => {
+                let losses = Losses { loss, perturbed_loss: Some(adversarial.loss) };
+                Ok((losses, gradients.plus(&of_perturbed)?))
+            }
+            None => Err(NonFinite::new(PERTURBED_LOSS, adversarial.loss.read()?)),
         })
     }
 
@@ -293,17 +342,20 @@ impl TrainingStep {
             Some(words) => network.read_words(x, words, tokens, state, Some(&mut *dropout)),
             None => network.read(x, tokens, state, Some(&mut *dropout)),
         })?;
-        let flops = network.config().recurrent_flops(tokens.n_tokens());
+        // Elsewhere only the queueing is timed, and a rate would be wrong.
+        let is_timed = is_here(network.device());
+        let flops =
+            if is_timed { network.config().recurrent_flops(tokens.n_tokens()) } else { 0.0 };
         profile.add_flops(Part::RecurrentForward, flops);
         let (weighed, loss) = profile.time(Part::Head, || -> Result<_> {
             let logits = network.classify(&reading, tokens, Some(&mut *dropout))?;
             let targets = batch.targets.as_ref().ok_or(Error::NoLabels)?;
             let mean = objective.loss(&logits, targets, batch.weights.as_deref())?;
-            let loss = mean.to_scalar::<f32>()?;
+            let loss = Scalar::of(&mean)?;
             Ok((if weight == 1.0 { mean } else { (mean * weight)? }, loss))
         })?;
         let state = reading.state.detach()?;
-        if !loss.is_finite() {
+        if loss.is_known_not_finite() {
             return Ok(Pass { loss, state, gradients: None });
         }
         let store = profile.time(Part::RecurrentBackward, || weighed.backward())?;
@@ -318,7 +370,8 @@ impl TrainingStep {
                 Some(words) => network.row_gradient_of_words(&d_x, words, distinct)?,
                 None => network.row_gradient(&d_x, distinct)?,
             };
-            Ok(RowGradient { rows: distinct.rows.clone(), values })
+            let uploaded = distinct.uploaded_rows();
+            Ok(RowGradient::new(distinct.rows.clone(), values).with_uploaded(uploaded))
         })?;
         let gradients = optimizer.gradients(&store).with_rows(TABLE, Some(of_rows));
         Ok(Pass { loss, state, gradients: Some((gradients, d_x)) })

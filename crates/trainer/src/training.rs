@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::targets_of;
 use crate::job::TrainingJob;
 use crate::observer::{Control, Event, Never, Observer, Stamp, Stop};
-use crate::phases::{epochs, linear, pretrain, refit, validate};
+use crate::phases::{Unread, epochs, linear, pretrain, refit, validate};
 use crate::record::Ending;
 use crate::report::TrainingReport;
 use crate::run_folder::{Found, RunRecorder};
@@ -47,6 +47,8 @@ pub(crate) struct Training<'a, 's> {
     pub(crate) state: TrainState,
     pub(crate) session: &'a mut Session<'s>,
     identity: Option<Identity>,
+    /// Batches of which nobody has heard yet, as their figures are still on a device.
+    pub(crate) unread: Unread,
     /// Weights of the classes in the calibration, and those with which the network is trained.
     pub(crate) class_weights: [LossWeights; 2],
 }
@@ -114,12 +116,14 @@ impl<'a, 's> Training<'a, 's> {
         };
         let Some(Found { mut restored, notes, is_exact }) = found else {
             let state = TrainState::new(job, TrainingReport::at_start(job)?)?;
-            return Ok(Self { job, state, session, identity, class_weights });
+            let unread = Unread::default();
+            return Ok(Self { job, state, session, identity, unread, class_weights });
         };
         let state = TrainState::restored(job, &mut restored, is_exact)?;
         restored.finish()?;
         let position = state.position;
-        let mut training = Self { job, state, session, identity, class_weights };
+        let unread = Unread::default();
+        let mut training = Self { job, state, session, identity, unread, class_weights };
         // The log of a training that goes on is that of one that was not interrupted.
         training.tell(Event::Resumed { position, notes })?;
         Ok(training)
@@ -230,20 +234,18 @@ impl<'a, 's> Training<'a, 's> {
     /// The batches of the current epoch that are not done yet, and how many texts are.
     pub(crate) fn rest_of_epoch(&self, config: &dataset::LoaderConfig) -> Result<(Loader, usize)> {
         let n_batches = self.state.position.n_batches;
-        let loader =
-            Loader::starting_at(n_batches, Arc::clone(&self.state.texts), config, self.job.device)?;
+        let loader = Loader::starting_at(n_batches, Arc::clone(&self.state.texts), config)?;
         Ok((loader, self.state.texts.len().min(n_batches * config.batch_size)))
     }
 
-    /// Counts a batch that was trained on.
-    pub(crate) fn count(&mut self, batch: &Batch, n_words: usize, loss: f64) {
+    /// Counts a batch that was trained on; its loss counts once it is read.
+    pub(crate) fn count(&mut self, batch: &Batch, n_words: usize) {
         let TrainState { position, n_batches, progress, .. } = &mut self.state;
         position.n_batches += 1;
         *n_batches += 1;
         progress.n_rows += batch.rows.len();
         progress.n_batches += 1;
         progress.n_words += n_words;
-        progress.loss_sum += loss;
     }
 
     /// Before a batch: saves the state if that is due or the training is to stop; says whether it is.
@@ -255,8 +257,9 @@ impl<'a, 's> Training<'a, 's> {
         Ok(stop)
     }
 
-    /// Saves the state, if the training has a run folder.
+    /// Saves the state, if the training has a run folder; all figures are read first.
     pub(crate) fn save_state(&mut self) -> Result<()> {
+        self.read_figures()?;
         let (Some(run), Some(identity)) = (&mut self.session.run, &self.identity) else {
             return Ok(());
         };

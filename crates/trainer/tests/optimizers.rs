@@ -204,7 +204,7 @@ fn gradients_that_do_not_fit_are_refused_and_change_nothing() {
     let before = training.numbers();
     let mut message = |rows: Vec<u32>, n_values: usize| {
         let values = Tensor::ones((n_values, 20), DType::F32, &Device::Cpu).unwrap();
-        let gradient = RowGradient { rows, values };
+        let gradient = RowGradient::new(rows, values);
         let gradients = Gradients::default().with_rows("table", Some(gradient));
         training.optimizer.step(&gradients, RATE, 1.0).unwrap_err().to_string()
     };
@@ -218,7 +218,7 @@ fn gradients_that_do_not_fit_are_refused_and_change_nothing() {
     training.optimizer.step(&Gradients::default(), RATE, 1.0).unwrap();
     let values = Tensor::ones((1, 20), DType::F32, &Device::Cpu).unwrap();
     let gradients =
-        Gradients::default().with_rows("table", Some(RowGradient { rows: vec![2], values }));
+        Gradients::default().with_rows("table", Some(RowGradient::new(vec![2], values)));
     let message = training.optimizer.step(&gradients, RATE, 1.0).unwrap_err().to_string();
     assert!(message.contains("row 2 was not caught up"), "{message}");
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 
-use crate::clip::global_norm;
+use crate::clip::{self, global_norm};
 use crate::error::{Error, Result};
+use crate::scalar::Scalar;
 use crate::state::{Restored, Snapshot};
 
 /// In a saved state, before the names of tables.
@@ -28,19 +29,40 @@ pub struct RowGradient {
     pub rows: Vec<u32>,
     /// `[rows, width]`
     pub values: Tensor,
+    /// The rows on the device of the values, if they are there already.
+    uploaded: Option<Tensor>,
 }
 
 impl RowGradient {
+    /// The gradient `[rows, width]` of some rows, strictly ascending.
+    pub fn new(rows: Vec<u32>, values: Tensor) -> Self {
+        Self { rows, values, uploaded: None }
+    }
+
+    /// The same of rows that are on the values' device already, `[rows]`, u32.
+    #[must_use]
+    pub(crate) fn with_uploaded(self, rows: Option<&Tensor>) -> Self {
+        Self { uploaded: rows.cloned(), ..self }
+    }
+
+    /// The rows on a device.
+    pub(super) fn ids_on(&self, device: &Device) -> Result<Tensor> {
+        Ok(match &self.uploaded {
+            Some(ids) => ids.clone(),
+            None => Tensor::new(&*self.rows, device)?,
+        })
+    }
+
     /// The gradient of a variable made from some rows of a table; none if it took no part in the loss.
     pub fn of(rows: Vec<u32>, row_weights: &Var, gradients: &GradStore) -> Option<Self> {
-        gradients.get(row_weights).map(|values| Self { rows, values: values.detach() })
+        gradients.get(row_weights).map(|values| Self::new(rows, values.detach()))
     }
 
     /// The sum of two gradients, over the rows of both.
     fn plus(&self, other: &Self) -> Result<Self> {
         if self.rows == other.rows {
             let values = (&self.values + &other.values)?;
-            return Ok(Self { rows: self.rows.clone(), values });
+            return Ok(Self { values, ..self.clone() });
         }
         let mut rows = [&*self.rows, &*other.rows].concat();
         rows.sort_unstable();
@@ -58,7 +80,7 @@ impl RowGradient {
         let width = self.values.dim(1)?;
         let sum = Tensor::zeros((rows.len(), width), self.values.dtype(), device)?;
         let values = place(other, place(self, sum)?)?;
-        Ok(Self { rows, values })
+        Ok(Self::new(rows, values))
     }
 }
 
@@ -78,7 +100,7 @@ impl Gradients {
                 to.tensor(format!("{prefix}{i}"), gradient)?;
             }
         }
-        for (table, RowGradient { rows, values }) in &self.rows {
+        for (table, RowGradient { rows, values, .. }) in &self.rows {
             to.fact(format!("{prefix}{ROWS}{table}"), rows)?;
             to.tensor(format!("{prefix}{ROWS}{table}"), values)?;
         }
@@ -97,8 +119,7 @@ impl Gradients {
         let mut rows = BTreeMap::new();
         for table in from.names(&format!("{prefix}{ROWS}")) {
             let name = format!("{prefix}{ROWS}{table}");
-            let gradient =
-                RowGradient { rows: from.fact(&name)?, values: from.tensor(&name, device)? };
+            let gradient = RowGradient::new(from.fact(&name)?, from.tensor(&name, device)?);
             rows.insert(table, gradient);
         }
         Ok(Self { whole, rows })
@@ -109,8 +130,16 @@ impl Gradients {
     /// # Errors
     /// If a device fails.
     pub fn norm(&self) -> Result<f64> {
-        let rows = self.rows.values().map(|rows| &rows.values);
-        global_norm(self.whole.iter().flatten().chain(rows))
+        global_norm(self.tensors())
+    }
+
+    /// The same, found where the gradients are: on a device other than the CPU it stays there.
+    pub(crate) fn norm_in_place(&self) -> Result<Scalar> {
+        clip::norm(self.tensors())
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.whole.iter().flatten().chain(self.rows.values().map(|rows| &rows.values))
     }
 
     /// The sum of the gradients of two batches.

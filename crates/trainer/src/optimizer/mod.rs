@@ -14,6 +14,7 @@ use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::scalar::Scalar;
 use moments::Moments;
 use rule::{AdamKind, Rule};
 use table::Table;
@@ -191,24 +192,28 @@ impl Optimizer {
     }
 
     /// Takes one step: updates every parameter that has a gradient. Each gradient is multiplied by
-    /// `scale` first.
+    /// `scale` first; a scale that is on the parameters' device is not read.
     ///
     /// # Errors
     /// If a gradient does not match its parameter, or a device fails.
-    pub fn step(&mut self, gradients: &Gradients, learning_rate: f64, scale: f64) -> Result<()> {
+    pub fn step(
+        &mut self,
+        gradients: &Gradients,
+        learning_rate: f64,
+        scale: impl Into<Scalar>,
+    ) -> Result<()> {
+        let scale = scale.into();
         self.check(gradients)?;
         self.n_steps += 1;
         let factors = self.config.rule().factors(self.n_steps, learning_rate);
         for (parameter, gradient) in self.parameters.iter_mut().zip(&gradients.whole) {
             if let Some(gradient) = gradient {
-                moments::step(&parameter.var, &mut parameter.moments, gradient, factors, scale)?;
+                moments::step(&parameter.var, &mut parameter.moments, gradient, factors, &scale)?;
             }
         }
         for (name, table) in &mut self.tables {
             match gradients.rows.get(name) {
-                Some(RowGradient { rows, values }) => {
-                    table.step(rows, values, learning_rate, scale)?;
-                }
+                Some(gradient) => table.step(gradient, learning_rate, &scale)?,
                 None => table.idle_step(learning_rate)?,
             }
         }
@@ -217,9 +222,9 @@ impl Optimizer {
 
     /// Checks that gradients match this optimiser's parameters, before any of them is updated.
     fn check(&self, gradients: &Gradients) -> Result<()> {
-        for (name, RowGradient { rows, values }) in &gradients.rows {
+        for (name, gradient) in &gradients.rows {
             let table = self.tables.get(name).ok_or_else(|| unknown_table(name))?;
-            table.check_gradient(rows, values)?;
+            table.check_gradient(gradient)?;
         }
         for (parameter, gradient) in self.parameters.iter().zip(&gradients.whole) {
             let Some(gradient) = gradient else { continue };

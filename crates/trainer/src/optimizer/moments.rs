@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
 use crate::optimizer::rule::{Factors, Numbers, Rule, tensors};
+use crate::scalar::Scalar;
 
 /// First and second moment, in the parameter's order; the second is empty or `None` if there is none.
 #[derive(Debug)]
@@ -34,11 +35,11 @@ pub(super) fn step(
     moments: &mut Moments,
     gradient: &Tensor,
     factors: Factors,
-    scale: f64,
+    scale: &Scalar,
 ) -> Result<()> {
     match moments {
         Moments::Cpu { m, v } => {
-            let gradient = gradient.contiguous()?;
+            let (scale, gradient) = (scale.read()?, gradient.contiguous()?);
             let done = with_f32(&gradient, |gradient| {
                 with_f32_mut(var, |theta| {
                     tasks(theta, m, v, TASK_LEN)

@@ -257,6 +257,7 @@ pub(super) mod tensors {
     use candle_core::Tensor;
 
     use super::{BETA1, BETA2, EPSILON, Factors};
+    use crate::scalar::Scalar;
 
     /// θ, m and v after a step; `v` is `None` if the rule has none.
     pub(in super::super) struct Stepped {
@@ -269,9 +270,14 @@ pub(super) mod tensors {
         (theta, m, v): (&Tensor, &Tensor, Option<&Tensor>),
         gradient: &Tensor,
         factors: Factors,
-        scale: f64,
+        scale: &Scalar,
     ) -> candle_core::Result<Stepped> {
-        let g = (gradient * scale)?;
+        let g = match scale {
+            Scalar::Number(scale) => (gradient * *scale)?,
+            Scalar::OnDevice(scale) => {
+                gradient.broadcast_mul(&scale.to_dtype(gradient.dtype())?)?
+            }
+        };
         match (factors, v) {
             (Factors::Adam { step_size, v_correction, keep }, Some(v)) => {
                 let m = ((m * BETA1)? + (&g * (1.0 - BETA1))?)?;

@@ -13,8 +13,10 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::numbers::{with_f32, with_f32_mut};
+use crate::optimizer::RowGradient;
 use crate::optimizer::moments::{self, Moments, tasks};
 use crate::optimizer::rule::{AdamKind, Factors, Missed, Numbers, Rule, left_of_moments, tensors};
+use crate::scalar::Scalar;
 
 /// Minimum number of rows per task.
 const ROWS_PER_TASK: usize = 16;
@@ -160,11 +162,12 @@ impl Table {
     }
 
     /// Checks that a gradient's rows have caught up.
-    pub(super) fn check_gradient(&self, rows: &[u32], gradient: &Tensor) -> Result<()> {
+    pub(super) fn check_gradient(&self, gradient: &RowGradient) -> Result<()> {
+        let RowGradient { rows, values, .. } = gradient;
         self.check_rows(rows)?;
         let expected = [rows.len(), self.width];
-        if gradient.dims() != expected {
-            let got = gradient.dims();
+        if values.dims() != expected {
+            let got = values.dims();
             let reason = format!("the row gradient has shape {got:?}, expected {expected:?}");
             return Err(Error::Gradient { reason });
         }
@@ -178,19 +181,18 @@ impl Table {
         }
     }
 
-    /// One step, with the checked gradient `[rows.len(), width]` of some rows, multiplied by `scale`
-    /// first; other rows become idle.
+    /// One step, with the checked gradient of some rows, multiplied by `scale` first; other rows become idle.
     pub(super) fn step(
         &mut self,
-        rows: &[u32],
-        gradient: &Tensor,
+        gradient: &RowGradient,
         learning_rate: f64,
-        scale: f64,
+        scale: &Scalar,
     ) -> Result<()> {
         let factors = self.next_step(learning_rate);
+        let RowGradient { rows, values, .. } = gradient;
         match &mut self.moments {
             Moments::Cpu { m, v } => {
-                let (width, gradient) = (self.width, gradient.contiguous()?);
+                let (width, scale, gradient) = (self.width, scale.read()?, values.contiguous()?);
                 let done = with_f32(&gradient, |gradient| {
                     with_f32_mut(&self.var, |theta| {
                         rows_of(theta, m, v, width, rows)
@@ -208,13 +210,13 @@ impl Table {
                 Ok(())
             }
             Moments::Device { .. } if is_row_sparse(self.rule) => {
-                self.step_rows_on_device(rows, gradient, factors, scale)
+                self.step_rows_on_device(gradient, factors, scale)
             }
             Moments::Device { .. } => {
                 // A device has the bandwidth for the whole table.
-                let ids = Tensor::new(rows, self.var.device())?;
+                let ids = gradient.ids_on(self.var.device())?;
                 let whole = self.var.as_detached_tensor().zeros_like()?;
-                let whole = whole.index_add(&ids, gradient, 0)?;
+                let whole = whole.index_add(&ids, values, 0)?;
                 moments::step(&self.var, &mut self.moments, &whole, factors, scale)
             }
         }
@@ -225,7 +227,7 @@ impl Table {
         let factors = self.next_step(learning_rate);
         if matches!(self.moments, Moments::Device { .. }) && !is_row_sparse(self.rule) {
             let none = self.var.as_detached_tensor().zeros_like()?;
-            moments::step(&self.var, &mut self.moments, &none, factors, 1.0)?;
+            moments::step(&self.var, &mut self.moments, &none, factors, &1.0.into())?;
         }
         Ok(())
     }
@@ -242,19 +244,18 @@ impl Table {
 
     fn step_rows_on_device(
         &mut self,
-        rows: &[u32],
-        gradient: &Tensor,
+        gradient: &RowGradient,
         factors: Factors,
-        scale: f64,
+        scale: &Scalar,
     ) -> Result<()> {
         let Moments::Device { m, v } = &mut self.moments else { return Ok(()) };
-        let ids = Tensor::new(rows, self.var.device())?;
+        let (ids, values) = (gradient.ids_on(self.var.device())?, &gradient.values);
         let of = |whole: &Tensor| whole.index_select(&ids, 0);
         let second = v.as_ref().map(of).transpose()?;
         let theta = of(&self.var.as_detached_tensor())?;
         let before = (&theta, &of(m)?, second.as_ref());
-        let stepped = tensors::step(before, gradient, factors, scale)?;
-        let places = ids.unsqueeze(1)?.broadcast_as(gradient.shape())?.contiguous()?;
+        let stepped = tensors::step(before, values, factors, scale)?;
+        let places = ids.unsqueeze(1)?.broadcast_as(values.shape())?.contiguous()?;
         self.var.scatter_set(&places, &stepped.theta, 0)?;
         m.scatter_set(&places, &stepped.m, 0)?;
         if let (Some(v), Some(stepped)) = (v, stepped.v) {

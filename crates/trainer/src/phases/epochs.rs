@@ -4,17 +4,14 @@ use dataset::{Batch, Loader};
 use model::{NGRAM_BIAS, NGRAM_TABLE};
 
 use crate::error::{Error, Result};
-use crate::finite::NonFinite;
 use crate::job::loader_config;
 use crate::observer::{Event, Stop};
+use crate::phases::figures::Place;
 use crate::phases::validate;
 use crate::profile::Part;
 use crate::record::Ending;
 use crate::state::{Phase, Start};
 use crate::training::Training;
-
-/// Maximum number of training rows that an error names.
-const ROWS_IN_ERROR: usize = 8;
 
 /// Trains to the end of the epochs, or until it is to stop.
 ///
@@ -91,23 +88,19 @@ fn next(training: &mut Training<'_, '_>, loader: &mut Loader) -> Result<Option<B
 
 /// One batch. `is_last`: of the epoch; its gradients do not wait for others.
 fn learn(training: &mut Training<'_, '_>, batch: &Batch, is_last: bool) -> Result<()> {
-    let state = &mut training.state;
-    let rate = state.schedule.at(state.step.n_steps());
-    let mut outcome = match state.step.run(batch, rate)? {
+    let place = Place::of(training, batch);
+    let step = &mut training.state.step;
+    let mut outcome = match step.run(batch, place.rate())? {
         Ok(outcome) => outcome,
-        Err(non_finite) => return Err(at_batch(training, non_finite, batch)),
+        Err(non_finite) => return Err(training.not_finite(non_finite, &place, false)),
     };
-    if is_last && state.step.has_accumulated() {
-        let rate = state.schedule.at(state.step.n_steps());
-        match state.step.finish_step(rate)? {
+    if is_last && step.has_accumulated() {
+        match step.finish_step(place.rate())? {
             Ok(norm) => outcome.norm = norm,
-            Err(non_finite) => return Err(at_batch(training, non_finite, batch)),
+            Err(non_finite) => return Err(training.not_finite(non_finite, &place, false)),
         }
     }
-    let loss = f64::from(outcome.loss);
-    training.count(batch, batch.rows.len(), loss);
-    let (n_rows, n_tokens) = (batch.rows.len(), batch.lengths.iter().sum());
-    training.tell(Event::Step { n_rows, n_tokens, loss, rate, norm: outcome.norm })
+    training.trained(batch, place, (outcome, None))
 }
 
 /// Ends an epoch early. The state is saved, if it can be; without that, or without a model, the current network is
@@ -123,16 +116,4 @@ fn stop_in(training: &mut Training<'_, '_>, place: (usize, usize), stop: Stop) -
         validate(training, place)?;
     }
     Ok(())
-}
-
-/// The error of a batch that showed a value that is not finite, before it changed the weights.
-fn at_batch(training: &Training<'_, '_>, non_finite: NonFinite, batch: &Batch) -> Error {
-    let (state, position) = (&training.state, training.state.position);
-    let mut rows: Vec<String> = batch.rows.iter().take(ROWS_IN_ERROR).map(u32::to_string).collect();
-    if batch.rows.len() > ROWS_IN_ERROR {
-        rows.push("...".to_string());
-    }
-    let number = position.n_batches + 1;
-    let batch = format!(", batch {number} of the epoch, training rows {}", rows.join(", "));
-    training.non_finite(non_finite, (position.epoch, state.step.n_steps()), batch)
 }

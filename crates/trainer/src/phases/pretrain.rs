@@ -1,13 +1,13 @@
 //! Pre-training: the recurrent layers learn to predict the next word.
 
 use dataset::{LoaderConfig, Order};
-use text_preprocessing::PAD_ID;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evaluate::batch_padding;
 use crate::job::TrainingJob;
 use crate::observer::{Event, Stop};
-use crate::pretraining::LanguageModel;
+use crate::phases::figures::Place;
+use crate::pretraining::{LanguageModel, Learned};
 use crate::record::PretrainingRecord;
 use crate::state::Phase;
 use crate::training::Training;
@@ -20,7 +20,7 @@ const ORDER: u64 = 0x6c61_6e67_7561_6765;
 /// Pre-trains the embedding and the recurrent layers. `Some` if it was asked to stop.
 ///
 /// # Errors
-/// [`Error::Pretraining`] if the loss or the gradient is not finite; an error of the model or the device.
+/// [`Error::Pretraining`](crate::Error::Pretraining) if the loss or the gradient is not finite; an error of the model or the device.
 pub(crate) fn pretrain(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
     if training.state.position.phase != Phase::Pretraining {
         return Ok(None);
@@ -48,7 +48,6 @@ fn loader_config(job: &TrainingJob<'_>, epoch: usize) -> Result<LoaderConfig> {
         batch_size: job.pretraining.batch_size,
         padding: batch_padding(&config, job.data.encoder.config().seq_len),
         order: Order::LengthBuckets { seed, epoch },
-        padding_id: PAD_ID,
     })
 }
 
@@ -67,17 +66,14 @@ fn epoch(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
             return Ok(Some(stop));
         }
         let batch = batch?;
-        let rate = training.state.schedule.at(training.state.n_steps());
+        let place = Place::of(training, &batch);
+        let clip_norm = training.job.pretraining.clip_norm;
         let Some(language_model) = &mut training.state.language_model else { break };
-        let outcome = language_model.step(&batch.ids, rate, training.job.pretraining.clip_norm)?;
-        if !outcome.loss.is_finite() {
-            let (step, value) = (language_model.n_steps() + 1, outcome.loss);
-            return Err(Error::Pretraining { value, epoch, step, learning_rate: rate });
-        }
-        let (loss, n_words, norm) = (outcome.loss, outcome.n_words, outcome.norm);
-        training.count(&batch, n_words, loss * n_words as f64);
-        let (n_rows, n_tokens) = (batch.rows.len(), batch.lengths.iter().sum());
-        training.tell(Event::Step { n_rows, n_tokens, loss, rate, norm })?;
+        let learned = match language_model.step(&batch, place.rate(), clip_norm)? {
+            Ok(Learned { outcome, n_words }) => (outcome, Some(n_words)),
+            Err(non_finite) => return Err(training.not_finite(non_finite, &place, false)),
+        };
+        training.trained(&batch, place, learned)?;
     }
     measure(training, epoch)?;
     Ok(None)
@@ -85,6 +81,7 @@ fn epoch(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
 
 /// Records an epoch.
 fn measure(training: &mut Training<'_, '_>, epoch: usize) -> Result<()> {
+    training.read_figures()?;
     let train_s = training.state.progress_s();
     let &TrainingJob { pretraining, data, .. } = training.job;
     let padding = loader_config(training.job, epoch)?.padding;

@@ -7,10 +7,11 @@ use crate::finite::NonFinite;
 use crate::job::{loader_config, save, steps_per_epoch};
 use crate::linear_model::{Features, LinearModel};
 use crate::observer::Event;
+use crate::phases::figures::Place;
 use crate::record::RefitRecord;
 use crate::report::TrainingReport;
 use crate::state::{Phase, Start};
-use crate::step::TrainingStep;
+use crate::step::{NORM, TrainingStep};
 use crate::training::Training;
 
 /// Retrains on training and validation texts, for as long as the kept model was trained, and replaces
@@ -78,14 +79,12 @@ fn epoch(training: &mut Training<'_, '_>, n_epochs: f64, n_steps: usize) -> Resu
             training.tell_stop(stop, false)?;
             return Ok(false);
         }
-        let (batch, state) = (batch?, &mut training.state);
-        let rate = state.schedule.at(state.step.n_steps());
-        let outcome = state.step.run(&batch, rate)?;
-        let outcome = outcome.map_err(|non_finite| diverged(&state.step, non_finite, rate))?;
-        let (loss, norm) = (f64::from(outcome.loss), outcome.norm);
-        training.count(&batch, batch.rows.len(), loss);
-        let (n_rows, n_tokens) = (batch.rows.len(), batch.lengths.iter().sum());
-        training.tell(Event::Step { n_rows, n_tokens, loss, rate, norm })?;
+        let batch = batch?;
+        let place = Place::of(training, &batch);
+        let outcome = training.state.step.run(&batch, place.rate())?;
+        let outcome =
+            outcome.map_err(|non_finite| training.not_finite(non_finite, &place, false))?;
+        training.trained(&batch, place, (outcome, None))?;
         if training.state.step.n_steps() >= n_steps {
             return Ok(true);
         }
@@ -94,13 +93,20 @@ fn epoch(training: &mut Training<'_, '_>, n_epochs: f64, n_steps: usize) -> Resu
     let state = &mut training.state;
     let rate = state.schedule.at(state.step.n_steps());
     let finished = state.step.finish_step(rate)?;
-    finished.map_err(|non_finite| diverged(&state.step, non_finite, rate))?;
+    let norm = finished.map_err(|non_finite| diverged(state.step.n_steps(), non_finite, rate))?;
+    training.read_figures()?;
+    let (norm, state) = (norm.map(|norm| norm.read()).transpose()?, &mut training.state);
+    if let Some(norm) = norm.filter(|norm| !norm.is_finite()) {
+        let step = state.step.n_steps().saturating_sub(1);
+        return Err(diverged(step, NonFinite::new(NORM, norm), rate));
+    }
     state.position = state.position.next_epoch();
     Ok(true)
 }
 
 /// Saves the model in place of the one kept before.
 fn finish(training: &mut Training<'_, '_>) -> Result<RefitRecord> {
+    training.read_figures()?;
     let (job, state) = (training.job, &mut training.state);
     let record = RefitRecord {
         n_rows: state.texts.len(),
@@ -114,7 +120,7 @@ fn finish(training: &mut Training<'_, '_>) -> Result<RefitRecord> {
     let seen = joined(&job.data.seen);
     if let Some(kept) = state.report.kept() {
         let saved = save(job, &mut state.step, kept, &report, &seen)?;
-        saved.map_err(|non_finite| diverged(&state.step, non_finite, rate))?;
+        saved.map_err(|non_finite| diverged(state.step.n_steps(), non_finite, rate))?;
     }
     training.tell(Event::Refitted { record: record.clone() })?;
     Ok(record)
@@ -127,10 +133,10 @@ fn joined(seen: &SeenTexts) -> SeenTexts {
     SeenTexts { train, validation: seen.validation.clone() }
 }
 
-/// The error of a training run that diverges at its next step.
-fn diverged(step: &TrainingStep, non_finite: NonFinite, learning_rate: f64) -> Error {
+/// The error of a training run that diverges at the step after so many.
+fn diverged(n_steps: usize, non_finite: NonFinite, learning_rate: f64) -> Error {
     let NonFinite { quantity, value } = non_finite;
-    Error::Refit { quantity, value, step: step.n_steps() + 1, learning_rate }
+    Error::Refit { quantity, value, step: n_steps + 1, learning_rate }
 }
 
 #[cfg(test)]

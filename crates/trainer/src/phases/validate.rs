@@ -16,6 +16,7 @@ pub(crate) fn validate(
     training: &mut Training<'_, '_>,
     (epoch, n_done): (usize, usize),
 ) -> Result<bool> {
+    training.read_figures()?;
     let (progress, train_s) = (training.state.progress, training.state.progress_s());
     let (job, data) = (training.job, training.job.data);
     training.tell(Event::ValidationStart { n_rows: data.validation.len() })?;

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor, Var};
 use candle_nn::VarMap;
-use dataset::{BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
+use dataset::{Batch, BatchPadding, EncodedSplit, Loader, LoaderConfig, Order};
 use model::{DistinctIds, ModelConfig, RecurrentClassifier, TABLE, Tokens};
 use rayon::prelude::*;
 use recurrent::SeededRng;
 use text_preprocessing::PAD_ID;
 
-use crate::clip::clip_factor;
+use crate::clip::clip_scale;
 use crate::error::Result;
+use crate::finite::NonFinite;
 use crate::job::TrainingJob;
 use crate::optimizer::{Optimizer, OptimizerConfig, RowGradient};
 use crate::pretraining::candidates::{Group, groups};
 use crate::pretraining::softmax::{self, Told, exponentials};
+use crate::scalar::Scalar;
 use crate::state::{Restored, Snapshot};
-use crate::step::TrainingStep;
+use crate::step::{LOSS, NORM, Outcome, TrainingStep};
 
 /// Keeps the language model's random numbers apart from the network's.
 const SEED: u64 = 0x6e65_7874_2077_6f72;
@@ -49,12 +51,10 @@ pub(crate) struct LanguageModel {
 }
 
 /// Result of one batch.
-pub(crate) struct Outcome {
-    /// Mean over the predicted words.
-    pub(crate) loss: f64,
+pub(crate) struct Learned {
+    /// The loss is a mean over the predicted words; without any, there was no step.
+    pub(crate) outcome: Outcome,
     pub(crate) n_words: usize,
-    /// Global norm of the gradient before clipping, if there was anything to predict and it is finite.
-    pub(crate) norm: Option<f64>,
 }
 
 /// In a saved state, before the names of this model's parts.
@@ -129,26 +129,32 @@ impl LanguageModel {
         self.optimizer.n_steps() as usize
     }
 
-    /// Trains on a batch, `ids [B, T]`. If the loss or the gradient is not finite, returns that value
-    /// as the loss and leaves the weights unchanged.
+    /// Trains on a batch.
+    ///
+    /// # Errors
+    /// As [`TrainingStep::run`](crate::TrainingStep::run).
     pub(crate) fn step(
         &mut self,
-        ids: &Tensor,
+        batch: &Batch,
         learning_rate: f64,
         clip_norm: f64,
-    ) -> Result<Outcome> {
-        let tokens = self.network.tokens(ids)?;
+    ) -> Result<std::result::Result<Learned, NonFinite>> {
+        let tokens = self.network.tokens_of_rows(&batch.ids(), batch.n_steps)?;
         let groups = groups_by_direction(self.network.config(), &tokens);
         let n_words = groups.iter().flatten().map(|group| group.places.len()).sum();
         if n_words == 0 {
-            return Ok(Outcome { loss: 0.0, n_words, norm: None });
+            let outcome = Outcome { loss: 0.0.into(), perturbed_loss: None, norm: None };
+            return Ok(Ok(Learned { outcome, n_words }));
         }
-        let distinct = tokens.distinct();
+        let distinct = self.network.distinct(&tokens)?;
         for table in [TABLE, BIAS] {
             self.optimizer.catch_up(table, &distinct.rows)?;
         }
-        let x = Var::from_tensor(&self.network.embed(&tokens)?.detach())?;
-        let ids = Tensor::new(&*distinct.rows, x.device())?;
+        let x = Var::from_tensor(&self.network.embed_distinct(&tokens, &distinct)?.detach())?;
+        let ids = match distinct.uploaded_rows() {
+            Some(ids) => ids.clone(),
+            None => Tensor::new(&*distinct.rows, x.device())?,
+        };
         let rows = Var::from_tensor(&self.network.embed_ids(&distinct.rows)?.detach())?;
         let biases = Var::from_tensor(&self.biases.as_detached_tensor().index_select(&ids, 0)?)?;
 
@@ -163,9 +169,9 @@ impl LanguageModel {
             losses.push(softmax::loss((&p, &rows, &biases), told, scale)?);
         }
         let loss = Tensor::stack(&losses, 0)?.sum_all()?;
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if !value.is_finite() {
-            return Ok(Outcome { loss: value, n_words, norm: None });
+        let value = Scalar::of(&loss)?;
+        if let Some(loss) = value.number().filter(|loss| !loss.is_finite()) {
+            return Ok(Err(NonFinite::new(LOSS, loss)));
         }
         let store = loss.backward()?;
         let row_gradient = |of_rows: Option<&Tensor>, more: Option<Tensor>| -> Result<_> {
@@ -175,7 +181,8 @@ impl LanguageModel {
                 (None, Some(more)) => more,
                 (None, None) => return Ok(None),
             };
-            Ok(Some(RowGradient { rows: distinct.rows.clone(), values }))
+            let uploaded = distinct.uploaded_rows();
+            Ok(Some(RowGradient::new(distinct.rows.clone(), values).with_uploaded(uploaded)))
         };
         let of_inputs = store
             .get(&x)
@@ -186,12 +193,13 @@ impl LanguageModel {
             .gradients(&store)
             .with_rows(TABLE, row_gradient(store.get(&rows), of_inputs)?)
             .with_rows(BIAS, row_gradient(store.get(&biases), None)?);
-        let norm = gradients.norm()?;
-        if !norm.is_finite() {
-            return Ok(Outcome { loss: norm, n_words, norm: None });
+        let norm = gradients.norm_in_place()?;
+        if let Some(norm) = norm.number().filter(|norm| !norm.is_finite()) {
+            return Ok(Err(NonFinite::new(NORM, norm)));
         }
-        self.optimizer.step(&gradients, learning_rate, clip_factor(norm, clip_norm))?;
-        Ok(Outcome { loss: value, n_words, norm: Some(norm) })
+        self.optimizer.step(&gradients, learning_rate, clip_scale(&norm, clip_norm)?)?;
+        let outcome = Outcome { loss: value, perturbed_loss: None, norm: Some(norm) };
+        Ok(Ok(Learned { outcome, n_words }))
     }
 
     /// Brings all words up to date.
@@ -230,11 +238,11 @@ impl LanguageModel {
         let all: Vec<u32> = (0..self.network.vocab_size() as u32).collect();
         let e = self.network.embed_ids(&all)?.detach().t()?.contiguous()?;
         let b = self.biases.as_detached_tensor().t()?;
-        let config =
-            LoaderConfig { batch_size: 10, padding, order: Order::Sequential, padding_id: PAD_ID };
+        let config = LoaderConfig { batch_size: 10, padding, order: Order::Sequential };
         let mut sums = vec![(0.0, 0usize); self.projections.len()];
-        for batch in Loader::new(Arc::clone(split), &config, device)?.take(n_texts.div_ceil(10)) {
-            let tokens = self.network.tokens(&batch?.ids)?;
+        for batch in Loader::new(Arc::clone(split), &config)?.take(n_texts.div_ceil(10)) {
+            let batch = batch?;
+            let tokens = self.network.tokens_of_rows(&batch.ids(), batch.n_steps)?;
             let x = self.network.embed(&tokens)?.detach();
             let outputs = self.network.outputs(&x, &tokens, None)?.detach();
             let groups = groups_by_direction(self.network.config(), &tokens);

@@ -13,7 +13,7 @@ use crate::config::{Schedule, TrainingConfig};
 use crate::error::Result;
 use crate::schedule::LearningRate;
 
-pub(crate) use language_model::LanguageModel;
+pub(crate) use language_model::{LanguageModel, Learned};
 
 /// Pre-training settings. The default is no pre-training.
 ///

@@ -2,13 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::{
-    CpuStorage, CustomOp3, DType, Device, Layout, Result as CandleResult, Shape, Tensor,
-};
+use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result as CandleResult, Shape, Tensor};
 use rayon::prelude::*;
 use recurrent::contiguous;
 
 use crate::error::Result;
+use crate::numbers::is_f32_on_cpu;
 use crate::pretraining::candidates::Group;
 
 /// Minimum number of rows per task.
@@ -35,7 +34,7 @@ pub(super) fn loss(
     told: Vec<Told>,
     scale: f64,
 ) -> Result<Tensor> {
-    if p.device().is_cpu() && p.dtype() == DType::F32 {
+    if is_f32_on_cpu(p) {
         let op = ToldWords { told, scale, gradients: Mutex::new(None) };
         return Ok(p.contiguous()?.apply_op3(&e.contiguous()?, &b.contiguous()?, op)?);
     }
@@ -206,7 +205,7 @@ pub(super) fn exponentials(row: &mut [f32]) -> LogSum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Var;
+    use candle_core::{DType, Var};
 
     #[test]
     fn value_and_gradients_are_those_of_candles_operations() -> Result<()> {
