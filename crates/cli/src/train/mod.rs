@@ -34,12 +34,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let about = run.about()?;
             let status = run.status()?;
             if !is_unfinished(&status) {
-                // It may have been killed just before it was through with that.
-                run.tidy()?;
-                let (run, model) = (path.display(), about.model.display());
+                let (shown, model) = (path.display(), about.model.display());
                 eprintln!(
-                    "{run}: nothing to go on with: this training has ended; its model is in {model}"
+                    "{shown}: nothing to go on with: this training has ended; its model is in {model}"
                 );
+                // It may have been killed just before it was through with that. Claiming the model removes what a
+                // killed program left beside it.
+                let place = Place::of(run, &about.model)?;
+                place.run.tidy()?;
                 return Ok(ExitCode::SUCCESS);
             }
             (Wanted::of_run(args, &about, run.about_file())?, Place::of(run, &about.model)?)
