@@ -91,9 +91,10 @@ fn advice(error: &anyhow::Error) -> Option<String> {
 fn advice_about_differences(differences: &[Difference]) -> String {
     match differences.iter().all(|difference| difference.is_rounding) {
         true => format!(
-            "Go on as before, with --anyway (numbers are then rounded differently from here on). {RESTART_ADVICE}"
+            "To go on nevertheless, add --anyway: the result may then not be the one of an undisturbed training. \
+             {RESTART_ADVICE}"
         ),
-        false => format!("Go on as before. {RESTART_ADVICE}"),
+        false => format!("Use the settings and the data of the run. {RESTART_ADVICE}"),
     }
 }
 

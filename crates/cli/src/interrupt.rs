@@ -1,10 +1,14 @@
-//! Ctrl-C, and the system's requests to end (SIGTERM, SIGHUP): the first ends the training or the predictions in good
-//! order, the second the program.
+//! Ctrl-C, and a scheduler's request to end (SIGTERM): the first ends the training or the predictions in good order,
+//! the second the program.
+//!
+//! SIGHUP is left alone, so that a program started with `nohup` outlives its terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use trainer::{Control, Stop};
 
 /// The exit code by which shells report a program ended by Ctrl-C.
@@ -18,13 +22,12 @@ impl Interrupt {
     /// Starts listening.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let pressed = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&pressed);
-        ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(EXIT_CODE.into());
-            }
-        })
-        .context("cannot listen for Ctrl-C")?;
+        for signal in [SIGINT, SIGTERM] {
+            // Handlers are called in the order in which they are registered: the first signal finds the flag down.
+            flag::register_conditional_shutdown(signal, EXIT_CODE.into(), Arc::clone(&pressed))
+                .and_then(|_| flag::register(signal, Arc::clone(&pressed)))
+                .context("cannot listen for Ctrl-C and SIGTERM")?;
+        }
         Ok(Self(pressed))
     }
 

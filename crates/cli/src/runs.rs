@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
-use trainer::{Ending, KeyFigures, RunAbout, RunFolder, RunStatus};
+use trainer::{Difference, Ending, KeyFigures, RunAbout, RunFolder, RunStatus};
 
 use crate::columns::aligned;
 
@@ -178,12 +178,12 @@ fn as_json(run: &Run) -> Value {
 }
 
 fn compare(a: &Run, b: &Run, as_json: bool) -> anyhow::Result<()> {
-    let settings = differences("", &settings(&a.about)?, &settings(&b.about)?);
+    let settings = Difference::all(&settings(&a.about)?, &settings(&b.about)?);
     let mut out = std::io::stdout().lock();
     if as_json {
         let differences: Vec<Value> = settings
             .iter()
-            .map(|(name, a, b)| json!({ "setting": name, "a": a, "b": b }))
+            .map(|found| json!({ "setting": found.name, "a": found.was, "b": found.is }))
             .collect();
         let printed =
             json!({ "a": self::as_json(a), "b": self::as_json(b), "differences": differences });
@@ -191,7 +191,7 @@ fn compare(a: &Run, b: &Run, as_json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut rows = vec![vec![String::new(), a.name(), b.name()]];
-    rows.extend(settings.into_iter().map(|(name, a, b)| vec![name, in_words(&a), in_words(&b)]));
+    rows.extend(settings.into_iter().map(|found| vec![found.name, found.was, found.is]));
     let n_settings = rows.len() - 1;
     let mut figures = |name: &str, of: &dyn Fn(&Run) -> Option<String>| {
         let [of_a, of_b] = [a, b].map(|run| of(run).unwrap_or_else(|| "-".to_string()));
@@ -247,43 +247,9 @@ fn settings(about: &RunAbout) -> anyhow::Result<Value> {
     }))
 }
 
-/// The entries that differ, by their path.
-fn differences(name: &str, a: &Value, b: &Value) -> Vec<(String, Value, Value)> {
-    let (Some(of_a), Some(of_b)) = (a.as_object(), b.as_object()) else {
-        return if a == b { Vec::new() } else { vec![(name.to_string(), a.clone(), b.clone())] };
-    };
-    let added = of_b.keys().filter(|key| !of_a.contains_key(*key));
-    let keys = of_a.keys().chain(added);
-    let of_key = |key: &String| {
-        let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-        let value = |of: &serde_json::Map<String, Value>| of.get(key).cloned().unwrap_or_default();
-        differences(&inner, &value(of_a), &value(of_b))
-    };
-    keys.flat_map(of_key).collect()
-}
-
-fn in_words(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_string(),
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_differs_is_listed_by_its_path() {
-        let a = json!({ "training": { "epochs": 4, "seed": 0 }, "model": { "cell": "lstm" } });
-        let b = json!({ "training": { "epochs": 9, "seed": 0, "new": true }, "model": { "cell": "lstm" } });
-        let found = differences("", &a, &b);
-        let names: Vec<&str> = found.iter().map(|(name, ..)| name.as_str()).collect();
-        assert_eq!(names, ["training.epochs", "training.new"]);
-        assert_eq!((in_words(&found[0].1), in_words(&found[1].1)), ("4".into(), "-".into()));
-        assert_eq!(differences("", &a, &a), []);
-    }
 
     #[test]
     fn times_are_short() {

@@ -1,4 +1,4 @@
-//! Ctrl-C during training: the model is kept.
+//! Ctrl-C during training: the model is kept. The hang-up of a terminal is no such request.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot start or reach its process has failed")]
 
@@ -51,17 +51,33 @@ fn ctrl_c_before_the_first_epoch_ends_validates_and_keeps_what_was_learned() {
 }
 
 #[test]
-fn a_second_ctrl_c_ends_at_once() {
-    let place = Workplace::new();
-    place.write("reviews.csv", common::reviews(40_000));
-    let settings = ["--set", "training.batch_size=1", "--set", "model.hidden_dim=128"];
-    let mut training = Training::start(&place, &[&["--output", "model"][..], &settings].concat());
-    training.wait_for("linear path alone");
-    thread::sleep(Duration::from_millis(500));
-    training.press_ctrl_c();
-    // Validating and testing 8,000 texts remains, which takes far longer than starting `kill`.
-    training.wait_for("interrupted: the state of the training is saved; validating");
-    training.press_ctrl_c();
+fn a_second_ctrl_c_or_sigterm_ends_at_once() {
+    for second in ["-INT", "-TERM"] {
+        let place = Workplace::new();
+        place.write("reviews.csv", common::reviews(40_000));
+        let settings = ["--set", "training.batch_size=1", "--set", "model.hidden_dim=128"];
+        let mut training =
+            Training::start(&place, &[&["--output", "model"][..], &settings].concat());
+        training.wait_for("linear path alone");
+        thread::sleep(Duration::from_millis(500));
+        training.press_ctrl_c();
+        // Validating and testing 8,000 texts remains, which takes far longer than starting `kill`.
+        training.wait_for("interrupted: the state of the training is saved; validating");
+        training.send(second);
+        let outcome = training.finish();
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(130), ""), "{second}");
+    }
+}
+
+#[test]
+fn a_training_that_ignores_the_hang_up_of_its_terminal_goes_on() {
+    let place = Workplace::with_reviews();
+    let args = ["--output", "model", "--set", "training.epochs=12"];
+    let mut training = Training::start_without_hang_up(&place, &args);
+    training.wait_for("epoch 1 ");
+    training.send("-HUP");
+    training.send("-HUP");
     let outcome = training.finish();
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(130), ""));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("epoch 12 "), "{}", outcome.stderr);
 }

@@ -188,9 +188,10 @@ fn a_training_that_was_killed_before_its_first_checkpoint_starts_again() {
 fn an_unfinished_training_can_be_started_again_and_is_not_replaced_by_another_unasked() {
     let place = with_whole_training();
     assert_eq!(ended_by(&place, "-KILL").code, None);
-    place
-        .train(&["--output", "m", "--seed", "5"])
-        .failed(1, &["m already exists; use --force to replace the model in it"]);
+    place.train(&["--output", "m", "--seed", "5"]).failed(
+        1,
+        &["runs/m holds a training that was not finished", "--resume runs/m", "--force"],
+    );
     let outcome = place.train(&long(&["--output", "m", "--restart"])).succeeded();
     assert!(!outcome.stderr.contains("going on"), "{}", outcome.stderr);
     is_as_undisturbed(&place);

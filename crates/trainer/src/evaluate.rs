@@ -32,34 +32,32 @@ pub fn logits(
     seq_len: usize,
     on_rows: &mut dyn FnMut(usize),
 ) -> Result<Vec<f32>> {
-    Ok(finite_path_logits(network, split, seq_len, on_rows)?.1)
+    Ok(finite_path_logits(network, split, seq_len, &mut without_stopping(on_rows))?.1)
 }
 
-/// The logits of each path, and their sum, which is finite.
+/// The logits of each path, and their sum, which is finite. `on_rows` may stop, which is
+/// [`classifier::Error::Stopped`].
 pub(crate) fn finite_path_logits(
     network: &RecurrentClassifier,
     split: &EncodedSplit,
     seq_len: usize,
-    on_rows: &mut dyn FnMut(usize),
+    on_rows: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(PathLogits, Vec<f32>)> {
     let of_paths = path_logits(network, split, seq_len, on_rows)?;
     let logits = of_paths.finite_sum()?;
     Ok((of_paths, logits))
 }
 
-/// The logits of each path of a network for every row of a split, in the split's order, finite or not.
+/// The logits of each path of a network for every row of a split, in the split's order, finite or not. `on_rows`
+/// may stop, as above.
 pub(crate) fn path_logits(
     network: &RecurrentClassifier,
     split: &EncodedSplit,
     seq_len: usize,
-    on_rows: &mut dyn FnMut(usize),
+    on_rows: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<PathLogits> {
     let rows: Vec<&[u32]> = (0..split.len()).map(|row| split.row(row)).collect();
-    let mut on_rows = |n_rows| {
-        on_rows(n_rows);
-        ControlFlow::Continue(())
-    };
-    Ok(classifier::path_logits(network, &rows, seq_len, &mut on_rows)?)
+    Ok(classifier::path_logits(network, &rows, seq_len, on_rows)?)
 }
 
 /// What a test measures.
@@ -96,14 +94,14 @@ pub fn test(
     split: &EncodedSplit,
     on_rows: &mut dyn FnMut(usize),
 ) -> Result<Measurements> {
-    Ok(test_with_logits(model, split, on_rows)?.0)
+    Ok(test_with_logits(model, split, &mut without_stopping(on_rows))?.0)
 }
 
-/// The same, and the logits of each path.
+/// The same, and the logits of each path; `on_rows` may stop, as above.
 pub(crate) fn test_with_logits(
     model: &Classifier,
     split: &EncodedSplit,
-    on_rows: &mut dyn FnMut(usize),
+    on_rows: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(Measurements, PathLogits)> {
     let targets = targets_of(split)?;
     let seq_len = model.encoder().config().seq_len;
@@ -115,6 +113,16 @@ pub(crate) fn test_with_logits(
         alone: scores(&of_paths, task, targets)?,
     };
     Ok((measured, of_paths))
+}
+
+/// The same callback as one that may stop, and never does.
+pub(crate) fn without_stopping(
+    on_rows: &mut dyn FnMut(usize),
+) -> impl FnMut(usize) -> ControlFlow<()> {
+    |n_rows| {
+        on_rows(n_rows);
+        ControlFlow::Continue(())
+    }
 }
 
 pub(crate) fn targets_of(split: &EncodedSplit) -> Result<&Targets> {

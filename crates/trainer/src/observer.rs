@@ -194,7 +194,8 @@ pub enum Stop {
 /// May stop a training run.
 pub trait Control {
     /// Asked before every batch. A training that is asked to stop saves its state, if it has a run folder, and
-    /// ends; without one it validates its current model first. Retraining keeps the earlier model.
+    /// ends. It validates its current model first if it has no run folder, or if no model has been kept so far.
+    /// Retraining keeps the earlier model.
     fn stop(&self) -> Option<Stop>;
 }
 

@@ -277,6 +277,18 @@ impl TrainingReport {
             .collect();
     }
 
+    /// Whether this is the report of the same training as `earlier`, at the same step or a later one.
+    pub(crate) fn is_ahead_of(&self, earlier: &Self) -> bool {
+        let of = |report: &Self| (report.model.clone(), report.training.clone());
+        let losses = |report: &Self| -> Vec<u64> {
+            let losses = report.history.iter().map(|record| record.validation.loss().to_bits());
+            losses.collect()
+        };
+        of(self) == of(earlier)
+            && self.data.fingerprint == earlier.data.fingerprint
+            && losses(self).starts_with(&losses(earlier))
+    }
+
     /// The record of the model that was kept.
     pub fn kept(&self) -> Option<&ValidationRecord> {
         self.history.iter().rev().find(|record| record.is_kept)

@@ -7,7 +7,7 @@ use measures::{Intervals, Metrics};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::evaluate::{finite_path_logits, targets_of};
+use crate::evaluate::{finite_path_logits, targets_of, without_stopping};
 use crate::paths::{PathScores, scores};
 use crate::scoring::{intervals_of, metrics_of};
 use crate::warning::{Scope, Warning};
@@ -89,6 +89,7 @@ pub fn evaluate_seen(
         return Err(dataset::Error::LengthMismatch { what, expected, got }.into());
     }
     let seq_len = model.encoder().config().seq_len;
+    let on_rows = &mut without_stopping(on_rows);
     let (of_paths, logits) = finite_path_logits(model.network(), split, seq_len, on_rows)?;
     let (task, thresholds) = (model.task(), model.thresholds());
     let all = metrics_of(&logits, task, targets, thresholds)?;

@@ -1,6 +1,8 @@
 //! A training from its first step to the saved figures: the loop, the test of the kept model, and the linear model
 //! that networks without a linear path are compared with.
 
+use std::ops::ControlFlow;
+
 use classifier::Classifier;
 
 use crate::baseline::linear_baseline;
@@ -12,14 +14,14 @@ use crate::record::Ending;
 use crate::report::TrainingReport;
 use crate::run_folder::TEST;
 use crate::state::Phase;
-use crate::training::{Session, now};
+use crate::training::{Session, now, save_metrics};
 
 impl TrainingJob<'_> {
     /// [Trains](TrainingJob::run), tests the kept model, if there are texts for testing, and saves the report with the
     /// model. With `comparison`, a linear model is fitted and tested beside a network without a linear path.
     ///
-    /// If the observer stopped the training before there was a model, none is kept and nothing is tested: the report
-    /// has ended as [`Ending::Interrupted`], and [`kept`](TrainingReport::kept) is `None`.
+    /// If the control stopped the training before there was a model, none is kept and nothing is tested: the report has
+    /// ended as [`Ending::Interrupted`], and [`kept`](TrainingReport::kept) is `None`.
     ///
     /// # Errors
     /// As [`run`](TrainingJob::run); [`Error::NothingKept`]; an error of the test. A comparison that fails is an
@@ -50,24 +52,26 @@ impl TrainingJob<'_> {
                 _ => Err(Error::NothingKept),
             };
         }
-        if !data.test.is_empty() {
+        // A model folder that is ahead of the report holds another model than the one that was kept.
+        if !data.test.is_empty() && folder.saved_id().is_some() {
             let at = stamp(&report);
             session.tell(&at, &Event::TestStart { n_rows: data.test.len() })?;
             let trained = Classifier::open(folder.path(), device)?;
             let mut told = Ok(());
             let mut on_rows = |n_rows| {
-                if told.is_ok() {
-                    told = session.tell(&at, &Event::Scored { n_rows });
-                }
+                told = session.tell(&at, &Event::Scored { n_rows });
+                if told.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             };
-            let (measured, logits) = test_with_logits(&trained, &data.test, &mut on_rows)?;
+            let tested = test_with_logits(&trained, &data.test, &mut on_rows);
+            // Why it stopped, if it did.
             told?;
+            let (measured, logits) = tested?;
             if let Some(run) = &mut session.run {
                 run.keep_predictions(self, TEST, &logits)?;
             }
             report.add_test(measured);
             // Save the result now, in case a later step fails.
-            folder.save_metrics(&report)?;
+            save_metrics(self, &report)?;
             if let Some(metrics) = report.test.clone() {
                 session.tell(&at, &Event::Tested { metrics })?;
             }
@@ -79,7 +83,7 @@ impl TrainingJob<'_> {
                 report.linear_baseline = score.ok();
             }
         }
-        folder.save_metrics(&report)?;
+        save_metrics(self, &report)?;
         Ok(report)
     }
 }
@@ -87,6 +91,9 @@ impl TrainingJob<'_> {
 /// The moment after a training.
 fn stamp(report: &TrainingReport) -> Stamp {
     let (epoch, step) = report.kept().map_or((0.0, 0), |kept| (kept.epoch, kept.step));
-    let phase = if report.refit.is_some() { Phase::Refit } else { Phase::Epochs };
+    let (phase, step) = match &report.refit {
+        Some(refit) => (Phase::Refit, refit.n_steps),
+        None => (Phase::Epochs, step),
+    };
     Stamp { phase, epoch, step, elapsed_s: report.train_s, time: now() }
 }

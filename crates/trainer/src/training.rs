@@ -76,6 +76,25 @@ impl TrainingJob<'_> {
     /// [`Error::Checkpoint`] if none of its checkpoints can be used; [`Error::RunStopped`] if a file of the run
     /// folder cannot be written.
     pub fn run_in(&self, session: &mut Session<'_>) -> Result<TrainingReport> {
+        self.check()?;
+        let mut training = Training::start(self, session)?;
+        let ending = match training.up_to_refit() {
+            Ok(ending) => ending,
+            Err(error) if error.is_divergence() && training.state.report.kept().is_some() => {
+                training.diverged(&error)?
+            }
+            Err(error) => return Err(error),
+        };
+        training.end(ending)?;
+        training.refit()
+    }
+
+    /// Checks everything that can be checked before anything is trained or written.
+    ///
+    /// # Errors
+    /// [`Error::Config`]; [`Error::FewerThanABatch`]; [`Error::Unread`] if there is no file of word vectors; an error of
+    /// the model.
+    pub fn check(&self) -> Result<()> {
         self.training.check()?;
         self.pretraining.check(self.model)?;
         self.regularization.check()?;
@@ -88,16 +107,7 @@ impl TrainingJob<'_> {
             let batch_size = self.training.batch_size;
             return Err(Error::FewerThanABatch { rows: n_rows, batch_size });
         }
-        let mut training = Training::start(self, session)?;
-        let ending = match training.up_to_refit() {
-            Ok(ending) => ending,
-            Err(error) if error.is_divergence() && training.state.report.kept().is_some() => {
-                training.diverged(&error)?
-            }
-            Err(error) => return Err(error),
-        };
-        training.end(ending)?;
-        training.refit()
+        Identity::of(self).map(drop)
     }
 }
 
@@ -190,11 +200,8 @@ impl<'a, 's> Training<'a, 's> {
             step.profile().total_s = elapsed_s;
             report.profile = Some(step.profile().clone());
         }
-        if report.kept().is_some() {
-            report.judge();
-            self.job.folder.save_metrics(report)?;
-        }
-        Ok(())
+        report.judge();
+        save_metrics(self.job, report)
     }
 
     /// Retrains on all texts except the test split, if requested and a model was kept.
@@ -216,7 +223,7 @@ impl<'a, 's> Training<'a, 's> {
         let report = &mut self.state.report;
         report.train_s = elapsed_s;
         report.judge();
-        self.job.folder.save_metrics(report)?;
+        save_metrics(self.job, report)?;
         Ok(self.state.report)
     }
 
@@ -292,6 +299,14 @@ impl<'a, 's> Training<'a, 's> {
             elapsed_s: self.state.elapsed_s(),
             time: now(),
         }
+    }
+}
+
+/// Writes a report beside the model that it is of; not to a model folder that is ahead of it.
+pub(crate) fn save_metrics(job: &TrainingJob<'_>, report: &TrainingReport) -> Result<()> {
+    match job.folder.saved_id() {
+        Some(_) if report.kept().is_some() => Ok(job.folder.save_metrics(report)?),
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a validation measures, and whether the model that it measured is kept.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use classifier::PathLogits;
@@ -47,14 +48,15 @@ pub(crate) fn measure(training: &mut Training<'_, '_>) -> Result<Measured> {
     let network = RecurrentClassifier::frozen(&config, step.vocabularies().clone(), &weights)?;
     let mut told = Ok(());
     let mut on_rows = |n_rows| {
-        if told.is_ok() {
-            told = session.tell(&at, &Event::Scored { n_rows });
-        }
+        told = session.tell(&at, &Event::Scored { n_rows });
+        if told.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     // The linear path no longer changes.
     let network = network.without_linear_path();
-    let recurrent = path_logits(&network, &data.validation, seq_len, &mut on_rows)?;
+    let recurrent = path_logits(&network, &data.validation, seq_len, &mut on_rows);
+    // Why it stopped, if it did.
     told?;
+    let recurrent = recurrent?;
     step.profile().add(Part::Evaluation, started.elapsed());
     let linear = training.state.linear_logits.clone();
     let weighting = training.weighting();

@@ -7,7 +7,7 @@ use std::path::Path;
 use candle_core::Device;
 use classifier::Classifier;
 use classifier::folder::{self, Existing, OutputFolder, SeenTexts};
-use dataset::LabelledTexts;
+use dataset::{LabelledTexts, SplitConfig};
 use measures::{Binary, Metrics};
 use model::{CellKind, ModelConfig, Padding, PoolingPart, Regularization};
 use text_preprocessing::PreprocessingConfig;
@@ -800,6 +800,50 @@ fn validations_inside_an_epoch_are_records_of_their_own() {
     let report = train(&small_model(), &training, &folder, &mut Silent).unwrap();
     let steps: Vec<usize> = report.history.iter().map(|record| record.step).collect();
     assert_eq!(steps, [5, 10, 12]);
+}
+
+/// Fails at the first scored batch, of the validations or of the test, and counts what it hears from then on.
+struct FailsWhenScored {
+    in_test: bool,
+    is_in_test: bool,
+    n_heard: usize,
+}
+
+impl Observer for FailsWhenScored {
+    fn on(&mut self, _: &Stamp, event: &Event) -> trainer::Result<()> {
+        self.is_in_test |= matches!(event, Event::TestStart { .. });
+        let fails = matches!(event, Event::Scored { .. }) && self.is_in_test == self.in_test;
+        if fails || self.n_heard > 0 {
+            self.n_heard += 1;
+            return Err(Error::Observer { reason: "enough".to_string() });
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_observer_that_fails_ends_a_validation_or_a_test_after_the_batch() {
+    // More texts in either than a batch has.
+    let texts: Vec<String> = (0..2600).map(|i| format!("good w{} number{i}", i % 7)).collect();
+    let table = LabelledTexts::new(&texts, (0..2600).map(|i| u8::from(i % 7 < 3)).collect());
+    let table = table.unwrap();
+    let shares = SplitConfig { train: 0.1, validation: 0.45, test: 0.45, seed: 0 };
+    let plan = SplitPlan { shares, ..SplitPlan::default() };
+    let data = prepare(&table, &plan, &PreprocessingConfig::default()).unwrap();
+    assert!(data.validation.len() > 1024 && data.test.len() > 1024);
+    let (none, little) = (PretrainingConfig::default(), little_dropout());
+    let training = TrainingConfig { epochs: 1, ..fast_training() };
+    for in_test in [false, true] {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = OutputFolder::claim(&parent.path().join("model"), Existing::Refuse).unwrap();
+        let model = small_model();
+        let settings = (&little, &none, &model, &training);
+        let job = job(settings, (&data, origin(&table, plan, &data)), &folder);
+        let mut observer = FailsWhenScored { in_test, is_in_test: false, n_heard: 0 };
+        let error = job.run_and_test(false, &mut observer).unwrap_err();
+        assert!(matches!(&error, Error::Observer { reason } if reason == "enough"), "{error}");
+        assert_eq!((observer.n_heard, observer.is_in_test), (1, in_test));
+    }
 }
 
 /// Asks to stop after some steps.

@@ -30,6 +30,8 @@ pub(super) struct Claim {
 /// Whether a program is training a model for this folder at this moment. False on file systems without locks.
 #[must_use]
 pub fn is_claimed(folder: &Path) -> bool {
+    // The lock is beside the folder itself, not beside a link to it.
+    let folder = &folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     let Some(name) = folder.file_name() else { return false };
     Lock::is_taken(&folder_of(folder).join(hidden(name, ".lock")))
 }

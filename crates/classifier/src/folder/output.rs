@@ -272,24 +272,25 @@ impl OutputFolder {
         self.state().saved
     }
 
-    /// Goes on with the model that is in the folder, as if it had been saved here: for a training that goes on after
-    /// its program ended. Returns its id; `None` if there is no model.
+    /// The id of the model that is in the folder, whoever saved it; `None` if there is none, or one without an id.
     ///
     /// # Errors
     /// An error of reading if there is something that is not a model of this version.
-    pub fn adopt(&self) -> Result<Option<ModelId>> {
-        let mut state = self.state();
+    pub fn there(&self) -> Result<Option<ModelId>> {
+        let state = self.state();
         let target = &state.claim.target;
-        let found = match standing(target) {
-            Ok(None) => None,
-            Ok(Some(_)) if is_empty_folder(target) => None,
-            Ok(Some(_)) => read_config(target)?.model_id,
-            Err(source) => {
-                return Err(Error::Io { action: "read", path: self.path.clone(), source });
-            }
-        };
-        state.saved = found;
-        Ok(found)
+        match standing(target) {
+            Ok(None) => Ok(None),
+            Ok(Some(_)) if is_empty_folder(target) => Ok(None),
+            Ok(Some(_)) => Ok(read_config(target)?.model_id),
+            Err(source) => Err(Error::Io { action: "read", path: self.path.clone(), source }),
+        }
+    }
+
+    /// Goes on with the model that is in the folder, as if it had been saved here: for a training that goes on after
+    /// its program ended. `model`: what [`there`](Self::there) said.
+    pub fn adopt(&self, model: ModelId) {
+        self.state().saved = Some(model);
     }
 
     fn saved(&self) -> Result<ModelId> {

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     pub(super) settings: Vec<String>,
 
     /// Random seed of the split, initial weights, dropout and order of the texts
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
 
     /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
@@ -124,8 +124,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Runs")]
     pub(super) stop_after: Option<Duration>,
 
-    /// Go on even if the number of threads, the instruction set or the device is another than before, which rounds
-    /// numbers differently: the result is then not the one of an undisturbed training
+    /// Go on even if the build of the program, the number of threads, the instruction set, the architecture, the
+    /// operating system or the device is another than before, which may give other numbers: the result may then not
+    /// be the one of an undisturbed training
     #[arg(long, help_heading = "Runs")]
     pub(super) anyway: bool,
 

@@ -63,8 +63,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = DataFile::open(&path)?;
     let (data, origin) = data::prepare(&wanted, !args.no_cache, &file)?;
     let recipe = &wanted.recipe;
+    let about = RunAbout::new(recipe, folder.path(), &origin, &device);
+    let job = recipe.job(&data, origin, &device, folder);
+    // Before an older run is removed.
+    job.check()?;
     if !goes_on {
-        let about = RunAbout::new(recipe, folder.path(), &origin, &device);
         run.create(&RunAbout { comparison: wanted.comparison, ..about })?;
     }
     let plan = RecordPlan {
@@ -81,7 +84,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let control = (interrupt, args.stop_after.map(Deadline::after));
     let mut session =
         Session { observer: &mut progress, control: &control, run: Some(&mut recorder) };
-    let job = recipe.job(&data, origin, &device, folder);
     let result = job.run_and_test_in(wanted.comparison, &mut session);
     progress.finish();
     if let Ok(report) = &result

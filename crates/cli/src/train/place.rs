@@ -1,11 +1,11 @@
 //! Where a training goes: a new pair of folders, for its model and its run, or those of a training that goes on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
 use classifier::Error;
 use classifier::folder::{Existing, OutputFolder};
-use trainer::{Ending, RunFolder, RunStatus};
+use trainer::{Ending, RunAbout, RunFolder, RunStatus};
 
 use super::args::Args;
 use super::wanted::Wanted;
@@ -13,6 +13,8 @@ use crate::fetch;
 
 const MODELS: &str = "models";
 const RUNS: &str = "runs";
+/// The name of standard input.
+pub(super) const STANDARD_INPUT: &str = "-";
 
 /// The folders of a training.
 pub(super) struct Place {
@@ -27,23 +29,21 @@ impl Place {
     ///
     /// A requested model folder that exists is an error unless `force` is set.
     pub(super) fn find(args: &Args, wanted: &Wanted) -> anyhow::Result<Self> {
-        if let Some(found) = unfinished(args, wanted)? {
-            let model = claimed(OutputFolder::claim(&found.1, Existing::Replace))?;
-            return Ok(Self { model, run: found.0, goes_on: !args.restart });
+        if let Some(unfinished) = unfinished(args, wanted)? {
+            return Ok(unfinished);
         }
         let existing = if args.force { Existing::Replace } else { Existing::Refuse };
         let model = claimed(match &args.output {
-            Some(path) => OutputFolder::claim(path, existing),
+            Some(path) => {
+                check_run_of(path, args.force)?;
+                OutputFolder::claim(path, existing)
+            }
             None => OutputFolder::claim_free(Path::new(MODELS), &wanted.recipe.name, |model| {
-                !RunFolder::beside(model).holds_a_run()
+                !RunFolder::beside(model).path().exists()
             }),
         })?;
         let run = RunFolder::beside(model.path());
-        // Without a model and without a checkpoint, nothing can be done with a run but to read its log.
-        if run.holds_a_run() && run.has_checkpoint()? && !args.force {
-            let run = run.path().display();
-            bail!("{run} holds another training, which could go on; use --force to replace it");
-        }
+        run.check_nothing_foreign()?;
         Ok(Self { model, run, goes_on: false })
     }
 
@@ -59,21 +59,78 @@ pub(super) fn is_unfinished(status: &RunStatus) -> bool {
     matches!(status.ended, Ending::Running | Ending::Interrupted | Ending::Failed)
 }
 
-/// The folders of the same training, if it has not come to its end and does not run at this moment.
-fn unfinished(args: &Args, wanted: &Wanted) -> anyhow::Result<Option<(RunFolder, PathBuf)>> {
-    let data = wanted.data.clone().unwrap_or_else(|| fetch::FILE.into());
-    if data.as_os_str() == "-" {
-        return Ok(None);
+/// Fails if the run folder of a requested model folder must not be replaced.
+fn check_run_of(model: &Path, force: bool) -> anyhow::Result<()> {
+    let run = RunFolder::beside(model);
+    if !run.holds_a_run() {
+        return Ok(());
     }
+    let (about, status) = (run.about()?, run.status()?);
+    let (run_path, model_path) = (run.path().display(), model.display());
+    if !is_same_path(&about.model, model) {
+        let other = about.model.display();
+        bail!(
+            "{run_path} is the run of another model, {other}; choose another folder with --output"
+        );
+    }
+    if !force && is_unfinished(&status) && run.has_checkpoint()? {
+        bail!(
+            "{run_path} holds a training that was not finished and can go on with --resume {run_path}; use --force to \
+             replace it and the model in {model_path}"
+        );
+    }
+    Ok(())
+}
+
+fn is_same_path(a: &Path, b: &Path) -> bool {
+    let absolute = |path: &Path| std::path::absolute(path).ok();
+    absolute(a).is_some() && absolute(a) == absolute(b)
+}
+
+/// The folders of the same training, if it has not come to its end and does not run at this moment.
+fn unfinished(args: &Args, wanted: &Wanted) -> anyhow::Result<Option<Place>> {
     for run in candidates(args, &wanted.recipe.name)? {
         let (Ok(about), Ok(status)) = (run.about(), run.status()) else { continue };
-        let request = (data.as_path(), &wanted.options, &wanted.plan);
-        let is_same = about.is_of(&wanted.recipe, request, wanted.comparison);
-        if is_same && is_unfinished(&status) && !classifier::folder::is_claimed(&about.model) {
-            return Ok(Some((run, about.model)));
+        let is_there = args.output.as_ref().is_none_or(|output| is_same_path(output, &about.model));
+        if !is_there || !is_same(wanted, &about) || !is_unfinished(&status) {
+            continue;
+        }
+        let model = match OutputFolder::claim(&about.model, Existing::Replace) {
+            // It runs at this moment.
+            Err(Error::InUse { .. }) => continue,
+            claimed_now => claimed(claimed_now)?,
+        };
+        // It may have ended meanwhile. Without locks, nobody knows whether it still runs.
+        let status = run.status()?;
+        let may_run = !model.is_locked() && status.ended == Ending::Running;
+        if is_unfinished(&status) && !may_run {
+            return Ok(Some(Place { model, run, goes_on: !args.restart }));
         }
     }
     Ok(None)
+}
+
+/// Whether a run is of the training that is wanted, as far as that can be said without reading the texts.
+fn is_same(wanted: &Wanted, about: &RunAbout) -> bool {
+    let Wanted { recipe, data, columns, labels, options, plan, comparison } = wanted;
+    let of = &about.data;
+    let path = data.clone().unwrap_or_else(|| fetch::FILE.into());
+    // Columns of texts and labels, and the separator, may have been recognised; the others are never guessed.
+    let same_columns = columns.text.as_ref().is_none_or(|text| *text == of.text_column)
+        && (columns.label.is_empty() || columns.label == of.label_columns)
+        && columns.group == of.group_column
+        && columns.weight == of.weight_column;
+    let same_labels = labels.task == of.labels.task
+        && labels.map == of.labels.map
+        && labels.separator.is_none_or(|separator| Some(separator) == of.labels.separator);
+    *recipe == about.recipe
+        && path.as_os_str() != STANDARD_INPUT
+        && is_same_path(&path, &of.absolute_path)
+        && same_columns
+        && same_labels
+        && *options == of.options
+        && *plan == of.split
+        && *comparison == about.comparison
 }
 
 /// The run folders that the same command would have made.

@@ -7,6 +7,7 @@ use dataset::{ColumnChoice, LabelOptions, ReadOptions};
 use trainer::{Recipe, RecipeError, RunAbout, RunData, SplitPlan};
 
 use super::args::{Args, ConflictsName};
+use super::place::STANDARD_INPUT;
 
 /// Everything that decides the result, before anything is read.
 pub(super) struct Wanted {
@@ -53,7 +54,7 @@ impl Wanted {
         let recipe = recipe(args, args.recipe.as_deref().unwrap_or(&run_file))?;
         let RunData { text_column, label_columns, group_column, weight_column, .. } = &about.data;
         let found = about.data.found_path();
-        if args.data.is_none() && found.as_os_str() == "-" {
+        if args.data.is_none() && about.data.path.as_os_str() == STANDARD_INPUT {
             bail!("the texts of this run came from standard input; pass them again with --data -");
         }
         let labels = args.labels.columns();

@@ -23,8 +23,22 @@ impl Training {
 
     /// Starts `sentiment` with exactly these arguments.
     pub fn start_all(place: &Workplace, args: &[&str]) -> Self {
-        let mut child = place
-            .command(args)
+        Self::start_command(place.command(args))
+    }
+
+    /// Starts a training as `nohup` does: the hang-up of its terminal is ignored, unless the program says otherwise.
+    pub fn start_without_hang_up(place: &Workplace, args: &[&str]) -> Self {
+        let sentiment = place.command(&train_args(args));
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+        command.arg(sentiment.get_program()).args(sentiment.get_args());
+        command.envs(sentiment.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(sentiment.get_current_dir().unwrap());
+        Self::start_command(command)
+    }
+
+    fn start_command(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -16,7 +16,7 @@ pub(crate) fn linear(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
     if training.state.position.phase != Phase::LinearPath {
         return Ok(None);
     }
-    if let Some(stop) = training.session.control.stop() {
+    if let Some(stop) = training.pause()? {
         return Ok(Some(stop));
     }
     fit(training)?;

@@ -91,7 +91,10 @@ impl RunData {
 #[derive(Serialize, Deserialize)]
 struct RunTable {
     recipe: String,
+    /// From the run folder.
     model: PathBuf,
+    /// The same from the root.
+    absolute_model: PathBuf,
     created: String,
     program: String,
     command: Vec<String>,
@@ -122,26 +125,11 @@ impl RunAbout {
             model: model.to_path_buf(),
             data: RunData::of(origin),
             comparison: true,
-            command: std::env::args().collect(),
+            command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
             created: in_words(now()),
             program: env!("CARGO_PKG_VERSION").to_string(),
             machine: machine(device),
         }
-    }
-
-    /// Whether the run is of this training, as far as that can be said without reading the texts.
-    pub fn is_of(
-        &self,
-        recipe: &Recipe,
-        (path, options, split): (&Path, &ReadOptions, &SplitPlan),
-        comparison: bool,
-    ) -> bool {
-        let path = std::path::absolute(path);
-        self.recipe == *recipe
-            && path.is_ok_and(|path| path == self.data.absolute_path)
-            && self.data.options == *options
-            && self.data.split == *split
-            && self.comparison == comparison
     }
 
     pub(super) fn read(path: &Path) -> Result<Self> {
@@ -158,9 +146,13 @@ impl RunAbout {
             run.try_into().map_err(|error: toml::de::Error| failed(error.message().to_string()))?;
         let name = path.to_string_lossy();
         let recipe = Recipe::load(&name, &[]).map_err(|error| failed(error.to_string()))?;
-        let RunTable { model, created, program, command, comparison, machine, data, .. } = run;
+        let RunTable { model, absolute_model, created, program, command, comparison, .. } = run;
+        let (machine, data) = (run.machine, run.data);
         // From the folder that the run is in.
-        let model = without_detours(&whole_file::folder_of(path).join(model));
+        let beside = without_detours(&whole_file::folder_of(path).join(model));
+        // The run folder may be reached through a link.
+        let is_elsewhere = !beside.exists() && absolute_model.exists();
+        let model = if is_elsewhere { absolute_model } else { beside };
         Ok(Self { recipe, model, data, comparison, command, created, program, machine })
     }
 
@@ -170,6 +162,7 @@ impl RunAbout {
             self.clone();
         let run = RunTable {
             recipe: recipe.name.clone(),
+            absolute_model: std::path::absolute(&model).unwrap_or_else(|_| model.clone()),
             model: from_folder(&model, whole_file::folder_of(path)),
             created,
             program,

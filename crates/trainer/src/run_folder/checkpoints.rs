@@ -52,7 +52,8 @@ impl Checkpoints {
         Ok(found.into_iter().map(|(_, path)| path).collect())
     }
 
-    /// Saves a state, and removes all but the last `keep`.
+    /// Saves a state, and removes all but the last `keep` up to it. Any of later states cannot be used, since the
+    /// training went on from an earlier one.
     ///
     /// # Errors
     /// [`Error::Unwritten`]; all earlier ones are there then.
@@ -61,7 +62,9 @@ impl Checkpoints {
         fs::create_dir_all(&self.folder).map_err(failed)?;
         let path = self.folder.join(format!("{PREFIX}{number:010}{SUFFIX}"));
         state::write(&path, Kind::Training, snapshot)?;
-        for old in self.all()?.into_iter().skip(keep.max(1)) {
+        let is_later = |path: &PathBuf| number_of(path).is_some_and(|other| other > number);
+        let (later, upto): (Vec<_>, Vec<_>) = self.all()?.into_iter().partition(is_later);
+        for old in later.into_iter().chain(upto.into_iter().skip(keep.max(1))) {
             fs::remove_file(&old).map_err(|source| Error::Unwritten { path: old, source })?;
         }
         Ok(())
@@ -97,8 +100,46 @@ impl Checkpoints {
     }
 }
 
+/// Whether a file of this name is a checkpoint.
+pub(crate) fn is_checkpoint(name: &str) -> bool {
+    number_of(Path::new(name)).is_some()
+}
+
 /// The number in a checkpoint's name.
 fn number_of(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?;
     name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(checkpoints: &Checkpoints) -> Vec<u64> {
+        checkpoints.all().unwrap().iter().filter_map(|path| number_of(path)).collect()
+    }
+
+    #[test]
+    fn the_last_few_are_kept_and_what_is_damaged_is_passed_over_and_then_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::in_folder(folder.path().join("checkpoints"));
+        assert!(checkpoints.newest().unwrap().is_none());
+        for number in [1, 20, 300, 4_000_000_000] {
+            checkpoints.save(&Snapshot::default(), number, 2).unwrap();
+        }
+        assert_eq!(numbers(&checkpoints), [4_000_000_000, 300]);
+        fs::write(folder.path().join("checkpoints/notes.txt"), "mine").unwrap();
+        fs::write(&checkpoints.all().unwrap()[0], "damaged").unwrap();
+        let found = checkpoints.newest().unwrap().unwrap();
+        assert!(found.restored.path().ends_with("batch-0000000300.safetensors"));
+        assert!(
+            found.notes[0].contains("batch-4000000000.safetensors: it is damaged"),
+            "{:?}",
+            found.notes
+        );
+        checkpoints.save(&Snapshot::default(), 301, 1).unwrap();
+        assert_eq!(numbers(&checkpoints), [301]);
+        checkpoints.remove_all().unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("checkpoints")).unwrap().count(), 1);
+    }
 }

@@ -116,13 +116,13 @@ impl RunFolder {
         Ok(!checkpoints::Checkpoints::in_folder(self.checkpoints()).all()?.is_empty())
     }
 
-    /// Removes the checkpoints of a training that is done.
+    /// Removes the checkpoints of a training that is done, and of one that diverged, which would diverge again.
     ///
     /// # Errors
     /// [`Error::RunFile`] if its status cannot be read; [`Error::Unwritten`].
     pub fn tidy(&self) -> Result<()> {
         match self.status()?.ended {
-            Ending::Complete | Ending::EarlyStopping => {
+            Ending::Complete | Ending::EarlyStopping | Ending::Diverged => {
                 checkpoints::Checkpoints::in_folder(self.checkpoints()).remove_all()
             }
             _ => Ok(()),
@@ -188,47 +188,103 @@ impl RunFolder {
 
     /// All files of TensorBoard's events.
     pub(crate) fn event_files(&self) -> Result<Vec<PathBuf>> {
-        let entries = self.entries()?.into_iter();
+        let entries = self.entries(&self.0)?.into_iter();
         let is_events = |path: &PathBuf| name_of(path).contains(EVENTS) && path.is_file();
         Ok(entries.filter(is_events).collect())
     }
 
-    fn entries(&self) -> Result<Vec<PathBuf>> {
-        let failed = |source| Error::Unread { path: self.0.clone(), source };
-        let entries = fs::read_dir(&self.0).map_err(failed)?;
+    fn entries(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let failed = |source| Error::Unread { path: folder.to_path_buf(), source };
+        let entries = fs::read_dir(folder).map_err(failed)?;
         let paths = entries.map(|entry| Ok(entry.map_err(failed)?.path()));
         paths.collect()
     }
 
-    /// Removes an older run; nothing, if anything else is in the folder.
-    fn clear(&self) -> Result<()> {
-        let entries = self.entries()?;
-        let is_ours = |path: &&PathBuf| {
-            let name = name_of(path);
-            let is_file = [RUN_FILE, STATUS_FILE, LOG_FILE, CURVE_FILE].contains(&name)
-                || name.contains(EVENTS)
-                || name.starts_with(".sentiment-");
-            let is_folder = [CHECKPOINTS, PREDICTIONS].contains(&name);
-            (is_file && path.is_file()) || (is_folder && path.is_dir() && !path.is_symlink())
+    /// Fails if anything is in the folder that is not of a run, or if it looks like the folder of another program.
+    ///
+    /// # Errors
+    /// [`Error::RunFile`] if so; [`Error::Unread`].
+    pub fn check_nothing_foreign(&self) -> Result<()> {
+        if self.0.is_dir() { self.files().map(drop) } else { Ok(()) }
+    }
+
+    /// All files of a run that are in the folder, `run.toml` first.
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        let foreign = |path: &Path| {
+            let name = path.strip_prefix(&self.0).unwrap_or(path).display();
+            let reason = format!("it holds {name}; move that away first");
+            Error::RunFile { path: self.0.clone(), what: "a run folder", reason }
         };
-        if let Some(foreign) = entries.iter().find(|path| !is_ours(path)) {
-            let reason = format!("it holds {}; move that away first", name_of(foreign));
-            return Err(Error::RunFile { path: self.0.clone(), what: "a run folder", reason });
-        }
-        // First: without it there is no run.
-        let (about, rest): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|path| name_of(path) == RUN_FILE);
-        for path in about.iter().chain(&rest) {
-            let removed =
-                if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-            match removed {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::Unwritten { path: path.clone(), source: error });
+        let (mut files, mut rest) = (Vec::new(), Vec::new());
+        for path in self.entries(&self.0)? {
+            let name = name_of(&path);
+            match name {
+                RUN_FILE => files.push(path),
+                CHECKPOINTS | PREDICTIONS if path.is_dir() && !path.is_symlink() => {
+                    let is_ours: fn(&str) -> bool = match name {
+                        CHECKPOINTS => checkpoints::is_checkpoint,
+                        _ => |name| name.ends_with(".parquet"),
+                    };
+                    for inner in self.entries(&path)? {
+                        let name = name_of(&inner);
+                        if !(is_ours(name) || is_staged(name)) || !inner.is_file() {
+                            return Err(foreign(&inner));
+                        }
+                        rest.push(inner);
+                    }
                 }
-                _ => {}
+                _ => {
+                    let is_ours = [STATUS_FILE, LOG_FILE, CURVE_FILE].contains(&name)
+                        || name.contains(EVENTS)
+                        || is_staged(name);
+                    if !is_ours || !path.is_file() {
+                        return Err(foreign(&path));
+                    }
+                    rest.push(path);
+                }
             }
         }
+        // Other programs write events and checkpoints, too: without `run.toml`, only what a run begins with is ours.
+        let is_beginning =
+            |path: &&PathBuf| name_of(path) == STATUS_FILE || is_staged(name_of(path));
+        if files.is_empty()
+            && let Some(path) = rest.iter().find(|path| !is_beginning(path))
+        {
+            return Err(foreign(path));
+        }
+        files.append(&mut rest);
+        Ok(files)
+    }
+
+    /// Removes an older run; nothing, if anything else is in the folder.
+    fn clear(&self) -> Result<()> {
+        // `run.toml` first: without it there is no run.
+        for path in self.files()? {
+            remove(&path)?;
+        }
+        for folder in [CHECKPOINTS, PREDICTIONS] {
+            let _ = fs::remove_dir(self.0.join(folder));
+        }
         Ok(())
+    }
+
+    /// Removes the predictions of some splits.
+    fn remove_predictions(&self, splits: &[&str]) -> Result<()> {
+        splits.iter().try_for_each(|split| remove(&self.predictions(split)))
+    }
+}
+
+fn is_staged(name: &str) -> bool {
+    name.starts_with(".sentiment-")
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Unwritten { path: path.to_path_buf(), source })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -57,6 +57,8 @@ pub struct RunRecorder {
     open: Option<Open>,
     saved: Instant,
     sums: StepSums,
+    /// Whether a session has begun, and so must be ended.
+    is_started: bool,
 }
 
 /// The files that grow.
@@ -74,6 +76,8 @@ struct Mark {
     events_len: u64,
     events_name: String,
     sums: StepSums,
+    /// What the status says of the last validation.
+    validation: Option<KeyFigures>,
 }
 
 /// The names of the splits of which predictions are kept.
@@ -92,12 +96,8 @@ impl RunRecorder {
         let checkpoints = Checkpoints::in_folder(folder.checkpoints());
         let status = folder.status()?;
         let (saved, sums) = (Instant::now(), StepSums::default());
-        Ok(Self { folder: folder.clone(), plan, checkpoints, status, open: None, saved, sums })
-    }
-
-    /// The run folder.
-    pub fn folder(&self) -> &RunFolder {
-        &self.folder
+        let (folder, open, is_started) = (folder.clone(), None, false);
+        Ok(Self { folder, plan, checkpoints, status, open, saved, sums, is_started })
     }
 
     /// Begins a session: from the newest checkpoint, to which the log is cut back, or from the beginning.
@@ -108,6 +108,9 @@ impl RunRecorder {
     pub(crate) fn start(&mut self, identity: &Identity) -> Result<Option<Found>> {
         let found = match self.checkpoints.newest()? {
             None => {
+                if let Some(saved) = &self.status.identity {
+                    self.check(identity.differences(saved), &self.folder.status_file())?;
+                }
                 self.begin()?;
                 None
             }
@@ -115,7 +118,7 @@ impl RunRecorder {
                 let saved: Identity = found.restored.fact(IDENTITY)?;
                 let differences = identity.differences(&saved);
                 found.is_exact = differences.is_empty();
-                self.check(differences, &found)?;
+                self.check(differences, found.restored.path())?;
                 let mark = found.restored.fact(MARK)?;
                 found.notes.extend(self.go_on(mark)?);
                 Some(found)
@@ -126,22 +129,26 @@ impl RunRecorder {
             found.as_ref().map(|found| found.restored.peek("position")).transpose()?;
         self.status.sessions.push(RunSession { started: in_words(now()), from, ended: None });
         (self.status.ended, self.status.error) = (Ending::Running, None);
+        self.status.identity = Some(identity.clone());
+        self.is_started = true;
         self.write_status()?;
         Ok(found)
     }
 
-    fn check(&self, mut differences: Vec<Difference>, found: &Found) -> Result<()> {
+    fn check(&self, mut differences: Vec<Difference>, saved: &Path) -> Result<()> {
         if self.plan.accepts_rounding {
             differences.retain(|difference| !difference.is_rounding);
         }
         if differences.is_empty() {
             return Ok(());
         }
-        Err(Error::OtherTraining { path: found.restored.path().to_path_buf(), differences })
+        Err(Error::OtherTraining { path: saved.to_path_buf(), differences })
     }
 
     /// Empty files.
     fn begin(&mut self) -> Result<()> {
+        self.folder.remove_predictions(&[VALIDATION, TEST])?;
+        (self.status.validation, self.status.test) = (None, None);
         for old in self.folder.event_files()? {
             fs::remove_file(&old).map_err(unwritten(&old))?;
         }
@@ -158,7 +165,9 @@ impl RunRecorder {
 
     /// The files as they were at a checkpoint. What is missing of them is lost, and told.
     fn go_on(&mut self, mark: Mark) -> Result<Vec<String>> {
-        let Mark { log_len, events_len, mut events_name, sums } = mark;
+        let Mark { log_len, events_len, mut events_name, sums, validation } = mark;
+        self.folder.remove_predictions(&[TEST])?;
+        (self.status.validation, self.status.test) = (validation, None);
         let log_path = self.folder.log();
         let (log, is_whole) = cut_back(&log_path, log_len).map_err(unwritten(&log_path))?;
         let path = self.folder.path().join(&events_name);
@@ -213,13 +222,21 @@ impl RunRecorder {
     /// Flushes the files to disk, so that what a checkpoint says of them is true after a power cut.
     fn mark(&mut self) -> Result<Mark> {
         let (log_path, sums) = (self.folder.log(), self.sums);
+        let validation = self.status.validation.clone();
         let Some(Open { log, events, events_name }) = &mut self.open else {
-            return Ok(Mark { log_len: 0, events_len: 0, events_name: String::new(), sums });
+            return Ok(Mark {
+                log_len: 0,
+                events_len: 0,
+                events_name: String::new(),
+                sums,
+                validation,
+            });
         };
         let log_len = log.sync_data().and_then(|()| log.stream_position());
         let log_len = log_len.map_err(unwritten(&log_path))?;
         events.sync().map_err(unwritten(&self.folder.path().join(&*events_name)))?;
-        Ok(Mark { log_len, events_len: events.len(), events_name: events_name.clone(), sums })
+        let (events_len, events_name) = (events.len(), events_name.clone());
+        Ok(Mark { log_len, events_len, events_name, sums, validation })
     }
 
     /// Writes what an event says.
@@ -326,6 +343,10 @@ impl RunRecorder {
     /// # Errors
     /// [`Error::Unwritten`].
     pub fn end(&mut self, outcome: &Result<TrainingReport>) -> Result<()> {
+        if !self.is_started {
+            // A refused session has changed nothing, and neither must its end.
+            return Ok(());
+        }
         match outcome {
             Err(error) => self.end_session(Ending::Failed, Some(chain(error))),
             Ok(report) => {

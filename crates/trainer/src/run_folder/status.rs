@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::record::Ending;
-use crate::state::Position;
+use crate::state::{Identity, Position};
 
 /// How a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct RunStatus {
     pub error: Option<String>,
     /// Every session, in order.
     pub sessions: Vec<RunSession>,
+    /// What is trained, and on what: whoever goes on must have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Seconds of training so far, of all sessions.
     pub train_s: f64,
     /// Epochs that were validated last, and their figures on the validation split.
@@ -62,6 +65,7 @@ impl RunStatus {
             ended: Ending::Running,
             error: None,
             sessions: Vec::new(),
+            identity: None,
             train_s: 0.0,
             validation: None,
             test: None,

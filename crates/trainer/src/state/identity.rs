@@ -1,51 +1,34 @@
-//! What a saved training belongs to: anything of it that were another would give other numbers.
+//! What a saved training belongs to: anything of it that were another would, or might, give other numbers.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use candle_core::Device;
 use dataset::EncodedSplit;
 use recurrent::InstructionSet;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::error::{Error, Result};
 use crate::job::TrainingJob;
+use crate::state::Difference;
 
 /// Everything that the numbers of a training depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
     /// The version of this program.
     pub program: String,
+    /// A digest of the file that is run, if it can be read. In Python, that is the interpreter.
+    pub build: Option<String>,
     /// The texts: a digest of their contents, and how they are divided and encoded.
     pub data: Value,
     /// All settings.
     pub settings: Value,
     /// What decides the order of additions, and so the rounding.
     pub machine: Value,
-}
-
-/// Something in which two trainings differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Its name, such as `training.epochs`.
-    pub name: String,
-    /// What it was when the training was saved.
-    pub was: String,
-    /// What it is now.
-    pub is: String,
-    /// Whether it changes nothing but the rounding of numbers.
-    pub is_rounding: bool,
-}
-
-impl fmt::Display for Difference {
-    /// `training.epochs was 4 and is 9`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} was {} and is {}", self.name, self.was, self.is)
-    }
 }
 
 impl Identity {
@@ -78,6 +61,7 @@ impl Identity {
         });
         Ok(Self {
             program: env!("CARGO_PKG_VERSION").to_string(),
+            build: build(),
             data,
             settings,
             machine: machine(job.device),
@@ -86,14 +70,42 @@ impl Identity {
 
     /// In what a training with this identity differs from one that was saved with `saved`.
     pub fn differences(&self, saved: &Self) -> Vec<Difference> {
-        let mut found = Vec::new();
-        let program = |identity: &Self| Value::String(identity.program.clone());
-        compare("the program's version", &program(saved), &program(self), false, &mut found);
-        compare("data", &saved.data, &self.data, false, &mut found);
-        compare("", &saved.settings, &self.settings, false, &mut found);
-        compare("", &saved.machine, &self.machine, true, &mut found);
-        found
+        let versions = [saved, self].map(|of| json!({ "the program's version": of.program }));
+        let builds = [saved, self].map(|of| json!({ "the build of the program": of.build }));
+        let found = |[was, is]: [&Value; 2]| Difference::all(was, is);
+        let of_data =
+            |found: Difference| Difference { name: format!("data: {}", found.name), ..found };
+        let minor = |found: Difference| {
+            let name = match found.name.as_str() {
+                "threads" => "the number of threads".to_string(),
+                "instruction_set" => "the instruction set".to_string(),
+                "device" => "the device".to_string(),
+                _ => found.name,
+            };
+            Difference { name, is_rounding: true, ..found }
+        };
+        let mut all = found(versions.each_ref());
+        all.extend(found([&saved.data, &self.data]).into_iter().map(of_data));
+        all.extend(found([&saved.settings, &self.settings]));
+        all.extend(found(builds.each_ref()).into_iter().map(minor));
+        all.extend(found([&saved.machine, &self.machine]).into_iter().map(minor));
+        all
     }
+}
+
+/// A digest of the file that is run, if it can be read; the same in the whole process.
+fn build() -> Option<String> {
+    static BUILD: OnceLock<Option<String>> = OnceLock::new();
+    let read = || {
+        // On Linux this is the file that was started, even if another has taken its place.
+        let running = Path::new("/proc/self/exe");
+        let program = match cfg!(target_os = "linux") {
+            true => running.to_path_buf(),
+            false => std::env::current_exe().ok()?,
+        };
+        digest_of_file(&program).ok()
+    };
+    BUILD.get_or_init(read).clone()
 }
 
 /// A digest of encoded texts with their labels and weights.
@@ -146,36 +158,6 @@ pub(crate) fn machine(device: &Device) -> Value {
     })
 }
 
-/// Adds the differences of two values; maps are compared entry by entry.
-fn compare(name: &str, was: &Value, is: &Value, is_rounding: bool, found: &mut Vec<Difference>) {
-    if let (Value::Object(was), Value::Object(is)) = (was, is) {
-        let none = Value::Null;
-        let of = |map: &'_ Map<String, Value>, key: &str| map.get(key).unwrap_or(&none).clone();
-        let added = is.keys().filter(|key| !was.contains_key(*key));
-        for key in was.keys().chain(added) {
-            let inner = match name {
-                "" => key.clone(),
-                "data" => format!("{name}: {key}"),
-                _ => format!("{name}.{key}"),
-            };
-            compare(&inner, &of(was, key), &of(is, key), is_rounding, found);
-        }
-    } else if was != is {
-        let name = match name {
-            "threads" => "the number of threads",
-            "instruction_set" => "the instruction set",
-            "device" => "the device",
-            name => name,
-        };
-        let [was, is] = [was, is].map(|value| match value {
-            Value::Null => "none".to_string(),
-            Value::String(text) => text.clone(),
-            value => value.to_string(),
-        });
-        found.push(Difference { name: name.to_string(), was, is, is_rounding });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +165,7 @@ mod tests {
     fn identity(program: &str, epochs: usize, threads: usize, contents: &str) -> Identity {
         Identity {
             program: program.to_string(),
+            build: Some("1111".to_string()),
             data: json!({ "contents": contents }),
             settings: json!({ "training": { "epochs": epochs, "seed": 0 }, "model": { "cell": "lstm" } }),
             machine: json!({ "threads": threads }),
@@ -209,11 +192,21 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_one_of_them_lacks_is_a_difference() {
-        let mut saved = identity("0.1.0", 4, 2, "abc");
-        let now = saved.clone();
-        saved.settings["training"].as_object_mut().unwrap().remove("seed");
-        assert_eq!(now.differences(&saved)[0].to_string(), "training.seed was none and is 0");
-        assert_eq!(saved.differences(&now)[0].to_string(), "training.seed was 0 and is none");
+    fn a_rebuilt_program_of_the_same_version_is_a_difference_that_can_be_accepted() {
+        let saved = identity("0.1.0", 4, 2, "abc");
+        let now = Identity { build: Some("2222".to_string()), ..saved.clone() };
+        let found = now.differences(&saved);
+        let words: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(words, ["the build of the program was 1111 and is 2222"]);
+        assert!(found[0].is_rounding);
+    }
+
+    #[test]
+    fn the_build_of_a_program_is_the_digest_of_its_file() {
+        let program = std::env::current_exe().unwrap();
+        let copy = tempfile::NamedTempFile::new().unwrap();
+        std::fs::copy(program, copy.path()).unwrap();
+        assert_eq!(build(), Some(digest_of_file(copy.path()).unwrap()));
+        assert_eq!(build(), build());
     }
 }

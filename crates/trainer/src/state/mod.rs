@@ -2,8 +2,10 @@
 //!
 //! [`Snapshot`] is a state on its way to a file and [`Restored`] one that comes from it; `file.rs` is the format.
 //! Every part of a training (weights, optimiser, average, schedule ...) saves and restores itself, beside its own
-//! code; `training.rs` has the whole, and `identity.rs` what the whole belongs to.
+//! code; `training.rs` has the whole, `identity.rs` what the whole belongs to, and
+//! `difference.rs` in what two of them differ.
 
+mod difference;
 mod file;
 mod identity;
 mod position;
@@ -11,9 +13,10 @@ mod restored;
 mod snapshot;
 mod training;
 
+pub use difference::Difference;
 pub(crate) use file::{Kind, read, write};
+pub use identity::Identity;
 pub(crate) use identity::machine;
-pub use identity::{Difference, Identity};
 pub use position::{Phase, Position};
 pub(crate) use restored::Restored;
 pub(crate) use snapshot::Snapshot;

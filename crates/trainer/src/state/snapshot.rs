@@ -69,7 +69,9 @@ impl<'a> Snapshot<'a> {
         self.pieces.insert(name.into(), Piece { dtype, shape, numbers: Numbers::Bytes(bytes) });
     }
 
-    /// Adds anything that JSON can hold. Its numbers must be finite.
+    /// Adds anything that JSON can hold. Its numbers must be finite: JSON has no others and they become null, which
+    /// is an error only when the state is read again. Numbers that may be infinite or not a number are
+    /// [doubles](Self::doubles).
     ///
     /// # Errors
     /// [`Error::Unsaveable`] if JSON cannot hold it.
@@ -83,10 +85,7 @@ impl<'a> Snapshot<'a> {
 }
 
 impl Piece<'_> {
-    /// Calls `use_bytes` with the numbers in the machine's order.
-    ///
-    /// # Errors
-    /// If `use_bytes` fails.
+    /// Calls `use_bytes` with the numbers in the machine's order, and returns what it returns.
     pub(super) fn with_bytes<R>(&self, use_bytes: impl FnOnce(&[u8]) -> R) -> R {
         let tensor = match &self.numbers {
             Numbers::Bytes(bytes) => return use_bytes(bytes),

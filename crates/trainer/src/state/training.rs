@@ -28,6 +28,8 @@ const START: &str = "start.";
 const LINEAR_LOGITS: &str = "linear logits";
 /// The id of the model that is in the model folder.
 const MODEL: &str = "model";
+/// The id of the model that was in the folder when the training began.
+const REPLACED: &str = "replaced model";
 
 /// Everything that a training consists of between two batches. The texts and the settings are not part of it.
 pub(crate) struct TrainState {
@@ -53,6 +55,8 @@ pub(crate) struct TrainState {
     pub(crate) progress: Progress,
     /// Validations since the lowest loss.
     pub(crate) n_worse: usize,
+    /// The id of the model that was in the model folder when the training began, and that it may replace.
+    replaced: Option<String>,
     /// The figures so far.
     pub(crate) report: TrainingReport,
     /// When this phase began, in seconds of training.
@@ -76,7 +80,8 @@ pub(crate) struct Progress {
 impl TrainState {
     /// A training that has not begun.
     pub(crate) fn new(job: &TrainingJob<'_>, report: TrainingReport) -> Result<Self> {
-        Self::at(job, Phase::LinearPath, report, (0.0, Instant::now()))
+        let replaced = job.folder.there()?.map(|id| id.to_string());
+        Ok(Self { replaced, ..Self::at(job, Phase::LinearPath, report, (0.0, Instant::now()))? })
     }
 
     /// The beginning of a phase with a new network.
@@ -103,6 +108,7 @@ impl TrainState {
             linear_logits: None,
             progress: Progress::default(),
             n_worse: 0,
+            replaced: None,
             report,
             phase_began_s: 0.0,
             clock,
@@ -146,8 +152,9 @@ impl TrainState {
         // Moments and averages take several times the memory of the weights, and are no longer needed.
         self.step.forget()?;
         let new = Self::at(job, Phase::Refit, self.report.clone(), self.clock)?;
-        let (n_batches, ended, start) = (self.n_batches, self.ended, self.start.take());
-        *self = Self { n_batches, ended, start, ..new };
+        let (n_batches, ended) = (self.n_batches, self.ended);
+        let (start, replaced) = (self.start.take(), self.replaced.take());
+        *self = Self { n_batches, ended, start, replaced, ..new };
         Ok(())
     }
 
@@ -170,6 +177,7 @@ impl TrainState {
         to.fact("n_worse", &self.n_worse)?;
         to.fact("report", &self.report)?;
         to.fact(MODEL, &job.folder.saved_id().map(|id| id.to_string()))?;
+        to.fact(REPLACED, &self.replaced)?;
         to.fact("phase_began_s", &self.phase_began_s)?;
         to.fact("elapsed_s", &self.elapsed_s())?;
         self.step.snapshot(&mut to)?;
@@ -187,6 +195,7 @@ impl TrainState {
     }
 
     /// The state that [`snapshot`](Self::snapshot) saved, of the same job.
+    ///
     /// `is_exact`: whether numbers are rounded as before.
     pub(crate) fn restored(
         job: &TrainingJob<'_>,
@@ -197,22 +206,12 @@ impl TrainState {
         let mut report: TrainingReport = from.fact("report")?;
         // The file may have moved.
         report.data = job.origin.clone();
-        let model: Option<String> = from.fact(MODEL)?;
-        let found = job.folder.adopt()?.map(|id| id.to_string());
-        if report.kept().is_some() && found.is_none() {
-            let reason =
-                format!("the model kept so far is no longer in {}", job.folder.path().display());
-            return Err(from.unfit(reason));
-        }
-        // A model of a later step will be there again once the training has come to that step, unless the numbers are
-        // rounded differently.
-        if !is_exact && model != found {
-            let reason = "with numbers rounded differently, it cannot be repeated how the model in \
-                          the model folder came about; start again";
-            return Err(from.unfit(reason.to_string()));
-        }
+        let replaced: Option<String> = from.fact(REPLACED)?;
+        let saved: Option<String> = from.fact(MODEL)?;
+        adopt(job, &report, (saved.as_deref(), replaced.as_deref()), is_exact)
+            .map_err(|reason| from.unfit(reason))?;
         let mut state = Self::at(job, position.phase, report, (0.0, Instant::now()))?;
-        state.position = position;
+        (state.position, state.replaced) = (position, replaced);
         state.n_batches = from.fact("n_batches")?;
         state.ended = from.fact("ended")?;
         state.schedule.restore(from.fact("schedule")?);
@@ -241,6 +240,49 @@ impl TrainState {
         state.clock = (from.fact("elapsed_s")?, Instant::now());
         Ok(state)
     }
+}
+
+/// Goes on with the model folder, if it is as the training left it. Otherwise the reason.
+///
+/// The program may have ended after it saved a model and before it saved the state that knows of it: the folder is then
+/// ahead, with a model that this training will save again. It is not adopted, so that no figures are written to it and it
+/// is not tested.
+fn adopt(
+    job: &TrainingJob<'_>,
+    report: &TrainingReport,
+    (saved, replaced): (Option<&str>, Option<&str>),
+    is_exact: bool,
+) -> std::result::Result<(), String> {
+    let folder = job.folder.path();
+    let there = job.folder.there().map_err(|error| error.to_string())?;
+    let Some(there) = there else {
+        return match report.kept() {
+            Some(_) => Err(format!("the model kept so far is no longer in {}", folder.display())),
+            None => Ok(()),
+        };
+    };
+    let id = there.to_string();
+    if saved == Some(&id) {
+        job.folder.adopt(there);
+        return Ok(());
+    }
+    if report.kept().is_none() && replaced == Some(&id) {
+        return Ok(());
+    }
+    let is_ours = TrainingReport::load(folder).is_ok_and(|found| found.is_ahead_of(report));
+    if !is_ours {
+        return Err(format!(
+            "{} holds a model that this training did not save; move it away",
+            folder.display()
+        ));
+    }
+    if !is_exact && report.kept().is_some() {
+        return Err(format!(
+            "the model in {} is of a later step, to which rounding may lead no more; start again",
+            folder.display()
+        ));
+    }
+    Ok(())
 }
 
 /// The learning rate of a phase over these texts.
