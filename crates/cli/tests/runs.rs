@@ -244,3 +244,104 @@ fn runs_are_listed_and_compared() {
     assert_eq!(json["differences"].as_array().unwrap().len(), 3);
     place.run(&["runs", "compare", "a", "c"]).failed(1, &["cannot read the run c"]);
 }
+
+#[test]
+fn a_model_that_the_training_did_not_save_is_neither_taken_for_its_own_nor_replaced() {
+    let place = with_whole_training();
+    place.train(&["--output", "other", "--seed", "8"]).succeeded();
+    assert_eq!(ended_by(&place, "-KILL").code, None);
+    std::fs::rename(place.path("m"), place.path("aside")).unwrap();
+    std::fs::rename(place.path("other"), place.path("m")).unwrap();
+    let before = place.bytes("m/model.safetensors");
+    place
+        .run(&["train", "--resume", "runs/m"])
+        .failed(1, &["m holds a model that this training did not save; move it away"]);
+    assert!(place.bytes("m/model.safetensors") == before);
+    std::fs::remove_dir_all(place.path("m")).unwrap();
+    place
+        .run(&["train", "--resume", "runs/m"])
+        .failed(1, &["the model kept so far is no longer in m"]);
+    std::fs::rename(place.path("aside"), place.path("m")).unwrap();
+    place.run(&["train", "--resume", "runs/m"]).succeeded();
+    is_as_undisturbed(&place);
+}
+
+#[test]
+fn a_training_without_a_checkpoint_still_is_what_its_folder_says() {
+    let place = Workplace::with_reviews();
+    let mut training = Training::start(&place, &["--output", "m", "--set", "training.epochs=9999"]);
+    training.wait_for("linear path alone");
+    training.kill();
+    for name in place.names("runs/m") {
+        // As if it had been killed a little earlier.
+        if name == "checkpoints" {
+            std::fs::remove_dir_all(place.path("runs/m/checkpoints")).unwrap();
+        }
+    }
+    place
+        .run(&["train", "--resume", "runs/m", "--set", "training.epochs=2"])
+        .failed(1, &["runs/m/status.json", "training.epochs was 9999 and is 2"]);
+    let status = place.read("runs/m/status.json");
+    assert!(status.contains("\"ended\": \"running\""), "a refusal changed the status: {status}");
+}
+
+#[test]
+fn other_columns_are_another_training_and_other_models_have_other_runs() {
+    let place = Workplace::with_reviews();
+    let table: String = place.read("reviews.csv").lines().enumerate().fold(
+        String::new(),
+        |table, (i, line)| match i {
+            0 => "text,label,stars\n".to_string(),
+            _ => format!("{table}{line},{}\n", if i % 3 == 0 { "up" } else { "down" }),
+        },
+    );
+    place.write("two.csv", table);
+    let args = |column: &'static str| {
+        let mut args = train_args(&long(&["--label-column", column]));
+        args[2] = "two.csv";
+        args
+    };
+    let mut training = Training::start_all(&place, &args("label"));
+    training.wait_for("epoch 2 ");
+    training.kill();
+    place.run(&args("stars")).succeeded();
+    assert_eq!(place.names("runs"), ["default", "default-2"]);
+    let outcome = place.run(&args("label")).succeeded();
+    assert!(outcome.stderr.contains("runs/default: this training was not finished"));
+
+    place.train(&["--output", "models/a"]).succeeded();
+    place
+        .train(&["--output", "a"])
+        .failed(1, &["runs/a is the run of another model, models/a", "--output"]);
+    assert!(place.path("runs/a/run.toml").exists());
+}
+
+#[test]
+fn files_of_other_programs_in_a_run_folder_are_left_alone() {
+    let place = Workplace::with_reviews();
+    std::fs::create_dir_all(place.path("runs/m")).unwrap();
+    place.write("runs/m/events.out.tfevents.1.host", "of another program");
+    place.train(&["--output", "m"]).failed(1, &["runs/m", "it holds events.out.tfevents.1.host"]);
+    assert_eq!(place.names("runs/m"), ["events.out.tfevents.1.host"]);
+    // A plain command takes another name.
+    std::fs::rename(place.path("runs/m"), place.path("runs/default")).unwrap();
+    place.train(&[]).succeeded();
+    assert_eq!(place.names("models"), ["default-2"]);
+    // What somebody has put into a run.
+    place.write("runs/default-2/checkpoints/best.safetensors", "mine");
+    place
+        .train(&["--output", "models/default-2", "--force"])
+        .failed(1, &["it holds checkpoints/best.safetensors; move that away first"]);
+    assert!(place.path("runs/default-2/run.toml").exists());
+}
+
+#[test]
+fn a_training_that_is_refused_at_once_leaves_the_older_run() {
+    let place = Workplace::with_reviews();
+    place.train(&["--output", "m"]).succeeded();
+    let before = place.bytes("runs/m/log.jsonl");
+    place
+        .train(&["--output", "m", "--force", "--set", "training.batch_size=500"])
+        .failed(1, &["fewer than one batch of 500"]);
+    assert!(place.bytes("runs/m/log.jsonl") == before);
+}
