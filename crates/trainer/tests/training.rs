@@ -3,11 +3,12 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::Device;
 use classifier::Classifier;
 use classifier::folder::{self, Existing, OutputFolder, SeenTexts};
-use dataset::{LabelledTexts, SplitConfig};
+use dataset::{EncodedSplit, LabelledTexts, SplitConfig};
 use measures::{Binary, Metrics};
 use model::{CellKind, ModelConfig, Padding, PoolingPart, Regularization};
 use text_preprocessing::PreprocessingConfig;
@@ -821,6 +822,15 @@ impl Observer for FailsWhenScored {
     }
 }
 
+/// The split with an id that no network knows in its shortest text, which is scored last.
+fn with_an_unknown_word(split: &EncodedSplit) -> Arc<EncodedSplit> {
+    let mut rows: Vec<Vec<u32>> = (0..split.len()).map(|row| split.row(row).to_vec()).collect();
+    rows[0] = vec![u32::MAX];
+    assert!(rows[1..].iter().all(|row| row.len() > 1));
+    Arc::new(EncodedSplit::with_targets(rows, split.targets().unwrap().clone()).unwrap())
+}
+
+/// The observer's error comes before the one of the second batch, which therefore is not computed.
 #[test]
 fn an_observer_that_fails_ends_a_validation_or_a_test_after_the_batch() {
     // More texts in either than a batch has.
@@ -836,7 +846,9 @@ fn an_observer_that_fails_ends_a_validation_or_a_test_after_the_batch() {
     for in_test in [false, true] {
         let parent = tempfile::tempdir().unwrap();
         let folder = OutputFolder::claim(&parent.path().join("model"), Existing::Refuse).unwrap();
-        let model = small_model();
+        let (model, mut data) = (small_model(), data.clone());
+        let split = if in_test { &mut data.test } else { &mut data.validation };
+        *split = with_an_unknown_word(split);
         let settings = (&little, &none, &model, &training);
         let job = job(settings, (&data, origin(&table, plan, &data)), &folder);
         let mut observer = FailsWhenScored { in_test, is_in_test: false, n_heard: 0 };
