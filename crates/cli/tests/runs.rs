@@ -152,8 +152,12 @@ fn a_damaged_checkpoint_is_passed_over_and_without_a_whole_one_nothing_goes_on()
     let mut checkpoints = place.names("runs/m/checkpoints");
     // It may have been killed while it wrote one.
     checkpoints.retain(|name| name.starts_with("batch-"));
-    let [older, newer] = &checkpoints[..] else { panic!("{checkpoints:?}") };
     let at = |name: &str| format!("runs/m/checkpoints/{name}");
+    // Or before it removed the oldest.
+    while checkpoints.len() > 2 {
+        std::fs::remove_file(place.path(at(&checkpoints.remove(0)))).unwrap();
+    }
+    let [older, newer] = &checkpoints[..] else { panic!("{checkpoints:?}") };
     let mut bytes = place.bytes(at(newer));
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
