@@ -89,7 +89,7 @@ fn advice(error: &anyhow::Error) -> Option<String> {
 }
 
 fn advice_about_differences(differences: &[Difference]) -> String {
-    match differences.iter().all(|difference| difference.is_rounding) {
+    match differences.iter().all(|difference| difference.is_minor) {
         true => format!(
             "To go on nevertheless, add --anyway: the result may then not be the one of an undisturbed training. \
              {RESTART_ADVICE}"

@@ -207,9 +207,12 @@ fn compare(a: &Run, b: &Run, as_json: bool) -> anyhow::Result<()> {
         ("test", |status| status.test.clone()),
     ] {
         figures(&format!("{split} loss"), &|run| Some(format!("{:.4}", of(&run.status)?.loss)));
-        figures(&format!("{split} accuracy or micro F1"), &|run| {
-            Some(format!("{:.4}", of(&run.status)?.value))
-        });
+        let names = [a, b].map(|run| of(&run.status).map(|figures| figures.name));
+        let name = match names {
+            [Some(of_a), Some(of_b)] if of_a != of_b => format!("{of_a} or {of_b}"),
+            [of_a, of_b] => of_a.or(of_b).unwrap_or_else(|| "accuracy".to_string()),
+        };
+        figures(&format!("{split} {name}"), &|run| Some(format!("{:.4}", of(&run.status)?.value)));
         figures(&format!("{split} macro F1"), &|run| {
             Some(format!("{:.4}", of(&run.status)?.macro_f1))
         });

@@ -196,7 +196,7 @@ fn a_training_that_is_stopped_goes_on_bit_for_bit_and_its_log_has_every_batch_on
         checkpoint_every: Duration::from_secs(3600),
         n_checkpoints: 2,
         log_every: 1,
-        accepts_rounding: false,
+        accepts_minor: false,
     };
     for case in cases() {
         let run = |n_batches: Option<usize>| {

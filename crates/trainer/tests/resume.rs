@@ -35,7 +35,7 @@ const EVERY_STEP: RecordPlan = RecordPlan {
     checkpoint_every: Duration::ZERO,
     n_checkpoints: 3,
     log_every: 2,
-    accepts_rounding: false,
+    accepts_minor: false,
 };
 const ON_STOP: RecordPlan =
     RecordPlan { checkpoint_every: Duration::from_secs(3600), ..EVERY_STEP };

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         checkpoint_every: args.checkpoint_every,
         n_checkpoints: args.checkpoints,
         log_every: args.log_every,
-        accepts_rounding: args.anyway,
+        accepts_minor: args.anyway,
     };
     let mut recorder = RunRecorder::new(run, plan)?;
 

@@ -31,9 +31,9 @@ pub struct RecordPlan {
     pub n_checkpoints: usize,
     /// Optimiser steps between two lines of the log, at least 1.
     pub log_every: usize,
-    /// Whether a training goes on where only the rounding of numbers is another: with another number of threads,
-    /// another instruction set or another device.
-    pub accepts_rounding: bool,
+    /// Whether a training goes on although there are differences that do not change what is trained, but may change how
+    /// numbers are rounded: another build of the program, number of threads, instruction set, system or device.
+    pub accepts_minor: bool,
 }
 
 impl Default for RecordPlan {
@@ -42,7 +42,7 @@ impl Default for RecordPlan {
             checkpoint_every: Duration::from_secs(300),
             n_checkpoints: 2,
             log_every: 10,
-            accepts_rounding: false,
+            accepts_minor: false,
         }
     }
 }
@@ -136,8 +136,8 @@ impl RunRecorder {
     }
 
     fn check(&self, mut differences: Vec<Difference>, saved: &Path) -> Result<()> {
-        if self.plan.accepts_rounding {
-            differences.retain(|difference| !difference.is_rounding);
+        if self.plan.accepts_minor {
+            differences.retain(|difference| !difference.is_minor);
         }
         if differences.is_empty() {
             return Ok(());

@@ -15,7 +15,7 @@ pub struct Difference {
     pub is: String,
     /// Whether what is trained is the same, though its numbers may be others: rounded in another way, or computed by
     /// another build of the program.
-    pub is_rounding: bool,
+    pub is_minor: bool,
 }
 
 impl fmt::Display for Difference {
@@ -45,7 +45,7 @@ fn compare(name: &str, was: &Value, is: &Value, found: &mut Vec<Difference>) {
         }
     } else if was != is {
         let [was, is] = [was, is].map(in_words);
-        found.push(Difference { name: name.to_string(), was, is, is_rounding: false });
+        found.push(Difference { name: name.to_string(), was, is, is_minor: false });
     }
 }
 

@@ -82,7 +82,7 @@ impl Identity {
                 "device" => "the device".to_string(),
                 _ => found.name,
             };
-            Difference { name, is_rounding: true, ..found }
+            Difference { name, is_minor: true, ..found }
         };
         let mut all = found(versions.each_ref());
         all.extend(found([&saved.data, &self.data]).into_iter().map(of_data));
@@ -188,7 +188,7 @@ mod tests {
                 "the number of threads was 2 and is 1",
             ]
         );
-        assert_eq!(found.iter().filter(|difference| difference.is_rounding).count(), 1);
+        assert_eq!(found.iter().filter(|difference| difference.is_minor).count(), 1);
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         let found = now.differences(&saved);
         let words: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(words, ["the build of the program was 1111 and is 2222"]);
-        assert!(found[0].is_rounding);
+        assert!(found[0].is_minor);
     }
 
     #[test]
