@@ -35,7 +35,8 @@ impl TrainingJob<'_> {
     }
 
     /// The same in a session, as [`run_in`](TrainingJob::run_in). Of a training that was stopped, the model kept so far
-    /// is tested, too. Whoever has nothing more to do for the run [ends](RunRecorder::end) its recorder's session then.
+    /// is tested, too. Whoever has nothing more to do for the run [ends](crate::RunRecorder::end) its recorder's session
+    /// then.
     ///
     /// # Errors
     /// As [`run_and_test`](TrainingJob::run_and_test) and [`run_in`](TrainingJob::run_in).

@@ -44,7 +44,7 @@ impl PretrainingConfig {
     /// Checks every value's range, and that the network can be pre-trained.
     ///
     /// # Errors
-    /// [`Error::Config`] with the first field that is out of range.
+    /// [`Error::Config`](crate::Error::Config) with the first field that is out of range.
     pub fn check(&self, model: &ModelConfig) -> Result<()> {
         settings::at_least_1("batch_size", self.batch_size)?;
         settings::above_0("learning_rate", self.learning_rate)?;
