@@ -1,5 +1,6 @@
 //! A training in progress: its state, and who hears of it, may stop it and keeps it.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +15,7 @@ use crate::phases::{Unread, epochs, linear, pretrain, refit, validate};
 use crate::record::Ending;
 use crate::report::TrainingReport;
 use crate::run_folder::{Found, RunRecorder};
-use crate::state::{Identity, Phase, TrainState};
+use crate::state::{Identity, Phase, TrainState, unread_vectors};
 
 /// Who hears of a training, who may stop it, and where it is recorded.
 pub struct Session<'a> {
@@ -92,8 +93,8 @@ impl TrainingJob<'_> {
     /// Checks everything that can be checked before anything is trained or written.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::FewerThanABatch`]; [`Error::Unread`] if there is no file of word vectors; an error of
-    /// the model.
+    /// [`Error::Config`]; [`Error::FewerThanABatch`]; [`Error::Text`] if there is no file of word vectors; an error
+    /// of the model.
     pub fn check(&self) -> Result<()> {
         self.training.check()?;
         self.pretraining.check(self.model)?;
@@ -107,7 +108,10 @@ impl TrainingJob<'_> {
             let batch_size = self.training.batch_size;
             return Err(Error::FewerThanABatch { rows: n_rows, batch_size });
         }
-        Identity::of(self).map(drop)
+        if let Some(path) = &self.training.word_vectors {
+            File::open(path).map_err(|source| unread_vectors(path, source))?;
+        }
+        Ok(())
     }
 }
 

@@ -126,9 +126,14 @@ fn digest(split: &EncodedSplit) -> String {
     format!("{:016x}", digest.digest())
 }
 
+/// The error of a file of word vectors that cannot be read.
+pub(crate) fn unread_vectors(path: &Path, source: io::Error) -> Error {
+    text_preprocessing::Error::ReadVectors { path: path.to_path_buf(), source }.into()
+}
+
 /// A digest of a file's contents.
 fn digest_of_file(path: &Path) -> Result<String> {
-    let failed = |source| Error::Unread { path: path.to_path_buf(), source };
+    let failed = |source| unread_vectors(path, source);
     let mut file = File::open(path).map_err(failed)?;
     let mut digest = Xxh3Default::new();
     let mut buffer = vec![0; 1 << 20];
