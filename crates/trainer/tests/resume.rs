@@ -221,3 +221,28 @@ fn a_training_that_dies_anywhere_goes_on_from_its_last_checkpoint() {
         assert!(n_died > 5, "{}: {n_died}", case.name);
     }
 }
+
+/// Fails when the training is through and its test begins.
+struct DiesBeforeTheTest;
+
+impl Observer for DiesBeforeTheTest {
+    fn on(&mut self, _: &Stamp, event: &Event) -> Result<()> {
+        match event {
+            Event::TestStart { .. } => Err(Error::Observer { reason: "died".to_string() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_training_that_dies_after_its_last_step_trains_no_further() {
+    for case in cases() {
+        let parent = tempfile::tempdir().unwrap();
+        session(&case, parent.path(), ON_STOP, &Never).unwrap();
+        let whole = Left::of(parent.path());
+        let parent = tempfile::tempdir().unwrap();
+        case.run(parent.path(), Some(ON_STOP), &Never, &mut DiesBeforeTheTest).unwrap_err();
+        session(&case, parent.path(), ON_STOP, &Never).unwrap();
+        assert!(Left::of(parent.path()) == whole, "{}", case.name);
+    }
+}
