@@ -62,11 +62,11 @@ def lengths(args):
 
 
 def time_s(args, run):
-    """Seconds per run; in mode step, per step."""
+    """Seconds per run; in mode step, and with several steps in a run, per step."""
     started = time.perf_counter()
     run()
     elapsed_s = time.perf_counter() - started
-    return elapsed_s / args.steps if is_step(args) else elapsed_s
+    return elapsed_s / (args.steps if is_step(args) else getattr(args, "steps_per_run", 1))
 
 
 def is_step(args):

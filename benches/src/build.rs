@@ -23,6 +23,10 @@ pub fn build(
         "--instructions applies only to CPUs; leave it out with --device cuda"
     );
     ensure!(
+        config.cudnn.is_none() || config.device == Place::Cuda,
+        "--cudnn applies only to CUDA devices; add --device cuda"
+    );
+    ensure!(
         config.backend == Implementation::Fused || config.instructions == Instructions::Auto,
         "--instructions applies only to the fused kernels; leave it out, or use --backend fused"
     );

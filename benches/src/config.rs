@@ -4,7 +4,9 @@ use anyhow::{Context as _, Result};
 use candle_core::Device;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use recurrent::{Backend, InstructionSet, RecurrentConfig};
+use recurrent::{
+    Backend, CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan, InstructionSet, RecurrentConfig,
+};
 
 use crate::lengths;
 
@@ -54,6 +56,36 @@ pub struct PassConfig {
     /// Device of the tensors; cuda is the first CUDA device
     #[arg(long, value_enum, default_value = "cpu")]
     pub device: Place,
+    /// On a CUDA device, how cuDNN is asked: algorithm (standard, persist, small-h), lengths (told, held) and layout
+    /// (batch, time), such as small-h,held,batch [default: what our layers choose]
+    #[arg(long, value_name = "PLAN", value_parser = cudnn_plan)]
+    pub cudnn: Option<CudnnPlan>,
+}
+
+/// Reads a plan from its three words.
+fn cudnn_plan(text: &str) -> Result<CudnnPlan, String> {
+    let words: Vec<&str> = text.split(',').collect();
+    let [algorithm, lengths, layout] = *words else {
+        return Err("expected algorithm, lengths and layout, such as small-h,held,batch".to_string());
+    };
+    Ok(CudnnPlan {
+        algorithm: match algorithm {
+            "standard" => CudnnAlgorithm::Standard,
+            "persist" => CudnnAlgorithm::PersistStatic,
+            "small-h" => CudnnAlgorithm::PersistStaticSmallH,
+            _ => return Err(format!("{algorithm:?} is not standard, persist or small-h")),
+        },
+        lengths: match lengths {
+            "told" => CudnnLengths::Told,
+            "held" => CudnnLengths::Held,
+            _ => return Err(format!("{lengths:?} is not told or held")),
+        },
+        layout: match layout {
+            "batch" => CudnnLayout::BatchMajor,
+            "time" => CudnnLayout::TimeMajor,
+            _ => return Err(format!("{layout:?} is not batch or time")),
+        },
+    })
 }
 
 /// Kind of layer.
@@ -155,6 +187,7 @@ impl Default for PassConfig {
             backend: Implementation::Fused,
             instructions: Instructions::Auto,
             device: Place::Cpu,
+            cudnn: None,
         }
     }
 }
@@ -184,7 +217,9 @@ impl PassConfig {
     pub fn backend(&self) -> Backend {
         match (self.backend, self.instructions) {
             (Implementation::Reference | Implementation::CandleNn, _) => Backend::Reference,
-            _ if self.device == Place::Cuda => Backend::Cudnn,
+            _ if self.device == Place::Cuda => {
+                self.cudnn.map_or(Backend::Cudnn, Backend::CudnnPlan)
+            }
             (Implementation::Fused, Instructions::Auto) => Backend::Fused(InstructionSet::best()),
             (_, Instructions::Avx512) => Backend::Fused(InstructionSet::Avx512),
             (_, Instructions::Avx2) => Backend::Fused(InstructionSet::Avx2),
@@ -199,8 +234,15 @@ impl PassConfig {
     pub fn device(&self) -> Result<Device> {
         match self.device {
             Place::Cpu => Ok(Device::Cpu),
-            Place::Cuda => Device::new_cuda(0)
-                .context("--device cuda needs an NVIDIA GPU and a build with --features cuda"),
+            Place::Cuda => {
+                let device = Device::new_cuda(0)
+                    .context("--device cuda needs an NVIDIA GPU and a build with --features cuda")?;
+                #[cfg(feature = "cuda")]
+                if let Device::Cuda(device) = &device {
+                    recurrent::cuda::keep_freed_memory(device)?;
+                }
+                Ok(device)
+            }
         }
     }
 

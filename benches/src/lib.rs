@@ -31,7 +31,9 @@ pub use config::{Cell, Implementation, Instructions, Lengths, Loss, Mode, PassCo
 pub use memory::{KeptMemory, MemoryError, MemoryReport, measure_memory};
 pub use network::{Gradients, Network, Outputs, Stream};
 #[cfg(feature = "pipeline")]
-pub use notebook::{Notebook, NotebookCell, NotebookConfig, PaddingKind, Work, export};
+pub use notebook::{
+    Notebook, NotebookCell, NotebookConfig, NotebookRecipe, PaddingKind, Precision, Work, export,
+};
 pub use pass::Pass;
 pub use program::{exit_code, time};
 #[cfg(feature = "pipeline")]

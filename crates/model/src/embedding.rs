@@ -12,7 +12,7 @@ use recurrent::{contiguous, numbers_of};
 
 use crate::error::Result;
 use crate::stored::StoredTensors;
-use crate::tokens::{DistinctIds, Tokens};
+use crate::tokens::{DistinctIds, Grouped, OnDevice, Tokens};
 
 /// Minimum number of rows that one task copies or sums.
 const ROWS_PER_TASK: usize = 32;
@@ -137,11 +137,11 @@ impl StoredTable {
 }
 
 /// Converts the gradient of some vectors, `[.., E]`, to that of the `n_rows` table rows that they are,
-/// `[N, E]`, summed over each row's vectors in order. `places`: the row of each vector; `uploaded`: the same on the
-/// gradient's device, if they are there.
+/// `[N, E]`, summed over each row's vectors. `places`: the row of each vector; `uploaded`: the same on the gradient's
+/// device, if they are there.
 pub(crate) fn sum_by_row(
     d_vectors: &Tensor,
-    (places, uploaded): (&[u32], Option<&Tensor>),
+    (places, uploaded): (&[u32], Option<&OnDevice>),
     n_rows: usize,
 ) -> Result<Tensor> {
     let width = d_vectors.dim(D::Minus1)?;
@@ -152,28 +152,21 @@ pub(crate) fn sum_by_row(
         return Err(candle_core::Error::msg(error).into());
     }
     if !(d_vectors.device().is_cpu() && d_vectors.dtype() == DType::F32) {
+        #[cfg(feature = "cuda")]
+        if let Some(OnDevice { order, starts, .. }) = uploaded
+            && d_vectors.device().is_cuda()
+            && d_vectors.dtype() == DType::F32
+        {
+            return Ok(crate::row_sums::sum_in_order(&d_vectors, order, starts)?);
+        }
         let places = match uploaded {
-            Some(places) => places.clone(),
+            Some(OnDevice { places, .. }) => places.clone(),
             None => Tensor::new(places, d_vectors.device())?,
         };
         let zeros = Tensor::zeros((n_rows, width), d_vectors.dtype(), d_vectors.device())?;
         return Ok(zeros.index_add(&places, &d_vectors, 0)?);
     }
-    // Tokens grouped by row: those of row r begin at starts[r].
-    let mut starts = vec![0usize; n_rows + 1];
-    for &place in places {
-        starts[place as usize + 1] += 1;
-    }
-    for row in 0..n_rows {
-        starts[row + 1] += starts[row];
-    }
-    let mut next = starts.clone();
-    let mut tokens = vec![0u32; places.len()];
-    for (token, &place) in (0u32..).zip(places) {
-        tokens[next[place as usize]] = token;
-        next[place as usize] += 1;
-    }
-
+    let Grouped { order, starts } = Grouped::new(places, n_rows);
     let d_vectors = d_vectors.contiguous()?;
     let storage = d_vectors.storage_and_layout();
     let d_vectors: &[f32] = numbers_of(&storage)?;
@@ -183,7 +176,7 @@ pub(crate) fn sum_by_row(
         .zip(starts.par_windows(2))
         .with_min_len(ROWS_PER_TASK)
         .for_each(|(sum, range)| {
-            for &token in &tokens[range[0]..range[1]] {
+            for &token in &order[range[0] as usize..range[1] as usize] {
                 let d_vector = &d_vectors[token as usize * width..][..width];
                 sum.iter_mut().zip(d_vector).for_each(|(sum, d)| *sum += d);
             }
@@ -224,7 +217,7 @@ mod tests {
         let again = again.of_tokens(&tokens, Some(&uploaded))?;
         assert_eq!(again.to_vec3::<f32>()?, x.to_vec3::<f32>()?);
         for (dtype, there) in
-            [(DType::F32, None), (DType::F64, None), (DType::F64, uploaded.uploaded_places())]
+            [(DType::F32, None), (DType::F64, None), (DType::F64, uploaded.on_device())]
         {
             let of_rows = {
                 let d_vectors = (&x * 2.0)?.to_dtype(dtype)?;

@@ -12,6 +12,8 @@ mod path_scales;
 mod pooling;
 mod recurrent_layer;
 mod regularization;
+#[cfg(feature = "cuda")]
+mod row_sums;
 mod stored;
 mod task;
 mod task_kind;

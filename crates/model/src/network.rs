@@ -369,7 +369,7 @@ impl RecurrentClassifier {
     /// # Errors
     /// If the shape does not fit or the device fails.
     pub fn row_gradient(&self, d_vectors: &Tensor, distinct: &DistinctIds) -> Result<Tensor> {
-        let places = (&*distinct.places, distinct.uploaded_places());
+        let places = (&*distinct.places, distinct.on_device());
         embedding::sum_by_row(d_vectors, places, distinct.rows.len())
     }
 

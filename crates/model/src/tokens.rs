@@ -181,22 +181,61 @@ pub struct DistinctIds {
     on_device: Option<OnDevice>,
 }
 
-/// The same ids on a device.
+/// The same ids on a device, u32.
 #[derive(Debug, Clone)]
-struct OnDevice {
+pub(crate) struct OnDevice {
     rows: Tensor,
-    places: Tensor,
+    pub(crate) places: Tensor,
+    /// The tokens of each row, as [`Grouped`] has them.
+    pub(crate) order: Tensor,
+    pub(crate) starts: Tensor,
+}
+
+/// Tokens grouped by the row of the table that they read.
+pub(crate) struct Grouped {
+    /// `[B·T]`: the tokens of row r, ascending, are `order[starts[r]..starts[r + 1]]`.
+    pub(crate) order: Vec<u32>,
+    /// `[rows + 1]`
+    pub(crate) starts: Vec<u32>,
+}
+
+impl Grouped {
+    /// `places`: each token's row, below `n_rows`.
+    pub(crate) fn new(places: &[u32], n_rows: usize) -> Self {
+        let mut starts = vec![0u32; n_rows + 1];
+        for &place in places {
+            starts[place as usize + 1] += 1;
+        }
+        for row in 0..n_rows {
+            starts[row + 1] += starts[row];
+        }
+        let mut next = starts.clone();
+        let mut order = vec![0u32; places.len()];
+        for (token, &place) in (0u32..).zip(places) {
+            order[next[place as usize] as usize] = token;
+            next[place as usize] += 1;
+        }
+        Self { order, starts }
+    }
 }
 
 impl DistinctIds {
     /// The same, uploaded to a device in one copy: all that a step needs to know there of the texts, apart from their
     /// lengths.
     pub(crate) fn uploaded(self, device: &Device) -> Result<Self> {
-        let (n_rows, n_places) = (self.rows.len(), self.places.len());
-        let both =
-            Tensor::from_vec([&*self.rows, &*self.places].concat(), n_rows + n_places, device)?;
-        let (rows, places) = (both.narrow(0, 0, n_rows)?, both.narrow(0, n_rows, n_places)?);
-        Ok(Self { on_device: Some(OnDevice { rows, places }), ..self })
+        let Grouped { order, starts } = Grouped::new(&self.places, self.rows.len());
+        let parts = [&*self.rows, &*self.places, &*order, &*starts];
+        let all = parts.concat();
+        let all = Tensor::new(&*all, device)?;
+        let mut start = 0;
+        let mut next = |part: &[u32]| {
+            start += part.len();
+            all.narrow(0, start - part.len(), part.len())
+        };
+        let [rows, places, order, starts] = parts.map(&mut next);
+        let on_device =
+            OnDevice { rows: rows?, places: places?, order: order?, starts: starts? };
+        Ok(Self { on_device: Some(on_device), ..self })
     }
 
     /// The ids on the network's device, u32, if that is not the CPU.
@@ -204,14 +243,14 @@ impl DistinctIds {
         self.on_device.as_ref().map(|ids| &ids.rows)
     }
 
-    /// `places` on the network's device, if that is not the CPU.
-    pub(crate) fn uploaded_places(&self) -> Option<&Tensor> {
-        self.on_device.as_ref().map(|ids| &ids.places)
+    /// The ids on the network's device, if that is not the CPU.
+    pub(crate) fn on_device(&self) -> Option<&OnDevice> {
+        self.on_device.as_ref()
     }
 
     /// Every token's id on the network's device, `[B·T]`, if that is not the CPU.
     pub(crate) fn uploaded_ids(&self) -> Option<candle_core::Result<Tensor>> {
-        self.on_device.as_ref().map(|OnDevice { rows, places }| rows.index_select(places, 0))
+        self.on_device.as_ref().map(|OnDevice { rows, places, .. }| rows.index_select(places, 0))
     }
 }
 

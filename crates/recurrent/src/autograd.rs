@@ -15,12 +15,14 @@
 //! pass on these gradients and leaves the inputs' gradients there, and each entrance takes its own.
 //! Candle walks the graph from its end, so they run in this order.
 //!
-//! Several threads may run backward on one graph, and a run may fail half-way. So the tickets' gradients
-//! carry numbers: an exit leaves its gradient under a new number and sends that to the hub, which takes
-//! exactly these gradients. After the hub, a thread takes what the hub left for it last.
+//! Several threads may run backward on one graph, and a run may fail half-way. So a gradient at the counter
+//! knows who left it, and whether the run in which it was left still goes on: the ticket's gradient, which the
+//! run holds until it reaches the hub, holds a token, and is gone with it if the run fails. The hub takes what
+//! its own thread has left and whose run goes on; it reads no ticket, since on a GPU that would be to wait for
+//! all that is queued there. After the hub, a thread takes what the hub left for it last.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::{self, ThreadId};
 
 use candle_core::backend::BackendDevice;
@@ -90,17 +92,40 @@ struct Counter {
 /// What is left at the counter.
 #[derive(Default)]
 struct Left {
-    /// The number of the last gradient that an exit left.
-    last: u64,
-    /// Gradients of outputs by number, with the thread that left them.
-    d_outputs: HashMap<u64, (ThreadId, Tensor)>,
+    d_outputs: Vec<Deposit>,
     /// Gradients of inputs, for the thread that ran the hub last.
     d_inputs: HashMap<ThreadId, Vec<Option<Numbers>>>,
+}
+
+/// The gradient of an output, left by its exit.
+struct Deposit {
+    index: usize,
+    gradient: Tensor,
+    thread: ThreadId,
+    /// The token of the run in which it was left.
+    run: Weak<()>,
 }
 
 impl Counter {
     fn left(&self) -> MutexGuard<'_, Left> {
         lock(&self.left)
+    }
+
+    /// The gradients that a thread's run has left, by output.
+    fn take_d_outputs(&self, thread: ThreadId) -> Vec<Option<Tensor>> {
+        let mut left = self.left();
+        left.d_inputs.remove(&thread);
+        let (own, of_others) = std::mem::take(&mut left.d_outputs)
+            .into_iter()
+            .partition(|deposit: &Deposit| deposit.thread == thread);
+        left.d_outputs = of_others;
+        drop(left);
+        let mut d_outputs = vec![None; self.n_outputs];
+        // What is left of a run that failed is dropped.
+        for deposit in own.into_iter().filter(|deposit| deposit.run.strong_count() > 0) {
+            d_outputs[deposit.index] = Some(deposit.gradient);
+        }
+        d_outputs
     }
 }
 
@@ -191,18 +216,12 @@ impl CustomOp1 for Hub {
         cuda_ticket(self.0.n_outputs, beside)
     }
 
-    fn bwd(&self, tickets: &Tensor, _: &Tensor, numbers: &Tensor) -> Result<Option<Tensor>> {
+    fn bwd(&self, tickets: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
         let own = thread::current().id();
-        let mut left = self.0.left();
-        let d_outputs: Vec<Option<Tensor>> = numbers
-            .to_vec1::<f64>()?
-            .into_iter()
-            .map(|number| left.d_outputs.remove(&(number as u64)).map(|(_, gradient)| gradient))
-            .collect();
-        // What this thread has left besides is from a run that failed.
-        left.d_outputs.retain(|_, (thread, _)| *thread != own);
-        left.d_inputs.remove(&own);
-        drop(left);
+        let d_outputs = self.0.take_d_outputs(own);
+        if d_outputs.iter().all(Option::is_none) {
+            candle_core::bail!("the gradients of the recurrent layers' outputs were lost on the way");
+        }
         let d_outputs: Vec<Option<Tensor>> = d_outputs
             .into_iter()
             .map(|gradient| gradient.map(|gradient| gradient.contiguous()).transpose())
@@ -234,14 +253,35 @@ impl CustomOp1 for Exit {
     }
 
     fn bwd(&self, hub: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let mut left = self.counter.left();
-        left.last += 1;
-        let number = left.last;
-        left.d_outputs.insert(number, (thread::current().id(), gradient.clone()));
-        drop(left);
-        let mut numbers = vec![0.0; self.counter.n_outputs];
-        numbers[self.index] = number as f64;
-        Ok(Some(Tensor::from_vec(numbers, hub.shape(), hub.device())?))
+        let token = Arc::new(());
+        self.counter.left().d_outputs.push(Deposit {
+            index: self.index,
+            gradient: gradient.clone(),
+            thread: thread::current().id(),
+            run: Arc::downgrade(&token),
+        });
+        Ok(Some(hub.apply_op1(Token { _token: token, n_outputs: self.counter.n_outputs })?))
+    }
+}
+
+/// A ticket's gradient: zeros that hold a run's token. As an operation on the hub it is part of the graph of every
+/// sum that it enters, so it lives until the run has reached the hub or failed.
+struct Token {
+    _token: Arc<()>,
+    n_outputs: usize,
+}
+
+impl CustomOp1 for Token {
+    fn name(&self) -> &'static str {
+        "recurrent-token"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok(ticket(self.n_outputs))
+    }
+
+    fn cuda_fwd(&self, beside: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        cuda_ticket(self.n_outputs, beside)
     }
 }
 

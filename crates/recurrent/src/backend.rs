@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cudnn;
+use crate::cudnn::{self, CudnnPlan};
 use crate::error::{Error, Result};
 use crate::fused;
 use crate::machine::InstructionSet;
@@ -19,9 +19,11 @@ pub enum Backend {
     Reference,
     /// Fused CPU kernels for this instruction set; an error if the CPU lacks it or no kernel fits.
     Fused(InstructionSet),
-    /// cuDNN on a CUDA device; an error elsewhere, without the feature `cuda`, if a row has length 0,
-    /// or for a GRU whose reset gate acts before the product.
+    /// cuDNN on a CUDA device; an error elsewhere, without the feature `cuda`, if a row has length 0 and the cell
+    /// is not an LSTM or a GRU, or for a GRU whose reset gate acts before the product.
     Cudnn,
+    /// The same in a certain way; an error if cuDNN does not support it.
+    CudnnPlan(CudnnPlan),
 }
 
 /// The implementation that a backend selects for one run.
@@ -29,7 +31,7 @@ pub enum Backend {
 pub(crate) enum Implementation {
     Reference,
     Cpu(InstructionSet),
-    Cudnn,
+    Cudnn(Option<CudnnPlan>),
 }
 
 impl Backend {
@@ -43,17 +45,30 @@ impl Backend {
             Backend::Auto if fused::obstacle(run).is_none() => {
                 Ok(Implementation::Cpu(InstructionSet::best()))
             }
-            Backend::Auto if cudnn::obstacle(run).is_none() => Ok(Implementation::Cudnn),
+            Backend::Auto if cudnn::obstacle(run, None).is_none() => {
+                Ok(Implementation::Cudnn(None))
+            }
             Backend::Auto => Ok(Implementation::Reference),
             Backend::Fused(set) => match fused::obstacle(run) {
                 Some(reason) => refuse(reason),
                 None if !set.is_available() => refuse("this CPU lacks the instruction set"),
                 None => Ok(Implementation::Cpu(set)),
             },
-            Backend::Cudnn => match cudnn::obstacle(run) {
-                Some(reason) => refuse(reason),
-                None => Ok(Implementation::Cudnn),
-            },
+            Backend::Cudnn => Self::cudnn(run, None, refuse),
+            Backend::CudnnPlan(plan) => Self::cudnn(run, Some(plan), refuse),
+        }
+    }
+}
+
+impl Backend {
+    fn cudnn(
+        run: &Run<'_>,
+        plan: Option<CudnnPlan>,
+        refuse: impl Fn(&str) -> Result<Implementation>,
+    ) -> Result<Implementation> {
+        match cudnn::obstacle(run, plan) {
+            Some(reason) => refuse(reason),
+            None => Ok(Implementation::Cudnn(plan)),
         }
     }
 }
@@ -65,6 +80,9 @@ impl fmt::Display for Backend {
             Backend::Reference => f.write_str("reference"),
             Backend::Fused(set) => write!(f, "fused {set}"),
             Backend::Cudnn => f.write_str("cuDNN"),
+            Backend::CudnnPlan(CudnnPlan { algorithm, lengths, layout }) => {
+                write!(f, "cuDNN ({algorithm:?}, {lengths:?}, {layout:?})")
+            }
         }
     }
 }

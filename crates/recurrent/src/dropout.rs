@@ -13,6 +13,28 @@ use crate::numbers::contiguous;
 pub trait DropoutMasks {
     /// Whether to keep each of `n` numbers: `false` with probability `rate`.
     fn kept(&mut self, n: usize, rate: f64) -> Vec<bool>;
+
+    /// If the draws for masks are words of a ChaCha stream with 8 rounds, skips the next `n` and says where they
+    /// are: a CUDA device then makes the mask itself, of a draw for each number, which is dropped if the draw's
+    /// upper 24 bits, as a fraction of 2²⁴, are below the rate as an f32. Otherwise masks are uploaded.
+    fn skip_chacha8(&mut self, n: usize) -> Option<ChaCha8Position> {
+        let _ = n;
+        None
+    }
+}
+
+/// A place in a ChaCha stream with 8 rounds, a 64-bit block counter and stream number 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChaCha8Position {
+    /// The key.
+    pub key: [u32; 8],
+    /// The number of 32-bit words before it.
+    pub word: u64,
+}
+
+/// The least draw of 24 bits that keeps a number.
+pub(crate) fn least_kept(rate: f64) -> u32 {
+    (f64::from(rate as f32) * f64::from(1 << 24)).ceil() as u32
 }
 
 /// Zeroes each number of `x` with probability `rate` and scales the others by `1 / (1 - rate)`, which
@@ -24,6 +46,16 @@ pub trait DropoutMasks {
 pub fn dropout(masks: &mut (impl DropoutMasks + ?Sized), x: &Tensor, rate: f64) -> Result<Tensor> {
     if rate == 0.0 {
         return Ok(x.clone());
+    }
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda()
+        && x.dtype() == DType::F32
+        && x.elem_count() > 0
+        && let Some(position) = masks.skip_chacha8(x.elem_count())
+    {
+        let (least, scale) = (least_kept(rate), dropout_scale(rate));
+        let masked = crate::dropout_on_device::MaskedOnDevice { position, least, scale };
+        return Ok(x.contiguous()?.apply_op1(masked)?);
     }
     let kept = mask(masks, x.elem_count(), rate)?.into();
     let masked = Masked { kept, scale: dropout_scale(rate) };

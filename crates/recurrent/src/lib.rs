@@ -9,8 +9,12 @@ mod autograd;
 mod backend;
 mod cell;
 mod config;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod cudnn;
 mod dropout;
+#[cfg(feature = "cuda")]
+mod dropout_on_device;
 mod error;
 mod frozen;
 mod fused;
@@ -39,7 +43,8 @@ pub use any::{AnyCell, Recurrent};
 pub use backend::Backend;
 pub use cell::Cell;
 pub use config::RecurrentConfig;
-pub use dropout::{DropoutMasks, dropout, variational_dropout};
+pub use cudnn::{CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan};
+pub use dropout::{ChaCha8Position, DropoutMasks, dropout, variational_dropout};
 pub use error::{Error, Result};
 pub use gru::{Gru, GruCell};
 pub use initialization::{Initialization, RecurrentInit};

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::dropout::{DropoutMasks, dropout, variational_dropout};
+use crate::dropout::{ChaCha8Position, DropoutMasks, dropout, least_kept, variational_dropout};
 use crate::error::Result;
 
 /// Draws of the generator for a mask at a time.
@@ -107,7 +107,7 @@ impl SeededRng {
 impl DropoutMasks for SeededRng {
     fn kept(&mut self, n: usize, rate: f64) -> Vec<bool> {
         // `unit() >= rate` in whole numbers, for many draws at a time.
-        let least = (f64::from(rate as f32) * f64::from(1 << 24)).ceil() as u32;
+        let least = least_kept(rate);
         let mut kept = Vec::with_capacity(n);
         let mut bytes = [0; 4 * DRAWS_AT_A_TIME];
         while kept.len() < n {
@@ -117,6 +117,18 @@ impl DropoutMasks for SeededRng {
             kept.extend(draws.iter().map(|&draw| u32::from_le_bytes(draw) >> 8 >= least));
         }
         kept
+    }
+
+    fn skip_chacha8(&mut self, n: usize) -> Option<ChaCha8Position> {
+        let word = self.position();
+        self.set_position(word + n as u64);
+        let seed = self.0.get_seed();
+        let (words, _) = seed.as_chunks::<4>();
+        let mut key = [0; 8];
+        for (part, word) in key.iter_mut().zip(words) {
+            *part = u32::from_le_bytes(*word);
+        }
+        Some(ChaCha8Position { key, word })
     }
 }
 
@@ -146,6 +158,45 @@ mod tests {
                 assert_eq!(rng.kept(n, rate), expected, "{n} numbers, rate {rate}");
                 assert_eq!(rng.unit(), one_by_one.unit(), "the next draw");
             }
+        }
+    }
+
+    /// A block of 16 words, from the definition.
+    fn chacha8_block(key: [u32; 8], block: u64) -> [u32; 16] {
+        let mut start = [0; 16];
+        start[..4].copy_from_slice(&[0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574]);
+        start[4..12].copy_from_slice(&key);
+        (start[12], start[13]) = (block as u32, (block >> 32) as u32);
+        let mut x = start;
+        for round in 0..8 {
+            for i in 0..4 {
+                let lane = |row: usize| 4 * row + (i + round % 2 * row) % 4;
+                let [a, b, c, d] = [0, 1, 2, 3].map(lane);
+                for [left, right] in [[16, 12], [8, 7]] {
+                    x[a] = x[a].wrapping_add(x[b]);
+                    x[d] = (x[d] ^ x[a]).rotate_left(left);
+                    x[c] = x[c].wrapping_add(x[d]);
+                    x[b] = (x[b] ^ x[c]).rotate_left(right);
+                }
+            }
+        }
+        std::array::from_fn(|i| x[i].wrapping_add(start[i]))
+    }
+
+    #[test]
+    fn a_device_that_draws_from_the_position_makes_the_same_mask() {
+        let mut rng = SeededRng::new(11);
+        for (n, rate) in [(5, 0.3), (16, 0.5), (1000, 0.1), (3, 0.9)] {
+            let mut other = rng.clone();
+            let Some(position) = other.skip_chacha8(n) else { panic!("no position") };
+            let expected = rng.kept(n, rate);
+            assert_eq!(rng.position(), other.position());
+            let kept = |word: u64| {
+                let block = chacha8_block(position.key, word / 16);
+                block[(word % 16) as usize] >> 8 >= least_kept(rate)
+            };
+            let got: Vec<bool> = (0..n as u64).map(|i| kept(position.word + i)).collect();
+            assert_eq!(got, expected, "{n}");
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Run<'a> {
     /// `[B·T]`; only for fused kernels on the CPU.
     pub(crate) indexes: Option<&'a [u32]>,
     pub(crate) lengths: &'a Lengths,
+    /// Whether the state before the first step is given.
+    pub(crate) has_state: bool,
     /// Whether a backward pass may follow.
     pub(crate) record: bool,
 }

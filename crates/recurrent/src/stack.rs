@@ -166,14 +166,15 @@ impl Stack {
             let output = StackOutput { outputs, states: zeros_if_absent()?, between };
             return Ok(if record { output } else { output.detach() });
         }
-        let run = self.checked_run(&x, None, (batch, steps), lengths, record);
+        let has_state = initial.is_some();
+        let run = self.checked_run(&x, None, (batch, steps), lengths, (has_state, record));
         let given = initial.as_deref().unwrap_or_default();
         let output = match self.backend.implementation(&run)? {
             Implementation::Cpu(set) => {
                 let output = fused::run(&run, given, dropout, wanted, set)?;
                 return self.in_caller_order(output, wanted);
             }
-            Implementation::Cudnn => cudnn::run(&run, given, dropout, wanted)?,
+            Implementation::Cudnn(plan) => cudnn::run(&run, given, dropout, wanted, plan)?,
             Implementation::Reference => reference::run(&run, &zeros_if_absent()?, dropout)?,
         };
         let output = match wanted {
@@ -205,11 +206,23 @@ impl Stack {
         indexes: Option<&'a [u32]>,
         (batch, steps): (usize, usize),
         lengths: &'a Lengths,
-        record: bool,
+        (has_state, record): (bool, bool),
     ) -> Run<'a> {
         let Self { cell, config, weights, .. } = self;
-        let frozen = self.frozen.as_deref();
-        Run { cell: *cell, config, weights, frozen, batch, steps, x, indexes, lengths, record }
+        let (cell, frozen) = (*cell, self.frozen.as_deref());
+        Run {
+            cell,
+            config,
+            weights,
+            frozen,
+            batch,
+            steps,
+            x,
+            indexes,
+            lengths,
+            has_state,
+            record,
+        }
     }
 
     /// [`run`](Self::run) for an input with repeated vectors.
@@ -235,7 +248,8 @@ impl Stack {
             };
             let checked = &Lengths::check(lengths, batch, steps)?;
             let initial = states.map(|states| self.check_states(states, batch)).transpose()?;
-            let run = stack.checked_run(vectors, Some(indexes), (batch, steps), checked, record);
+            let (sizes, flags) = ((batch, steps), (initial.is_some(), record));
+            let run = stack.checked_run(vectors, Some(indexes), sizes, checked, flags);
             let given = initial.as_deref().unwrap_or_default();
             let output = fused::run(&run, given, dropout, wanted, set)?;
             return self.in_caller_order(output, wanted);
@@ -248,10 +262,10 @@ impl Stack {
     /// The instruction set of the fused CPU kernels, if they will run on an input like this.
     fn fused_set(&self, x: &Tensor) -> Result<Option<InstructionSet>> {
         let lengths = Lengths::check(None, 1, 1)?;
-        let run = self.checked_run(x, None, (1, 1), &lengths, false);
+        let run = self.checked_run(x, None, (1, 1), &lengths, (false, false));
         Ok(match self.backend.implementation(&run)? {
             Implementation::Cpu(set) => Some(set),
-            Implementation::Cudnn | Implementation::Reference => None,
+            Implementation::Cudnn(_) | Implementation::Reference => None,
         })
     }
 

@@ -6,7 +6,11 @@ mod common;
 
 use candle_core::{DType, Device, Var};
 use common::{Case, Kind, assert_close, relative_difference};
-use recurrent::{Backend, Lstm, RecurrentConfig, RunOptions, SeededRng};
+use recurrent::{
+    Backend, CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan, Lstm, RecurrentConfig, RunOptions,
+    SeededRng,
+};
+use std::collections::BTreeSet;
 
 /// f32 sums in different orders on two machines, without TF32.
 const TOLERANCE_F32: f64 = 1e-5;
@@ -146,13 +150,116 @@ fn a_graph_runs_backward_twice() {
     assert_eq!(first, second);
 }
 
+/// Rows without steps: an LSTM and a GRU hold their states past the end, others are left to the reference.
 #[test]
-fn a_row_of_length_0_is_left_to_the_reference() {
-    let mut case = case(Kind::Lstm, RecurrentConfig::new(5, 6), [false, true]);
-    case.lengths = Some(vec![3, 0, 1, 5]);
-    let case = case.to(&device(), DType::F32).unwrap();
-    assert!(case.forward(Backend::Cudnn).is_err());
-    assert!(case.forward(Backend::Auto).is_ok());
+fn a_row_of_length_0_keeps_its_state() {
+    let device = device();
+    for kind in [Kind::Lstm, Kind::Gru, Kind::RnnTanh] {
+        for (bidirectional, has_state) in [(false, false), (true, false), (false, true)] {
+            let config = RecurrentConfig { bidirectional, ..RecurrentConfig::new(5, 6) };
+            let mut case = case(kind, config, [has_state, true]);
+            case.lengths = Some(vec![3, 0, 1, 5]);
+            let expected = case.everything(Backend::Reference).unwrap();
+            let case = case.to(&device, DType::F32).unwrap();
+            assert_eq!(case.forward(Backend::Cudnn).is_ok(), kind != Kind::RnnTanh, "{kind:?}");
+            assert_close(&case, Backend::Auto, &expected, TOLERANCE_F32);
+        }
+    }
+}
+
+/// All ways to ask cuDNN for a network; it may refuse some.
+#[test]
+fn every_plan_gives_the_same() {
+    let device = device();
+    let (mut faults, mut n_run, mut refused) = (Vec::new(), 0, BTreeSet::new());
+    let mut rng = SeededRng::new(3);
+    for kind in [Kind::Lstm, Kind::Gru, Kind::RnnTanh] {
+        for (hidden, num_layers, bidirectional) in [
+            (6, 1, false),
+            (6, 2, true),
+            (64, 1, true),
+            (128, 2, false),
+            (160, 1, true),
+            (192, 1, false),
+            (256, 2, false),
+        ] {
+            for mixed in [false, true] {
+                for has_state in [false, true] {
+                    let config = RecurrentConfig {
+                        num_layers,
+                        bidirectional,
+                        ..RecurrentConfig::new(hidden + 3, hidden)
+                    };
+                    let lengths = mixed.then(|| vec![7, 23, 1, 12, 23, 22, 5, 9, 16]);
+                    let case =
+                        Case::random(kind, config, (9, 23), has_state, lengths, &mut rng).unwrap();
+                    let expected = case.everything(Backend::Auto).unwrap();
+                    let case = case.to(&device, DType::F32).unwrap();
+                    for plan in plans() {
+                        let name = format!("{kind:?} H {hidden} L {num_layers} bidirectional {bidirectional} mixed {mixed} state {has_state} {plan:?}");
+                        let got = match case.everything(Backend::CudnnPlan(plan)) {
+                            Ok(got) => got,
+                            Err(error) => {
+                                let CudnnPlan { algorithm, layout, .. } = plan;
+                                let error = error.to_string();
+                                refused.insert(format!("{kind:?} H {hidden} bidirectional {bidirectional} mixed {mixed} {algorithm:?} {:?} {layout:?}: {}", plan.lengths, error.lines().next().unwrap_or_default()));
+                                continue;
+                            }
+                        };
+                        n_run += 1;
+                        for ((part, got), (_, expected)) in got.iter().zip(&expected) {
+                            let difference = relative_difference(got, expected).unwrap();
+                            if difference > TOLERANCE_F32 || difference.is_nan() {
+                                faults.push(format!("{name}: {part} differs by {difference:.1e}"));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for refused in &refused {
+        println!("refused: {refused}");
+    }
+    println!("{n_run} runs, {} refusals", refused.len());
+    assert!(n_run > 300 && faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+fn plans() -> Vec<CudnnPlan> {
+    let algorithms = [
+        CudnnAlgorithm::Standard,
+        CudnnAlgorithm::PersistStatic,
+        CudnnAlgorithm::PersistStaticSmallH,
+    ];
+    let mut plans = Vec::new();
+    for algorithm in algorithms {
+        for lengths in [CudnnLengths::Told, CudnnLengths::Held] {
+            for layout in [CudnnLayout::BatchMajor, CudnnLayout::TimeMajor] {
+                plans.push(CudnnPlan { algorithm, lengths, layout });
+            }
+        }
+    }
+    plans
+}
+
+/// The device draws a mask itself; it must be the CPU's.
+#[test]
+fn dropout_drops_what_it_drops_on_the_cpu() {
+    let device = device();
+    let (mut here, mut there) = (SeededRng::new(8), SeededRng::new(8));
+    for (n, rate) in [(1, 0.5), (5, 0.3), (4096, 0.25), (100_003, 0.9)] {
+        let x = SeededRng::new(n as u64).standard_normal(n, DType::F32, &Device::Cpu).unwrap();
+        let expected = here.dropout(&x, rate).unwrap().to_vec1::<f32>().unwrap();
+        let x = Var::from_tensor(&x.to_device(&device).unwrap()).unwrap();
+        let y = there.dropout(&x, rate).unwrap();
+        assert_eq!(y.to_vec1::<f32>().unwrap(), expected, "{n}");
+        let gradients = y.sum_all().unwrap().backward().unwrap();
+        let d_x = gradients.get(&x).unwrap().to_vec1::<f32>().unwrap();
+        let scale = (1.0 / (1.0 - rate)) as f32;
+        let slopes = expected.iter().map(|&y| if y == 0.0 { 0.0 } else { scale });
+        assert_eq!(d_x, slopes.collect::<Vec<_>>(), "{n}");
+        assert_eq!(here.position(), there.position());
+    }
 }
 
 /// As on the CPU: an optimiser may change the variables before the backward pass.

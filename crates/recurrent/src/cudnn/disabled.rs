@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::CudnnPlan;
 use crate::dropout::DropoutMasks;
 use crate::run::{Run, StackOutput, Wanted};
 
@@ -11,6 +12,7 @@ pub(crate) fn run(
     _: &[Tensor],
     _: Option<&mut dyn DropoutMasks>,
     _: Wanted,
+    _: Option<CudnnPlan>,
 ) -> Result<StackOutput> {
     candle_core::bail!("`recurrent` was built without the feature `cuda`")
 }

@@ -10,9 +10,31 @@ use candle_core::cuda_backend::cudarc::cudnn::{result, sys};
 use candle_core::cuda_backend::cudarc::driver::CudaStream;
 use candle_core::{CudaDevice, DType, Error, Result};
 
+use super::plan::CudnnLayout;
+
+/// A call that cuDNN has refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{call}: {status:?}")]
+pub(super) struct Refusal {
+    call: &'static str,
+    status: sys::cudnnStatus_t,
+}
+
 /// Converts a status to a result whose error names the call.
 pub(super) fn check(status: sys::cudnnStatus_t, call: &'static str) -> Result<()> {
-    status.result().map_err(|error| Error::Cuda(format!("{call}: {error:?}").into()))
+    if status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS {
+        return Ok(());
+    }
+    Err(Error::Cuda(Box::new(Refusal { call, status })))
+}
+
+/// Whether an error is cuDNN's refusal of a call.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::Cuda(error) => error.is::<Refusal>(),
+        Error::WithBacktrace { inner, .. } => is_refusal(inner),
+        _ => false,
+    }
 }
 
 /// A cuDNN handle for a device's stream. cuDNN requires one per thread.
@@ -121,9 +143,11 @@ pub(super) fn tensor_descriptor(dtype: DType, dims: [usize; 3]) -> Result<Tensor
     Ok(descriptor)
 }
 
-/// A padded batch `[B, T, width]` with a length for each row; cuDNN writes zeros past each length.
+/// A padded batch `[B, T, width]`, or `[T, B, width]`, with a length for each row; cuDNN writes zeros past each
+/// length.
 pub(super) fn data_descriptor(
     dtype: DType,
+    layout: CudnnLayout,
     (steps, width): (usize, usize),
     lengths: &[c_int],
 ) -> Result<DataDescriptor> {
@@ -139,7 +163,14 @@ pub(super) fn data_descriptor(
         sys::cudnnSetRNNDataDescriptor(
             descriptor.raw,
             data_type(dtype)?,
-            sys::cudnnRNNDataLayout_t::CUDNN_RNN_DATA_LAYOUT_BATCH_MAJOR_UNPACKED,
+            match layout {
+                CudnnLayout::BatchMajor => {
+                    sys::cudnnRNNDataLayout_t::CUDNN_RNN_DATA_LAYOUT_BATCH_MAJOR_UNPACKED
+                }
+                CudnnLayout::TimeMajor => {
+                    sys::cudnnRNNDataLayout_t::CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED
+                }
+            },
             int(steps)?,
             int(lengths.len())?,
             int(width)?,

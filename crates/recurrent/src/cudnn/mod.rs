@@ -8,6 +8,8 @@
 //! Source: <https://docs.nvidia.com/deeplearning/cudnn/latest/api/cudnn-adv-library.html>
 
 #[cfg(feature = "cuda")]
+mod held;
+#[cfg(feature = "cuda")]
 mod library;
 #[cfg(feature = "cuda")]
 mod network;
@@ -15,6 +17,9 @@ mod network;
 mod operation;
 #[cfg(feature = "cuda")]
 mod pass;
+mod plan;
+#[cfg(feature = "cuda")]
+mod refused;
 #[cfg(feature = "cuda")]
 mod storage;
 #[cfg(feature = "cuda")]
@@ -33,8 +38,14 @@ pub(crate) use operation::run;
 use crate::cell::Cell;
 use crate::run::Run;
 
-/// Why cuDNN cannot run a network on these tensors; `None` if it can.
-pub(crate) fn obstacle(run: &Run<'_>) -> Option<&'static str> {
+pub use plan::{CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan};
+use plan::PlanShape;
+
+/// Why cuDNN cannot run a network on these tensors; `None` if it can. `plan`: the best if absent.
+pub(crate) fn obstacle(run: &Run<'_>, plan: Option<CudnnPlan>) -> Option<&'static str> {
+    let can_hold = PlanShape::of(run).can_hold();
+    let lengths = plan.map(|plan| plan.lengths);
+    let is_held = can_hold && lengths != Some(CudnnLengths::Told);
     let has_dtype = matches!(run.x.dtype(), DType::F32 | DType::F64 | DType::F16 | DType::BF16);
     if !matches!(run.x.device(), Device::Cuda(_)) {
         Some("the tensors are not on a CUDA device")
@@ -44,8 +55,10 @@ pub(crate) fn obstacle(run: &Run<'_>) -> Option<&'static str> {
         Some("the tensors are not f64, f32, f16 or bf16")
     } else if run.cell == Cell::GruResetBefore {
         Some("cuDNN has no GRU whose reset gate acts before the product")
-    } else if run.lengths.by_row.contains(&0) {
+    } else if run.lengths.by_row.contains(&0) && !is_held {
         Some("cuDNN does not support rows of length 0")
+    } else if lengths == Some(CudnnLengths::Held) && !can_hold && !run.lengths.all_full {
+        Some("only an LSTM or a GRU can hold its state: without a projection, and in two directions without a given state")
     } else {
         None
     }

@@ -11,6 +11,7 @@ use super::library::{
     DataDescriptor, DropoutDescriptor, Handle, NetworkDescriptor, TensorDescriptor, check,
     data_descriptor, data_type, empty_network_descriptor, int, no_dropout, tensor_descriptor,
 };
+use super::plan::{CudnnAlgorithm, CudnnPlan};
 use crate::cell::Cell;
 
 /// Flag that allows rows of a padded batch to end early (`CUDNN_RNN_PADDED_IO_ENABLED`).
@@ -30,6 +31,7 @@ pub(super) struct Network {
     pub(super) bias: bool,
     /// Rounding of products; decided once, since both passes must agree.
     pub(super) math: sys::cudnnMathType_t,
+    pub(super) plan: CudnnPlan,
 }
 
 /// Rounding of products by dtype. Candle's own setting decides whether f32 may use TF32.
@@ -42,6 +44,11 @@ pub(super) fn math_type(dtype: DType) -> sys::cudnnMathType_t {
 }
 
 impl Network {
+    /// Tensors of a layer's direction.
+    pub(super) fn n_tensors(&self) -> usize {
+        2 + if self.bias { 2 } else { 0 } + usize::from(self.h_size != self.hidden_size)
+    }
+
     pub(super) fn output_size(&self) -> usize {
         self.num_directions * self.h_size
     }
@@ -53,7 +60,11 @@ impl Network {
         sizes[..self.cell.n_states()].iter().map(|&size| (layers, batch, size)).collect()
     }
 
-    fn descriptor(&self, dropout: &DropoutDescriptor) -> Result<NetworkDescriptor> {
+    fn descriptor(
+        &self,
+        input_size: usize,
+        dropout: &DropoutDescriptor,
+    ) -> Result<NetworkDescriptor> {
         let descriptor = empty_network_descriptor()?;
         let mode = match self.cell {
             Cell::RnnRelu => sys::cudnnRNNMode_t::CUDNN_RNN_RELU,
@@ -79,7 +90,15 @@ impl Network {
         let status = unsafe {
             sys::cudnnSetRNNDescriptor_v8(
                 descriptor.raw,
-                sys::cudnnRNNAlgo_t::CUDNN_RNN_ALGO_STANDARD,
+                match self.plan.algorithm {
+                    CudnnAlgorithm::Standard => sys::cudnnRNNAlgo_t::CUDNN_RNN_ALGO_STANDARD,
+                    CudnnAlgorithm::PersistStatic => {
+                        sys::cudnnRNNAlgo_t::CUDNN_RNN_ALGO_PERSIST_STATIC
+                    }
+                    CudnnAlgorithm::PersistStaticSmallH => {
+                        sys::cudnnRNNAlgo_t::CUDNN_RNN_ALGO_PERSIST_STATIC_SMALL_H
+                    }
+                },
                 mode,
                 bias,
                 direction,
@@ -87,7 +106,7 @@ impl Network {
                 data_type(self.dtype)?,
                 data_type(sum_dtype)?,
                 self.math,
-                int(self.input_size)?,
+                int(input_size)?,
                 int(self.hidden_size)?,
                 int(self.h_size)?,
                 int(self.num_layers)?,
@@ -113,21 +132,22 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// `lengths`: real steps of each row, at least 1.
+    /// `input_size`: of the first layer, as cuDNN is given it; `lengths`: steps of each row, at least 1.
     pub(super) fn new(
         network: &Network,
         device: &CudaDevice,
+        input_size: usize,
         steps: usize,
         lengths: &[c_int],
     ) -> Result<Self> {
         let handle = Handle::of(device)?;
         let dropout = no_dropout(&handle)?;
-        let (batch, dtype) = (lengths.len(), network.dtype);
+        let (batch, dtype, layout) = (lengths.len(), network.dtype, network.plan.layout);
         let layers = network.num_layers * network.num_directions;
         Ok(Self {
-            network: network.descriptor(&dropout)?,
-            x: data_descriptor(dtype, (steps, network.input_size), lengths)?,
-            outputs: data_descriptor(dtype, (steps, network.output_size()), lengths)?,
+            network: network.descriptor(input_size, &dropout)?,
+            x: data_descriptor(dtype, layout, (steps, input_size), lengths)?,
+            outputs: data_descriptor(dtype, layout, (steps, network.output_size()), lengths)?,
             h: tensor_descriptor(dtype, [layers, batch, network.h_size])?,
             c: tensor_descriptor(dtype, [layers, batch, network.hidden_size])?,
             handle,

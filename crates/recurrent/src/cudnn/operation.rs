@@ -2,28 +2,32 @@
 
 use candle_core::{D, Device, Result, Storage, Tensor};
 
-use super::library::int;
+use super::library::{int, is_refusal};
 use super::network::{Network, math_type};
 use super::pass::{Problem, Saved};
+use super::plan::{CudnnAlgorithm, CudnnLengths, CudnnPlan, PlanShape};
+use super::refused;
 use super::storage::tensor;
 use crate::autograd::{Backward, Numbers, record};
 use crate::dropout::{DropoutMasks, dropout};
 use crate::run::{Run, StackOutput, Wanted};
 use crate::weights::LayerWeights;
 
-/// Runs a network; [`super::obstacle`] must be `None` for its tensors.
+/// Runs a network; [`super::obstacle`] must be `None` for its tensors. `plan`: the best if absent.
 pub(crate) fn run(
     run: &Run<'_>,
     initial: &[Tensor],
     masks: Option<&mut dyn DropoutMasks>,
     result: Wanted,
+    plan: Option<CudnnPlan>,
 ) -> Result<StackOutput> {
     let has_dropout = masks.is_some() && run.config.dropout > 0.0;
-    match masks {
-        masks if run.config.num_layers > 1 && (has_dropout || result == Wanted::AllLayers) => {
-            layer_by_layer(run, initial, masks)
-        }
-        _ => layers(run, run.weights, run.x, initial),
+    let is_held = !run.lengths.all_full && plan.is_none_or(|plan| plan.lengths == CudnnLengths::Held);
+    let is_apart = has_dropout || result == Wanted::AllLayers || is_held;
+    if run.config.num_layers > 1 && is_apart {
+        layer_by_layer(run, initial, masks, plan)
+    } else {
+        layers(run, run.weights, run.x, initial, plan)
     }
 }
 
@@ -33,6 +37,7 @@ fn layer_by_layer(
     run: &Run<'_>,
     initial: &[Tensor],
     mut masks: Option<&mut dyn DropoutMasks>,
+    plan: Option<CudnnPlan>,
 ) -> Result<StackOutput> {
     let directions = run.config.num_directions();
     let mut x = run.x.clone();
@@ -48,7 +53,7 @@ fn layer_by_layer(
         }
         let of_layer = |state: &Tensor| state.narrow(0, layer * directions, directions);
         let initial: Vec<Tensor> = initial.iter().map(of_layer).collect::<Result<_>>()?;
-        let output = layers(run, weights, &x, &initial)?;
+        let output = layers(run, weights, &x, &initial, plan)?;
         x = output.outputs;
         states.push(output.states);
     }
@@ -65,6 +70,7 @@ fn layers(
     weights: &[Vec<LayerWeights>],
     x: &Tensor,
     initial: &[Tensor],
+    plan: Option<CudnnPlan>,
 ) -> Result<StackOutput> {
     let Device::Cuda(device) = x.device() else {
         candle_core::bail!("the cuDNN passes run only on a CUDA device");
@@ -77,7 +83,10 @@ fn layers(
     let needs_backward = run.record && wanted.contains(&true);
     let plain = |tensor: &Tensor| Ok(tensor.contiguous()?.detach());
 
-    let problem = Problem {
+    let shape = PlanShape { is_training: needs_backward, ..PlanShape::of(run) };
+    let given = plan;
+    let plan = given.unwrap_or_else(|| refused::best_plan_but(shape));
+    let mut problem = Problem {
         network: Network {
             cell: run.cell,
             dtype: x.dtype(),
@@ -88,6 +97,7 @@ fn layers(
             num_directions: run.config.num_directions(),
             bias: run.config.bias,
             math: math_type(x.dtype()),
+            plan,
         },
         device: device.clone(),
         x: plain(x)?,
@@ -95,7 +105,14 @@ fn layers(
         weights: weights.iter().map(|weight| plain(weight)).collect::<Result<_>>()?,
         initial: initial.iter().map(plain).collect::<Result<_>>()?,
     };
-    let forward = problem.forward(needs_backward)?;
+    let forward = match problem.forward(needs_backward) {
+        Err(error) if is_refusal(&error) && given.is_none() => {
+            refused::remember(shape);
+            problem.network.plan.algorithm = CudnnAlgorithm::Standard;
+            problem.forward(needs_backward)?
+        }
+        forward => forward?,
+    };
     let mut tensors = match forward.saved {
         None => forward.results.into_iter().map(tensor).collect(),
         Some(saved) => {

@@ -7,6 +7,7 @@ use candle_core::cuda_backend::cudarc::cudnn::sys;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaStream};
 use candle_core::{CudaDevice, CudaStorage, Result, Shape, Tensor};
 
+use super::held::Form;
 use super::library::check;
 use super::network::{Call, Network};
 use super::storage::{Address, Place, uninitialised, uninitialised_bytes};
@@ -18,7 +19,7 @@ pub(super) struct Problem {
     pub(super) device: CudaDevice,
     /// `[B, T, I]`
     pub(super) x: Tensor,
-    /// Real steps of each row, at least 1.
+    /// Real steps of each row; at least 1 unless the state is held.
     pub(super) lengths: Vec<c_int>,
     /// In PyTorch's order, by layer and direction.
     pub(super) weights: Vec<Tensor>,
@@ -48,14 +49,29 @@ pub(super) struct Gradients {
 }
 
 impl Problem {
-    fn call(&self) -> Result<Call> {
-        Call::new(&self.network, &self.device, self.x.dim(1)?, &self.lengths)
+    fn form(&self) -> Result<Form<'_>> {
+        let Network { cell, hidden_size, dtype, plan, .. } = self.network;
+        let sizes = (cell, hidden_size, dtype);
+        Form::new(&self.device, plan, sizes, self.x.dim(1)?, &self.lengths)
+    }
+
+    /// The input size and the lengths that cuDNN is told, and the call.
+    fn call(&self, form: &Form<'_>) -> Result<(usize, Vec<c_int>, Call)> {
+        let (input_size, lengths) =
+            (form.width(self.network.input_size), form.told(&self.lengths)?);
+        let call =
+            Call::new(&self.network, &self.device, input_size, self.x.dim(1)?, &lengths)?;
+        Ok((input_size, lengths, call))
     }
 
     /// Runs forward; saves what a backward pass needs if one may follow.
     pub(super) fn forward(&self, save: bool) -> Result<Forward> {
         let (batch, steps, _) = self.x.dims3()?;
-        let (call, device) = (self.call()?, &self.device);
+        let device = &self.device;
+        let form = self.form()?;
+        let (input_size, told, call) = self.call(&form)?;
+        let (x, own) =
+            (form.input(&self.x)?, form.weights(&self.weights, self.network.n_tensors())?);
         let stream = &*call.handle.stream;
         let dtype = self.network.dtype;
         let mode = if save {
@@ -69,7 +85,7 @@ impl Problem {
         let mut work = uninitialised_bytes(device, work_bytes)?;
         let mut reserve = uninitialised_bytes(device, reserve_bytes)?;
         // Lives until the stream is done with it: freeing is stream-ordered too.
-        let lengths = device.clone_htod(&self.lengths)?;
+        let lengths = device.clone_htod(&told)?;
         let output_shape = (batch, steps, self.network.output_size());
         let mut results = vec![uninitialised(device, output_shape, dtype)?];
         for shape in self.network.state_shapes(batch) {
@@ -77,9 +93,9 @@ impl Problem {
         }
 
         {
-            let x = self.x.storage_and_layout();
+            let x = x.storage_and_layout();
             let initial: Vec<_> = self.initial.iter().map(Tensor::storage_and_layout).collect();
-            let own: Vec<_> = self.weights.iter().map(Tensor::storage_and_layout).collect();
+            let own: Vec<_> = own.iter().map(Tensor::storage_and_layout).collect();
             let x = Place::of_tensor(&x, stream)?;
             let initial: Vec<_> = initial
                 .iter()
@@ -91,7 +107,8 @@ impl Problem {
             let [weights, work, reserve] = [&mut weights, &mut work, &mut reserve]
                 .map(|bytes| Place::of_slice_mut(bytes, stream));
             let lengths = Place::of_slice(&lengths, stream);
-            let arrangement = Arrangement::of(&call, &self.network, weights.address, weight_bytes)?;
+            let space = (weights.address, weight_bytes);
+            let arrangement = Arrangement::of(&call, &self.network, input_size, space)?;
             let own: Vec<Address> = own.iter().map(|weight| weight.address).collect();
             // SAFETY: `Stack` made the weights in these shapes, and the space has the size that
             // cuDNN reported.
@@ -125,6 +142,16 @@ impl Problem {
             };
             check(status, "cudnnRNNForward")?;
         }
+        let width = self.network.output_size();
+        let states = results.split_off(1);
+        let mut results: Vec<_> = results
+            .into_iter()
+            .map(|outputs| form.finished(outputs, width))
+            .collect::<Result<_>>()?;
+        results.extend(states);
+        if let [outputs, last, ..] = &mut *results {
+            form.take_last(outputs, last, width)?;
+        }
         Ok(Forward { results, saved: save.then_some(Saved { weights, reserve }) })
     }
 
@@ -136,7 +163,9 @@ impl Problem {
         outputs: &Tensor,
         d_results: &[Option<Tensor>],
     ) -> Result<Gradients> {
-        let (call, device) = (self.call()?, &self.device);
+        let device = &self.device;
+        let form = self.form()?;
+        let (input_size, told, call) = self.call(&form)?;
         let stream = &*call.handle.stream;
         let dtype = self.network.dtype;
         let mode = sys::cudnnForwardMode_t::CUDNN_FWD_MODE_TRAINING;
@@ -148,26 +177,36 @@ impl Problem {
         device.memcpy_dtod(&saved.reserve, &mut reserve)?;
         // cuDNN adds gradients to it.
         let mut d_weights = device.alloc_zeros::<u8>(weight_bytes.max(1))?;
-        let lengths = device.clone_htod(&self.lengths)?;
+        let lengths = device.clone_htod(&told)?;
         let d_outputs = match &d_results[0] {
             Some(gradient) => gradient.clone(),
             None => outputs.zeros_like()?,
         };
+        let d_last = d_results.get(1).and_then(Option::as_ref);
+        let (d_outputs, d_last) = form.d_outputs(&d_outputs, d_last)?;
+        let d_states = [d_last.as_ref(), d_results.get(2).and_then(Option::as_ref)];
+        let (x, outputs) = (form.input(&self.x)?, form.outputs(outputs)?);
         // cuDNN does not document what it leaves past a row's length.
-        let mut dx = [(device.zeros_impl(self.x.shape(), dtype)?, self.x.shape().clone())];
+        let shape = Shape::from((self.lengths.len(), self.x.dim(1)?, input_size));
+        let mut dx = [(device.zeros_impl(&shape, dtype)?, shape)];
         let like = |like: &Tensor| uninitialised(device, like.shape(), dtype);
         let mut d_initial: Vec<_> = self.initial.iter().map(like).collect::<Result<_>>()?;
-        let mut d_own: Vec<_> = self.weights.iter().map(like).collect::<Result<_>>()?;
+        let n_tensors = self.network.n_tensors();
+        let mut d_own = Vec::new();
+        for (i, weight) in self.weights.iter().enumerate() {
+            let mut shape = weight.shape().clone();
+            if form.is_held() && i % n_tensors == 0 {
+                shape = Shape::from((weight.dim(0)?, input_size));
+            }
+            d_own.push(uninitialised(device, shape, dtype)?);
+        }
 
         {
-            let x = self.x.storage_and_layout();
+            let x = x.storage_and_layout();
             let outputs = outputs.storage_and_layout();
             let d_outputs = d_outputs.storage_and_layout();
             let initial: Vec<_> = self.initial.iter().map(Tensor::storage_and_layout).collect();
-            let d_states: Vec<_> = d_results[1..]
-                .iter()
-                .map(|gradient| gradient.as_ref().map(Tensor::storage_and_layout))
-                .collect();
+            let d_states = d_states.map(|gradient| gradient.map(Tensor::storage_and_layout));
             let x = Place::of_tensor(&x, stream)?;
             let outputs = Place::of_tensor(&outputs, stream)?;
             let d_outputs = Place::of_tensor(&d_outputs, stream)?;
@@ -239,15 +278,21 @@ impl Problem {
                 )
             };
             check(status, "cudnnRNNBackwardWeights_v8")?;
-            let arrangement =
-                Arrangement::of(&call, &self.network, d_weights.address, weight_bytes)?;
+            let space = (d_weights.address, weight_bytes);
+            let arrangement = Arrangement::of(&call, &self.network, input_size, space)?;
             let d_own: Vec<Address> = d_own.iter().map(|gradient| gradient.address).collect();
             // SAFETY: the tensors are new, in the weights' shapes, and the space has the size that
             // cuDNN reported.
             unsafe { arrangement.scatter(&call, d_weights.address, &d_own) }?;
         }
         let [dx] = dx;
-        Ok(Gradients { x: dx, weights: d_own, initial: d_initial })
+        let weights = d_own
+            .into_iter()
+            .zip(&self.weights)
+            .map(|(gradient, weight)| form.d_weight(gradient, weight.shape()))
+            .collect::<Result<_>>()?;
+        let x = form.d_input(dx, self.network.input_size)?;
+        Ok(Gradients { x, weights, initial: d_initial })
     }
 }
 

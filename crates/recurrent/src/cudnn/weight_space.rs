@@ -28,11 +28,18 @@ pub(super) struct Arrangement(Vec<Region>);
 impl Arrangement {
     /// For tensors in PyTorch's order, by layer and direction: W_ih, W_hh, then b_ih and b_hh if
     /// there are biases, then the projection if there is one.
-    pub(super) fn of(call: &Call, network: &Network, space: Address, bytes: usize) -> Result<Self> {
+    ///
+    /// `input_size`: of the first layer, as cuDNN is given it.
+    pub(super) fn of(
+        call: &Call,
+        network: &Network,
+        input_size: usize,
+        (space, bytes): (Address, usize),
+    ) -> Result<Self> {
         let mut arrangement = Self(Vec::new());
         let mut tensor_idx = 0;
         for layer in 0..network.num_layers {
-            let input = if layer == 0 { network.input_size } else { network.output_size() };
+            let input = if layer == 0 { input_size } else { network.output_size() };
             for direction in 0..network.num_directions {
                 let pseudo_layer = layer * network.num_directions + direction;
                 let ask = |part| part_offsets(call, pseudo_layer, part, (space, bytes));
@@ -183,6 +190,7 @@ fn part_offsets(
 mod tests {
     use candle_core::DType;
 
+    use super::super::plan::{CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan};
     use super::*;
     use crate::cell::Cell;
 
@@ -198,6 +206,11 @@ mod tests {
             num_directions: 1,
             bias: true,
             math: sys::cudnnMathType_t::CUDNN_FMA_MATH,
+            plan: CudnnPlan {
+                algorithm: CudnnAlgorithm::Standard,
+                lengths: CudnnLengths::Told,
+                layout: CudnnLayout::BatchMajor,
+            },
         };
         // Matrices of 24 bytes per gate, recurrent ones of 8, then the projection, then the biases.
         let ask = |part: usize| {

@@ -2,6 +2,8 @@
 
 mod gradients;
 mod moments;
+#[cfg(feature = "cuda")]
+mod on_device;
 mod rule;
 mod state;
 mod table;

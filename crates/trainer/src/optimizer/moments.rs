@@ -4,6 +4,8 @@ use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+#[cfg(feature = "cuda")]
+use super::on_device;
 use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
 use crate::optimizer::rule::{Factors, Numbers, Rule, tensors};
 use crate::scalar::Scalar;
@@ -52,6 +54,14 @@ pub(super) fn step(
             done.unwrap_or_else(|| Err(Error::other_dtype()))
         }
         Moments::Device { m, v } => {
+            #[cfg(feature = "cuda")]
+            {
+                let parameter = (&var.as_detached_tensor(), &*m, v.as_ref());
+                let gradient = on_device::Gradient::Whole(gradient);
+                if on_device::step(parameter, &gradient, factors, scale)? {
+                    return Ok(());
+                }
+            }
             let stepped = tensors::step(
                 (&var.as_detached_tensor(), m, v.as_ref()),
                 gradient,

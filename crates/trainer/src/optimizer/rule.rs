@@ -224,7 +224,7 @@ impl Factors {
 
 /// Adam's constants in the type of the values.
 #[derive(Clone, Copy)]
-struct Adam {
+pub(super) struct Adam {
     beta1: f32,
     beta2: f32,
     rest1: f32,
@@ -235,7 +235,7 @@ struct Adam {
 }
 
 impl Adam {
-    fn new(step_size: f64, v_correction: f64, keep: f64) -> Self {
+    pub(super) fn new(step_size: f64, v_correction: f64, keep: f64) -> Self {
         Self {
             beta1: BETA1 as f32,
             beta2: BETA2 as f32,
@@ -245,6 +245,13 @@ impl Adam {
             v_correction: v_correction as f32,
             keep: keep as f32,
         }
+    }
+
+    /// All of them, in the order in which the GPU's kernels take them.
+    #[cfg(feature = "cuda")]
+    pub(super) fn numbers(self) -> [f32; 8] {
+        let Self { beta1, beta2, rest1, rest2, step_size, v_correction, keep } = self;
+        [beta1, rest1, beta2, rest2, step_size, v_correction, keep, EPSILON as f32]
     }
 
     fn moved(self, theta: f32, m: f32, v: f32) -> f32 {

@@ -190,6 +190,9 @@ impl Table {
     ) -> Result<()> {
         let factors = self.next_step(learning_rate);
         let RowGradient { rows, values, .. } = gradient;
+        if self.has_stepped_in_place(gradient, factors, scale)? {
+            return Ok(());
+        }
         match &mut self.moments {
             Moments::Cpu { m, v } => {
                 let (width, scale, gradient) = (self.width, scale.read()?, values.contiguous()?);
@@ -240,6 +243,33 @@ impl Table {
             self.past.push(factors);
         }
         factors
+    }
+
+    /// Takes the step with kernels of our own, where there are any; returns whether it has.
+    #[cfg(feature = "cuda")]
+    fn has_stepped_in_place(
+        &self,
+        gradient: &RowGradient,
+        factors: Factors,
+        scale: &Scalar,
+    ) -> Result<bool> {
+        use super::on_device::{self, Gradient};
+
+        let Moments::Device { m, v } = &self.moments else { return Ok(false) };
+        let rows = gradient.ids_on(self.var.device())?;
+        let values = &gradient.values;
+        let of_rows = if is_row_sparse(self.rule) {
+            Gradient::Rows(values, &rows)
+        } else {
+            Gradient::Table(values, &rows)
+        };
+        let parameter = (&self.var.as_detached_tensor(), m, v.as_ref());
+        Ok(on_device::step(parameter, &of_rows, factors, scale)?)
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn has_stepped_in_place(&self, _: &RowGradient, _: Factors, _: &Scalar) -> Result<bool> {
+        Ok(false)
     }
 
     fn step_rows_on_device(
