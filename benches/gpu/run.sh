@@ -1,18 +1,32 @@
 #!/usr/bin/env bash
 # Runs the project on a machine with an NVIDIA GPU: tests, parity, trainings, and times beside PyTorch's.
 #
-# usage: benches/gpu/run.sh BUNDLE RESULTS [STEP...]
+# usage: ./run.sh RESULTS [STEP...]                      among the files of a bundle, as `cargo xtask gpu` packs it
+#        benches/gpu/run.sh BUNDLE RESULTS [STEP...]     from the repository, with its scripts in place of the bundle's
 #
-# BUNDLE: what `cargo xtask gpu` has packed (bundle.tar.xz), or the folder with its contents. RESULTS: a folder for
-# results.tar.gz. Steps, in order: machine tests parity errors train steps layers sanitize trace. Each has a time limit
-# of its own (with QUICK=1 some parts are left out), writes its output to a file, and does not stop the others. Needs python3 with PyTorch for CUDA, whose
-# CUDA libraries ours use, too.
+# BUNDLE: bundle.tar.xz, or the folder with its contents. RESULTS: a folder for results.tar.gz. Steps, in order: machine
+# tests parity errors train steps precisions layers sanitize trace compiled. Each has a time limit of its own, and all
+# together LIMIT_S seconds (default 530); a step that fails does not stop the others. Each writes its output to a file.
+# With PEERS=none PyTorch is left out; RECIPES are those to train, TESTS a pattern of tests. With REHEARSAL=1, on a machine without a GPU, the
+# script ends with 1 if a step fails for another reason. Needs python3 with PyTorch for CUDA, whose CUDA libraries ours
+# use, too.
 set -uo pipefail
 
+here=$(cd "$(dirname "$0")" && pwd)
+if [ -e "$here/reviews.parquet" ]; then
+  set -- "$here" "$@"
+  scripts=$here/benches
+else
+  scripts=$(dirname "$here")
+fi
+if [ $# -lt 2 ]; then
+  sed -n '4,5s/^# //p' "$0" >&2
+  exit 2
+fi
 bundle=$1 results=$2
 shift 2
-steps=${*:-machine tests parity errors train steps layers sanitize trace}
-here=$(cd "$(dirname "$0")" && pwd)
+steps=${*:-machine tests parity errors train steps precisions layers sanitize trace compiled}
+[ -z "${REHEARSAL:-}" ] || steps="starts $steps"
 began=$SECONDS
 mkdir -p "$results"
 work=$(mktemp -d)
@@ -26,22 +40,43 @@ if [ -f "$bundle" ]; then
 fi
 bundle=$(cd "$bundle" && pwd)
 export LD_LIBRARY_PATH=$(python3 - <<'END'
-import glob, os, nvidia
+import glob, os, sys
+try: import nvidia
+except ImportError: sys.exit("run.sh: python3 has no package of CUDA libraries; ours are looked for in LD_LIBRARY_PATH and /usr/local/cuda")
 print(":".join(sorted({os.path.dirname(f) for base in nvidia.__path__ for f in glob.glob(base + "/**/lib*.so*", recursive=True)})))
 END
 ):/usr/local/cuda/lib64:${LD_LIBRARY_PATH:-}
-export HOME=$work
+export HOME=$work RUST_BACKTRACE=0 # A program's last line says what is wrong.
+
+# What a step may fail for in a rehearsal.
+no_gpu="CUDA_ERROR_NO_DEVICE|PyTorch finds no CUDA device|No module named '(torch|numpy)'|compute-sanitizer.*No such file"
+failed=
 
 # run NAME SECONDS COMMAND...: runs a command within a time limit; its output goes to NAME.txt.
 run() {
-  local name=$1 limit=$2
+  local name=$1 limit=$2 left=$((${LIMIT_S:-530} - SECONDS + began))
   shift 2
+  if [ $left -lt 5 ]; then
+    echo "== $name: left out, no time is left"
+    failed="$failed $name"
+    return
+  fi
+  [ "$limit" -le $left ] || limit=$left
   local start=$SECONDS
   timeout --kill-after=5 "$limit" "$@" >"$logs/$name.txt" 2>&1
   local rc=$?
   echo "== $name: rc $rc, $((SECONDS - start)) s (at $((SECONDS - began)) s)"
   tail -n "${LINES_SHOWN:-6}" "$logs/$name.txt" | cut -c1-300
+  if [ $rc != 0 ] && { [ $rc = 124 ] || [ $rc = 137 ] || ! grep -Eq "$no_gpu" "$logs/$name.txt"; }; then failed="$failed $name"; fi
   tar -C "$work" -czf "$results/results.tar.gz" logs
+}
+
+# Only in a rehearsal: every program starts, every script can be read, and layers.py works on the CPU.
+starts() {
+  for program in sentiment layer-times notebook-times; do run "start-$program" 20 "$bundle/$program" --help; done
+  run start-scripts 20 python3 -c 'import ast, sys; [ast.parse(open(path).read(), path) for path in sys.argv[1:]]' "$scripts"/gpu/*.py "$scripts"/peers/*.py
+  run start-layers 120 python3 "$scripts/gpu/layers.py" --ours "$bundle/layer-times" --output "$logs/start-layers.jsonl" --device cpu --seconds 1 --runs 1 ${LAYER_FLAGS:-}
+  if [ -e "$bundle/libtrace.so" ]; then run start-trace 20 python3 -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1]).InitializeInjection' "$bundle/libtrace.so"; fi
 }
 
 machine() {
@@ -51,61 +86,89 @@ machine() {
 # One process for each test: an error of the device stays with a process.
 each_test() {
   local binary=$1 prefix=$2 limit=$3
-  for test in $("$binary" --list 2>/dev/null | sed -n 's/: test$//p'); do
+  run "$prefix-list" 20 bash -c '"$0" --list | grep ": test$"' "$binary"
+  for test in $(sed -n 's/: test$//p' "$logs/$prefix-list.txt" | grep -E "${TESTS:-.}"); do
     LINES_SHOWN=12 run "$prefix-$test" "$limit" "$binary" --exact "$test" --nocapture --test-threads 1
   done
 }
-tests() { each_test "$bundle/test-cudnn" cudnn 60; }
+tests() {
+  each_test "$bundle/test-cudnn" cudnn 60
+  each_test "$bundle/test-cudnn_bf16" bf16 60
+}
 parity() { each_test "$bundle/test-cuda" cuda 90; }
 
 errors() {
   run no-device 20 env CUDA_VISIBLE_DEVICES= "$bundle/sentiment" train --device cuda --data "$bundle/reviews.parquet" --output "$work/none"
   run out-of-memory 60 "$bundle/sentiment" train --device cuda --recipe notebook --data "$bundle/reviews.parquet" --output "$work/oom" --restart --set training.batch_size=20000 --set model.hidden_dim=4096
+  [ -n "${REHEARSAL:-}" ] || failed=${failed% out-of-memory} # as it should
 }
 
 train() {
-  for recipe in notebook default quick; do
+  for recipe in ${RECIPES:-notebook default quick}; do
     LINES_SHOWN=30 run "train-$recipe" 80 "$bundle/sentiment" train --device cuda --recipe "$recipe" --profile --data "$bundle/reviews.parquet" --output "$work/models/$recipe"
   done
+}
+
+# measure RECIPE WORK NAME FLAGS...: times ours, then PyTorch's, with the same flags.
+measure() {
+  local recipe=$1 kind=$2 name=$3
+  shift 3
+  local flags="--recipe $recipe --work $kind --device cuda --runs 7 $*" batch=
+  [ "$kind" = train ] && flags="$flags --steps-per-run 20"
+  [ "$recipe-$kind" = notebook-evaluate ] && batch="--evaluation-batch 327"
+  torch="python3 $scripts/peers/torch_notebook.py $flags $batch --reviews $work/reviews-$recipe"
+  run "ours-$recipe-$kind$name" 60 "$bundle/notebook-times" $flags --data "$bundle/reviews.parquet"
+  if [ "${PEERS:-}" != none ]; then run "torch-$recipe-$kind$name" 60 $torch; fi
 }
 
 # One training step and one evaluation of both recipes' networks, ours and PyTorch's.
 steps() {
   for recipe in notebook default; do
     run "export-$recipe" 60 "$bundle/notebook-times" --recipe "$recipe" --data "$bundle/reviews.parquet" --export "$work/reviews-$recipe"
-    for work_kind in train evaluate; do
-      local flags="--recipe $recipe --work $work_kind --device cuda --runs 9"
-      [ $work_kind = train ] && flags="$flags --steps-per-run 20"
-      run "ours-$recipe-$work_kind" 60 "$bundle/notebook-times" $flags --data "$bundle/reviews.parquet"
-      local batch=
-      [ $recipe-$work_kind = notebook-evaluate ] && batch="--evaluation-batch 327"
-      local torch="python3 $here/../peers/torch_notebook.py $flags $batch --reviews $work/reviews-$recipe"
-      run "torch-$recipe-$work_kind" 60 $torch
-      if [ $recipe = default ]; then run "torch-$recipe-$work_kind-padded" 60 $torch --packing padded; fi
-      [ -n "${QUICK:-}" ] && continue
-      run "torch-$recipe-$work_kind-bf16" 60 $torch --precision bf16
-      run "torch-$recipe-$work_kind-compiled" 90 $torch --compile --warmup 4
+    for kind in train evaluate; do
+      measure "$recipe" "$kind" ""
+      if [ "$recipe" = default ] && [ "${PEERS:-}" != none ]; then run "torch-$recipe-$kind-padded" 60 $torch --packing padded; fi
     done
   done
 }
 
+# The training steps with rounded products (PyTorch's "bf16" is autocast), and PyTorch's compiled; after `steps`.
+precisions() {
+  for recipe in notebook default; do
+    for precision in tf32 bf16; do measure "$recipe" train "-$precision" --precision $precision; done
+  done
+}
+compiled() {
+  torch="python3 $scripts/peers/torch_notebook.py --work train --device cuda --runs 7 --steps-per-run 20 --compile --warmup 4"
+  run torch-notebook-train-compiled 60 $torch --recipe notebook --reviews "$work/reviews-notebook"
+  run torch-default-train-compiled 60 $torch --recipe default --packing padded --reviews "$work/reviews-default"
+}
+
 layers() {
-  LINES_SHOWN=100 run layers "${LAYER_SECONDS:-150}" python3 "$here/layers.py" --ours "$bundle/layer-times" --output "$logs/layers.jsonl" --seconds "$((${LAYER_SECONDS:-150} - 25))" ${LAYER_FLAGS:-}
+  LINES_SHOWN=100 run layers "${LAYER_SECONDS:-150}" python3 "$scripts/gpu/layers.py" --ours "$bundle/layer-times" --output "$logs/layers.jsonl" --seconds "$((${LAYER_SECONDS:-150} - 25))" ${LAYER_FLAGS:-}
 }
 
 sanitize() {
-  run sanitize 100 compute-sanitizer --tool memcheck --error-exitcode 9 "$bundle/test-cudnn" --exact a_row_of_length_0_keeps_its_state
-  run sanitize-race 60 compute-sanitizer --tool racecheck --error-exitcode 9 "$bundle/test-cudnn" --exact dropout_drops_what_it_drops_on_the_cpu
+  local check="compute-sanitizer --error-exitcode 9"
+  run sanitize-rows 40 $check --tool memcheck "$bundle/test-cudnn" --exact a_row_of_length_0_keeps_its_state
+  run sanitize-races 30 $check --tool racecheck "$bundle/test-cudnn" --exact pooling_on_a_gpu_takes_outputs_of_any_layout
+  run sanitize-trainings 90 $check --tool memcheck "$bundle/test-cuda" --exact losses_norms_weights_and_answers_of_whole_trainings_are_the_cpus
 }
 
 # Where a step's time goes.
 trace() {
+  [ -e "$bundle/libtrace.so" ] || { echo "== trace: left out, the bundle has no libtrace.so"; return; }
   for recipe in notebook default; do
     local flags="--recipe $recipe --work train --device cuda --runs 10 --steps-per-run 20 --warmup 1"
     run "trace-ours-$recipe" 60 env CUDA_INJECTION64_PATH="$bundle/libtrace.so" TRACE_OUT="$logs/trace-ours-$recipe.json" TRACE_LAST_S=2 "$bundle/notebook-times" $flags --data "$bundle/reviews.parquet"
-    run "trace-torch-$recipe" 60 env CUDA_INJECTION64_PATH="$bundle/libtrace.so" TRACE_OUT="$logs/trace-torch-$recipe.json" TRACE_LAST_S=2 python3 "$here/../peers/torch_notebook.py" $flags --reviews "$work/reviews-$recipe"
+    [ "${PEERS:-}" = none ] && continue
+    run "trace-torch-$recipe" 60 env CUDA_INJECTION64_PATH="$bundle/libtrace.so" TRACE_OUT="$logs/trace-torch-$recipe.json" TRACE_LAST_S=2 python3 "$scripts/peers/torch_notebook.py" $flags --reviews "$work/reviews-$recipe"
   done
 }
 
+for step in $steps; do
+  declare -F "$step" >/dev/null || { echo "run.sh: there is no step $step; see the first lines of $0" >&2; exit 2; }
+done
 for step in $steps; do "$step"; done
-echo "== all: $((SECONDS - began)) s"
+echo "== all: $((SECONDS - began)) s${failed:+; failed:$failed}"
+[ -z "${REHEARSAL:-}" ] || [ -z "$failed" ]

@@ -66,7 +66,9 @@ pub struct PassConfig {
 fn cudnn_plan(text: &str) -> Result<CudnnPlan, String> {
     let words: Vec<&str> = text.split(',').collect();
     let [algorithm, lengths, layout] = *words else {
-        return Err("expected algorithm, lengths and layout, such as small-h,held,batch".to_string());
+        return Err(
+            "expected algorithm, lengths and layout, such as small-h,held,batch".to_string()
+        );
     };
     Ok(CudnnPlan {
         algorithm: match algorithm {
@@ -235,8 +237,9 @@ impl PassConfig {
         match self.device {
             Place::Cpu => Ok(Device::Cpu),
             Place::Cuda => {
-                let device = Device::new_cuda(0)
-                    .context("--device cuda needs an NVIDIA GPU and a build with --features cuda")?;
+                let device = Device::new_cuda(0).context(
+                    "--device cuda needs an NVIDIA GPU and a build with --features cuda",
+                )?;
                 #[cfg(feature = "cuda")]
                 if let Device::Cuda(device) = &device {
                     recurrent::cuda::keep_freed_memory(device)?;

@@ -43,18 +43,56 @@ pub(crate) fn sentiment() -> anyhow::Result<PathBuf> {
 
 /// Runs a `cargo build` with a command's arguments and returns the path of the program that it names so.
 pub(crate) fn built(command: &mut Command, name: &str) -> anyhow::Result<PathBuf> {
+    let programs = all_built(command).with_context(|| format!("cannot build {name}"))?;
+    let program = programs.into_iter().find(|program| program.name == name);
+    let program = program.with_context(|| format!("cargo did not report the path of {name}"))?;
+    Ok(program.path)
+}
+
+/// A program or test program that cargo has built.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Program {
+    /// The name of its target, such as that of a test's file.
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+}
+
+/// Runs a `cargo build` with a command's arguments and returns all programs that it builds or finds built.
+pub(crate) fn all_built(command: &mut Command) -> anyhow::Result<Vec<Program>> {
     let output = command
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo build")?;
-    ensure!(output.status.success(), "cannot build {name}: cargo ended with {}", output.status);
-    let messages = output.stdout.split(|&byte| byte == b'\n');
-    let path = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok()).find_map(
-        |message| {
-            let is_it = message["target"]["name"] == name;
-            is_it.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
-        },
-    );
-    path.with_context(|| format!("cargo did not report the path of {name}"))
+    ensure!(output.status.success(), "cargo ended with {}", output.status);
+    Ok(programs(&output.stdout))
+}
+
+/// The programs in cargo's messages, one JSON object a line.
+fn programs(messages: &[u8]) -> Vec<Program> {
+    let messages = messages.split(|&byte| byte == b'\n');
+    messages
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_string();
+            Some(Program { name, path: PathBuf::from(message["executable"].as_str()?) })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_and_other_lines_are_no_programs() {
+        let messages =
+            br#"{"reason":"compiler-artifact","target":{"name":"heap"},"executable":null}
+   Compiling something
+{"reason":"compiler-artifact","target":{"name":"cudnn"},"executable":"/t/deps/cudnn-1"}
+{"reason":"build-finished","success":true}
+"#;
+        let path = PathBuf::from("/t/deps/cudnn-1");
+        assert_eq!(programs(messages), [Program { name: "cudnn".to_string(), path }]);
+    }
 }

@@ -17,6 +17,24 @@ pub(crate) fn environment(
     folder: &Path,
     requirements: &Path,
 ) -> anyhow::Result<PathBuf> {
+    made(python, folder, requirements, &["--quiet"])
+}
+
+/// The same for packages of gigabytes: pip names each that it downloads.
+pub(crate) fn large_environment(
+    python: &str,
+    folder: &Path,
+    requirements: &Path,
+) -> anyhow::Result<PathBuf> {
+    made(python, folder, requirements, &[])
+}
+
+fn made(
+    python: &str,
+    folder: &Path,
+    requirements: &Path,
+    pip_flags: &[&str],
+) -> anyhow::Result<PathBuf> {
     let wanted = fs::read_to_string(requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))?;
     let wanted = format!("{}\n{wanted}", version(python)?);
@@ -29,7 +47,7 @@ pub(crate) fn environment(
     println!("making {}", folder.display());
     check(Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))?;
     let mut pip = Command::new(&interpreter);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check"]).args(pip_flags);
     check(pip.arg("--requirement").arg(requirements))?;
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(interpreter)

@@ -12,6 +12,7 @@ mod experiment;
 mod fetch_data;
 mod full_disk;
 mod fuzz;
+mod gpu;
 mod instructions;
 mod json;
 mod kill;
@@ -62,6 +63,7 @@ enum Task {
     Tables(tables::Args),
     Wheel(wheel::Args),
     Cluster(cluster::Args),
+    Gpu(gpu::Args),
 }
 
 fn main() -> ExitCode {
@@ -100,5 +102,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Tables(args) => tables::run(&args),
         Task::Wheel(args) => wheel::run(&args),
         Task::Cluster(args) => cluster::run(&args, &user_folder),
+        Task::Gpu(args) => gpu::run(&args, &user_folder),
     }
 }

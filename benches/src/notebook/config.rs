@@ -88,6 +88,8 @@ pub enum Precision {
     F32,
     /// Factors are rounded to TF32, which has 10 bits after the leading one
     Tf32,
+    /// The recurrent layers compute in bf16, which has 7 bits after the leading one
+    Bf16,
 }
 
 fn at_least_one() -> RangedU64ValueParser<usize> {
@@ -133,13 +135,13 @@ impl NotebookConfig {
     /// # Errors
     /// If there is no such device, the program was built without support for it, or it does not round.
     pub fn device(&self) -> Result<Device> {
-        let is_rounded = self.precision == Precision::Tf32;
         ensure!(
-            self.device == Place::Cuda || !is_rounded,
-            "--precision tf32 is only for --device cuda"
+            self.device == Place::Cuda || self.precision == Precision::F32,
+            "--precision is only for --device cuda"
         );
         // For candle's products and for our layers in cuDNN.
-        candle_core::cuda::set_gemm_reduced_precision_f32(is_rounded);
+        candle_core::cuda::set_gemm_reduced_precision_f32(self.precision == Precision::Tf32);
+        recurrent::set_bf16_on_cuda(self.precision == Precision::Bf16);
         Ok(match self.device {
             Place::Cpu => DeviceChoice::Cpu.open()?,
             Place::Cuda => DeviceChoice::Cuda.open()?,

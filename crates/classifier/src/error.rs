@@ -161,8 +161,25 @@ pub enum Error {
     #[error(transparent)]
     Model(#[from] model::Error),
     /// Candle reported an error.
-    #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    #[error("{}", model::error_in_words(.0))]
+    Candle(candle_core::Error),
+}
+
+impl Error {
+    /// Whether a device has no memory left.
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::Candle(error) => model::is_out_of_memory(error),
+            Self::Model(error) => error.is_out_of_memory(),
+            _ => false,
+        }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Candle(error)
+    }
 }
 
 /// Describes what wrote an unsupported format.

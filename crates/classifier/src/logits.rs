@@ -1,5 +1,6 @@
 //! The logits of any number of texts, in batches.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use candle_core::Tensor;
@@ -87,18 +88,29 @@ pub fn path_logits<T: AsRef<[u32]>>(
         }
         Ok(())
     };
-    for batch in batches {
-        let of_batch = &order[batch];
-        let rows: Vec<&[u32]> =
-            of_batch.iter().map(|&text| texts[text as usize].as_ref()).collect();
-        let logits = network.path_logits_of_rows(&rows, seq_len)?;
+    let mut read = |of_batch: &[u32], logits: model::PathLogits| -> Result<()> {
         place(&mut all.recurrent, of_batch, logits.recurrent)?;
         if let (Some(all), Some(logits)) = (&mut all.linear, logits.linear) {
             place(all, of_batch, logits)?;
         }
-        if on_texts(of_batch.len()).is_break() {
-            return Err(Error::Stopped);
+        if on_texts(of_batch.len()).is_break() { Err(Error::Stopped) } else { Ok(()) }
+    };
+    // Reading waits for a device: it is given a batch's work before the last one's logits are read.
+    let n_behind = usize::from(!network.device().is_cpu());
+    let mut queued = VecDeque::new();
+    for batch in batches {
+        let of_batch = &order[batch];
+        let rows: Vec<&[u32]> =
+            of_batch.iter().map(|&text| texts[text as usize].as_ref()).collect();
+        queued.push_back((of_batch, network.path_logits_of_rows(&rows, seq_len)?));
+        if queued.len() > n_behind
+            && let Some((of_batch, logits)) = queued.pop_front()
+        {
+            read(of_batch, logits)?;
         }
+    }
+    for (of_batch, logits) in queued {
+        read(of_batch, logits)?;
     }
     Ok(all)
 }

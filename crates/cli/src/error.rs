@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use dataset::fetch::FetchError;
 use trainer::Difference;
 
+use crate::device;
+
 const RESTART_ADVICE: &str =
     "To train anew in the same folders, add --restart to the command of the training.";
 const DAMAGED_ADVICE: &str =
@@ -35,6 +37,9 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 /// What to try next, unless the message itself says so.
 fn advice(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
+        if let Some(advice) = device::advice(cause) {
+            return Some(advice.into());
+        }
         if let Some(error) = cause.downcast_ref::<FetchError>() {
             return Some(error.advice());
         }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use trainer::{Divided, Evaluation, PathScores, Scope, SeenMetrics, TrainingReport, Warning};
 
-use crate::device::DeviceName;
+use crate::device::DeviceArgs;
 use crate::figures;
 use crate::labels::LabelArgs;
 use crate::progress::scoring_bar;
@@ -52,9 +52,8 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Device to compute on
-    #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
-    device: DeviceName,
+    #[command(flatten)]
+    device: DeviceArgs,
 
     #[command(flatten)]
     labels: LabelArgs,
@@ -82,7 +81,7 @@ struct Printed<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let device = model::DeviceChoice::from(args.device).open()?;
+    let device = args.device.open()?;
     let (trained, records) = folder::load_with_records(&args.model, &device)?;
     let report = TrainingReport::of(&records, &args.model)?;
     if args.data.is_none() && report.data.in_memory {

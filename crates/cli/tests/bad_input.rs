@@ -175,7 +175,25 @@ fn a_device_that_this_build_lacks_says_how_to_get_it() {
     let place = Workplace::with_reviews();
     place
         .train(&["--device", "cuda", "--output", "model"])
-        .failed(1, &["no CUDA device", "`--features cuda`"]);
+        .failed(1, &["the CUDA device cannot be used", "`--features cuda`", "add --device cpu"]);
+}
+
+#[test]
+fn a_precision_that_the_device_lacks_is_refused_by_every_command() {
+    let place = Workplace::with_model();
+    let cpu = ["--device", "cpu", "--precision"];
+    let expected = ["error: tf32 is for CUDA devices; the CPU computes in f32", "--precision f32"];
+    for command in [
+        &["evaluate", "--model", "model"][..],
+        &["predict", "--model", "model", "a good film"],
+        &["predict", "--model", "model", "--input", "reviews.csv", "--output", "answers.csv"],
+    ] {
+        place.run(&[command, &cpu, &["tf32"]].concat()).failed(1, &expected);
+        place.run(&[command, &cpu, &["f32"]].concat()).succeeded();
+    }
+    let train = [&cpu[..], &["tf32", "--output", "other"]].concat();
+    place.train(&train).failed(1, &expected);
+    assert!(!place.names(".").contains(&"other".to_string()));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Errors of networks, and what to do about them.
 
+use recurrent::{error_in_words, is_out_of_memory};
+
+use crate::precision::Precision;
 use crate::task_kind::TaskKind;
 
 /// Result of this crate.
@@ -71,13 +74,21 @@ pub enum Error {
         /// Number of ids.
         vocab_size: usize,
     },
-    /// The requested device is not available.
-    #[error("no {device} device: {reason}")]
+    /// The requested device is not there or does not work.
+    #[error("the {device} device cannot be used: {reason}")]
     Device {
         /// The requested device.
         device: &'static str,
         /// Why not, and what to do.
         reason: String,
+    },
+    /// A device has no such precision.
+    #[error("{precision} is for CUDA devices; {device} computes in f32")]
+    Precision {
+        /// The requested precision.
+        precision: Precision,
+        /// The device, in words.
+        device: String,
     },
     /// No n-gram occurs often enough for a linear path.
     #[error(
@@ -110,8 +121,25 @@ pub enum Error {
     #[error(transparent)]
     Recurrent(#[from] recurrent::Error),
     /// Candle reported an error.
-    #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    #[error("{}", error_in_words(.0))]
+    Candle(candle_core::Error),
+}
+
+impl Error {
+    /// Whether a device has no memory left.
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::Candle(error) => is_out_of_memory(error),
+            Self::Recurrent(error) => error.is_out_of_memory(),
+            _ => false,
+        }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Candle(error)
+    }
 }
 
 fn article(kind: TaskKind) -> &'static str {

@@ -10,6 +10,7 @@ mod ngrams;
 mod parameters;
 mod path_scales;
 mod pooling;
+mod precision;
 mod recurrent_layer;
 mod regularization;
 #[cfg(feature = "cuda")]
@@ -22,13 +23,15 @@ mod vocabularies;
 mod weights;
 
 pub use config::{CellKind, ModelConfig, Padding};
-pub use device::DeviceChoice;
+pub use device::{DeviceChoice, card_name, device_name};
 pub use error::{Error, Result};
 pub use network::{PathLogits, Reading, RecurrentClassifier};
 pub use ngrams::{NgramChoice, NgramVocabulary, TextClasses};
 pub use parameters::{InitConfig, NGRAM_BIAS, NGRAM_TABLE, TABLE, Weights, sorted, weights};
 pub use path_scales::PathScales;
 pub use pooling::{Pooling, PoolingPart};
+pub use precision::Precision;
+pub use recurrent::{error_in_words, is_out_of_memory};
 pub use recurrent_layer::State;
 pub use regularization::Regularization;
 pub use stored::{Bytes, StoredTensors};

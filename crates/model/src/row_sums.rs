@@ -67,8 +67,12 @@ impl CustomOp3 for RowSums {
             let (to, _to) = sums.device_ptr_mut(&stream);
             let width = i32::try_from(width).map_err(Error::wrap)?;
             let rows = u32::try_from(n_rows).map_err(Error::wrap)?;
-            let config =
-                LaunchConfig { grid_dim: (rows, 1, 1), block_dim: BLOCK, shared_mem_bytes: 0 };
+            let columns = (width as u32).div_ceil(BLOCK.0);
+            let config = LaunchConfig {
+                grid_dim: (rows, columns, 1),
+                block_dim: BLOCK,
+                shared_mem_bytes: 0,
+            };
             let mut launch = stream.launch_builder(&kernel);
             launch.arg(&vectors).arg(&order).arg(&starts).arg(&to).arg(&width);
             // SAFETY: order and starts were made for these vectors, so they stay within them.

@@ -186,8 +186,10 @@ pub struct DistinctIds {
 pub(crate) struct OnDevice {
     rows: Tensor,
     pub(crate) places: Tensor,
-    /// The tokens of each row, as [`Grouped`] has them.
+    /// The tokens of each row, as [`Grouped`] has them: only CUDA devices sum by them.
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
     pub(crate) order: Tensor,
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
     pub(crate) starts: Tensor,
 }
 
@@ -233,8 +235,7 @@ impl DistinctIds {
             all.narrow(0, start - part.len(), part.len())
         };
         let [rows, places, order, starts] = parts.map(&mut next);
-        let on_device =
-            OnDevice { rows: rows?, places: places?, order: order?, starts: starts? };
+        let on_device = OnDevice { rows: rows?, places: places?, order: order?, starts: starts? };
         Ok(Self { on_device: Some(on_device), ..self })
     }
 

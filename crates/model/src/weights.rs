@@ -46,9 +46,11 @@ impl RecurrentClassifier {
             if stays && name == parameters::TABLE {
                 continue;
             }
-            let load = |name| stored.get(name)?.load(device)?.to_dtype(DType::F32);
-            let tensor =
-                load(name).map_err(|error| Error::Unreadable { reason: error.to_string() })?;
+            let load = |name| stored.get(name)?.load(&Device::Cpu)?.to_dtype(DType::F32);
+            let unreadable =
+                |error| Error::Unreadable { reason: recurrent::error_in_words(&error) };
+            // A device that fails is no fault of the file.
+            let tensor = load(name).map_err(unreadable)?.to_device(device)?;
             loaded.insert(name.to_string(), tensor);
         }
         let table = loaded.remove(parameters::TABLE);

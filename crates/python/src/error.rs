@@ -172,9 +172,15 @@ fn of_data(error: &dataset::Error) -> PyErr {
     PyValueError::new_err(format!("{error}{advice}"))
 }
 
+const FULL_MEMORY: &str = "In a training, smaller batches (settings={\"training.batch_size\": N}) and shorter \
+    texts (preprocessing.seq_len) need less of it. nvidia-smi lists other programs that use the card. To compute on \
+    the CPU, pass device=\"cpu\".";
+const USE_THE_CPU: &str = "To compute on the CPU, pass device=\"cpu\".";
+
 fn of_trainer(error: &trainer::Error) -> PyErr {
     use trainer::Error as E;
     match error {
+        _ if error.is_out_of_memory() => PyRuntimeError::new_err(format!("{error}\n{FULL_MEMORY}")),
         E::Data(error) => of_data(error),
         E::Classifier(error) => of_classifier(error),
         E::Text(text_preprocessing::Error::NoWords { .. }) => PyValueError::new_err(format!(
@@ -204,6 +210,8 @@ fn of_classifier(error: &classifier::Error) -> PyErr {
     use classifier::Error as E;
     let with = |advice: &str| format!("{error}\n{advice}");
     match error {
+        _ if error.is_out_of_memory() => PyRuntimeError::new_err(with(FULL_MEMORY)),
+        E::Model(model::Error::Device { .. }) => PyValueError::new_err(with(USE_THE_CPU)),
         E::NoModel { path, meant, .. } => {
             let message = match meant.is_empty() {
                 true => with("Pass the folder that a training wrote."),

@@ -268,7 +268,7 @@ def test_a_newer_model_is_refused_with_what_to_install(classifier: Classifier) -
 def test_a_device_that_is_not_there_is_refused(model_folder: Path) -> None:
     with pytest.raises(ValueError, match='no device "gpu"; expected "cpu"'):
         Classifier.load(model_folder, device="gpu")
-    with pytest.raises(ValueError, match="no CUDA device"):
+    with pytest.raises(ValueError, match="the CUDA device cannot be used"):
         Classifier.load(model_folder, device="cuda")
     with pytest.raises(TypeError, match="device is None, expected 'cpu'"):
         Classifier.load(model_folder, device=None)  # type: ignore[arg-type]

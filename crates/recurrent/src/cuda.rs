@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use candle_core::cuda_backend::CudaDType;
 use candle_core::backend::BackendDevice as _;
+use candle_core::cuda_backend::CudaDType;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaFunction, CudaStream, DevicePtr as _, LaunchConfig, SyncOnDrop, result, sys,
 };

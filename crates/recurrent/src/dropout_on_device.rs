@@ -2,7 +2,9 @@
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::CudaStorageSlice;
-use candle_core::cuda_backend::cudarc::driver::{DevicePtr as _, DevicePtrMut as _, PushKernelArg as _};
+use candle_core::cuda_backend::cudarc::driver::{
+    DevicePtr as _, DevicePtrMut as _, PushKernelArg as _,
+};
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, Error, Layout, Result, Shape, Tensor};
 
 use crate::cuda::{CudaKernels, launch_for};
@@ -46,7 +48,8 @@ impl CustomOp1 for MaskedOnDevice {
         let kernel = KERNELS.function(&device, "chacha8_dropout")?;
         {
             let x = x.slice(start..end);
-            let ((from, _from), (to, _to)) = (x.device_ptr(&stream), masked.device_ptr_mut(&stream));
+            let ((from, _from), (to, _to)) =
+                (x.device_ptr(&stream), masked.device_ptr_mut(&stream));
             let ChaCha8Position { key, word } = &self.position;
             let (n_words, scale) = (n as u64, self.scale as f32);
             let mut launch = stream.launch_builder(&kernel);

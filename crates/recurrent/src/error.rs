@@ -1,5 +1,6 @@
 //! Errors of this crate, with the numbers that explain them.
 
+use crate::device_errors::{error_in_words, is_out_of_memory};
 use crate::settings::OutOfRange;
 
 /// Result type of this crate.
@@ -101,8 +102,21 @@ pub enum Error {
         reason: String,
     },
     /// Candle reported an error.
-    #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    #[error("{}", error_in_words(.0))]
+    Candle(candle_core::Error),
+}
+
+impl Error {
+    /// Whether a device has no memory left.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Candle(error) if is_out_of_memory(error))
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Candle(error)
+    }
 }
 
 /// Lets layers be used inside candle code that returns candle's own result.

@@ -12,6 +12,7 @@ mod config;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod cudnn;
+mod device_errors;
 mod dropout;
 #[cfg(feature = "cuda")]
 mod dropout_on_device;
@@ -29,6 +30,8 @@ mod options;
 mod orthogonal;
 mod pad;
 mod pooling;
+#[cfg(feature = "cuda")]
+mod pooling_on_device;
 mod random;
 mod recurrence;
 mod reference;
@@ -43,7 +46,8 @@ pub use any::{AnyCell, Recurrent};
 pub use backend::Backend;
 pub use cell::Cell;
 pub use config::RecurrentConfig;
-pub use cudnn::{CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan};
+pub use cudnn::{CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan, set_bf16_on_cuda};
+pub use device_errors::{error_in_words, is_out_of_memory};
 pub use dropout::{ChaCha8Position, DropoutMasks, dropout, variational_dropout};
 pub use error::{Error, Result};
 pub use gru::{Gru, GruCell};

@@ -1,16 +1,19 @@
-//! Pooling of a sequence's outputs to one vector, in candle's operations.
+//! Pooling of a sequence's outputs to one vector, in candle's operations; for f32 on a CUDA device, by kernels of our
+//! own.
 
 use candle_core::Tensor;
 
 use crate::error::Result;
 use crate::lengths::Lengths;
+#[cfg(feature = "cuda")]
+use crate::pooling_on_device;
 
 /// How [`forward_pooled`](crate::Layer::forward_pooled) makes one vector of the outputs of a row's steps,
 /// feature by feature. At least one of the two must be wanted. A row without steps gives zeros.
 ///
-/// The fused kernels treat equal maxima and NaN as PyTorch does: of several equal maxima the first gets the
-/// gradient, and a NaN makes both the max and the mean NaN. Elsewhere candle's `max` decides, in which each of
-/// several equal maxima gets all of it.
+/// The fused kernels, and f32 on a CUDA device, treat equal maxima and NaN as PyTorch does: of several equal maxima
+/// the first gets the gradient, and a NaN makes both the max and the mean NaN. Elsewhere candle's `max` decides, in
+/// which each of several equal maxima gets all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pooling {
     /// The largest value over the real steps, first in the vector.
@@ -26,7 +29,8 @@ impl Pooling {
     }
 }
 
-/// Pools outputs `(batch, steps, features)` that are zero past each row's length, in candle's operations.
+/// Pools outputs `(batch, steps, features)` that are zero past each row's length, in candle's operations or, f32 on a
+/// CUDA device, by kernels of our own.
 ///
 /// # Errors
 /// If there are not as many lengths as rows, one is too large, or the device fails.
@@ -41,6 +45,10 @@ pub(crate) fn pool_checked(
     lengths: &Lengths,
     pooling: Pooling,
 ) -> candle_core::Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if let Some(pooled) = pooling_on_device::pool(outputs, lengths, pooling)? {
+        return Ok(pooled);
+    }
     let mut parts = Vec::new();
     if pooling.max {
         parts.push(max(outputs, lengths)?);

@@ -210,19 +210,7 @@ impl Stack {
     ) -> Run<'a> {
         let Self { cell, config, weights, .. } = self;
         let (cell, frozen) = (*cell, self.frozen.as_deref());
-        Run {
-            cell,
-            config,
-            weights,
-            frozen,
-            batch,
-            steps,
-            x,
-            indexes,
-            lengths,
-            has_state,
-            record,
-        }
+        Run { cell, config, weights, frozen, batch, steps, x, indexes, lengths, has_state, record }
     }
 
     /// [`run`](Self::run) for an input with repeated vectors.

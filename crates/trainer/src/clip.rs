@@ -1,5 +1,8 @@
 //! Gradient clipping by global norm.
 
+#[cfg(feature = "cuda")]
+mod on_device;
+
 use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
@@ -12,6 +15,11 @@ use crate::scalar::{Scalar, is_here};
 /// # Errors
 /// If a device fails.
 pub fn global_norm<'a>(gradients: impl IntoIterator<Item = &'a Tensor>) -> Result<f64> {
+    let gradients: Vec<&Tensor> = gradients.into_iter().collect();
+    #[cfg(feature = "cuda")]
+    if let Some(norm) = on_device::norm(&gradients)? {
+        return Scalar::OnDevice(norm).read();
+    }
     let mut sum = 0.0;
     for gradient in gradients {
         sum += squared_norm(gradient)?;
@@ -34,6 +42,10 @@ pub(crate) fn norm<'a>(gradients: impl IntoIterator<Item = &'a Tensor>) -> Resul
     let gradients: Vec<&Tensor> = gradients.into_iter().collect();
     if gradients.iter().all(|gradient| is_here(gradient.device())) {
         return Ok(Scalar::Number(global_norm(gradients)?));
+    }
+    #[cfg(feature = "cuda")]
+    if let Some(norm) = on_device::norm(&gradients)? {
+        return Ok(Scalar::OnDevice(norm));
     }
     let mut sum: Option<Tensor> = None;
     for gradient in gradients {
@@ -58,6 +70,10 @@ pub(crate) fn clip_scale(norm: &Scalar, max_norm: f64) -> Result<Scalar> {
         Scalar::Number(norm) => Scalar::Number(clip_factor(*norm, max_norm)),
         Scalar::OnDevice(_) if max_norm == 0.0 => Scalar::Number(1.0),
         Scalar::OnDevice(norm) => {
+            #[cfg(feature = "cuda")]
+            if let Some(scale) = on_device::clip_scale(norm, max_norm)? {
+                return Ok(Scalar::OnDevice(scale));
+            }
             let factor = ((norm + 1e-6)?.recip()? * max_norm)?;
             Scalar::OnDevice(factor.minimum(&factor.ones_like()?)?)
         }

@@ -242,8 +242,8 @@ pub enum Error {
     #[error(transparent)]
     Recurrent(#[from] recurrent::Error),
     /// Candle reported an error.
-    #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    #[error("{}", model::error_in_words(.0))]
+    Candle(candle_core::Error),
 }
 
 impl Error {
@@ -259,9 +259,27 @@ impl Error {
         )
     }
 
+    /// Whether a device has no memory left.
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::Candle(error) => model::is_out_of_memory(error),
+            Self::Recurrent(error) => error.is_out_of_memory(),
+            Self::Model(error) => error.is_out_of_memory(),
+            Self::Classifier(error) => error.is_out_of_memory(),
+            Self::RunStopped { cause, .. } => cause.is_out_of_memory(),
+            _ => false,
+        }
+    }
+
     /// A gradient whose dtype differs from its parameter's.
     pub(crate) fn other_dtype() -> Self {
         Self::Gradient { reason: "its dtype differs from its parameter's".to_string() }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Candle(error)
     }
 }
 

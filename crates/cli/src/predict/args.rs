@@ -6,7 +6,7 @@ use dataset::BadRows;
 
 use super::columns::ColumnName;
 use crate::answer::Showing;
-use crate::device::DeviceName;
+use crate::device::DeviceArgs;
 use crate::reading::ReadingArgs;
 
 /// Classifies texts, with the probability of the predicted class; of two classes, that of the positive one.
@@ -97,9 +97,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "input")]
     pub(super) json: bool,
 
-    /// Device to compute on
-    #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
-    pub(super) device: DeviceName,
+    #[command(flatten)]
+    pub(super) device: DeviceArgs,
 
     #[command(flatten)]
     pub(super) reading: ReadingArgs,

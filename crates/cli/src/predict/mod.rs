@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.output.is_some() || args.text_column.is_some() || !args.reading.is_default() {
         bail!("--output, --text-column and the options for reading tables need --input FILE");
     }
-    let device = classifier::DeviceChoice::from(args.device).open()?;
+    let device = args.device.open()?;
     let classifier = Classifier::open(&args.model, &device)?;
     let mut out = std::io::stdout().lock();
     let (showing, mut understanding) = (args.showing(None), Understanding::default());

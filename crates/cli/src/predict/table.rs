@@ -15,6 +15,7 @@ use super::inputs;
 use super::pipeline::{Outcome, Work};
 use super::stages::{Stages, timed};
 use crate::answer::Showing;
+use crate::device::device_in_words;
 use crate::interrupt::{self, Interrupt};
 use crate::progress::spinner;
 use crate::reading::{tell_guess, tell_notes};
@@ -25,7 +26,7 @@ pub(super) fn run(args: &Args, output: &Path) -> anyhow::Result<ExitCode> {
     let layout = if args.parts { Layout::Folder } else { Layout::File };
     // Fail before reading and scoring if the table cannot be written.
     dataset::check_output(output, existing, layout)?;
-    let device = classifier::DeviceChoice::from(args.device).open()?;
+    let device = args.device.open()?;
     let (classifier, records) = folder::load_with_records(&args.model, &device)?;
     let report = TrainingReport::of(&records, &args.model)?;
     let showing = args.showing(report.data.labels.separator);
@@ -108,7 +109,7 @@ fn identity(classifier: &Classifier, showing: Showing) -> serde_json::Value {
         // As text: a number would not come back from JSON as the same float.
         "abstain": showing.abstain.map(|below| below.to_string()),
         "separator": showing.separator,
-        "device": format!("{:?}", classifier.network().device().location()),
+        "device": device_in_words(classifier.network().device()),
     })
 }
 

@@ -8,7 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use dataset::Conflicts;
 use trainer::{ClassWeights, ThresholdGoal};
 
-use crate::device::DeviceName;
+use crate::device::DeviceArgs;
 use crate::labels::{LabelArgs, TaskName};
 use crate::reading::ReadingArgs;
 
@@ -125,7 +125,7 @@ pub(crate) struct Args {
     pub(super) stop_after: Option<Duration>,
 
     /// Go on even if the build of the program, the number of threads, the instruction set, the architecture, the
-    /// operating system or the device is another than before, which may give other numbers: the result may then not
+    /// operating system, the device or its model is another than before, which may give other numbers: the result may then not
     /// be the one of an undisturbed training
     #[arg(long, help_heading = "Runs")]
     pub(super) anyway: bool,
@@ -142,9 +142,8 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Output")]
     pub(super) profile: bool,
 
-    /// Device to compute on
-    #[arg(long, value_enum, default_value_t, value_name = "DEVICE")]
-    pub(super) device: DeviceName,
+    #[command(flatten)]
+    pub(super) device: DeviceArgs,
 
     /// What the labels mean [default: recognised from the labels]
     #[arg(long, value_enum, value_name = "TASK", help_heading = "Labels")]

@@ -16,6 +16,7 @@ use place::{Place, is_unfinished};
 
 use wanted::Wanted;
 
+use crate::device::device_in_words;
 use crate::interrupt::{self, Interrupt};
 use crate::progress::TrainingProgress;
 use crate::shell::{program, quoted};
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         };
         eprintln!("{}: this training was not finished; {what}", run.path().display());
     }
-    let device = model::DeviceChoice::from(args.device).open()?;
+    let device = args.device.open_as(wanted.precision)?;
     let path = match &wanted.data {
         Some(path) => path.clone(),
         None => fetch::default_data()?,
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut recorder = RunRecorder::new(run, plan)?;
 
     let interrupt = Interrupt::listen()?;
-    eprintln!("training recipe {} on the {}", recipe.name, device_name(&device));
+    eprintln!("training recipe {} on {}", recipe.name, place_in_words(&device));
     let mut progress = TrainingProgress::new(recipe, data.train.len());
     let control = (interrupt, args.stop_after.map(Deadline::after));
     let mut session =
@@ -116,11 +117,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(interrupt::EXIT_CODE))
 }
 
-fn device_name(device: &candle_core::Device) -> String {
+/// The device, and with how many threads or in which precision it computes.
+fn place_in_words(device: &candle_core::Device) -> String {
     if device.is_cpu() {
-        let n_threads = rayon::current_num_threads();
-        format!("CPU ({n_threads} threads)")
-    } else {
-        format!("{device:?}")
+        return format!("the CPU ({} threads)", rayon::current_num_threads());
     }
+    device_in_words(device)
 }

@@ -112,7 +112,7 @@ fn unfinished(args: &Args, wanted: &Wanted) -> anyhow::Result<Option<Place>> {
 
 /// Whether a run is of the training that is wanted, as far as that can be said without reading the texts.
 fn is_same(wanted: &Wanted, about: &RunAbout) -> bool {
-    let Wanted { recipe, data, columns, labels, options, plan, comparison } = wanted;
+    let Wanted { recipe, data, columns, labels, options, plan, comparison, precision } = wanted;
     let of = &about.data;
     let path = data.clone().unwrap_or_else(|| fetch::FILE.into());
     // Columns of texts and labels, and the separator, may have been recognised; the others are never guessed.
@@ -131,6 +131,7 @@ fn is_same(wanted: &Wanted, about: &RunAbout) -> bool {
         && *options == of.options
         && *plan == of.split
         && *comparison == about.comparison
+        && *precision == about.precision()
 }
 
 /// The run folders that the same command would have made.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{anyhow, bail};
 use dataset::{ColumnChoice, LabelOptions, ReadOptions};
+use model::Precision;
 use trainer::{Recipe, RecipeError, RunAbout, RunData, SplitPlan};
 
 use super::args::{Args, ConflictsName};
@@ -19,6 +20,7 @@ pub(super) struct Wanted {
     pub(super) options: ReadOptions,
     pub(super) plan: SplitPlan,
     pub(super) comparison: bool,
+    pub(super) precision: Precision,
 }
 
 impl Wanted {
@@ -44,6 +46,7 @@ impl Wanted {
             options: args.reading.options(),
             plan,
             comparison: !args.no_baseline,
+            precision: args.device.precision().unwrap_or_default(),
         })
     }
 
@@ -83,6 +86,7 @@ impl Wanted {
             },
             plan,
             comparison: about.comparison && !args.no_baseline,
+            precision: args.device.precision().unwrap_or_else(|| about.precision()),
         })
     }
 }

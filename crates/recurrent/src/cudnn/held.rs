@@ -20,6 +20,14 @@ const ALIGNMENT: usize = 4;
 /// Threads of a block: a warp for each of eight places.
 const BLOCK: (u32, u32, u32) = (32, 8, 1);
 
+/// Lengths of a batch's rows on the device.
+pub(super) struct OnDevice {
+    /// As cuDNN is told them.
+    pub(super) told: CudaSlice<c_int>,
+    /// Real steps, if they are others.
+    real: Option<CudaSlice<c_int>>,
+}
+
 /// A batch's form.
 pub(super) struct Form<'a> {
     device: &'a CudaDevice,
@@ -29,8 +37,9 @@ pub(super) struct Form<'a> {
     batch: usize,
     steps: usize,
     dtype: DType,
+    lengths: &'a [c_int],
     /// Real steps of each row, on the device; only if some rows end early and their state is held.
-    held: Option<CudaSlice<c_int>>,
+    held: Option<&'a CudaSlice<c_int>>,
 }
 
 /// Where numbers are moved, and how.
@@ -43,20 +52,35 @@ struct Move {
     marks: bool,
 }
 
-impl<'a> Form<'a> {
+impl OnDevice {
     /// `lengths`: real steps of each row, at most `steps`.
     pub(super) fn new(
-        device: &'a CudaDevice,
+        device: &CudaDevice,
         plan: CudnnPlan,
-        (cell, hidden_size, dtype): (Cell, usize, DType),
         steps: usize,
         lengths: &[c_int],
     ) -> Result<Self> {
         let full = int(steps)?;
         let ends_early = lengths.iter().any(|&length| length < full);
-        let is_held = ends_early && plan.lengths == CudnnLengths::Held;
-        let held = is_held.then(|| device.clone_htod(lengths)).transpose()?;
-        Ok(Self { device, plan, cell, hidden_size, batch: lengths.len(), steps, dtype, held })
+        if !ends_early || plan.lengths != CudnnLengths::Held {
+            return Ok(Self { told: device.clone_htod(lengths)?, real: None });
+        }
+        let told = device.clone_htod(&vec![full; lengths.len()])?;
+        Ok(Self { told, real: Some(device.clone_htod(lengths)?) })
+    }
+}
+
+impl<'a> Form<'a> {
+    /// `lengths`: real steps of each row, here and on the device.
+    pub(super) fn new(
+        device: &'a CudaDevice,
+        plan: CudnnPlan,
+        (cell, hidden_size, dtype): (Cell, usize, DType),
+        steps: usize,
+        (lengths, there): (&'a [c_int], &'a OnDevice),
+    ) -> Self {
+        let (batch, held) = (lengths.len(), there.real.as_ref());
+        Self { device, plan, cell, hidden_size, batch, steps, dtype, lengths, held }
     }
 
     /// Whether some rows' states are held past their ends.
@@ -80,8 +104,12 @@ impl<'a> Form<'a> {
     }
 
     /// The lengths that cuDNN is told.
-    pub(super) fn told(&self, lengths: &[c_int]) -> Result<Vec<c_int>> {
-        if self.is_held() { Ok(vec![int(self.steps)?; lengths.len()]) } else { Ok(lengths.to_vec()) }
+    pub(super) fn told(&self) -> Result<Vec<c_int>> {
+        if self.is_held() {
+            Ok(vec![int(self.steps)?; self.batch])
+        } else {
+            Ok(self.lengths.to_vec())
+        }
     }
 
     /// The input `[B, T, I]` for cuDNN.
@@ -180,7 +208,7 @@ impl<'a> Form<'a> {
             let from = from.storage_and_layout();
             let from = Place::of_tensor(&from, &stream)?;
             let place = Place::of_storage_mut(&mut target.0, &stream)?;
-            let lengths = self.held.as_ref().filter(|_| to.clears || to.marks);
+            let lengths = self.held.filter(|_| to.clears || to.marks);
             let lengths = lengths.map(|lengths| Place::of_slice(lengths, &stream));
             let lengths: Address = lengths.as_ref().map_or(0, |lengths| lengths.address);
             let name = format!("lay_u{}", 8 * self.dtype.size_in_bytes());
@@ -264,7 +292,7 @@ impl<'a> Form<'a> {
         last: &mut (CudaStorage, Shape),
         width: usize,
     ) -> Result<()> {
-        let Some(lengths) = self.held.as_ref().filter(|_| self.takes_last()) else {
+        let Some(lengths) = self.held.filter(|_| self.takes_last()) else {
             return Ok(());
         };
         let stream = self.device.cuda_stream();
@@ -285,7 +313,7 @@ impl<'a> Form<'a> {
 
     /// Adds the gradient of the forward direction's last h to cuDNN's output gradients, which nothing else uses.
     fn add_last(&self, d_last: &Tensor, d_outputs: &Tensor, width: usize) -> Result<()> {
-        let Some(lengths) = &self.held else { return Ok(()) };
+        let Some(lengths) = self.held else { return Ok(()) };
         let stream = self.device.cuda_stream();
         let (d_last, d_outputs) = (d_last.storage_and_layout(), d_outputs.storage_and_layout());
         let last = Place::of_tensor(&d_last, &stream)?;

@@ -21,12 +21,16 @@ mod plan;
 #[cfg(feature = "cuda")]
 mod refused;
 #[cfg(feature = "cuda")]
+mod replay;
+#[cfg(feature = "cuda")]
 mod storage;
 #[cfg(feature = "cuda")]
 mod weight_space;
 
 #[cfg(not(feature = "cuda"))]
 mod disabled;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{DType, Device};
 
@@ -38,8 +42,27 @@ pub(crate) use operation::run;
 use crate::cell::Cell;
 use crate::run::Run;
 
-pub use plan::{CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan};
 use plan::PlanShape;
+pub use plan::{CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan};
+
+/// Whether f32 layers compute in bf16 on a CUDA device.
+static IN_BF16: AtomicBool = AtomicBool::new(false);
+
+/// Lets all f32 layers of this process compute in bf16 on CUDA devices: inputs, weights and states are rounded, products
+/// are summed in f32, and outputs, states and gradients come back as f32. Off by default. It changes nothing on other
+/// devices, and nothing about layers of other dtypes. Set it before the first pass: a forward pass and its backward pass
+/// must agree.
+///
+/// f32 products may be rounded less, to TF32, with candle's `candle_core::cuda::set_gemm_reduced_precision_f32`.
+pub fn set_bf16_on_cuda(is_on: bool) {
+    IN_BF16.store(is_on, Ordering::Relaxed);
+}
+
+/// See [`set_bf16_on_cuda`].
+#[cfg_attr(not(feature = "cuda"), allow(dead_code))]
+fn computes_in_bf16() -> bool {
+    IN_BF16.load(Ordering::Relaxed)
+}
 
 /// Why cuDNN cannot run a network on these tensors; `None` if it can. `plan`: the best if absent.
 pub(crate) fn obstacle(run: &Run<'_>, plan: Option<CudnnPlan>) -> Option<&'static str> {
@@ -58,7 +81,9 @@ pub(crate) fn obstacle(run: &Run<'_>, plan: Option<CudnnPlan>) -> Option<&'stati
     } else if run.lengths.by_row.contains(&0) && !is_held {
         Some("cuDNN does not support rows of length 0")
     } else if lengths == Some(CudnnLengths::Held) && !can_hold && !run.lengths.all_full {
-        Some("only an LSTM or a GRU can hold its state: without a projection, and in two directions without a given state")
+        Some(
+            "only an LSTM or a GRU can hold its state: without a projection, and in two directions without a given state",
+        )
     } else {
         None
     }

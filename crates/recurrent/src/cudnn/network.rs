@@ -18,7 +18,7 @@ use crate::cell::Cell;
 const PADDED_IO: u32 = 1;
 
 /// The layers that one call runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Network {
     pub(super) cell: Cell,
     pub(super) dtype: DType,

@@ -1,6 +1,6 @@
 //! The passes as operations in candle's autograd.
 
-use candle_core::{D, Device, Result, Storage, Tensor};
+use candle_core::{D, DType, Device, Error, Result, Storage, Tensor};
 
 use super::library::{int, is_refusal};
 use super::network::{Network, math_type};
@@ -21,14 +21,46 @@ pub(crate) fn run(
     result: Wanted,
     plan: Option<CudnnPlan>,
 ) -> Result<StackOutput> {
+    if run.x.dtype() == DType::F32 && super::computes_in_bf16() {
+        return in_bf16(run, initial, masks, result, plan);
+    }
     let has_dropout = masks.is_some() && run.config.dropout > 0.0;
-    let is_held = !run.lengths.all_full && plan.is_none_or(|plan| plan.lengths == CudnnLengths::Held);
+    let is_held =
+        !run.lengths.all_full && plan.is_none_or(|plan| plan.lengths == CudnnLengths::Held);
     let is_apart = has_dropout || result == Wanted::AllLayers || is_held;
     if run.config.num_layers > 1 && is_apart {
         layer_by_layer(run, initial, masks, plan)
     } else {
         layers(run, run.weights, run.x, initial, plan)
     }
+}
+
+/// The same in bf16; what goes in and what comes out is f32.
+fn in_bf16(
+    run: &Run<'_>,
+    initial: &[Tensor],
+    masks: Option<&mut dyn DropoutMasks>,
+    result: Wanted,
+    plan: Option<CudnnPlan>,
+) -> Result<StackOutput> {
+    let narrow = |tensor: &Tensor| tensor.to_dtype(DType::BF16);
+    let of_layer = |layer: &Vec<LayerWeights>| {
+        layer.iter().map(|weights| weights.map(narrow)).collect::<crate::Result<Vec<_>>>()
+    };
+    let weights = run.weights.iter().map(of_layer).collect::<crate::Result<Vec<_>>>();
+    let (x, weights) = (narrow(run.x)?, weights.map_err(Error::wrap)?);
+    let initial = initial.iter().map(narrow).collect::<Result<Vec<_>>>()?;
+    let narrow_run = Run { x: &x, weights: &weights, frozen: None, ..*run };
+    let StackOutput { outputs, states, between } =
+        self::run(&narrow_run, &initial, masks, result, plan)?;
+    let wide = |tensors: Vec<Tensor>| {
+        tensors.iter().map(|tensor| tensor.to_dtype(DType::F32)).collect::<Result<Vec<_>>>()
+    };
+    Ok(StackOutput {
+        outputs: outputs.to_dtype(DType::F32)?,
+        states: wide(states)?,
+        between: wide(between)?,
+    })
 }
 
 /// One call per layer, with our own dropout in between: its masks are the same on every device. Returns the

@@ -57,15 +57,19 @@ pub(crate) struct PlanShape {
     pub(crate) bidirectional: bool,
     /// Whether all rows have all steps.
     pub(crate) all_full: bool,
+    /// Whether some row has none.
+    pub(crate) any_empty: bool,
     /// Whether the state before the first step is given; else it is zero.
     pub(crate) has_state: bool,
     /// Whether a backward pass may follow.
     pub(crate) is_training: bool,
 }
 
-/// Largest hidden sizes of the algorithm for small ones, forward only and with a backward pass. Larger ones are
-/// refused or wrong, which cuDNN does not document; PyTorch has these bounds.
+/// Largest hidden sizes of the algorithm for small ones, forward only and with a backward pass. cuDNN 9.19 refuses
+/// larger ones, which its documentation does not say; PyTorch has these bounds, too.
+#[cfg(feature = "cuda")]
 const SMALL_H_FORWARD: usize = 192;
+#[cfg(feature = "cuda")]
 const SMALL_H_TRAINING: usize = 128;
 
 impl PlanShape {
@@ -78,6 +82,7 @@ impl PlanShape {
             is_projected: run.config.proj_size > 0,
             bidirectional: run.config.bidirectional,
             all_full: run.lengths.all_full,
+            any_empty: run.lengths.by_row.contains(&0),
             has_state: run.has_state,
             is_training: false,
         }
@@ -85,16 +90,18 @@ impl PlanShape {
 
     /// Whether the gates can hold the state past a row's end.
     pub(crate) fn can_hold(&self) -> bool {
-        let Self { cell, is_projected, bidirectional, has_state, .. } = *self;
+        let Self { cell, is_projected, bidirectional, has_state, any_empty, .. } = *self;
         match cell {
-            // The reverse direction passes the padding first, where c keeps but h is made of c: only zeros stay.
-            Cell::Lstm => !is_projected && !(bidirectional && has_state),
+            // In padding that comes first, c keeps, but h is made of c: only zeros stay. It comes first in the
+            // reverse direction, and in a row without steps.
+            Cell::Lstm => !is_projected && !(has_state && (bidirectional || any_empty)),
             Cell::Gru => !(bidirectional && has_state),
             Cell::GruResetBefore | Cell::RnnTanh | Cell::RnnRelu => false,
         }
     }
 
     /// The plan that is expected to be the fastest.
+    #[cfg(feature = "cuda")]
     pub(crate) fn best_plan(&self) -> CudnnPlan {
         let lengths = if self.can_hold() { CudnnLengths::Held } else { CudnnLengths::Told };
         let runs_full = self.all_full || lengths == CudnnLengths::Held;

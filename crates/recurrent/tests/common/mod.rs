@@ -229,8 +229,9 @@ pub fn relative_difference(got: &Tensor, expected: &Tensor) -> Result<f64> {
     Ok(difference.fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most }) / largest)
 }
 
-/// f32 sums in two orders over at most a few thousand terms; measured at most 4e-6.
-pub const TOLERANCE_F32: f64 = 2e-5;
+/// f32 sums in two orders over at most a few thousand terms. Nearly always at most 4e-6; among thousands of random
+/// cases, 2.6e-5 was seen, in a bias's gradient.
+pub const TOLERANCE_F32: f64 = 5e-5;
 
 /// As [`TOLERANCE_F32`], in f64.
 pub const TOLERANCE_F64: f64 = 1e-12;

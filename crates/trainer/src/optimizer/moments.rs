@@ -3,9 +3,9 @@
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
 #[cfg(feature = "cuda")]
 use super::on_device;
+use crate::error::{Error, Result};
 use crate::numbers::{TASK_LEN, is_f32_on_cpu, with_f32, with_f32_mut};
 use crate::optimizer::rule::{Factors, Numbers, Rule, tensors};
 use crate::scalar::Scalar;

@@ -73,7 +73,12 @@ pub(super) fn step(
             let kernel = KERNELS.function(device, "adam_whole")?;
             let n = theta.elem_count() as u64;
             let mut launch = stream.launch_builder(&kernel);
-            launch.arg(&theta_at.address).arg(&m_at.address).arg(&v_at.address).arg(&values_at.address).arg(&n);
+            launch
+                .arg(&theta_at.address)
+                .arg(&m_at.address)
+                .arg(&v_at.address)
+                .arg(&values_at.address)
+                .arg(&n);
             launch.arg(&scale_at).arg(&scale);
             for number in &adam {
                 launch.arg(number);
@@ -88,7 +93,11 @@ pub(super) fn step(
             let kernel = KERNELS.function(device, "adam_rows")?;
             let width = width as u32;
             let mut launch = stream.launch_builder(&kernel);
-            launch.arg(&theta_at.address).arg(&m_at.address).arg(&v_at.address).arg(&values_at.address);
+            launch
+                .arg(&theta_at.address)
+                .arg(&m_at.address)
+                .arg(&v_at.address)
+                .arg(&values_at.address);
             launch.arg(&rows_at.address).arg(&width).arg(&scale_at).arg(&scale);
             for number in &adam {
                 launch.arg(number);
@@ -102,7 +111,11 @@ pub(super) fn step(
             let kernel = KERNELS.function(device, "adam_table")?;
             let width = width as u32;
             let mut launch = stream.launch_builder(&kernel);
-            launch.arg(&theta_at.address).arg(&m_at.address).arg(&v_at.address).arg(&values_at.address);
+            launch
+                .arg(&theta_at.address)
+                .arg(&m_at.address)
+                .arg(&v_at.address)
+                .arg(&values_at.address);
             launch.arg(&slots_at).arg(&width).arg(&scale_at).arg(&scale);
             for number in &adam {
                 launch.arg(number);

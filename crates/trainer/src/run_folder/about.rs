@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use dataset::{LabelOptions, ReadOptions};
+use model::Precision;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::prepare::SplitPlan;
 use crate::recipe::Recipe;
 use crate::report::DataOrigin;
-use crate::state::machine;
+use crate::state::{machine, precision_of};
 
 /// What a run is of, and everything that is needed to train it again.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +32,7 @@ pub struct RunAbout {
     pub created: String,
     /// The version of this program.
     pub program: String,
-    /// Device, threads, instruction set: what decides how numbers are rounded.
+    /// Device, precision, threads, instruction set: what decides how numbers are rounded.
     pub machine: Value,
 }
 
@@ -130,6 +131,11 @@ impl RunAbout {
             program: env!("CARGO_PKG_VERSION").to_string(),
             machine: machine(device),
         }
+    }
+
+    /// The precision in which it computes.
+    pub fn precision(&self) -> Precision {
+        precision_of(&self.machine)
     }
 
     pub(super) fn read(path: &Path) -> Result<Self> {

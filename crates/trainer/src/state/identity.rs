@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use candle_core::Device;
 use dataset::EncodedSplit;
+use model::Precision;
 use recurrent::InstructionSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -75,20 +76,25 @@ impl Identity {
         let found = |[was, is]: [&Value; 2]| Difference::all(was, is);
         let of_data =
             |found: Difference| Difference { name: format!("data: {}", found.name), ..found };
-        let minor = |found: Difference| {
+        let of_machine = |found: Difference| {
+            // The precision is asked for; everything else is what the machine has.
+            let is_minor = found.name != PRECISION;
             let name = match found.name.as_str() {
                 "threads" => "the number of threads".to_string(),
                 "instruction_set" => "the instruction set".to_string(),
                 "device" => "the device".to_string(),
+                "card" => "the graphics card".to_string(),
+                PRECISION => "the precision".to_string(),
                 _ => found.name,
             };
-            Difference { name, is_minor: true, ..found }
+            Difference { name, is_minor, ..found }
         };
         let mut all = found(versions.each_ref());
         all.extend(found([&saved.data, &self.data]).into_iter().map(of_data));
         all.extend(found([&saved.settings, &self.settings]));
-        all.extend(found(builds.each_ref()).into_iter().map(minor));
-        all.extend(found([&saved.machine, &self.machine]).into_iter().map(minor));
+        all.extend(found(builds.each_ref()).into_iter().map(of_machine));
+        let machines = [saved, self].map(|of| with_precision(&of.machine));
+        all.extend(found(machines.each_ref()).into_iter().map(of_machine));
         all
     }
 }
@@ -147,6 +153,24 @@ fn digest_of_file(path: &Path) -> Result<String> {
     }
 }
 
+/// Among what is known of a machine: the precision of its products.
+const PRECISION: &str = "precision";
+
+/// What is known of a machine, with its precision, which was f32 before there were others.
+fn with_precision(machine: &Value) -> Value {
+    let mut machine = machine.clone();
+    if let Some(known) = machine.as_object_mut() {
+        known.entry(PRECISION).or_insert_with(|| json!(Precision::F32));
+    }
+    machine
+}
+
+/// The precision of a machine that [`machine`] describes. One that this version does not know is the default.
+pub(crate) fn precision_of(machine: &Value) -> Precision {
+    let named = machine.get(PRECISION).cloned();
+    named.and_then(|named| serde_json::from_value(named).ok()).unwrap_or_default()
+}
+
 /// Everything about the machine that numbers depend on.
 pub(crate) fn machine(device: &Device) -> Value {
     let name = match device {
@@ -154,13 +178,19 @@ pub(crate) fn machine(device: &Device) -> Value {
         Device::Cuda(_) => "cuda",
         Device::Metal(_) => "metal",
     };
-    json!({
+    let mut machine = json!({
         "device": name,
+        PRECISION: Precision::of(device),
         "threads": rayon::current_num_threads(),
         "instruction_set": InstructionSet::best().to_string(),
         "architecture": std::env::consts::ARCH,
         "system": std::env::consts::OS,
-    })
+    });
+    // TOML, in which runs are described, has no null.
+    if let (Some(card), Some(known)) = (model::card_name(device), machine.as_object_mut()) {
+        known.insert("card".to_string(), json!(card));
+    }
+    machine
 }
 
 #[cfg(test)]
@@ -204,6 +234,40 @@ mod tests {
         let words: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(words, ["the build of the program was 1111 and is 2222"]);
         assert!(found[0].is_minor);
+    }
+
+    #[test]
+    fn another_card_can_be_accepted_and_another_precision_cannot() {
+        let of = |machine: Value| Identity { machine, ..identity("0.1.0", 4, 2, "abc") };
+        let on = |card: &str, precision: &str| {
+            of(json!({ "device": "cuda", "card": card, "precision": precision }))
+        };
+        let compared = |saved: &Identity, now: &Identity| -> Vec<(String, bool)> {
+            let found = now.differences(saved).into_iter();
+            found.map(|difference| (difference.to_string(), difference.is_minor)).collect()
+        };
+        let saved = on("NVIDIA H100", "f32");
+        let card = "the graphics card was NVIDIA H100 and is NVIDIA H200".to_string();
+        assert_eq!(compared(&saved, &on("NVIDIA H200", "f32")), [(card.clone(), true)]);
+        let precision = "the precision was f32 and is tf32".to_string();
+        let both = [(card, true), (precision.clone(), false)];
+        assert_eq!(compared(&saved, &on("NVIDIA H200", "tf32")), both);
+
+        // A checkpoint from before there was a choice.
+        let old = of(json!({ "device": "cuda", "card": "NVIDIA H100" }));
+        assert_eq!(compared(&old, &saved), []);
+        assert_eq!(compared(&old, &on("NVIDIA H100", "tf32")), [(precision, false)]);
+    }
+
+    #[test]
+    fn a_machine_knows_its_precision() {
+        let here = machine(&Device::Cpu);
+        assert_eq!((&here["device"], &here["precision"]), (&json!("cpu"), &json!("f32")));
+        assert_eq!(here.get("card"), None);
+        assert_eq!(precision_of(&json!({ "precision": "tf32" })), Precision::Tf32);
+        for other in [here, json!({}), json!({ "precision": "f8" })] {
+            assert_eq!(precision_of(&other), Precision::F32, "{other}");
+        }
     }
 
     #[test]

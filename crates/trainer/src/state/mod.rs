@@ -16,7 +16,7 @@ mod training;
 pub use difference::Difference;
 pub(crate) use file::{Kind, read, write};
 pub use identity::Identity;
-pub(crate) use identity::{machine, unread_vectors};
+pub(crate) use identity::{machine, precision_of, unread_vectors};
 pub use position::{Phase, Position};
 pub(crate) use restored::Restored;
 pub(crate) use snapshot::Snapshot;

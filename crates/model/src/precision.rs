@@ -1,0 +1,80 @@
+//! How exactly a device multiplies numbers.
+
+use std::fmt;
+
+use candle_core::Device;
+use candle_core::cuda::{gemm_reduced_precision_f32, set_gemm_reduced_precision_f32};
+use serde::{Deserialize, Serialize};
+
+use crate::device::device_name;
+use crate::error::{Error, Result};
+
+/// How exactly a device multiplies numbers. Everything else is computed and kept in f32.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Full f32.
+    #[default]
+    F32,
+    /// TF32, on CUDA devices: factors of matrix products are rounded to 10 bits after the binary point, and products
+    /// are added in f32. That is faster; devices older than Ampere have no TF32 and compute in f32.
+    Tf32,
+}
+
+impl Precision {
+    /// Has all products on CUDA devices computed in this precision from now on, in the whole process.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] if `device`, which is to compute, has no such precision.
+    pub fn select(self, device: &Device) -> Result<()> {
+        match (self, device) {
+            (_, Device::Cuda(_)) => set_gemm_reduced_precision_f32(self == Self::Tf32),
+            (Self::F32, _) => {}
+            (Self::Tf32, _) => {
+                return Err(Error::Precision { precision: self, device: device_name(device) });
+            }
+        }
+        Ok(())
+    }
+
+    /// In which precision a device computes now.
+    pub fn of(device: &Device) -> Self {
+        match device {
+            Device::Cuda(_) if gemm_reduced_precision_f32() => Self::Tf32,
+            _ => Self::F32,
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    /// `f32` or `tf32`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_computes_in_f32_and_says_so() -> Result<()> {
+        Precision::F32.select(&Device::Cpu)?;
+        let error = Precision::Tf32.select(&Device::Cpu).expect_err("the CPU has no TF32");
+        assert_eq!(error.to_string(), "tf32 is for CUDA devices; the CPU computes in f32");
+        assert_eq!(Precision::of(&Device::Cpu), Precision::F32);
+        Ok(())
+    }
+
+    #[test]
+    fn a_precision_is_written_as_it_is_named() {
+        for precision in [Precision::F32, Precision::Tf32] {
+            let written = serde_json::json!(precision);
+            assert_eq!(written, precision.to_string());
+            assert_eq!(serde_json::from_value::<Precision>(written).ok(), Some(precision));
+        }
+    }
+}
