@@ -88,7 +88,7 @@ pub enum Precision {
     F32,
     /// Factors are rounded to TF32, which has 10 bits after the leading one
     Tf32,
-    /// The recurrent layers compute in bf16, which has 7 bits after the leading one
+    /// Recurrent layers of more than 128 hidden units compute in bf16, which has 7 bits after the leading one
     Bf16,
 }
 

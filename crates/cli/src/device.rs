@@ -85,6 +85,8 @@ enum PrecisionName {
     F32,
     /// TF32: factors of matrix products are rounded to 10 bits after the binary point; faster
     Tf32,
+    /// bf16 in recurrent layers of more than 128 hidden units, which rounds to 7 bits; all else in f32
+    Bf16,
 }
 
 impl From<PrecisionName> for Precision {
@@ -92,6 +94,7 @@ impl From<PrecisionName> for Precision {
         match name {
             PrecisionName::F32 => Precision::F32,
             PrecisionName::Tf32 => Precision::Tf32,
+            PrecisionName::Bf16 => Precision::Bf16,
         }
     }
 }

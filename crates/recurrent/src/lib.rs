@@ -46,7 +46,9 @@ pub use any::{AnyCell, Recurrent};
 pub use backend::Backend;
 pub use cell::Cell;
 pub use config::RecurrentConfig;
-pub use cudnn::{CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan, set_bf16_on_cuda};
+pub use cudnn::{
+    CudnnAlgorithm, CudnnLayout, CudnnLengths, CudnnPlan, is_bf16_on_cuda, set_bf16_on_cuda,
+};
 pub use device_errors::{error_in_words, is_out_of_memory};
 pub use dropout::{ChaCha8Position, DropoutMasks, dropout, variational_dropout};
 pub use error::{Error, Result};

@@ -15,7 +15,7 @@ fn layers_in_bf16_differ_by_its_rounding() {
         Device::new_cuda(0).unwrap_or_else(|e| panic!("this test needs a CUDA device: {e}"));
     let mut rng = SeededRng::new(4);
     set_bf16_on_cuda(true);
-    for (kind, hidden) in [(Kind::Lstm, 64), (Kind::Gru, 64), (Kind::Lstm, 256)] {
+    for (kind, hidden) in [(Kind::Lstm, 64), (Kind::Gru, 160), (Kind::Lstm, 256)] {
         let config =
             RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(hidden, hidden) };
         let lengths = Some(vec![7, 23, 1, 12, 23, 22, 5, 9, 16]);
@@ -30,6 +30,7 @@ fn layers_in_bf16_differ_by_its_rounding() {
             assert!(difference < 3e-2, "{kind:?} {part}: {difference:.1e}");
             largest = largest.max(difference);
         }
-        assert!(largest > 1e-4, "{kind:?} has not been computed in bf16: {largest:.1e}");
+        // Small layers stay in f32.
+        assert_eq!(largest > 1e-4, hidden > 128, "{kind:?} {hidden}: {largest:.1e}");
     }
 }

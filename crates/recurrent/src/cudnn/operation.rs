@@ -5,7 +5,7 @@ use candle_core::{D, DType, Device, Error, Result, Storage, Tensor};
 use super::library::{int, is_refusal};
 use super::network::{Network, math_type};
 use super::pass::{Problem, Saved};
-use super::plan::{CudnnAlgorithm, CudnnLengths, CudnnPlan, PlanShape};
+use super::plan::{CudnnAlgorithm, CudnnLengths, CudnnPlan, PlanShape, SMALL_H_TRAINING};
 use super::refused;
 use super::storage::tensor;
 use crate::autograd::{Backward, Numbers, record};
@@ -21,7 +21,8 @@ pub(crate) fn run(
     result: Wanted,
     plan: Option<CudnnPlan>,
 ) -> Result<StackOutput> {
-    if run.x.dtype() == DType::F32 && super::computes_in_bf16() {
+    let is_small = run.config.hidden_size <= SMALL_H_TRAINING;
+    if run.x.dtype() == DType::F32 && super::is_bf16_on_cuda() && !is_small {
         return in_bf16(run, initial, masks, result, plan);
     }
     let has_dropout = masks.is_some() && run.config.dropout > 0.0;

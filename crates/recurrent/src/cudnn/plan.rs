@@ -70,7 +70,7 @@ pub(crate) struct PlanShape {
 #[cfg(feature = "cuda")]
 const SMALL_H_FORWARD: usize = 192;
 #[cfg(feature = "cuda")]
-const SMALL_H_TRAINING: usize = 128;
+pub(super) const SMALL_H_TRAINING: usize = 128;
 
 impl PlanShape {
     /// That of a run without a backward pass.
