@@ -6,9 +6,9 @@
 //! factor) is made on the device, and losses and norms are read together, every few steps.
 //!
 //! The host is then ahead of the device: it takes the ids of the next batch apart and uploads them while the device
-//! computes. An upload is queued with the work of the steps, on the one stream that candle uses. It comes from ordinary
-//! memory, which CUDA copies to a buffer of its own first; its documentation allows it to wait for the stream before
-//! that, so an upload may hold the host up, but it never needs a result.
+//! computes. An upload is queued with the work of the steps, on the one stream that candle uses in a thread. It comes from
+//! ordinary memory, which CUDA copies to a buffer of its own first, and it waits while earlier uploads are still queued
+//! there. So the host never is far ahead, but it never needs a result: a GPU that had much to do was busy all the time.
 
 use candle_core::{DType, Device, Tensor};
 
