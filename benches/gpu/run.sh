@@ -67,7 +67,10 @@ run() {
   local rc=$?
   echo "== $name: rc $rc, $((SECONDS - start)) s (at $((SECONDS - began)) s)"
   tail -n "${LINES_SHOWN:-6}" "$logs/$name.txt" | cut -c1-300
-  if [ $rc != 0 ] && { [ $rc = 124 ] || [ $rc = 137 ] || ! grep -Eq "$no_gpu" "$logs/$name.txt"; }; then failed="$failed $name"; fi
+  # In a rehearsal a step may fail for want of a GPU.
+  local is_excused=
+  if [ -n "${REHEARSAL:-}" ] && [ $rc != 124 ] && [ $rc != 137 ] && grep -Eq "$no_gpu" "$logs/$name.txt"; then is_excused=1; fi
+  if [ $rc != 0 ] && [ -z "$is_excused" ]; then failed="$failed $name"; fi
   tar -C "$work" -czf "$results/results.tar.gz" logs
 }
 
@@ -98,9 +101,16 @@ tests() {
 parity() { each_test "$bundle/test-cuda" cuda 90; }
 
 errors() {
-  run no-device 20 env CUDA_VISIBLE_DEVICES= "$bundle/sentiment" train --device cuda --data "$bundle/reviews.parquet" --output "$work/none"
-  run out-of-memory 60 "$bundle/sentiment" train --device cuda --recipe notebook --data "$bundle/reviews.parquet" --output "$work/oom" --restart --set training.batch_size=19000 --set model.hidden_dim=4096
-  [ -n "${REHEARSAL:-}" ] || failed=${failed% out-of-memory} # as it should
+  # Both are to fail.
+  fails no-device 20 env CUDA_VISIBLE_DEVICES= "$bundle/sentiment" train --device cuda --data "$bundle/reviews.parquet" --output "$work/none"
+  fails out-of-memory 60 "$bundle/sentiment" train --device cuda --recipe notebook --data "$bundle/reviews.parquet" --output "$work/oom" --restart --set training.batch_size=19000 --set model.hidden_dim=4096
+}
+fails() {
+  run "$@"
+  case $failed in
+    *" $1") failed=${failed% "$1"} ;;
+    *) [ -n "${REHEARSAL:-}" ] || failed="$failed $1" ;;
+  esac
 }
 
 train() {
@@ -135,7 +145,9 @@ steps() {
 # The training steps with rounded products (PyTorch's "bf16" is autocast), and PyTorch's compiled; after `steps`.
 precisions() {
   for recipe in notebook default; do
-    for precision in tf32 bf16; do measure "$recipe" train "-$precision" --precision $precision; done
+    measure "$recipe" train -tf32 --precision tf32
+    # Small layers stay in f32.
+    [ "$recipe" = default ] || measure "$recipe" train -bf16 --precision bf16
   done
 }
 compiled() {

@@ -242,7 +242,8 @@ impl PassConfig {
                 )?;
                 #[cfg(feature = "cuda")]
                 if let Device::Cuda(device) = &device {
-                    recurrent::cuda::keep_freed_memory(device)?;
+                    // It only saves time.
+                    let _ = recurrent::cuda::keep_freed_memory(device);
                 }
                 Ok(device)
             }

@@ -74,7 +74,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, user_folder: &Path) -> anyhow::Result<()> {
     ensure!(cfg!(target_os = "linux"), "`cargo xtask gpu` runs only on Linux: it builds for Linux");
-    // What a build of a quarter of an hour would be in vain without.
+    // Without these, a build of a quarter of an hour would be in vain.
     bundle::check_tools()?;
     ensure!(
         Path::new(REVIEWS).is_file(),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::Tensor;
 use model::{Padding, RecurrentClassifier};
@@ -57,6 +58,10 @@ impl PathLogits {
     }
 }
 
+/// Threads share a GPU's libraries, but have streams of their own there, which nobody keeps in order. It works on one
+/// call at a time anyway.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// The logits of texts given as ids, in their order, finite or not; a text's depend on the others by
 /// rounding alone.
 ///
@@ -71,6 +76,8 @@ pub fn path_logits<T: AsRef<[u32]>>(
     seq_len: usize,
     on_texts: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<PathLogits> {
+    let _alone = (!network.device().is_cpu())
+        .then(|| ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner));
     let length = |text: &T| match network.config().padding {
         Padding::Skip => text.as_ref().len(),
         Padding::Compute => text.as_ref().len().max(seq_len),

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use model::{DeviceChoice, Precision};
 
 const FULL_MEMORY_ADVICE: &str = "In a training, smaller batches (--set training.batch_size=N) and shorter texts \
-    (--set preprocessing.seq_len=N) need less of it. `nvidia-smi` lists other programs that use the card. To compute \
-    on the CPU, add --device cpu.";
+    (--set preprocessing.seq_len=N) need less of it. `nvidia-smi` lists other programs that use the card: without \
+    them, the same command goes on with a training that has a run folder. To compute on the CPU, add --device cpu.";
 const CPU_ADVICE: &str = "To compute on the CPU, add --device cpu.";
 const PRECISION_ADVICE: &str = "Use --precision f32, or a CUDA device (--device cuda).";
 

@@ -175,10 +175,16 @@ impl RecurrentClassifier {
 
     /// The same network with its recurrent layers' weights packed once and for all: for answering.
     ///
+    /// On a CUDA device, candle gives each thread a stream of its own, and does not keep them in order. All weights are
+    /// there when this returns, so that any thread may use the network; but one at a time, since they share the handle of
+    /// the library for products.
+    ///
     /// # Errors
     /// If the device fails.
     pub fn freeze(self) -> Result<Self> {
-        Ok(Self { recurrent: self.recurrent.freeze()?, ..self })
+        let frozen = Self { recurrent: self.recurrent.freeze()?, ..self };
+        frozen.device.synchronize()?;
+        Ok(frozen)
     }
 
     /// The recurrent layers alone: the same network without its linear path, if it has one. Its

@@ -21,8 +21,8 @@ pub enum Precision {
     /// are added in f32. That is faster; devices older than Ampere have no TF32 and compute in f32.
     Tf32,
     /// bf16, on CUDA devices, for recurrent layers of more than 128 hidden units: their inputs, weights and states are
-    /// rounded to 7 bits after the binary point, and products are added in f32. All else, and smaller layers, which are
-    /// faster so, are computed in f32.
+    /// rounded to 7 bits after the binary point, and products are added in f32. All else is computed in f32, and so are
+    /// smaller layers, which run faster that way.
     Bf16,
 }
 
@@ -33,6 +33,9 @@ impl Precision {
     /// [`Error::Precision`] if `device`, which is to compute, has no such precision.
     pub fn select(self, device: &Device) -> Result<()> {
         match (self, device) {
+            (Self::Bf16, Device::Cuda(_)) if !has_bf16(device) => {
+                return Err(Error::Precision { precision: self, device: device_name(device) });
+            }
             (_, Device::Cuda(_)) => {
                 set_gemm_reduced_precision_f32(self == Self::Tf32);
                 set_bf16_on_cuda(self == Self::Bf16);
@@ -53,6 +56,17 @@ impl Precision {
             _ => Self::F32,
         }
     }
+}
+
+/// Whether a CUDA device computes in bf16: those from Ampere on do.
+fn has_bf16(device: &Device) -> bool {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        let stream = device.cuda_stream();
+        return stream.context().compute_capability().is_ok_and(|(major, _)| major >= 8);
+    }
+    let _ = device;
+    false
 }
 
 impl fmt::Display for Precision {

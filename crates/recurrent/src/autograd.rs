@@ -115,14 +115,15 @@ impl Counter {
     fn take_d_outputs(&self, thread: ThreadId) -> Vec<Option<Tensor>> {
         let mut left = self.left();
         left.d_inputs.remove(&thread);
-        let (own, of_others) = std::mem::take(&mut left.d_outputs)
+        // What is left of runs that failed is dropped.
+        let (own, of_others): (Vec<Deposit>, _) = std::mem::take(&mut left.d_outputs)
             .into_iter()
-            .partition(|deposit: &Deposit| deposit.thread == thread);
+            .filter(|deposit| deposit.run.strong_count() > 0)
+            .partition(|deposit| deposit.thread == thread);
         left.d_outputs = of_others;
         drop(left);
         let mut d_outputs = vec![None; self.n_outputs];
-        // What is left of a run that failed is dropped.
-        for deposit in own.into_iter().filter(|deposit| deposit.run.strong_count() > 0) {
+        for deposit in own {
             d_outputs[deposit.index] = Some(deposit.gradient);
         }
         d_outputs
@@ -268,7 +269,9 @@ impl CustomOp1 for Exit {
 }
 
 /// A ticket's gradient: zeros that hold a run's token. As an operation on the hub it is part of the graph of every
-/// sum that it enters, so it lives until the run has reached the hub or failed.
+/// sum that it enters, so it lives until the run has reached the hub or failed. (While the hub's turn lasts, candle
+/// keeps the sum that it has taken from its store. If it dropped it before, no gradient would be found, and the hub
+/// says so.)
 struct Token {
     _token: Arc<()>,
     n_outputs: usize,

@@ -19,8 +19,9 @@ pub enum Backend {
     Reference,
     /// Fused CPU kernels for this instruction set; an error if the CPU lacks it or no kernel fits.
     Fused(InstructionSet),
-    /// cuDNN on a CUDA device; an error elsewhere, without the feature `cuda`, if a row has length 0 and the cell
-    /// is not an LSTM or a GRU, or for a GRU whose reset gate acts before the product.
+    /// cuDNN on a CUDA device; an error elsewhere, without the feature `cuda`, or for a GRU whose reset gate acts before
+    /// the product. Also if a row has length 0, unless the cell is an LSTM without a projection and without a given
+    /// state, or a GRU that is not both bidirectional and given a state.
     Cudnn,
     /// The same in a certain way; an error if cuDNN does not support it.
     CudnnPlan(CudnnPlan),

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::OnceLock;
 
+pub use crate::cudnn::n_replayed;
 use candle_core::backend::BackendDevice as _;
 use candle_core::cuda_backend::CudaDType;
 use candle_core::cuda_backend::cudarc::driver::{
@@ -52,12 +53,13 @@ pub fn launch_for(n: usize, threads: u32) -> Result<LaunchConfig> {
     Ok(LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 })
 }
 
-/// Where a tensor's numbers are on a CUDA device; valid while this lives.
+/// Where a tensor's numbers are on a CUDA device; valid while this lives. A kernel may write there if nothing else uses the
+/// tensor at that time: CUDA keeps the order of what one thread queues, but nobody keeps that of several threads.
 #[derive(Debug)]
 pub struct Numbers<'a> {
     /// The first number's address.
     pub address: u64,
-    /// Signals other streams when the call is done with the memory.
+    /// For devices whose streams candle keeps in order.
     _guard: SyncOnDrop<'a>,
 }
 

@@ -44,14 +44,13 @@ fn plain(error: &Error) -> String {
 
 /// The lines of a message before a trace, joined.
 fn one_line(text: &str) -> String {
-    // A trace begins with the frame of number 0.
-    let is_frame = |line: &str| line.trim_start().starts_with("0: ");
-    let mut lines = text.lines().enumerate();
-    let message = std::iter::from_fn(|| {
-        lines.next().filter(|(number, line)| *number == 0 || !is_frame(line)).map(|(_, line)| line)
-    });
-    let lines: Vec<&str> = message.map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines.join("; ")
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // A trace begins with the frame of number 0, and the next line says where that is, or is the next frame.
+    let is_trace = |pair: &[&str]| {
+        pair[0].starts_with("0: ") && (pair[1].starts_with("at ") || pair[1].starts_with("1: "))
+    };
+    let trace = lines.windows(2).position(is_trace).filter(|&start| start > 0);
+    lines[..trace.unwrap_or(lines.len())].join("; ")
 }
 
 #[cfg(test)]

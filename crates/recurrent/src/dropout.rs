@@ -48,6 +48,10 @@ pub fn dropout(masks: &mut (impl DropoutMasks + ?Sized), x: &Tensor, rate: f64) 
         return Ok(x.clone());
     }
     #[cfg(feature = "cuda")]
+    if x.device().is_cuda() && matches!(x.dtype(), DType::F16 | DType::BF16) {
+        return Ok(dropout(masks, &x.to_dtype(DType::F32)?, rate)?.to_dtype(x.dtype())?);
+    }
+    #[cfg(feature = "cuda")]
     if x.device().is_cuda()
         && x.dtype() == DType::F32
         && x.elem_count() > 0

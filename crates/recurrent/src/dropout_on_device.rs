@@ -51,9 +51,9 @@ impl CustomOp1 for MaskedOnDevice {
             let ((from, _from), (to, _to)) =
                 (x.device_ptr(&stream), masked.device_ptr_mut(&stream));
             let ChaCha8Position { key, word } = &self.position;
-            let (n_words, scale) = (n as u64, self.scale as f32);
+            let (n_numbers, scale) = (n as u64, self.scale as f32);
             let mut launch = stream.launch_builder(&kernel);
-            launch.arg(&from).arg(&to).arg(&n_words).arg(word).arg(&self.least).arg(&scale);
+            launch.arg(&from).arg(&to).arg(&n_numbers).arg(word).arg(&self.least).arg(&scale);
             for part in key {
                 launch.arg(part);
             }

@@ -61,7 +61,7 @@ pub(crate) fn programs(
     named(built)
 }
 
-/// A variable's list of folders with one more at its begin.
+/// A variable's list of folders with one more at its start.
 fn before(folder: PathBuf, variable: &str) -> anyhow::Result<std::ffi::OsString> {
     let value = env::var_os(variable).unwrap_or_default();
     let others = env::split_paths(&value).filter(|folder| !folder.as_os_str().is_empty());

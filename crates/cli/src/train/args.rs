@@ -125,8 +125,8 @@ pub(crate) struct Args {
     pub(super) stop_after: Option<Duration>,
 
     /// Go on even if the build of the program, the number of threads, the instruction set, the architecture, the
-    /// operating system, the device or its model is another than before, which may give other numbers: the result may then not
-    /// be the one of an undisturbed training
+    /// operating system, the device or the graphics card is another than before, which may give other numbers: the result
+    /// may then not be the one of an undisturbed training
     #[arg(long, help_heading = "Runs")]
     pub(super) anyway: bool,
 

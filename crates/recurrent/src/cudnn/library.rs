@@ -28,11 +28,14 @@ pub(super) fn check(status: sys::cudnnStatus_t, call: &'static str) -> Result<()
     Err(Error::Cuda(Box::new(Refusal { call, status })))
 }
 
-/// Whether an error is cuDNN's refusal of a call.
-pub(super) fn is_refusal(error: &Error) -> bool {
+/// Whether an error says that cuDNN does not support what it was asked for: not that it failed.
+pub(super) fn is_unsupported(error: &Error) -> bool {
     match error {
-        Error::Cuda(error) => error.is::<Refusal>(),
-        Error::WithBacktrace { inner, .. } => is_refusal(inner),
+        Error::Cuda(error) => error.downcast_ref::<Refusal>().is_some_and(|refusal| {
+            // Its codes for bad parameters are 2000 to 2999, for what it does not support 3000 to 3999.
+            (2000..4000).contains(&(refusal.status as i64))
+        }),
+        Error::WithBacktrace { inner, .. } => is_unsupported(inner),
         _ => false,
     }
 }

@@ -38,6 +38,8 @@ use candle_core::{DType, Device};
 pub(crate) use disabled::run;
 #[cfg(feature = "cuda")]
 pub(crate) use operation::run;
+#[cfg(feature = "cuda")]
+pub use replay::n_replayed;
 
 use crate::cell::Cell;
 use crate::run::Run;

@@ -2,7 +2,7 @@
 
 use candle_core::{D, DType, Device, Error, Result, Storage, Tensor};
 
-use super::library::{int, is_refusal};
+use super::library::{int, is_unsupported};
 use super::network::{Network, math_type};
 use super::pass::{Problem, Saved};
 use super::plan::{CudnnAlgorithm, CudnnLengths, CudnnPlan, PlanShape, SMALL_H_TRAINING};
@@ -26,8 +26,8 @@ pub(crate) fn run(
         return in_bf16(run, initial, masks, result, plan);
     }
     let has_dropout = masks.is_some() && run.config.dropout > 0.0;
-    let is_held =
-        !run.lengths.all_full && plan.is_none_or(|plan| plan.lengths == CudnnLengths::Held);
+    let may_hold = plan.is_none_or(|plan| plan.lengths == CudnnLengths::Held);
+    let is_held = !run.lengths.all_full && may_hold && PlanShape::of(run).can_hold();
     let is_apart = has_dropout || result == Wanted::AllLayers || is_held;
     if run.config.num_layers > 1 && is_apart {
         layer_by_layer(run, initial, masks, plan)
@@ -118,7 +118,7 @@ fn layers(
 
     let shape = PlanShape { is_training: needs_backward, ..PlanShape::of(run) };
     let given = plan;
-    let plan = given.unwrap_or_else(|| refused::best_plan_but(shape));
+    let plan = given.unwrap_or_else(|| refused::best_plan_but(device.id(), shape));
     let mut problem = Problem {
         network: Network {
             cell: run.cell,
@@ -139,8 +139,12 @@ fn layers(
         initial: initial.iter().map(plain).collect::<Result<_>>()?,
     };
     let forward = match problem.forward(needs_backward) {
-        Err(error) if is_refusal(&error) && given.is_none() => {
-            refused::remember(shape);
+        Err(error)
+            if given.is_none()
+                && plan.algorithm != CudnnAlgorithm::Standard
+                && is_unsupported(&error) =>
+        {
+            refused::remember(device.id(), shape);
             problem.network.plan.algorithm = CudnnAlgorithm::Standard;
             problem.forward(needs_backward)?
         }

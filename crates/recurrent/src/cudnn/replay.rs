@@ -9,6 +9,7 @@
 //! run in the same order, so that the results are the same bit for bit.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::cuda_backend::DeviceId;
 use candle_core::cuda_backend::cudarc::driver::result::memcpy_dtod_async;
@@ -20,8 +21,8 @@ use super::storage::{Address, uninitialised_bytes};
 
 /// How often a call is made before it is recorded.
 const N_DIRECT: usize = 2;
-/// Graphs of a thread, and the memory that they may have together.
-const MAX_GRAPHS: usize = 16;
+/// Calls that a thread knows, and the memory that its graphs may have together. It is kept while the thread runs.
+const MAX_CALLS: usize = 16;
 const MAX_BYTES: usize = 4 << 30;
 
 /// A pass over a network.
@@ -76,6 +77,14 @@ enum State {
     },
 }
 
+/// Of this process.
+static N_REPLAYED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many calls of cuDNN this process has replayed as graphs: for tests and measurements.
+pub fn n_replayed() -> usize {
+    N_REPLAYED.load(Ordering::Relaxed)
+}
+
 thread_local! {
     /// By last use, latest last.
     static CALLS: RefCell<Vec<(Key, State)>> = const { RefCell::new(Vec::new()) };
@@ -95,9 +104,14 @@ pub(super) fn run(
             Some(place) => calls.remove(place),
             None => (key.clone(), State::Direct(0)),
         };
-        let has_room = || fits(calls, slots);
-        if matches!(state, State::Direct(N_DIRECT)) && has_room() {
-            state = record(device, slots, &queue).unwrap_or(State::Refused);
+        if matches!(state, State::Direct(N_DIRECT)) && has_room(calls, device, slots) {
+            // Without memory for it, the call stays direct and is tried again.
+            if let Ok((memory, addresses)) = own_memory(device, slots) {
+                state = match record(device, || queue(&addresses)) {
+                    Ok(graph) => State::Recorded { graph, memory },
+                    Err(_) => State::Refused,
+                };
+            }
         }
         let done = match &mut state {
             State::Recorded { graph, memory } => replay(device, slots, graph, memory),
@@ -108,29 +122,35 @@ pub(super) fn run(
             State::Refused => queue(&direct),
         };
         calls.push((key, state));
-        if calls.len() > MAX_GRAPHS {
+        if calls.len() > MAX_CALLS {
             calls.remove(0);
         }
         done
     })
 }
 
-/// Whether there is memory for one more graph.
-fn fits(calls: &[(Key, State)], slots: &[Slot]) -> bool {
-    let held = calls.iter().flat_map(|(key, state)| match state {
-        State::Recorded { .. } => &*key.bytes,
-        _ => &[],
-    });
-    held.sum::<usize>() + slots.iter().map(|slot| slot.bytes).sum::<usize>() <= MAX_BYTES
+/// Makes room for one more graph: drops those of devices that are gone, then the oldest. Returns whether there is room.
+fn has_room(calls: &mut Vec<(Key, State)>, device: &CudaDevice, slots: &[Slot]) -> bool {
+    calls.retain(|(key, _)| key.device == device.id());
+    let wanted: usize = slots.iter().map(|slot| slot.bytes).sum();
+    let is_recorded = |(_, state): &(Key, State)| matches!(state, State::Recorded { .. });
+    loop {
+        let recorded = calls.iter().filter(|call| is_recorded(call));
+        let held: usize = recorded.flat_map(|(key, _)| &key.bytes).sum();
+        if held + wanted <= MAX_BYTES {
+            return true;
+        }
+        match calls.iter().position(is_recorded) {
+            Some(oldest) => drop(calls.remove(oldest)),
+            None => return false,
+        }
+    }
 }
 
-/// Records a call with memory of its own. An error means that the call cannot be recorded.
-fn record(
-    device: &CudaDevice,
-    slots: &[Slot],
-    queue: impl Fn(&[Address]) -> Result<()>,
-) -> Result<State> {
-    let stream = device.cuda_stream();
+/// A call's own memory, and its addresses: 0 where the call has none.
+type OwnMemory = (Vec<Option<CudaSlice<u8>>>, Vec<Address>);
+
+fn own_memory(device: &CudaDevice, slots: &[Slot]) -> Result<OwnMemory> {
     let memory = slots
         .iter()
         .map(|slot| {
@@ -138,18 +158,20 @@ fn record(
             is_there.then(|| uninitialised_bytes(device, slot.bytes)).transpose()
         })
         .collect::<Result<Vec<_>>>()?;
-    let addresses: Vec<Address> =
-        memory.iter().map(|memory| memory.as_ref().map_or(0, address)).collect();
+    let addresses = memory.iter().map(|memory| memory.as_ref().map_or(0, address)).collect();
+    Ok((memory, addresses))
+}
+
+/// Records what `queue` queues. An error means that it cannot be recorded.
+fn record(device: &CudaDevice, queue: impl Fn() -> Result<()>) -> Result<CudaGraph> {
+    let stream = device.cuda_stream();
     let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
     stream.begin_capture(mode).map_err(Error::wrap)?;
-    let queued = queue(&addresses);
+    let queued = queue();
     // Also after an error, since it ends the recording.
     let graph = stream.end_capture(sys::CUgraphInstantiate_flags(0)).map_err(Error::wrap);
     queued?;
-    match graph? {
-        Some(graph) => Ok(State::Recorded { graph, memory }),
-        None => candle_core::bail!("nothing was recorded"),
-    }
+    graph?.ok_or_else(|| Error::msg("nothing was recorded"))
 }
 
 fn replay(
@@ -175,6 +197,7 @@ fn replay(
         }
     }
     graph.launch().map_err(Error::wrap)?;
+    N_REPLAYED.fetch_add(1, Ordering::Relaxed);
     for (slot, own) in &there {
         if matches!(slot.role, Role::Written | Role::Changed) {
             copy(*own, slot.address, slot.bytes)?;

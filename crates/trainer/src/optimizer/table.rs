@@ -256,6 +256,9 @@ impl Table {
         use super::on_device::{self, Gradient};
 
         let Moments::Device { m, v } = &self.moments else { return Ok(false) };
+        if !matches!(factors, Factors::Adam { .. }) {
+            return Ok(false);
+        }
         let rows = gradient.ids_on(self.var.device())?;
         let values = &gradient.values;
         let of_rows = if is_row_sparse(self.rule) {

@@ -128,6 +128,10 @@ impl Faults {
     /// Compares tensors with those of an earlier run, bit for bit.
     pub fn compare_bits(&mut self, what: &str, got: &Named, earlier: &Named) {
         let mut n_equal = 0;
+        let names = |all: &Named| all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        if names(got) != names(earlier) {
+            self.add(format!("{what}: {:?} and {:?}", names(got), names(earlier)));
+        }
         for ((name, got), (_, earlier)) in got.iter().zip(earlier) {
             let both = numbers(got).and_then(|got| Ok((got, numbers(earlier)?)));
             let Some((got, earlier)) = self.value(&format!("{what}, {name}"), both) else {
@@ -142,8 +146,9 @@ impl Faults {
                 continue;
             }
             self.add(format!(
-                "{what}: {} of {} numbers of {name} differ, at most by {:.1e}",
+                "{what}: {} of {} numbers of {name} differ from {} ones, at most by {:.1e}",
                 differing.len(),
+                got.len(),
                 earlier.len(),
                 largest_of(differing.iter().copied())
             ));
