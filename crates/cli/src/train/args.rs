@@ -31,8 +31,8 @@ Examples:
   sentiment train
   sentiment train --recipe quick
   sentiment train --data mine.csv --text-column comment --label-column topic
-  sentiment train --data reviews/                 (reviews/positive/*.txt, reviews/negative/*.txt, and so on)
-  sentiment train --data reviews.txt              (lines such as: __label__positive What a film!)
+  sentiment train --data reviews/    (reviews/positive/*.txt, reviews/negative/*.txt)
+  sentiment train --data reviews.txt (lines such as: __label__positive What a film!)
   sentiment train --data stars.csv --labels \"1,2=negative; 3=skip; 4,5=positive\"
   sentiment train --data skewed.csv --class-weights balanced --threshold recall=0.95
   sentiment train --data tweets.csv --encoding windows-1252 --group-column author
