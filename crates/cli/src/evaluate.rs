@@ -35,9 +35,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
 
-    /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
-    /// [default: the model's training data]
-    #[arg(long, value_name = "FILE")]
+    /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; lines in fastText's format; a folder with a
+    /// folder of .txt files for each class; - for standard input [default: the model's training data]
+    #[arg(long, value_name = "FILE|FOLDER")]
     data: Option<PathBuf>,
 
     /// Texts to evaluate on [default: test for the model's training data, all for other data]

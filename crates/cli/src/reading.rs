@@ -12,7 +12,8 @@ use dataset::{
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Reading")]
 pub(crate) struct ReadingArgs {
-    /// Format of the table, if its name has no known extension (a pipe, or - for standard input)
+    /// Format of the table, if its name has no known extension (a pipe, or - for standard input) [default: by the name,
+    /// else fasttext if the first line is like "__label__positive some text"]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<FormatName>,
 
@@ -44,6 +45,7 @@ enum FormatName {
     Tsv,
     Jsonl,
     Parquet,
+    Fasttext,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -82,6 +84,7 @@ impl ReadingArgs {
                 FormatName::Tsv => Format::Tsv,
                 FormatName::Jsonl => Format::JsonLines,
                 FormatName::Parquet => Format::Parquet,
+                FormatName::Fasttext => Format::FastText,
             }),
             encoding: self.encoding,
             separator: self.separator,

@@ -29,7 +29,9 @@ fn data_that_is_not_there_or_no_file() {
     let place = Workplace::new();
     place.train(&["--output", "model"]).failed(1, &["error: reviews.csv does not exist"]);
     fs::create_dir(place.path("reviews.csv")).unwrap();
-    place.train(&["--output", "model"]).failed(1, &["reviews.csv is a folder, not a file"]);
+    let expected =
+        ["reviews.csv is a folder without folders of classes in it", "reviews/positive/1.txt"];
+    place.train(&["--output", "model"]).failed(1, &expected);
 }
 
 #[test]

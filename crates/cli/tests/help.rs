@@ -34,6 +34,8 @@ fn train_help_tells_recipes_formats_labels_and_what_ctrl_c_does() {
             "--set <TABLE.KEY=VALUE>",
             "--seed <N>",
             ".parquet, .csv, .tsv or .jsonl",
+            "reviews/positive/*.txt",
+            "__label__positive What a film!",
             "0/1",
             "-1/1",
             "neg/pos",
@@ -61,7 +63,14 @@ fn train_help_tells_recipes_formats_labels_and_what_ctrl_c_does() {
 fn evaluate_help_tells_the_splits() {
     check(
         &["evaluate", "--help"],
-        &["--model <DIR>", "--data <FILE>", "--split <SPLIT>", "held back", "ROC AUC", "Examples:"],
+        &[
+            "--model <DIR>",
+            "--data <FILE|FOLDER>",
+            "--split <SPLIT>",
+            "held back",
+            "ROC AUC",
+            "Examples:",
+        ],
     );
 }
 

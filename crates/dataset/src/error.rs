@@ -31,6 +31,83 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A folder has no folders in it, which would be those of classes.
+    #[error("{} is a folder without folders of classes in it{}", path.display(), LieDirectly(*n_texts))]
+    NoClassFolder {
+        /// The path as given.
+        path: PathBuf,
+        /// The number of texts directly in it.
+        n_texts: usize,
+    },
+
+    /// A class's folder has no text in it or below it.
+    #[error(
+        "{} is the folder of a class, but no .txt file is in it{}",
+        path.display(),
+        OtherFilesAre(*n_others)
+    )]
+    EmptyClassFolder {
+        /// The class's folder.
+        path: PathBuf,
+        /// The number of other files in it.
+        n_others: usize,
+    },
+
+    /// A folder has the folder of only one class.
+    #[error(
+        "{} has the folder of one class only, \"{}\"; a classifier needs at least two classes",
+        path.display(),
+        shortened(name)
+    )]
+    OneClassFolder {
+        /// The path as given.
+        path: PathBuf,
+        /// The class.
+        name: String,
+    },
+
+    /// The folders in a folder are not classes but splits.
+    #[error(
+        "{} has the folders {}, which look like splits of the texts, not like classes",
+        path.display(),
+        QuotedList(folders)
+    )]
+    SplitFolders {
+        /// The path as given.
+        path: PathBuf,
+        /// The folders.
+        folders: Vec<String>,
+        /// The one for training.
+        training: String,
+    },
+
+    /// The name of a file or folder is not Unicode.
+    #[error("the name of {} is not Unicode", path.display())]
+    FolderName {
+        /// The path.
+        path: PathBuf,
+    },
+
+    /// A file in a folder of texts is not text.
+    #[error("{}, line {line}: expected a text in UTF-8, found {found}", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is there.
+        found: String,
+    },
+
+    /// An option that is of a file's bytes was given for a folder.
+    #[error("{} is a folder of texts, to which --{option} does not apply", path.display())]
+    OptionOfFolder {
+        /// The path as given.
+        path: PathBuf,
+        /// The option's name.
+        option: &'static str,
+    },
+
     /// The file has no bytes, or only blank lines.
     #[error("{} is empty", path.display())]
     Empty {
@@ -73,7 +150,10 @@ pub enum Error {
     },
 
     /// The user named a format that we do not know.
-    #[error("there is no format \"{}\"; expected csv, tsv, jsonl or parquet", shortened(name))]
+    #[error(
+        "there is no format \"{}\"; expected csv, tsv, jsonl, parquet or fasttext",
+        shortened(name)
+    )]
     UnknownFormat {
         /// The name.
         name: String,
@@ -828,6 +908,21 @@ impl Error {
                 "Read files with different columns one by one, or make their columns equal.".into()
             }
             Self::UnknownExtension { path } => format::advice(path),
+            Self::NoClassFolder { .. } | Self::EmptyClassFolder { .. } => {
+                "Put each text in a .txt file of its own, in the folder of its class: reviews/positive/1.txt, \
+                 reviews/negative/2.txt."
+                    .into()
+            }
+            Self::SplitFolders { path, training, .. } => format!(
+                "Name one of them: {} for training. The program makes its own splits.",
+                path.join(training).display()
+            ),
+            Self::NotText { .. } => {
+                "Save it as UTF-8, or give it another ending to leave it out.".into()
+            }
+            Self::OptionOfFolder { .. } => {
+                "Leave it out: each .txt file is one text in UTF-8.".into()
+            }
             Self::WrongContent { .. } => format::READ.into(),
             Self::UnknownEncoding { .. } => {
                 "Common encodings are windows-1252, latin1, utf-16le, windows-1251, shift_jis, gb18030."
@@ -873,6 +968,32 @@ impl Error {
             }
             _ => return None,
         })
+    }
+}
+
+/// `; 2 .txt files lie directly in it`, or nothing.
+struct LieDirectly(usize);
+
+impl std::fmt::Display for LieDirectly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str("; one .txt file lies directly in it"),
+            n_files => write!(f, "; {n_files} .txt files lie directly in it"),
+        }
+    }
+}
+
+/// ` (2 other files are)`, or nothing.
+struct OtherFilesAre(usize);
+
+impl std::fmt::Display for OtherFilesAre {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(" (1 other file is)"),
+            n_files => write!(f, " ({n_files} other files are)"),
+        }
     }
 }
 

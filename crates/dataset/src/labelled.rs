@@ -50,14 +50,26 @@ impl LabelledTexts {
         label_options: &LabelOptions,
         options: &ReadOptions,
     ) -> Result<Self> {
+        let table = Self::read_table(file, choice, label_options, options);
+        table.map_err(|error| file.worded(error))
+    }
+
+    fn read_table(
+        file: &DataFile,
+        choice: &ColumnChoice,
+        label_options: &LabelOptions,
+        options: &ReadOptions,
+    ) -> Result<Self> {
         let mut notes = ReadNotes::default();
         let path = file.name();
         let table = tables::read(file, options, &mut notes)?;
-        let columns = choose_all(&path, &table, choice, &mut notes)?;
+        file.check_classes(label_options)?;
+        let columns = choose_all(&path, &table, &file.choice(choice, options)?, &mut notes)?;
         let TextColumn { mut texts, mut rows } =
             TextColumn::of(&path, &table, &columns.text.name, options.missing, &mut notes)?;
         check_texts(&path, &table, &columns.text, &texts, &mut notes)?;
-        let source = labels::Source { path: &path, table: &table, rows: rows.as_deref() };
+        let writing = file.writing(options)?;
+        let source = labels::Source { path: &path, table: &table, rows: rows.as_deref(), writing };
         let found = labels::read(&source, &columns.labels, label_options, &mut notes)?;
         if let Some(kept) = &found.kept {
             texts = texts.select(kept);

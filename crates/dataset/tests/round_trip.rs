@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cells::{AnswerColumn, Cell, Cells, TextTable, cells, double, expected};
-use dataset::{AnswerValues, Change, ColumnChoice, DataFile, Existing, Format, ReadOptions};
+use dataset::{
+    AnswerValues, Change, ColumnChoice, DataFile, Existing, Format, LabelOptions, LabelledTexts,
+    ReadOptions,
+};
 use proptest::prelude::*;
 
 const FORMATS: [(&str, Format); 4] = [
@@ -69,7 +72,8 @@ fn with_some_threads() {
 
 /// Writes a table in every format and reads it again.
 fn written_and_read_again(table: &TextTable, columns: &[Cells], folder: &Path, name: &str) {
-    let from = Format::of_input(table.path()).unwrap();
+    // The only one that no extension implies.
+    let from = Format::of_input(table.path()).unwrap_or(Format::FastText);
     let n_rows = table.len();
     let word = |row: usize| if row % 3 == 1 { "positive" } else { "negative" };
     let words: Vec<Option<String>> = (0..n_rows).map(|row| Some(word(row).to_owned())).collect();
@@ -305,6 +309,36 @@ proptest! {
         fs::write(&start, lines).unwrap();
         through_every_pair(&start, folder.path());
     }
+}
+
+#[test]
+fn lines_in_fasttext_format_pass_through_every_pair_of_formats() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = folder.path().join("start.txt");
+    let lines = "__label__a one, \"two\"\tthree \n__label__b,c __label__a|d \"\n\n__label__ä 'x' \u{1f600}\r\n";
+    fs::write(&start, format!("{lines}no label; here\n__label__a 1\n")).unwrap();
+    let table = read(&start).unwrap();
+    assert_eq!(table.frame().shape(), (5, 2));
+    through_every_pair(&start, folder.path());
+    for (extension, _) in FORMATS {
+        // The last of each format came the longest way.
+        let path = folder.path().join(format!("out.{extension}"));
+        assert_eq!(labels_and_texts(&path), labels_and_texts(&start), "{extension}");
+    }
+}
+
+/// The texts of a file and the labels of each, which spaces separate.
+fn labels_and_texts(path: &Path) -> Vec<(Vec<String>, String)> {
+    let labels = LabelOptions { separator: Some(' '), ..LabelOptions::default() };
+    let (columns, options) = (ColumnChoice::default(), ReadOptions::default());
+    let file = DataFile::open(path).unwrap();
+    let table = LabelledTexts::read(&file, &columns, &labels, &options).unwrap();
+    let names = &table.classes().names;
+    let row = |(row, text): (usize, &str)| {
+        let classes = table.targets().of_row(row).iter();
+        (classes.map(|&class| names[class as usize].clone()).collect(), text.to_owned())
+    };
+    table.texts().enumerate().map(row).collect()
 }
 
 fn through_every_pair(start: &Path, folder: &Path) {

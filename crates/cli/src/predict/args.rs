@@ -37,8 +37,9 @@ pub(crate) struct Args {
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     pub(super) texts: Vec<String>,
 
-    /// Tables of texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input. Several files, or
-    /// a pattern such as "logs/*.csv", are one table; they need the same columns
+    /// Tables of texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; lines in fastText's format; a folder with a
+    /// folder of .txt files for each class; - for standard input. Several files, or a pattern such as "logs/*.csv", are
+    /// one table; they need the same columns
     #[arg(long, value_name = "FILE", requires = "output", num_args = 1..)]
     pub(super) input: Vec<PathBuf>,
 

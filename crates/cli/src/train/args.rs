@@ -31,6 +31,8 @@ Examples:
   sentiment train
   sentiment train --recipe quick
   sentiment train --data mine.csv --text-column comment --label-column topic
+  sentiment train --data reviews/    (reviews/positive/*.txt, reviews/negative/*.txt)
+  sentiment train --data reviews.txt (lines such as: __label__positive What a film!)
   sentiment train --data stars.csv --labels \"1,2=negative; 3=skip; 4,5=positive\"
   sentiment train --data skewed.csv --class-weights balanced --threshold recall=0.95
   sentiment train --data tweets.csv --encoding windows-1252 --group-column author
@@ -50,9 +52,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
 
-    /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
-    /// [default: data/imdb.parquet]
-    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; lines in fastText's format; a folder with a
+    /// folder of .txt files for each class; - for standard input [default: data/imdb.parquet]
+    #[arg(long, value_name = "FILE|FOLDER", help_heading = "Data")]
     pub(super) data: Option<PathBuf>,
 
     /// Column with the texts [default: guessed by name]

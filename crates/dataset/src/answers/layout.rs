@@ -95,6 +95,7 @@ impl Kind {
             Format::Csv => "csv",
             Format::Tsv => "tsv",
             Format::JsonLines => "jsonl",
+            Format::FastText => "txt",
             Format::Parquet => "parquet",
         };
         let packing = match self.packing {

@@ -178,9 +178,12 @@ impl ChunkedTable {
         mixed.map(|column| Change::AsJsonText { column: column.clone() })
     }
 
-    /// The format in which the first file was read.
+    /// The format in which the first file was read, or one that can be written and is like it.
     pub(crate) fn format_read(&self) -> Format {
-        self.first().format
+        match self.first().format {
+            Format::FastText => Format::Tsv,
+            other => other,
+        }
     }
 }
 

@@ -53,7 +53,7 @@ impl Surveyed {
         if source.state() != state {
             return Err(Error::Changed { path: name });
         }
-        result
+        result.map_err(|error| file.worded(error))
     }
 
     fn read(
@@ -86,7 +86,7 @@ impl Surveyed {
             ..last
         };
         let plan = plan.with_names(names);
-        let text = choose_text(&name, &columns, choice)?;
+        let text = choose_text(&name, &columns, &file.choice(choice, options)?)?;
         let mut surveyed = Self {
             name,
             path: file.path().to_owned(),

@@ -22,7 +22,7 @@ use crate::tables::{Note, ReadNotes};
 use crate::targets::Targets;
 
 pub use self::options::LabelOptions;
-pub(crate) use self::source::Source;
+pub(crate) use self::source::{Source, Writing};
 
 /// The labels of a table.
 #[derive(Debug)]

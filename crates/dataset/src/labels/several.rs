@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::options::LabelOptions;
-use super::source::Source;
+use super::source::{Source, Writing};
 use super::spelled::all_spelled;
 use super::values::{LabelCell, LabelCells, Value, Values};
 use crate::error::Result;
 use crate::label_key::Key;
-use crate::tables::{Fault, Note, ReadNotes};
+use crate::tables::{FASTTEXT_SEPARATOR, Fault, Note, ReadNotes};
 use crate::targets::Targets;
 use crate::task_kind::TaskKind;
 
@@ -35,6 +35,11 @@ pub(super) fn split(
         notes.add(Note::SeveralLabels { column: column.to_owned(), separator });
         Some(separator)
     };
+    if source.writing != Writing::Open {
+        let values = written(source, column, cells, task)?;
+        // Other tables are not written like that.
+        return Ok((values.counted(|row| row), None));
+    }
     let (is_any_of, separator) = match task {
         Some(TaskKind::Binary | TaskKind::OneOf) => (false, None),
         Some(TaskKind::AnyOf) => (true, given.or_else(recognised)),
@@ -47,6 +52,37 @@ pub(super) fn split(
     };
     let values = if is_any_of { any_of(&cells, separator) } else { one_of(source, column, cells)? };
     Ok((values.counted(|row| row), separator))
+}
+
+/// The labels of each row where the format of the file says how they are written.
+///
+/// # Errors
+/// As [`split`].
+fn written(
+    source: &Source<'_>,
+    column: &str,
+    cells: LabelCells,
+    task: Option<TaskKind>,
+) -> Result<Values> {
+    let separator = (source.writing == Writing::Words).then_some(FASTTEXT_SEPARATOR);
+    let has_several = |cell: &LabelCell| match cell {
+        LabelCell::One(word) => separator.is_some_and(|separator| word.contains(separator)),
+        LabelCell::List { .. } => false,
+    };
+    let several: Vec<bool> = cells.all.iter().map(has_several).collect();
+    if task == Some(TaskKind::AnyOf) || task.is_none() && several.contains(&true) {
+        return Ok(any_of(&cells, separator));
+    }
+    let is_several = |cell: &Option<u32>| cell.is_some_and(|cell| several[cell as usize]);
+    if let Some(row) = cells.of_row.iter().position(is_several) {
+        let value = match cells.of_row[row].map(|cell| &cells.all[cell as usize]) {
+            Some(LabelCell::One(word)) => word.clone(),
+            _ => String::new(),
+        };
+        let (column, found) = (column.to_owned(), "several labels");
+        return Err(source.wrong(row, Fault::NotLabel { column, found, value }));
+    }
+    one_of(source, column, cells)
 }
 
 /// Whether every cell is a label of the two usual classes.

@@ -12,6 +12,20 @@ pub(crate) struct Source<'a> {
     pub(crate) table: &'a Table,
     /// The rows of the table that are wanted; `None` for all.
     pub(crate) rows: Option<&'a [u32]>,
+    /// How the labels of a row are written in one cell.
+    pub(crate) writing: Writing,
+}
+
+/// How the labels of a row are written in one cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// In any way that tables have: what separates them is recognised.
+    #[default]
+    Open,
+    /// A cell is one label, whatever characters it has.
+    One,
+    /// With [`FASTTEXT_SEPARATOR`](crate::tables::FASTTEXT_SEPARATOR) between them, which no label can have.
+    Words,
 }
 
 impl Source<'_> {

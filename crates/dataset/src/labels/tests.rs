@@ -28,7 +28,12 @@ fn found(
         first_row: 0,
         bad: Vec::new(),
     };
-    let source = Source { path: Path::new("reviews.csv"), table: &table, rows: None };
+    let source = Source {
+        path: Path::new("reviews.csv"),
+        table: &table,
+        rows: None,
+        writing: Writing::Open,
+    };
     let mut notes = ReadNotes::default();
     let found = read(&source, &names, options, &mut notes)?;
     Ok((found, notes.iter().map(ToString::to_string).collect()))
@@ -583,4 +588,49 @@ proptest! {
         };
         prop_assert_eq!(names(&rows), names(&shuffled));
     }
+}
+
+fn of_file(name: &str, content: &str, options: &LabelOptions) -> Result<(Found, Vec<String>)> {
+    use crate::columns::ColumnChoice;
+    use crate::labelled::LabelledTexts;
+    use crate::tables::{DataFile, ReadOptions};
+
+    let file = DataFile::from_bytes(name, content);
+    let columns = ColumnChoice::default();
+    let table = LabelledTexts::read(&file, &columns, options, &ReadOptions::default())?;
+    let found =
+        Found { targets: table.targets().clone(), classes: table.classes().clone(), kept: None };
+    Ok((found, table.notes().iter().map(ToString::to_string).collect()))
+}
+
+#[test]
+fn labels_in_fasttext_format_are_as_many_as_are_written() {
+    let open = LabelOptions::default();
+    let one = of_file("a.txt", "__label__a|b x y\n__label__a|c x\n__label__b|c z\n", &open);
+    assert_eq!(one.unwrap().0.classes.names, ["a|b", "a|c", "b|c"]);
+    let (several, notes) =
+        of_file("a.txt", "__label__a|b __label__c x\n__label__c y\nz\n", &open).unwrap();
+    assert_eq!(several.classes.task, TaskKind::AnyOf);
+    assert_eq!(
+        (several.classes.names, several.classes.separator),
+        (vec!["a|b".into(), "c".into()], None)
+    );
+    assert_eq!(several.targets, Targets::any_of([&[0, 1][..], &[1], &[]]));
+    assert_eq!(notes[0], "1 row without a label counts as a text that has none");
+    // A separator that another file had is none here.
+    let known = LabelOptions {
+        known: Some(Classes {
+            separator: Some('|'),
+            ..Classes::new(TaskKind::AnyOf, vec!["a|b".into(), "c".into()])
+        }),
+        ..LabelOptions::default()
+    };
+    let (same, _) = of_file("a.txt", "__label__a|b x\n", &known).unwrap();
+    assert_eq!(same.targets, Targets::any_of([[0]]));
+    let one_of = LabelOptions { task: Some(TaskKind::OneOf), ..LabelOptions::default() };
+    let message = of_file("a.txt", "__label__a x\n__label__b __label__a y\n", &one_of);
+    assert_eq!(
+        message.unwrap_err().to_string(),
+        "a.txt, row 2 (line 2): column \"label\" holds several labels where a label is expected: b a"
+    );
 }

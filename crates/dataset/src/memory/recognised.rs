@@ -85,7 +85,8 @@ fn recognised(texts: Texts, labels: &Labels, options: &LabelOptions) -> Result<L
     let (left_out, lines, bad) = (Vec::new(), Vec::new(), Vec::new());
     let table = Table { frame, cells, left_out, lines, first_row: 0, bad };
     let mut notes = ReadNotes::default();
-    let source = labels::Source { path: Path::new(""), table: &table, rows: None };
+    let writing = labels::Writing::Open;
+    let source = labels::Source { path: Path::new(""), table: &table, rows: None, writing };
     let columns = [ChosenColumn::named(LABEL.name)];
     let found = labels::read(&source, &columns, options, &mut notes)?;
     let texts = match &found.kept {

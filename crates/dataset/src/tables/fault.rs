@@ -154,6 +154,26 @@ pub enum Fault {
         start: String,
     },
 
+    /// A line in fastText's format has more bytes than any that is read.
+    #[error("the line is longer than {mib} MiB: \"{}\"", shortened(start))]
+    LongLine {
+        /// The longest line that is read, in 2^20 bytes.
+        mib: usize,
+        /// How the line begins.
+        start: String,
+    },
+
+    /// A label in fastText's format has no name.
+    #[error("a label has no name after \"__label__\"")]
+    UnnamedLabel,
+
+    /// A label in fastText's format comes after words of the text.
+    #[error("label \"{}\" comes after the text has begun", shortened(label))]
+    LateLabel {
+        /// The label, with its beginning.
+        label: String,
+    },
+
     /// Two characters separate the first rows equally well.
     #[error("the columns may be separated by {one} or by {other}; both fit the first rows")]
     AmbiguousSeparator {
@@ -382,6 +402,15 @@ impl Fault {
             Self::LongRow { .. } => format!(
                 "Check whether a quotation mark or a line break is missing. {literal}"
             ),
+            Self::LongLine { .. } => "Check whether a line break is missing.".into(),
+            Self::UnnamedLabel => {
+                "Write the label's name directly after it, without a space: __label__positive some text."
+                    .into()
+            }
+            Self::LateLabel { .. } => {
+                "Write all labels of a line before its text; in the text, the label would give itself away."
+                    .into()
+            }
             Self::AmbiguousSeparator { .. } => "Name the right one with --separator.".into(),
             Self::NoHeader { .. } => "Add a first line with the column names, or use --no-header; \
                  the columns are then called 1, 2 and so on (--text-column 2 --label-column 1)."

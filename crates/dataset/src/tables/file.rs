@@ -1,6 +1,6 @@
-//! A file or pipe that contains a table.
+//! A file or pipe that contains a table, or a folder of texts that is read as one.
 //!
-//! Returns the bytes as stored and knows nothing about their content.
+//! Returns the bytes as stored; of their content it only knows how to recognise the format.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -10,41 +10,52 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::fasttext::is_fasttext;
+use super::folder::TextFolder;
 use super::format::Format;
+use super::notes::ReadNotes;
 use super::options::ReadOptions;
 use super::source::Source;
+use super::{plan, text_file};
+use crate::columns::ColumnChoice;
 use crate::digest::{add_all, hex};
 use crate::error::{Error, Result};
+use crate::labels::{LabelOptions, Writing};
 
-/// A file or pipe that contains a table; `-` is standard input.
+/// A file or pipe that contains a table; `-` is standard input. Or a folder that has a folder of `.txt` files for each
+/// class.
 ///
 /// A pipe can be read only once, so it is read when opened and kept in a temporary file without a name, in
-/// the system's folder for such files (`TMPDIR` on Unix). A regular file is read on demand.
+/// the system's folder for such files (`TMPDIR` on Unix). So are the texts of a folder, as JSON lines. A regular file is
+/// read on demand.
 #[derive(Clone, Debug)]
 pub struct DataFile {
     path: PathBuf,
-    /// The bytes of a pipe, or of a file in memory.
+    /// The bytes of a pipe or of a folder's texts, or of a file in memory.
     kept: Option<Source>,
+    /// If it is a folder, what is known about it.
+    folder: Option<Arc<TextFolder>>,
 }
 
 impl DataFile {
-    /// Opens a file; reads it if it is a pipe or standard input.
+    /// Opens a file; reads it if it is a pipe, standard input or a folder.
     ///
     /// # Errors
-    /// `Missing`, `IsFolder`, `Read`.
+    /// `Missing`, `Read`; of a folder `NoClassFolder`, `EmptyClassFolder`, `SplitFolders`, `FolderName` and `NotText`.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
         if path.as_os_str() == "-" {
-            let file = Self { path, kept: None };
+            let file = Self { path, kept: None, folder: None };
             return match Source::spooled(io::stdin().lock()) {
                 Ok(kept) => Ok(Self { kept: Some(kept), ..file }),
                 Err(source) => Err(file.refused(source)),
             };
         }
-        let file = Self { path, kept: None };
+        let file = Self { path, kept: None, folder: None };
         let metadata = file.path.metadata().map_err(|source| file.refused(source))?;
         if metadata.is_dir() {
-            return Err(Error::IsFolder { path: file.path });
+            let (folder, kept) = TextFolder::read(&file.path)?;
+            return Ok(Self { kept: Some(kept), folder: Some(Arc::new(folder)), ..file });
         }
         if metadata.is_file() {
             // Better to fail now than after minutes of other work.
@@ -58,7 +69,8 @@ impl DataFile {
 
     /// A file that is already in memory; its name gives the format and appears in messages.
     pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { path: name.into(), kept: Some(Source::Memory(Arc::new(bytes.into()))) }
+        let kept = Some(Source::Memory(Arc::new(bytes.into())));
+        Self { path: name.into(), kept, folder: None }
     }
 
     /// The path as it was given.
@@ -71,7 +83,7 @@ impl DataFile {
         if self.path.as_os_str() == "-" { "standard input".into() } else { self.path.clone() }
     }
 
-    /// The bytes as stored, still compressed if they are.
+    /// The bytes as stored, still compressed if they are; of a folder, the JSON lines as which its texts are kept.
     ///
     /// # Errors
     /// `Missing`, `Read`.
@@ -96,7 +108,7 @@ impl DataFile {
             Some(Source::Memory(bytes)) => Arc::clone(bytes),
             _ => Arc::new(self.contents()?.into_owned()),
         };
-        Ok(Self { path: self.path.clone(), kept: Some(Source::Memory(bytes)) })
+        Ok(Self { kept: Some(Source::Memory(bytes)), ..self.clone() })
     }
 
     /// The bytes as they are read: a regular file as it is now.
@@ -110,12 +122,87 @@ impl DataFile {
         }
     }
 
-    /// The format as the user says, or as the name implies.
+    /// The format as the user says, or as the name implies; without both, fastText's if the first line is in it.
     ///
     /// # Errors
-    /// `UnknownExtension`.
+    /// `UnknownExtension`, `OptionOfFolder`; `Read`, `Unpack`.
     pub(crate) fn format(&self, options: &ReadOptions) -> Result<Format> {
-        options.format.map_or_else(|| Format::of_input(&self.name()), Ok)
+        if let Some(folder) = &self.folder {
+            folder.check(&self.path, options)?;
+            return Ok(Format::JsonLines);
+        }
+        let implied = options.format.map_or_else(|| Format::of_input(&self.name()), Ok);
+        match implied {
+            Err(Error::UnknownExtension { .. }) if self.is_fasttext()? => Ok(Format::FastText),
+            implied => implied,
+        }
+    }
+
+    fn is_fasttext(&self) -> Result<bool> {
+        let (path, source) = (self.name(), self.source()?);
+        // What is damaged is in no format.
+        let head = plan::compression(&path, &source)
+            .and_then(|compression| text_file::head(&path, &source, compression));
+        match head {
+            Ok(head) => Ok(is_fasttext(&head)),
+            Err(Error::Unpack { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How the labels of a row are written.
+    ///
+    /// # Errors
+    /// As [`Self::format`].
+    pub(crate) fn writing(&self, options: &ReadOptions) -> Result<Writing> {
+        Ok(match self.format(options)? {
+            _ if self.folder.is_some() => Writing::One,
+            Format::FastText => Writing::Words,
+            _ => Writing::Open,
+        })
+    }
+
+    /// The columns that are asked for: of a file in a format that has no names for them, those that it is read into.
+    ///
+    /// # Errors
+    /// As [`Self::format`].
+    pub(crate) fn choice(
+        &self,
+        choice: &ColumnChoice,
+        options: &ReadOptions,
+    ) -> Result<ColumnChoice> {
+        let choice = choice.clone();
+        if self.writing(options)? == Writing::Open {
+            return Ok(choice);
+        }
+        let (known_text, known_label) = (Some("text".to_owned()), vec!["label".to_owned()]);
+        Ok(ColumnChoice { known_text, known_label, ..choice })
+    }
+
+    /// Checks that a folder has several classes, unless the classes are known.
+    ///
+    /// # Errors
+    /// `OneClassFolder`.
+    pub(crate) fn check_classes(&self, labels: &LabelOptions) -> Result<()> {
+        match &self.folder {
+            Some(folder) if labels.known.is_none() => folder.check_classes(&self.path),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what was left out of a folder.
+    pub(super) fn tell(&self, notes: &mut ReadNotes) {
+        if let Some(folder) = &self.folder {
+            folder.tell(notes);
+        }
+    }
+
+    /// An error about a row in the words of a folder, if it is one: with the file instead of the row.
+    pub(crate) fn worded(&self, error: Error) -> Error {
+        match &self.folder {
+            Some(folder) => folder.worded(&self.path, error),
+            None => error,
+        }
     }
 
     /// SHA-256 over `settings` and the bytes as stored, in hexadecimal: identifies a file's contents
@@ -128,6 +215,12 @@ impl DataFile {
         // With the length, the end of the settings cannot be mistaken for the start of the file.
         hasher.update((settings.len() as u64).to_le_bytes());
         hasher.update(settings);
+        if let Some(folder) = &self.folder {
+            // What was left out is part of what is said about it.
+            let folder = serde_json::to_vec(&**folder).unwrap_or_default();
+            hasher.update((folder.len() as u64).to_le_bytes());
+            hasher.update(folder);
+        }
         let mut reader = self.source()?.reader();
         add_all(&mut hasher, &mut reader).map_err(|source| self.refused(source))?;
         Ok(hex(hasher))

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The supported input, for advice on unsupported files.
 pub(crate) const READ: &str = "Supported formats: CSV and TSV with a header line, JSON lines (one \
-     object per line) or one JSON array of objects, and Parquet; text formats may be compressed with \
-     gzip or zstd.";
+     object per line) or one JSON array of objects, Parquet, and lines in fastText's format; text formats \
+     may be compressed with gzip or zstd. A folder with a folder of .txt files for each class is read, too.";
 
 /// A format in which tables are read and written, given by the file extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Format {
     Tsv,
     /// `.jsonl`, `.ndjson`, `.json-lines`: one JSON object per line.
     JsonLines,
+    /// Lines such as `__label__positive some text`, in files with any other extension. It is only read.
+    FastText,
     /// `.parquet`.
     Parquet,
 }
@@ -34,7 +36,7 @@ impl Format {
         match self {
             Self::Csv => Some(b','),
             Self::Tsv => Some(b'\t'),
-            Self::JsonLines | Self::Parquet => None,
+            Self::JsonLines | Self::FastText | Self::Parquet => None,
         }
     }
 
@@ -60,11 +62,8 @@ impl Format {
         let begins = |with: &str| {
             head.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
         };
-        if begins("__label__") {
-            return Some(
-                "it looks like fastText format; convert it to a table with a label column and a text \
-                 column",
-            );
+        if self != Self::FastText && begins("__label__") {
+            return Some("it looks like fastText format; read it with --format fasttext");
         }
         if begins("<!doctype") || begins("<html") || begins("<?xml") {
             return Some("it looks like a web page or XML; download the file itself");
@@ -72,7 +71,7 @@ impl Format {
         if begins("version https://git-lfs") {
             return Some("it is a Git LFS pointer; fetch the file itself with `git lfs pull`");
         }
-        if self != Self::JsonLines && (begins("{\"") || begins("[{")) {
+        if !matches!(self, Self::JsonLines | Self::FastText) && (begins("{\"") || begins("[{")) {
             return Some("it looks like JSON; read it with --format jsonl");
         }
         None
@@ -97,15 +96,14 @@ pub(crate) fn advice(path: &Path) -> String {
         Some("xlsx" | "xls" | "xlsm" | "ods") => "Save the sheet as CSV (UTF-8).",
         Some("zip" | "7z" | "rar" | "tar" | "tgz" | "bz2" | "xz") => "Unpack the archive first.",
         Some("txt" | "train" | "valid" | "test") => {
-            "If it is a table, name its format with --format csv or --format tsv. Lines such as \
-             \"__label__pos some text\" are in fastText format: convert them to a table with a label \
-             column and a text column."
+            "If it is a table, name its format with --format csv or --format tsv. A file whose first line is \
+             like \"__label__pos some text\" is read as fastText format."
         }
         Some("gz" | "zst") => {
             "Give a compressed table a name such as reviews.csv.gz, or use --format. Parquet is compressed \
              inside: write it as .parquet."
         }
-        _ => "Name the format with --format csv, tsv, jsonl or parquet.",
+        _ => "Name the format with --format csv, tsv, jsonl, parquet or fasttext.",
     };
     format!("{first} {READ}")
 }
@@ -121,6 +119,7 @@ impl fmt::Display for Format {
             Self::Csv => "CSV",
             Self::Tsv => "TSV",
             Self::JsonLines => "JSON lines",
+            Self::FastText => "fastText format",
             Self::Parquet => "Parquet",
         })
     }
@@ -143,7 +142,9 @@ mod tests {
     fn formats_have_names() {
         assert_eq!("jsonl".parse::<Format>().unwrap(), Format::JsonLines);
         let message = Format::named("xlsx").unwrap_err().to_string();
-        assert_eq!(message, "there is no format \"xlsx\"; expected csv, tsv, jsonl or parquet");
+        assert_eq!("fasttext".parse::<Format>().unwrap(), Format::FastText);
+        let expected = "there is no format \"xlsx\"; expected csv, tsv, jsonl, parquet or fasttext";
+        assert_eq!(message, expected);
     }
 
     #[test]
@@ -183,6 +184,7 @@ mod tests {
         assert_eq!(Format::Csv.complaint("\u{feff}text,label\n".as_bytes()), None);
         assert_eq!(Format::Parquet.complaint(b"PAR1\0\0"), None);
         assert_eq!(Format::JsonLines.complaint(b"[{\"text\": \"a\"}]"), None);
+        assert_eq!(Format::FastText.complaint(b"__label__pos what a film"), None);
         for (format, head) in [
             (Format::Parquet, &b"text,label\n"[..]),
             (Format::Csv, b"PAR1\0\0"),

@@ -6,8 +6,10 @@
 mod chunk;
 mod decode;
 mod delimited;
+mod fasttext;
 mod fault;
 mod file;
+mod folder;
 pub(crate) mod format;
 mod head;
 mod json_lines;
@@ -38,6 +40,7 @@ pub use self::write::Change;
 
 pub(crate) use self::chunk::{BadRow, Sizes};
 pub(crate) use self::delimited::looks_like_data;
+pub(crate) use self::fasttext::SEPARATOR as FASTTEXT_SEPARATOR;
 pub(crate) use self::parquet::one_line;
 pub(crate) use self::plan::{Plan, Reader};
 pub(crate) use self::source::{Source, State};

@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    /// A format by its name: `csv`, `tsv`, `jsonl` (or `json`, `ndjson`), `parquet`.
+    /// A format by its name: `csv`, `tsv`, `jsonl` (or `json`, `ndjson`), `parquet`, `fasttext`.
     ///
     /// # Errors
     /// `UnknownFormat`.
@@ -50,6 +50,7 @@ impl Format {
             "tsv" => Ok(Self::Tsv),
             "jsonl" | "json" | "ndjson" => Ok(Self::JsonLines),
             "parquet" => Ok(Self::Parquet),
+            "fasttext" => Ok(Self::FastText),
             _ => Err(Error::UnknownFormat { name: name.to_owned() }),
         }
     }

@@ -160,6 +160,30 @@ pub enum Note {
         /// The number of rows.
         n_rows: usize,
     },
+    /// Rows have no label, where each has any number.
+    Unlabelled {
+        /// The number of rows.
+        n_rows: usize,
+    },
+    /// A folder beside those of the classes was left out, because its name says that its texts have no labels.
+    FolderWithoutLabel {
+        /// Its name.
+        folder: String,
+    },
+    /// Files directly in a folder of texts were left out, because they are in no class's folder.
+    FilesBeside {
+        /// The number of files.
+        n_files: usize,
+        /// The first of them.
+        first: String,
+    },
+    /// Files and folders in a folder of texts were left out, because they are hidden or do not end in `.txt`.
+    OtherFiles {
+        /// The number of files and folders.
+        n_files: usize,
+        /// The first of them.
+        first: String,
+    },
 }
 
 impl fmt::Display for Note {
@@ -248,6 +272,38 @@ impl fmt::Display for Note {
             Self::Empty { n_rows } => {
                 write!(f, "treated {} without text as empty texts", Rows(*n_rows))
             }
+            Self::Unlabelled { n_rows: 1 } => {
+                f.write_str("1 row without a label counts as a text that has none")
+            }
+            Self::Unlabelled { n_rows } => {
+                write!(f, "{} without a label count as texts that have none", Rows(*n_rows))
+            }
+            Self::FolderWithoutLabel { folder } => {
+                write!(
+                    f,
+                    "left out the folder \"{}\", whose texts have no labels",
+                    shortened(folder)
+                )
+            }
+            Self::FilesBeside { n_files: 1, first } => {
+                write!(f, "left out a file that is in no class's folder, \"{}\"", shortened(first))
+            }
+            Self::FilesBeside { n_files, first } => write!(
+                f,
+                "left out {n_files} files that are in no class's folder, the first of them \"{}\"",
+                shortened(first)
+            ),
+            Self::OtherFiles { n_files: 1, first } => write!(
+                f,
+                "left out a file or folder that is hidden or does not end in .txt, \"{}\"",
+                shortened(first)
+            ),
+            Self::OtherFiles { n_files, first } => write!(
+                f,
+                "left out {n_files} files or folders that are hidden or do not end in .txt, the first of \
+                 them \"{}\"",
+                shortened(first)
+            ),
         }
     }
 }

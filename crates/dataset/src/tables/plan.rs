@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::chunk::{BadRows, Sizes};
 use super::delimited::{self, Delimited};
+use super::fasttext::{self, FastText};
 use super::file::DataFile;
 use super::format::Format;
 use super::json_lines::{self, Json};
@@ -22,6 +23,7 @@ use crate::error::Result;
 pub(crate) enum Plan {
     Delimited(Arc<Delimited>),
     Json(Arc<Json>),
+    FastText(Arc<FastText>),
     Parquet(Arc<Parquet>),
 }
 
@@ -42,6 +44,7 @@ impl Plan {
     ) -> Result<Self> {
         let path = &file.name();
         let format = file.format(options)?;
+        file.tell(notes);
         let compression = compression(path, source)?;
         if format == Format::Parquet {
             let plan = Parquet::of(path, source, compression, notes)?;
@@ -52,6 +55,7 @@ impl Plan {
         let file = TextFile::look_through(path, source, kind, options, digest, notes)?;
         Ok(match format {
             Format::JsonLines => Self::Json(Arc::new(Json { file, names: Vec::new() })),
+            Format::FastText => Self::FastText(Arc::new(FastText { file })),
             _ => Self::Delimited(Arc::new(Delimited::of(file, format, options, bad_rows, notes)?)),
         })
     }
@@ -74,6 +78,9 @@ impl Plan {
                 Reader::Delimited(Box::new(delimited::Reader::new(plan, bad_rows, is_survey)?))
             }
             Self::Json(plan) => Reader::Json(Box::new(json_lines::Reader::new(plan, bad_rows)?)),
+            Self::FastText(plan) => {
+                Reader::FastText(Box::new(fasttext::Reader::new(plan, bad_rows)?))
+            }
             Self::Parquet(plan) => Reader::Parquet(Box::new(parquet::Reader::new(plan))),
         })
     }
@@ -83,6 +90,7 @@ impl Plan {
 pub(crate) enum Reader {
     Delimited(Box<delimited::Reader>),
     Json(Box<json_lines::Reader>),
+    FastText(Box<fasttext::Reader>),
     Parquet(Box<parquet::Reader>),
 }
 
@@ -95,6 +103,7 @@ impl Reader {
         match self {
             Self::Delimited(reader) => reader.next_chunk(sizes),
             Self::Json(reader) => reader.next_chunk(sizes),
+            Self::FastText(reader) => reader.next_chunk(sizes),
             Self::Parquet(reader) => reader.next_chunk(sizes),
         }
     }
@@ -103,7 +112,7 @@ impl Reader {
     pub(crate) fn names(&self) -> Vec<String> {
         match self {
             Self::Json(reader) => reader.names().to_vec(),
-            Self::Delimited(_) | Self::Parquet(_) => Vec::new(),
+            Self::Delimited(_) | Self::FastText(_) | Self::Parquet(_) => Vec::new(),
         }
     }
 
@@ -115,6 +124,7 @@ impl Reader {
         match self {
             Self::Delimited(reader) => reader.finish(notes),
             Self::Json(reader) => reader.finish(notes),
+            Self::FastText(reader) => reader.finish(notes),
             // Without rows, there is no plan.
             Self::Parquet(_) => Ok(()),
         }

@@ -18,7 +18,8 @@ fn a_file_that_is_not_there_or_not_a_file() {
     let inner = folder.path().join("reviews.csv");
     fs::create_dir(&inner).unwrap();
     let error = read(&inner).unwrap_err();
-    assert_eq!(without(folder.path(), &error), "reviews.csv is a folder, not a file");
+    let expected = "reviews.csv is a folder without folders of classes in it";
+    assert_eq!(without(folder.path(), &error), expected);
 }
 
 #[test]
@@ -48,7 +49,7 @@ fn a_file_of_an_unknown_format() {
         ("reviews.xlsx", "Save the sheet as CSV"),
         ("reviews.zip", "Unpack the archive first"),
         ("reviews.txt", "fastText format"),
-        ("reviews", "--format csv, tsv, jsonl or parquet"),
+        ("reviews", "--format csv, tsv, jsonl, parquet or fasttext"),
         ("reviews.tsv.bak", "--format"),
         ("reviews.gz", "--format"),
     ] {

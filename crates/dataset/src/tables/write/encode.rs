@@ -47,6 +47,9 @@ pub(crate) fn encode(
         Format::JsonLines => {
             Ok(Encoded { changes: json_lines::write(columns, sink)?, has_quotes: false })
         }
+        Format::FastText => {
+            Err(PolarsError::ComputeError("tables in this format are only read".into()))
+        }
         Format::Parquet => {
             parquet::write(&mut parquet::typed(columns)?, sink)?;
             Ok(Encoded::default())
