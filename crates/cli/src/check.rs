@@ -153,7 +153,7 @@ fn report(args: &Args) -> anyhow::Result<Report> {
 /// The figures, and each finding with its kind, its figures, and the sentences that are printed without `--json`.
 fn as_json(path: &Path, report: &Report) -> serde_json::Result<Value> {
     let mut value = serde_json::to_value(report)?;
-    let finding = |finding: &Finding| {
+    let finding = |finding: &Finding| -> serde_json::Result<Value> {
         Ok(json!({
             "kind": finding.found.kind(),
             "severity": finding.severity,

@@ -148,7 +148,7 @@ fn repeated() -> Vec<Case> {
         Case::new("twice but for case and marks", copied(&[(4, 50)], other_marks), "duplicates")
             .note()
             .rows([50])
-            .says("none of them to the letter"),
+            .says("but for case"),
         Case::new("a tenth twice", copied(&many, same), "duplicates").rows(181..=200),
         Case::new("another label", copied(&[(4, 51)], same), "contradictions")
             .rows([51])

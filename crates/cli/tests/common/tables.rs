@@ -56,7 +56,13 @@ impl Table {
     /// A new text.
     pub fn text(&mut self, (from, to): (usize, usize)) -> String {
         let n = from + self.below(to - from + 1);
-        let words: Vec<&str> = (0..n).map(|_| self.words[self.below(self.words.len())]).collect();
+        let n_words = self.words.len();
+        let words: Vec<&str> = (0..n)
+            .map(|_| {
+                let at = self.below(n_words);
+                self.words[at]
+            })
+            .collect();
         words.join(" ")
     }
 

@@ -56,13 +56,15 @@ pub(super) fn find(rows: &Rows<'_>) -> Vec<Finding> {
         let name = |c: char| format!("U+{:04X}", u32::from(c));
         let characters = characters.into_iter().take(N_NAMED).map(name).collect();
         let found = Found::ControlCharacters { n_texts: with_control.len(), characters };
-        findings.push(rows.finding(severity(with_control.len()), found, &with_control));
+        let is_lower = |c: &char| !is_upper_control(*c);
+        let n_lower = rows_with(&|damage| damage.controls.iter().any(is_lower)).len();
+        findings.push(rows.finding(severity(n_lower), found, &with_control));
     }
     let with_html = rows_with(&|damage| damage.has_entity || damage.has_tag);
     if rows.share(with_html.len()) >= MANY {
         let n_entities = rows_with(&|damage| damage.has_entity).len();
         let n_tags = rows_with(&|damage| damage.has_tag).len();
-        let found = Found::Markup { n_entities, n_tags };
+        let found = Found::Markup { n_texts: with_html.len(), n_entities, n_tags };
         findings.push(rows.finding(Severity::Note, found, &with_html));
     }
     findings
@@ -80,10 +82,13 @@ impl Damage {
         let is_plain =
             |byte: u8| (b' '..0x7F).contains(&byte) || matches!(byte, b'\t' | b'\n' | b'\r');
         if !text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
-            damage.controls = text.chars().filter(|&c| is_damaging(c)).collect();
-            damage.controls.sort_unstable();
-            damage.controls.dedup();
             damage.mojibake = mojibake(text);
+            if damage.mojibake.is_none() {
+                // What is left of a wrong decoding is not counted twice.
+                damage.controls = text.chars().filter(|&c| is_damaging(c)).collect();
+                damage.controls.sort_unstable();
+                damage.controls.dedup();
+            }
         }
         damage
     }
@@ -120,11 +125,28 @@ fn mojibake(text: &str) -> Option<usize> {
             'ð' => matches!(second, Some('Ÿ' | '\u{9F}')) && follows(third),
             _ => false,
         };
-        if is_damage {
+        // A lone one may be a dash or an apostrophe of Windows-1252, which is read as such.
+        let is_remnant = match second {
+            Some(second) => {
+                is_upper_control(c) && is_letter(second) || is_letter(c) && is_upper_control(second)
+            }
+            None => false,
+        };
+        if is_damage || is_remnant {
             return Some(at);
         }
     }
     None
+}
+
+/// A control character beyond ASCII, other than the line break.
+fn is_upper_control(c: char) -> bool {
+    ('\u{80}'..='\u{9F}').contains(&c) && c != '\u{85}'
+}
+
+/// A letter of Latin-1 beyond ASCII.
+fn is_letter(c: char) -> bool {
+    ('À'..='ÿ').contains(&c)
 }
 
 /// Any character but a letter or white space, which would follow a real `â€`.
@@ -184,10 +206,12 @@ mod tests {
             "ÐŸÑ€Ð¸Ð²ÐµÑ‚",
             "nice ðŸ˜€",
             "schÃ¶n, grÃ¼n",
+            "at Õ¢_\u{8a}Î\u{81}Ð all",
         ] {
             assert!(mojibake(damaged).is_some(), "{damaged}");
         }
         for fine in [
+            "a caf\u{e9} \u{96} it\u{92}s",
             "a café in Paris",
             "SÃO PAULO, NÃO",
             "« Âge d'or »",

@@ -176,6 +176,8 @@ pub enum Found {
     },
     /// Texts hold HTML.
     Markup {
+        /// Texts with any.
+        n_texts: usize,
         /// Texts with entities.
         n_entities: usize,
         /// Texts with tags.

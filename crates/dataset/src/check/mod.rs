@@ -1,7 +1,7 @@
 //! Findings about a table of labelled texts, before anything is trained on it.
 //!
 //! Texts are compared by digests and token ids that the caller computes. Each file looks for one kind of fault and
-//! returns what it found; nothing here reads tokens' letters except to tell words from marks.
+//! returns what it found.
 
 mod between;
 mod classes;

@@ -141,8 +141,8 @@ impl Found {
                 "Nothing needs to be done: entities are decoded and tags become spaces.".into()
             }
             Self::ControlCharacters { .. } => {
-                "Look at these texts: such characters are often what is left of another encoding or of binary data. \
-                 They are removed before a text is read."
+                "Look at these texts: such characters are what is left of another encoding or of binary data. Before a \
+                 text is read, those from U+0080 on become the characters of Windows-1252, and others are removed."
                     .into()
             }
             Self::NoSpaces { .. } => {
@@ -190,13 +190,16 @@ impl fmt::Display for Found {
                     Rows(*missing)
                 ),
             },
-            Self::Duplicates { n_repeated, n_exact, pairs } => write!(
-                f,
-                "{} {} an earlier text with the same label, {n_exact} of them to the letter ({})",
-                Rows(*n_repeated),
-                if *n_repeated == 1 { "repeats" } else { "repeat" },
-                Pairs(pairs, *n_repeated)
-            ),
+            Self::Duplicates { n_repeated, n_exact, pairs } => {
+                let repeat = if *n_repeated == 1 { "repeats" } else { "repeat" };
+                write!(f, "{} {repeat} an earlier text with the same label", Rows(*n_repeated))?;
+                match n_exact {
+                    0 => f.write_str(", but for case, spaces and marks")?,
+                    n if n == n_repeated => f.write_str(", to the letter")?,
+                    n => write!(f, ", {n} of them to the letter")?,
+                }
+                write!(f, " ({})", Pairs(pairs, *n_repeated))
+            }
             Self::Contradictions { n_texts, pairs } => write!(
                 f,
                 "{} {} different labels ({})",
@@ -249,10 +252,11 @@ impl fmt::Display for Found {
             ),
             Self::Cut { n_texts, share_of_texts, share_of_tokens, seq_len, at_least } => write!(
                 f,
-                "{}{} ({}) longer than the {seq_len} tokens that are read: {} of all tokens are cut off",
+                "{}{} ({}) {} longer than the {seq_len} tokens that are read: {} of all tokens are cut off",
                 if *at_least { "at least " } else { "" },
-                format_args!("{} {}", Texts(*n_texts), if *n_texts == 1 { "is" } else { "are" }),
+                Texts(*n_texts),
                 Percent(*share_of_texts),
+                if *n_texts == 1 { "is" } else { "are" },
                 Percent(*share_of_tokens)
             ),
             Self::ShortTexts { median } => {
@@ -266,11 +270,11 @@ impl fmt::Display for Found {
                 if *n_texts == 1 { "has" } else { "have" },
                 shortened(example)
             ),
-            Self::Markup { n_entities, n_tags } => write!(
+            Self::Markup { n_texts, n_tags, n_entities } => write!(
                 f,
-                "{} of HTML hold tags such as <br />, and {} entities such as &amp;",
-                Texts(*n_tags),
-                n_entities
+                "{} {} HTML: {n_tags} tags such as <br />, {n_entities} entities such as &amp;",
+                Texts(*n_texts),
+                if *n_texts == 1 { "holds" } else { "hold" },
             ),
             Self::ControlCharacters { n_texts, characters } => write!(
                 f,
