@@ -3,6 +3,7 @@
 //! Texts are compared by digests and token ids that the caller computes. Each file looks for one kind of fault and
 //! returns what it found.
 
+mod advice;
 mod between;
 mod classes;
 mod damage;

@@ -124,8 +124,10 @@ fn shared_of_rarest(set: &[u32], counters: &[u8]) -> impl Iterator<Item = u32> +
     let n_rarest = if set.is_empty() { 0 } else { set.len() - n_common + 1 };
     let count = |hash: u32| counters[hash as usize % N_COUNTERS];
     let mut order: Vec<(u8, u32)> = set.iter().map(|&hash| (count(hash), hash)).collect();
-    order.sort_unstable();
-    order.truncate(n_rarest);
+    if n_rarest < order.len() {
+        order.select_nth_unstable(n_rarest);
+        order.truncate(n_rarest);
+    }
     order.into_iter().filter(|(count, _)| *count > 1).map(|(_, hash)| hash)
 }
 
