@@ -27,7 +27,7 @@ impl Found {
     /// The name of this kind of finding.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Refused { kind, .. } => *kind,
+            Self::Refused { kind, .. } => kind,
             Self::NoTexts => "no-texts",
             Self::FewTexts { .. } => "few-texts",
             Self::OneClass { .. } => "one-class",
