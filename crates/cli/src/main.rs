@@ -2,6 +2,7 @@
 //! line, dispatches, and prints an error once; one file per command.
 
 mod answer;
+mod check;
 mod columns;
 mod curve;
 mod device;
@@ -35,6 +36,7 @@ use clap::{Parser, Subcommand};
     propagate_version = true,
     after_help = "\
 Examples:
+  sentiment check mine.csv                         look for faults in your labelled texts
   sentiment train                                  train on the IMDB reviews, downloaded when missing
   sentiment train --data mine.csv                  train on your own labelled texts
   sentiment train --resume runs/default            go on with a training that was stopped
@@ -51,6 +53,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Args),
     Train(Box<train::Args>),
     Runs(runs::Args),
     Evaluate(evaluate::Args),
@@ -60,6 +63,7 @@ enum Command {
 fn main() -> ExitCode {
     heap::keep_freed_memory();
     let result = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Runs(args) => runs::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),

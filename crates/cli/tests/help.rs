@@ -18,7 +18,14 @@ fn check(args: &[&str], parts: &[&str]) {
 fn the_overview_lists_every_command_with_examples() {
     check(
         &["--help"],
-        &["train ", "evaluate ", "predict ", "Examples:", "sentiment predict --model models/"],
+        &[
+            "check ",
+            "train ",
+            "evaluate ",
+            "predict ",
+            "Examples:",
+            "sentiment predict --model models/",
+        ],
     );
     check(&["--version"], &[concat!("sentiment ", env!("CARGO_PKG_VERSION"))]);
 }
@@ -55,6 +62,24 @@ fn train_help_tells_recipes_formats_labels_and_what_ctrl_c_does() {
             "the same model as an undisturbed training",
             "cuda:",
             "Examples:",
+        ],
+    );
+}
+
+#[test]
+fn check_help_tells_the_exit_codes() {
+    check(
+        &["check", "--help"],
+        &[
+            "<FILE>",
+            "--test <FILE>",
+            "--recipe <NAME|FILE>",
+            "--label-column <NAME>",
+            "--json",
+            "1 with warnings",
+            "2 if nothing can be trained",
+            "Examples:",
+            "sentiment check train.csv --test test.csv",
         ],
     );
 }

@@ -1,13 +1,15 @@
 //! Labelled texts, to train and evaluate a classifier on.
 
+use std::path::Path;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::classes::Classes;
 use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, check_texts, choose_all};
 use crate::digest::hex;
 use crate::error::{Error, Result};
-use crate::labels::{Found, LabelOptions};
-use crate::tables::{self, DataFile, ReadNotes, ReadOptions, TextColumn, Texts};
+use crate::labels::{Found, LabelOptions, Writing};
+use crate::tables::{self, DataFile, Missing, ReadNotes, ReadOptions, Table, TextColumn, Texts};
 use crate::targets::Targets;
 use crate::task_kind::TaskKind;
 use crate::{groups, labels, weights};
@@ -61,15 +63,29 @@ impl LabelledTexts {
         options: &ReadOptions,
     ) -> Result<Self> {
         let mut notes = ReadNotes::default();
-        let path = file.name();
         let table = tables::read(file, options, &mut notes)?;
         file.check_classes(label_options)?;
-        let columns = choose_all(&path, &table, &file.choice(choice, options)?, &mut notes)?;
+        let (choice, writing) = (file.choice(choice, options)?, file.writing(options)?);
+        let how = (&choice, label_options, options.missing);
+        Self::of_table(&file.name(), &table, how, writing, notes)
+    }
+
+    /// The texts and labels of a table that was read from a file.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn of_table(
+        path: &Path,
+        table: &Table,
+        (choice, label_options, missing): (&ColumnChoice, &LabelOptions, Missing),
+        writing: Writing,
+        mut notes: ReadNotes,
+    ) -> Result<Self> {
+        let columns = choose_all(path, table, choice, &mut notes)?;
         let TextColumn { mut texts, mut rows } =
-            TextColumn::of(&path, &table, &columns.text.name, options.missing, &mut notes)?;
-        check_texts(&path, &table, &columns.text, &texts, &mut notes)?;
-        let writing = file.writing(options)?;
-        let source = labels::Source { path: &path, table: &table, rows: rows.as_deref(), writing };
+            TextColumn::of(path, table, &columns.text.name, missing, &mut notes)?;
+        check_texts(path, table, &columns.text, &texts, &mut notes)?;
+        let source = labels::Source { path, table, rows: rows.as_deref(), writing };
         let found = labels::read(&source, &columns.labels, label_options, &mut notes)?;
         if let Some(kept) = &found.kept {
             texts = texts.select(kept);
@@ -77,16 +93,14 @@ impl LabelledTexts {
             rows = Some(kept.iter().map(file_row).collect());
         }
         let groups = match &columns.group {
-            Some(column) => Some(groups::of_rows(&path, &table, &column.name, rows.as_deref())?),
+            Some(column) => Some(groups::of_rows(path, table, &column.name, rows.as_deref())?),
             None => None,
         };
         let weights = match &columns.weight {
-            Some(column) => Some(weights::of_rows(&path, &table, &column.name, rows.as_deref())?),
+            Some(column) => Some(weights::of_rows(path, table, &column.name, rows.as_deref())?),
             None => None,
         };
         let Found { targets, classes, .. } = found;
-        let label_options = label_options.clone();
-        let n_given = None;
         Ok(Self {
             texts,
             targets,
@@ -96,8 +110,8 @@ impl LabelledTexts {
             weights,
             notes,
             rows,
-            label_options,
-            n_given,
+            label_options: label_options.clone(),
+            n_given: None,
         })
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answers;
+pub mod check;
 mod chunked;
 mod classes;
 mod columns;

@@ -7,6 +7,7 @@
 )]
 
 pub mod labelled;
+pub mod tables;
 #[cfg(unix)]
 pub mod training;
 

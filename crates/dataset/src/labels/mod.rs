@@ -12,6 +12,7 @@ mod recognise;
 mod several;
 mod source;
 mod spelled;
+mod spellings;
 mod typos;
 mod values;
 
@@ -23,6 +24,7 @@ use crate::targets::Targets;
 
 pub use self::options::LabelOptions;
 pub(crate) use self::source::{Source, Writing};
+pub(crate) use self::spellings::{Spelling, spellings};
 
 /// The labels of a table.
 #[derive(Debug)]

@@ -1,0 +1,206 @@
+//! `sentiment check`: a look at labelled texts before a training.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use dataset::check::{Finding, Report, Severity};
+use dataset::{ColumnChoice, DataFile, LabelOptions};
+use serde_json::{Value, json};
+use trainer::{CheckRequest, Recipe, RecipeError};
+
+use crate::error;
+use crate::labels::{LabelArgs, TaskName};
+use crate::progress::spinner;
+use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
+
+/// Exit codes beside 0, which means that nothing worse than notes was found.
+const WARNINGS: u8 = 1;
+const UNUSABLE: u8 = 2;
+/// Files of at least so many bytes take long enough for a sign of life.
+const LONG: u64 = 64 << 20;
+/// Classes that are printed one by one.
+const N_CLASSES: usize = 20;
+
+/// Looks at labelled texts before a training: empty, repeated and contradicting texts, classes, lengths, damaged
+/// characters, labels that leak.
+///
+/// Prints what there is, then what was found, worst first, each with what to do. Warnings are about what makes a model
+/// worse or its figures mean less than they seem to; notes are only worth knowing.
+///
+/// Exit code: 0 if nothing was found, or only notes; 1 with warnings; 2 if nothing can be trained on the file, because
+/// it cannot be read, has no text or label column, no rows, or a single class.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sentiment check mine.csv
+  sentiment check mine.csv --text-column comment --label-column topic
+  sentiment check train.csv --test test.csv        also look for texts that are in both
+  sentiment check mine.csv --recipe accurate       count what this recipe would cut off
+  sentiment check mine.csv --json > findings.json
+  sentiment check mine.csv && sentiment train --data mine.csv")]
+pub(crate) struct Args {
+    /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
+    #[arg(value_name = "FILE")]
+    data: PathBuf,
+
+    /// Another file, whose texts should not be in FILE; its labels are not read
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+
+    /// Recipe whose reading of the texts is checked: quick, default, accurate, notebook, or a TOML file of your own
+    #[arg(long, value_name = "NAME|FILE", default_value = "default")]
+    recipe: String,
+
+    /// Override a recipe setting, e.g. preprocessing.seq_len=200; may be repeated
+    #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]
+    settings: Vec<String>,
+
+    /// Print the figures and all findings as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Column with the texts [default: guessed by name]
+    #[arg(long, value_name = "NAME")]
+    text_column: Option<String>,
+
+    /// Column of groups, such as author, film or thread
+    #[arg(long, value_name = "NAME")]
+    group_column: Option<String>,
+
+    /// Column with the weight of each row
+    #[arg(long, value_name = "NAME")]
+    weight_column: Option<String>,
+
+    /// What the labels mean [default: recognised from the labels]
+    #[arg(long, value_enum, value_name = "TASK", help_heading = "Labels")]
+    task: Option<TaskName>,
+
+    #[command(flatten)]
+    labels: LabelArgs,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let report = match report(args) {
+        Ok(report) => report,
+        Err(problem) => {
+            // The code of other commands' errors means warnings here.
+            error::report(&problem);
+            return Ok(ExitCode::from(UNUSABLE));
+        }
+    };
+    let path = &args.data;
+    tell_notes(path, &report.notes);
+    if let Some(columns) = &report.columns {
+        tell_guesses(path, columns);
+    }
+    let printed = match args.json {
+        true => format!("{}\n", serde_json::to_string_pretty(&as_json(path, &report)?)?),
+        false => in_words(path, &report)?,
+    };
+    std::io::stdout().lock().write_all(printed.as_bytes())?;
+    Ok(match report.worst() {
+        None | Some(Severity::Note) => ExitCode::SUCCESS,
+        Some(Severity::Warning) => ExitCode::from(WARNINGS),
+        Some(Severity::Unusable) => ExitCode::from(UNUSABLE),
+    })
+}
+
+/// Checks the file; one that cannot be opened is a finding.
+fn report(args: &Args) -> anyhow::Result<Report> {
+    let recipe = Recipe::load(&args.recipe, &args.settings).map_err(|problem| match problem {
+        // The setting is the value of a flag.
+        RecipeError::Setting { .. } => anyhow!("--set {problem}"),
+        problem => problem.into(),
+    })?;
+    let files = DataFile::open(&args.data).and_then(|file| {
+        let other = args.test.as_ref().map(DataFile::open).transpose()?;
+        Ok((file, other))
+    });
+    let (file, other) = match files {
+        Ok(files) => files,
+        Err(error) => return Ok(Report::of_error(&error)),
+    };
+    let columns = ColumnChoice {
+        text: args.text_column.clone(),
+        label: args.labels.columns(),
+        group: args.group_column.clone(),
+        weight: args.weight_column.clone(),
+        ..ColumnChoice::default()
+    };
+    let labels = LabelOptions { task: args.task.map(Into::into), ..args.labels.options() };
+    let is_long = args.data.metadata().is_ok_and(|metadata| metadata.len() >= LONG);
+    let spinner = is_long.then(|| spinner(format!("checking {}", args.data.display())));
+    let report = trainer::check_data(&CheckRequest {
+        file: &file,
+        columns: &columns,
+        labels: &labels,
+        options: &args.reading.options(),
+        preprocessing: &recipe.preprocessing,
+        other: other.as_ref(),
+    });
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
+    }
+    Ok(report?)
+}
+
+/// The figures, and each finding with its kind, its figures, and the sentences that are printed without `--json`.
+fn as_json(path: &Path, report: &Report) -> serde_json::Result<Value> {
+    let mut value = serde_json::to_value(report)?;
+    let finding = |finding: &Finding| -> serde_json::Result<Value> {
+        Ok(json!({
+            "kind": finding.found.kind(),
+            "severity": finding.severity,
+            "n_rows": finding.n_rows,
+            "rows": finding.rows,
+            "figures": serde_json::to_value(&finding.found)?,
+            "message": finding.to_string(),
+            "advice": finding.advice(),
+        }))
+    };
+    let findings: serde_json::Result<Vec<Value>> = report.findings.iter().map(finding).collect();
+    value["findings"] = Value::Array(findings?);
+    value["file"] = json!(path.display().to_string());
+    value["worst"] = json!(report.worst());
+    Ok(value)
+}
+
+fn in_words(path: &Path, report: &Report) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    if report.columns.is_some() {
+        writeln!(out, "{}: {} texts", path.display(), report.n_rows)?;
+        let shown = report.classes.iter().take(N_CLASSES);
+        let shown: Vec<String> =
+            shown.map(|class| format!("{} {}", class.name, class.n_rows)).collect();
+        let more = match report.classes.len().saturating_sub(N_CLASSES) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        writeln!(out, "classes: {}{more}", shown.join(", "))?;
+    }
+    if let Some(lengths) = &report.lengths {
+        writeln!(
+            out,
+            "words a text: {} in the middle; nine of ten have {} to {}; the longest has {}",
+            lengths.p50, lengths.p5, lengths.p95, lengths.max
+        )?;
+    }
+    for finding in &report.findings {
+        let severity = match finding.severity {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Unusable => "unusable",
+        };
+        write!(out, "\n{severity}: {finding}\n  {}\n", finding.advice().replace('\n', "\n  "))?;
+    }
+    if report.findings.is_empty() {
+        writeln!(out, "\nnothing was found")?;
+    }
+    Ok(out)
+}

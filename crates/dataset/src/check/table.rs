@@ -1,0 +1,83 @@
+//! A table with all its columns, read for a check: rows without a text are found, not refused.
+
+use std::path::PathBuf;
+
+use crate::columns::ColumnChoice;
+use crate::error::Result;
+use crate::labelled::LabelledTexts;
+use crate::labels::{LabelOptions, Writing};
+use crate::tables::{self, DataFile, Missing, ReadNotes, ReadOptions, Table};
+
+/// A table of labelled texts, and its other columns.
+#[derive(Clone, Debug)]
+pub struct CheckedTable {
+    labelled: LabelledTexts,
+    pub(super) table: Table,
+    /// How the labels of a row are written.
+    pub(super) writing: Writing,
+    /// How the file is called in messages.
+    pub(super) path: PathBuf,
+    /// The file rows without a text, from 1, and whether reading the table otherwise stops at them.
+    pub(super) without_text: Vec<usize>,
+    pub(super) stops_at_missing: bool,
+}
+
+impl CheckedTable {
+    /// Reads a table like [`LabelledTexts::read`], but leaves out rows without a text where that stops at them.
+    ///
+    /// # Errors
+    /// As [`LabelledTexts::read`].
+    pub fn read(
+        file: &DataFile,
+        choice: &ColumnChoice,
+        label_options: &LabelOptions,
+        options: &ReadOptions,
+    ) -> Result<Self> {
+        let table = Self::read_table(file, choice, label_options, options);
+        table.map_err(|error| file.worded(error))
+    }
+
+    fn read_table(
+        file: &DataFile,
+        choice: &ColumnChoice,
+        label_options: &LabelOptions,
+        options: &ReadOptions,
+    ) -> Result<Self> {
+        let mut notes = ReadNotes::default();
+        let path = file.name();
+        let table = tables::read(file, options, &mut notes)?;
+        file.check_classes(label_options)?;
+        let (choice, writing) = (file.choice(choice, options)?, file.writing(options)?);
+        let stops_at_missing = options.missing == Missing::Error;
+        let missing = if stops_at_missing { Missing::Skip } else { options.missing };
+        let how = (&choice, label_options, missing);
+        let labelled = LabelledTexts::of_table(&path, &table, how, writing, notes)?;
+        let column = table.column(&path, &labelled.columns().text.name)?;
+        // That it can be read as strings was found out above.
+        let without_text = match table.strings(column) {
+            Ok(texts) if texts.null_count() > 0 => (1..)
+                .zip(texts.iter())
+                .filter(|(_, text)| text.is_none())
+                .map(|(row, _)| row)
+                .collect(),
+            _ => Vec::new(),
+        };
+        Ok(Self { labelled, table, writing, path, without_text, stops_at_missing })
+    }
+
+    /// The texts and labels.
+    pub fn labelled(&self) -> &LabelledTexts {
+        &self.labelled
+    }
+
+    /// The texts, in file order, without rows that have none.
+    pub fn texts(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.labelled.texts()
+    }
+
+    /// The row of the table of each text, from 0.
+    pub(super) fn table_rows(&self) -> Vec<u32> {
+        let n_rows = self.labelled.len() as u32;
+        (0..n_rows).map(|row| (self.labelled.file_row(row) - 1) as u32).collect()
+    }
+}
