@@ -42,7 +42,8 @@ Examples:
   sentiment check mine.csv --json > findings.json
   sentiment check mine.csv && sentiment train --data mine.csv")]
 pub(crate) struct Args {
-    /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; - for standard input
+    /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; lines in fastText's format; a folder with a
+    /// folder of .txt files for each class; - for standard input
     #[arg(value_name = "FILE")]
     data: PathBuf,
 
