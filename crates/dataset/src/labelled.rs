@@ -52,29 +52,36 @@ impl LabelledTexts {
         label_options: &LabelOptions,
         options: &ReadOptions,
     ) -> Result<Self> {
-        let table = Self::read_table(file, choice, label_options, options);
-        table.map_err(|error| file.worded(error))
+        Ok(Self::with_table(file, choice, label_options, options)?.0)
     }
 
-    fn read_table(
+    /// The same, with the table that was read, and how the labels of its rows are written.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn with_table(
         file: &DataFile,
         choice: &ColumnChoice,
         label_options: &LabelOptions,
         options: &ReadOptions,
-    ) -> Result<Self> {
-        let mut notes = ReadNotes::default();
-        let table = tables::read(file, options, &mut notes)?;
-        file.check_classes(label_options)?;
-        let (choice, writing) = (file.choice(choice, options)?, file.writing(options)?);
-        let how = (&choice, label_options, options.missing);
-        Self::of_table(&file.name(), &table, how, writing, notes)
+    ) -> Result<(Self, Table, Writing)> {
+        let read = || {
+            let mut notes = ReadNotes::default();
+            let table = tables::read(file, options, &mut notes)?;
+            file.check_classes(label_options)?;
+            let (choice, writing) = (file.choice(choice, options)?, file.writing(options)?);
+            let how = (&choice, label_options, options.missing);
+            let texts = Self::of_table(&file.name(), &table, how, writing, notes)?;
+            Ok((texts, table, writing))
+        };
+        read().map_err(|error| file.worded(error))
     }
 
     /// The texts and labels of a table that was read from a file.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub(crate) fn of_table(
+    fn of_table(
         path: &Path,
         table: &Table,
         (choice, label_options, missing): (&ColumnChoice, &LabelOptions, Missing),

@@ -6,7 +6,7 @@ use crate::columns::ColumnChoice;
 use crate::error::Result;
 use crate::labelled::LabelledTexts;
 use crate::labels::{LabelOptions, Writing};
-use crate::tables::{self, DataFile, Missing, ReadNotes, ReadOptions, Table};
+use crate::tables::{DataFile, Missing, ReadOptions, Table};
 
 /// A table of labelled texts, and its other columns.
 #[derive(Clone, Debug)]
@@ -33,25 +33,12 @@ impl CheckedTable {
         label_options: &LabelOptions,
         options: &ReadOptions,
     ) -> Result<Self> {
-        let table = Self::read_table(file, choice, label_options, options);
-        table.map_err(|error| file.worded(error))
-    }
-
-    fn read_table(
-        file: &DataFile,
-        choice: &ColumnChoice,
-        label_options: &LabelOptions,
-        options: &ReadOptions,
-    ) -> Result<Self> {
-        let mut notes = ReadNotes::default();
-        let path = file.name();
-        let table = tables::read(file, options, &mut notes)?;
-        file.check_classes(label_options)?;
-        let (choice, writing) = (file.choice(choice, options)?, file.writing(options)?);
         let stops_at_missing = options.missing == Missing::Error;
         let missing = if stops_at_missing { Missing::Skip } else { options.missing };
-        let how = (&choice, label_options, missing);
-        let labelled = LabelledTexts::of_table(&path, &table, how, writing, notes)?;
+        let options = ReadOptions { missing, ..options.clone() };
+        let (labelled, table, writing) =
+            LabelledTexts::with_table(file, choice, label_options, &options)?;
+        let path = file.name();
         let column = table.column(&path, &labelled.columns().text.name)?;
         // That it can be read as strings was found out above.
         let without_text = match table.strings(column) {
