@@ -62,6 +62,7 @@ fn preparation(c: &mut Criterion) {
             options: &options,
             plan: &plan,
             preprocessing: &preprocessing,
+            few_texts: trainer::FewTexts::Keep,
         };
         group.bench_function(format!("whole, {scheme}"), |b| {
             b.iter(|| black_box(load(&request, None).unwrap()));

@@ -114,6 +114,7 @@ fn main() -> Result<()> {
         options: &options,
         plan: &plan,
         preprocessing: &recipe.preprocessing,
+        few_texts: recipe.training.few_texts,
     };
     let loaded = load(&request, Cache::of_user().as_ref())?;
     let origin = DataOrigin::new(

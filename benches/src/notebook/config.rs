@@ -165,6 +165,7 @@ impl NotebookConfig {
             options: &ReadOptions::default(),
             plan: &recipe.split_plan(),
             preprocessing: &recipe.preprocessing,
+            few_texts: recipe.training.few_texts,
         };
         Ok(load(&request, cache)?.data)
     }

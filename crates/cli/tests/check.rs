@@ -529,3 +529,47 @@ fn a_recipe_of_pieces_reads_texts_without_spaces() {
     let outcome = place.run(&args);
     assert!(!outcome.stdout.contains("no-spaces"), "{}", outcome.stdout);
 }
+
+#[test]
+fn a_deep_check_finds_labels_that_were_turned_round() {
+    let place = Workplace::new();
+    let turned = [17, 60, 101, 102, 166, 239];
+    let mut csv = String::new();
+    for (row, line) in common::reviews(common::N_REVIEWS).lines().enumerate() {
+        // Line 0 is the header, so data rows count from 1.
+        let line = match turned.contains(&row) {
+            true if line.ends_with("positive") => line.replace("positive", "negative"),
+            true => line.replace("negative", "positive"),
+            false => line.to_string(),
+        };
+        csv.push_str(&line);
+        csv.push('\n');
+    }
+    place.write("mine.csv", csv);
+    let mut args = vec!["check", "mine.csv", "--deep", "--folds", "3", "--json"];
+    args.extend(common::train_args(&[]).into_iter().skip(3));
+    let outcome = place.run(&args);
+    let deep = &outcome.json()["doubtful_labels"];
+    let rows: Vec<usize> = deep["labels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|label| label["row"].as_u64().unwrap() as usize)
+        .collect();
+    // The smallest network may be unsure of one of them.
+    assert!(rows.len() >= 5 && rows.iter().all(|row| turned.contains(row)), "{rows:?}");
+    assert_eq!(deep["n_judged"], 240);
+    let first = &deep["labels"][0];
+    assert_ne!(first["given"], first["suggested"]);
+    let words = ["good", "great", "bad", "awful"];
+    let text = first["text"].as_str().unwrap();
+    assert!(words.iter().any(|word| text.contains(word)), "{text}");
+
+    let shown = place.run(&[&args[..5], &args[6..], &["--top", "2"]].concat());
+    let n = rows.len();
+    let line = format!("labels that are likely wrong: {n} of 240");
+    assert!(shown.stdout.contains(&line), "{}", shown.stdout);
+    assert_eq!(shown.stdout.matches("\nrow ").count(), 2);
+    assert!(shown.stdout.contains(&format!("and {} more", n - 2)), "{}", shown.stdout);
+    place.run(&["check", "mine.csv", "--top", "3"]).failed(2, &["--deep"]);
+}

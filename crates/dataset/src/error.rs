@@ -693,6 +693,19 @@ pub enum Error {
         n_all: usize,
     },
 
+    /// There are too few rows, or groups, for so many folds.
+    #[error("{}", too_few_for_folds(*n_rows, *n_groups, *n_folds, *needed))]
+    TooFewForFolds {
+        /// The rows, without repeated texts.
+        n_rows: usize,
+        /// The groups, if they are too few; `None` if the rows are.
+        n_groups: Option<usize>,
+        /// The folds.
+        n_folds: usize,
+        /// The rows that are needed.
+        needed: usize,
+    },
+
     /// One group is too large for the requested fractions.
     #[error(
         "one group has {n_rows} of {n_all} rows (including row {row}), and rows of one group stay \
@@ -959,6 +972,7 @@ impl Error {
                     .into()
             }
             Self::MapOfColumns { .. } => "Leave out --labels, or name one label column.".into(),
+            Self::TooFewForFolds { .. } => "Ask for fewer folds.".into(),
             Self::LabelMap { .. } => {
                 "Write it like \"1,2=negative; 3=skip; 4,5=positive\".".into()
             }
@@ -968,6 +982,23 @@ impl Error {
             }
             _ => return None,
         })
+    }
+}
+
+fn too_few_for_folds(
+    n_rows: usize,
+    n_groups: Option<usize>,
+    n_folds: usize,
+    needed: usize,
+) -> String {
+    match n_groups {
+        Some(1) => format!("1 group is too few for {n_folds} folds: no group is ever in two"),
+        Some(n_groups) => {
+            format!("{n_groups} groups are too few for {n_folds} folds: no group is ever in two")
+        }
+        None => format!(
+            "{n_rows} different texts are too few for {n_folds} folds; at least {needed} are needed"
+        ),
     }
 }
 

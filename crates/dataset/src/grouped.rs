@@ -15,14 +15,27 @@ const PARTS: [&str; 3] = ["training", "validation", "test"];
 const LEAST_OF_SHARE: f64 = 0.5;
 
 /// The rows of a group, and how many belong to each class.
-struct Group {
-    rows: Vec<u32>,
+pub(crate) struct Group {
+    pub(crate) rows: Vec<u32>,
     /// The classes that occur, ascending, with their numbers of rows.
     counts: Vec<(usize, f64)>,
 }
 
+impl Group {
+    /// A row on its own.
+    pub(crate) fn of_row(targets: &Targets, row: u32) -> Self {
+        let of_row = targets.of_row(row as usize).iter().map(|&class| (class as usize, 1.0));
+        Self { rows: vec![row], counts: of_row.collect() }
+    }
+
+    /// What it counts as.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = usize> {
+        self.counts.iter().map(|&(class, _)| class)
+    }
+}
+
 /// A part of the split while it is filled.
-struct Part {
+pub(crate) struct Part {
     groups: Vec<Group>,
     /// `[n_classes]`, and one more for all rows where a row may have any number of classes.
     counts: Vec<f64>,
@@ -30,12 +43,24 @@ struct Part {
     targets: Vec<f64>,
     /// Its share of the rows.
     share: f64,
+    n_rows: usize,
 }
 
 impl Part {
+    /// A part that has nothing yet, for a share of the rows; `of_class`: all rows of each class.
+    pub(crate) fn empty(of_class: &[f64], share: f64) -> Self {
+        Self {
+            groups: Vec::new(),
+            counts: vec![0.0; of_class.len()],
+            targets: of_class.iter().map(|n_rows| n_rows * share).collect(),
+            share,
+            n_rows: 0,
+        }
+    }
+
     /// How much farther from its targets the part would be with this group: the change in the sum of
     /// `(count - target)² / target`.
-    fn cost(&self, group: &Group) -> f64 {
+    pub(crate) fn cost(&self, group: &Group) -> f64 {
         let of_class = |&(class, more): &(usize, f64)| {
             let (count, target) = (self.counts[class], self.targets[class]);
             more * (more + 2.0 * (count - target)) / target
@@ -43,14 +68,16 @@ impl Part {
         group.counts.iter().map(of_class).sum()
     }
 
-    fn add(&mut self, group: Group) {
+    pub(crate) fn add(&mut self, group: Group) {
         group.counts.iter().for_each(|&(class, n_rows)| self.counts[class] += n_rows);
+        self.n_rows += group.rows.len();
         self.groups.push(group);
     }
 
     fn remove(&mut self, idx: usize) -> Group {
         let group = self.groups.remove(idx);
         group.counts.iter().for_each(|&(class, n_rows)| self.counts[class] -= n_rows);
+        self.n_rows -= group.rows.len();
         group
     }
 
@@ -62,8 +89,16 @@ impl Part {
         Some(self.remove(smallest))
     }
 
-    fn n_rows(&self) -> usize {
-        self.groups.iter().map(|group| group.rows.len()).sum()
+    /// How many rows it has.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Its rows, ascending.
+    pub(crate) fn into_rows(self) -> Vec<u32> {
+        let mut rows: Vec<u32> = self.groups.into_iter().flat_map(|group| group.rows).collect();
+        rows.sort_unstable();
+        rows
     }
 }
 
@@ -94,21 +129,18 @@ impl Split {
         let of_class = by_class(targets, classes, rows)?;
         let mut of_class: Vec<f64> = of_class.iter().map(|rows| rows.len() as f64).collect();
         let n_all = rows.len();
-        if matches!(targets, Targets::AnyOf { .. }) {
+        let counts_rows = matches!(targets, Targets::AnyOf { .. });
+        if counts_rows {
             // Rows may have no class, so the rows themselves are shared as if they were one.
             of_class.push(n_all as f64);
         }
-        let mut shuffled = gathered(targets, classes.len(), rows, groups);
+        let mut shuffled = gathered(targets, classes.len(), rows, (groups, counts_rows));
         let n_groups = shuffled.len();
         check_largest(&shuffled, n_all, config)?;
         shuffle(&mut shuffled, &mut generator(config.seed, Purpose::Split));
 
-        let mut parts = [config.train, config.validation, config.test].map(|share| Part {
-            groups: Vec::new(),
-            counts: vec![0.0; of_class.len()],
-            targets: of_class.iter().map(|n_rows| n_rows * share).collect(),
-            share,
-        });
+        let mut parts = [config.train, config.validation, config.test]
+            .map(|share| Part::empty(&of_class, share));
         for group in shuffled {
             let open = parts.iter_mut().filter(|part| part.share > 0.0);
             let best = open.min_by(|a, b| a.cost(&group).total_cmp(&b.cost(&group)));
@@ -147,8 +179,13 @@ impl Split {
     }
 }
 
-/// The groups, in the order of their numbers.
-fn gathered(targets: &Targets, n_classes: usize, rows: &[u32], groups: &[u32]) -> Vec<Group> {
+/// The groups, in the order of their numbers. `counts_rows`: whether a row counts as one besides its classes.
+pub(crate) fn gathered(
+    targets: &Targets,
+    n_classes: usize,
+    rows: &[u32],
+    (groups, counts_rows): (&[u32], bool),
+) -> Vec<Group> {
     let mut by_group: BTreeMap<u32, (Vec<u32>, BTreeMap<usize, f64>)> = BTreeMap::new();
     for &row in rows {
         let (of_group, counts) = by_group.entry(groups[row as usize]).or_default();
@@ -156,7 +193,7 @@ fn gathered(targets: &Targets, n_classes: usize, rows: &[u32], groups: &[u32]) -
         for &class in targets.of_row(row as usize) {
             *counts.entry(class as usize).or_default() += 1.0;
         }
-        if matches!(targets, Targets::AnyOf { .. }) {
+        if counts_rows {
             *counts.entry(n_classes).or_default() += 1.0;
         }
     }

@@ -10,6 +10,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Split,
+    Folds,
     Epoch(u64),
 }
 
@@ -24,6 +25,7 @@ pub fn epoch_order(n: usize, seed: u64, epoch: u64) -> Vec<usize> {
 pub(crate) fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     let (tag, stream) = match purpose {
         Purpose::Split => (b"split\0\0\0", 0),
+        Purpose::Folds => (b"folds\0\0\0", 0),
         Purpose::Epoch(epoch) => (b"epoch\0\0\0", epoch),
     };
     let mut key = [0; 32];

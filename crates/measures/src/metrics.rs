@@ -6,6 +6,7 @@ use crate::any_of::AnyOf;
 use crate::binary::Binary;
 use crate::counts::ClassMetrics;
 use crate::one_of::OneOf;
+use crate::scalars::Scalars;
 
 /// Metrics of a classifier on labelled texts.
 ///
@@ -106,6 +107,15 @@ impl Metrics {
             Self::OneOf(OneOf { classes, .. }) | Self::AnyOf(AnyOf { classes, .. }) => {
                 counts(classes, |class| class.n_predicted)
             }
+        }
+    }
+
+    /// All measures, by name.
+    pub(crate) fn scalars(&self) -> Scalars {
+        match self {
+            Self::Binary(metrics) => metrics.scalars(),
+            Self::OneOf(metrics) => metrics.scalars(),
+            Self::AnyOf(metrics) => metrics.scalars(),
         }
     }
 

@@ -99,7 +99,8 @@ impl Cache {
     /// # Errors
     /// If the data file cannot be read.
     pub(crate) fn entry(&self, request: &DataRequest<'_>) -> Result<PathBuf> {
-        let DataRequest { file, columns, labels, options, plan, preprocessing } = request;
+        let DataRequest { file, columns, labels, options, plan, preprocessing, few_texts } =
+            request;
         // Every field, so that a new one cannot be forgotten.
         let ColumnChoice { text, label, group, weight, known_text, known_label } = columns;
         // The name determines the format, `.csv.gz` as well as `.csv`.
@@ -112,6 +113,7 @@ impl Cache {
             "options": options,
             "split": plan,
             "preprocessing": preprocessing,
+            "few_texts": few_texts,
         });
         let digest = file.digest(settings.to_string().as_bytes())?;
         Ok(self.folder.join(digest).with_extension(EXTENSION))
@@ -127,7 +129,7 @@ impl Cache {
         let tensors = SafeTensors::deserialize(&bytes).ok()?;
         let encoder = TextEncoder::from_json(
             tensors.tensor(TOKENIZER).ok()?.data(),
-            request.preprocessing.clone(),
+            request.few_texts.preprocessing(request.preprocessing, summary.n_train),
             entry,
         )
         .ok()?;

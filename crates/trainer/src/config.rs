@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::class_weights::ClassWeights;
 use crate::error::Result;
+use crate::few_texts::FewTexts;
 use crate::optimizer::{OptimizerConfig, OptimizerKind};
 use crate::thresholds::ThresholdGoal;
 
@@ -26,6 +27,8 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Texts in a batch.
     pub batch_size: usize,
+    /// What becomes of `batch_size`, `epochs` and the preprocessing's `min_frequency` when there are few texts.
+    pub few_texts: FewTexts,
     /// The optimiser's step size; the maximum of the schedule.
     pub learning_rate: f64,
     /// The step size of the linear model, which is fitted by stochastic gradient descent: how far a text moves
@@ -160,6 +163,7 @@ impl Default for TrainingConfig {
             ngram_min_texts: 2,
             epochs: 4,
             batch_size: 50,
+            few_texts: FewTexts::Keep,
             learning_rate: 0.001,
             ngram_learning_rate: 8.0,
             optimizer: OptimizerKind::Adam,

@@ -4,7 +4,7 @@ use dataset::LabelledTexts;
 
 use crate::cache::Cache;
 use crate::error::Result;
-use crate::prepare::{DataRequest, LoadedData, prepare};
+use crate::prepare::{DataRequest, LoadedData, prepare_few};
 
 /// Reads a file and [`prepare`]s it, or takes the result of an earlier call with the same bytes and
 /// settings from the cache. The file is read once: an entry always matches the bytes in its digest,
@@ -31,7 +31,7 @@ fn read_and_prepare(request: &DataRequest<'_>) -> Result<LoadedData> {
     // The digest uses one core; preparing the words uses all of them.
     let (fingerprint, data) = rayon::join(
         || table.fingerprint(),
-        || prepare(&table, request.plan, request.preprocessing),
+        || prepare_few(&table, request.plan, (request.preprocessing, request.few_texts)),
     );
     let (columns, notes) = (table.columns().clone(), table.notes().clone());
     Ok(LoadedData { data: data?, columns, notes, fingerprint, is_cached: false })

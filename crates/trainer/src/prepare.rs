@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use classifier::folder::SeenTexts;
 use dataset::{
-    Classes, ColumnChoice, ColumnNames, Conflicts, DataFile, Deduplicated, EncodedSplit,
+    Classes, ColumnChoice, ColumnNames, Conflicts, DataFile, Deduplicated, EncodedSplit, Fold,
     LabelOptions, LabelledTexts, MIN_ROWS, ReadNotes, ReadOptions, Split, SplitConfig,
 };
 use model::Task;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest, text_digests};
 
 use crate::error::{Error, Result};
+use crate::few_texts::FewTexts;
 use crate::split_texts::SplitTexts;
 use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
 
@@ -55,6 +56,9 @@ pub struct SplitPlan {
     /// Which texts count as duplicates.
     #[serde(default = "Duplicates::of_earlier_versions")]
     pub duplicates: Duplicates,
+    /// The fold that is the test, in a cross-validation; absent for a test drawn by `shares`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
 }
 
 /// Which texts count as duplicates; only the first of them is used.
@@ -92,6 +96,8 @@ pub struct DataRequest<'a> {
     pub plan: &'a SplitPlan,
     /// How texts become ids.
     pub preprocessing: &'a PreprocessingConfig,
+    /// What becomes of that when there are few texts.
+    pub few_texts: FewTexts,
 }
 
 /// The result of a [`DataRequest`].
@@ -156,6 +162,12 @@ fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
         }
         _ => &unique.kept,
     };
+    if let Some(fold) = plan.fold {
+        let (targets, classes, groups) = (table.targets(), table.classes(), table.groups());
+        let split = Split::fold(targets, classes, sampled, groups, fold, &plan.shares)
+            .map_err(|error| in_file(table, error))?;
+        return Ok(Divided { split, unique, digests });
+    }
     let split = match table.groups() {
         None => Split::stratified(table.targets(), table.classes(), sampled, &plan.shares)?,
         Some(groups) => {
@@ -197,9 +209,19 @@ pub fn prepare(
     plan: &SplitPlan,
     preprocessing: &PreprocessingConfig,
 ) -> Result<Prepared> {
+    prepare_few(table, plan, (preprocessing, FewTexts::Keep))
+}
+
+/// The same, with settings that may follow the number of texts.
+pub(crate) fn prepare_few(
+    table: &LabelledTexts,
+    plan: &SplitPlan,
+    (preprocessing, few_texts): (&PreprocessingConfig, FewTexts),
+) -> Result<Prepared> {
     let Divided { split, unique, digests } = split(table, plan)?;
     let train_texts: Vec<&str> = table.texts_of(&split.train).collect();
-    let encoder = TextEncoder::learn(preprocessing.clone(), &train_texts)?;
+    let encoder = few_texts.preprocessing(preprocessing, train_texts.len());
+    let encoder = TextEncoder::learn(encoder, &train_texts)?;
     drop(train_texts);
     let encode = |rows: &[u32], weights: Option<Vec<f32>>| -> Result<_> {
         let texts: Vec<&str> = table.texts_of(rows).collect();

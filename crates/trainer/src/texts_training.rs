@@ -6,7 +6,7 @@ use dataset::LabelledTexts;
 
 use crate::error::Result;
 use crate::observer::Observer;
-use crate::prepare::{SplitPlan, prepare};
+use crate::prepare::{SplitPlan, prepare_few};
 use crate::recipe::Recipe;
 use crate::report::{DataOrigin, LoweredBatch, TrainingReport};
 use crate::training::Session;
@@ -58,7 +58,8 @@ impl TextsTraining<'_> {
     /// As [`run`](Self::run).
     pub fn run_in(self, session: &mut Session<'_>) -> Result<TrainingReport> {
         let Self { texts, recipe, plan, small_data, comparison, device, folder } = self;
-        let data = prepare(texts, plan, &recipe.preprocessing)?;
+        let data = prepare_few(texts, plan, (&recipe.preprocessing, recipe.training.few_texts))?;
+        let recipe = &recipe.adapted_to(&data);
         let origin = DataOrigin::in_memory(texts, *plan, &data);
         let (n_train, batch_size) = (data.train.len(), recipe.training.batch_size);
         if small_data == SmallData::Refuse || n_train >= batch_size {

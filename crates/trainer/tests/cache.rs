@@ -10,7 +10,7 @@ use dataset::{
 };
 use tempfile::TempDir;
 use text_preprocessing::{PreprocessingConfig, TokenScheme, text_digest};
-use trainer::{Cache, DataRequest, LoadedData, Prepared, SplitPlan, load, prepare};
+use trainer::{Cache, DataRequest, FewTexts, LoadedData, Prepared, SplitPlan, load, prepare};
 
 struct Place {
     folder: TempDir,
@@ -53,6 +53,7 @@ impl Place {
             options: &ReadOptions::default(),
             plan,
             preprocessing,
+            few_texts: FewTexts::Keep,
         };
         load(&request, Some(cache)).unwrap()
     }
@@ -128,6 +129,7 @@ fn texts_of_validation_and_test_are_found_by_their_rows_in_the_file_cached_or_no
         options: &ReadOptions { missing: Missing::Skip, ..ReadOptions::default() },
         plan: &SplitPlan::default(),
         preprocessing: &PreprocessingConfig::default(),
+        few_texts: FewTexts::Keep,
     };
     let fresh = load(&request, Some(&place.cache)).unwrap();
     assert_found(&fresh.data, &texts);
@@ -269,6 +271,7 @@ fn a_pipe_is_read_once_and_used_for_everything() {
         options: &ReadOptions::default(),
         plan: &SplitPlan::default(),
         preprocessing: &PreprocessingConfig::default(),
+        few_texts: FewTexts::Keep,
     };
     let loaded = load(&request, Some(&place.cache)).unwrap();
     assert_same(&loaded, &place.load(&PreprocessingConfig::default(), 0));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dataset::DataFile;
-use trainer::{Cache, DataOrigin, DataRequest, DataSummary, LoadedData, Prepared};
+use trainer::{Cache, DataOrigin, DataRequest, DataSummary, LoadedData, Prepared, Recipe};
 
 use super::wanted::Wanted;
 use crate::progress::spinner;
@@ -17,7 +17,8 @@ pub(super) fn prepare(
 ) -> anyhow::Result<(Prepared, DataOrigin)> {
     let Wanted { recipe, columns, labels, options, plan, .. } = wanted;
     let preprocessing = &recipe.preprocessing;
-    let request = DataRequest { file, columns, labels, options, plan, preprocessing };
+    let few_texts = recipe.training.few_texts;
+    let request = DataRequest { file, columns, labels, options, plan, preprocessing, few_texts };
     let cache = if uses_cache { Cache::of_user() } else { None };
     let path = file.path();
     let spinner = spinner(format!("reading and encoding {}", path.display()));
@@ -25,9 +26,12 @@ pub(super) fn prepare(
     spinner.finish_and_clear();
     let LoadedData { data, columns, notes, fingerprint, .. } =
         loaded.map_err(|error| with_path(error, path))?;
-    tell_notes(path, &notes);
-    tell_guesses(path, &columns);
-    tell_summary(path, &data.summary);
+    // Of several folds, the first says it for all.
+    if plan.fold.is_none_or(|fold| fold.number() == 1) {
+        tell_notes(path, &notes);
+        tell_guesses(path, &columns);
+        tell_summary(path, &data.summary);
+    }
     let how = (options.clone(), labels.clone());
     let origin = DataOrigin::new(path, columns, how, fingerprint, *plan, &data);
     Ok((data, origin))
@@ -51,6 +55,26 @@ fn tell_summary(path: &Path, summary: &DataSummary) {
     );
     if let Some(cut) = summary.cut() {
         eprintln!("{path}: {cut}");
+    }
+}
+
+/// Says which settings follow the number of texts.
+pub(super) fn tell_adapted(wanted: &Wanted, adapted: &Recipe) {
+    if wanted.plan.fold.is_some_and(|fold| fold.number() > 1) {
+        return;
+    }
+    let [was, is] = [&wanted.recipe, adapted];
+    let mut changes = Vec::new();
+    let mut note = |name: &str, [was, is]: [u64; 2]| {
+        if was != is {
+            changes.push(format!("{name}={is} (recipe: {was})"));
+        }
+    };
+    note("training.batch_size", [was, is].map(|of| of.training.batch_size as u64));
+    note("training.epochs", [was, is].map(|of| of.training.epochs as u64));
+    note("preprocessing.min_frequency", [was, is].map(|of| of.preprocessing.min_frequency));
+    if !changes.is_empty() {
+        eprintln!("as there are few texts: {}", changes.join(", "));
     }
 }
 

@@ -2,14 +2,18 @@
 
 mod args;
 mod data;
+mod folds;
 mod place;
 mod result;
 mod wanted;
 
 use std::process::ExitCode;
 
+use candle_core::Device;
 use dataset::DataFile;
-use trainer::{Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunRecorder, Session};
+use trainer::{
+    Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunRecorder, Session, TrainingReport,
+};
 
 pub(crate) use args::Args;
 use place::{Place, is_unfinished};
@@ -20,9 +24,12 @@ use crate::device::device_in_words;
 use crate::interrupt::{self, Interrupt};
 use crate::progress::TrainingProgress;
 use crate::shell::{program, quoted};
-use crate::{curve, fetch, profile, warnings};
+use crate::{curve, profile, warnings};
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(n_folds) = args.folds {
+        return folds::run(args, n_folds);
+    }
     // Fail before reading anything if the model could not be saved or another training has the folder.
     let (wanted, place) = match &args.resume {
         None => {
@@ -48,24 +55,49 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             (Wanted::of_run(args, &about, run.about_file())?, Place::of(run, &about.model)?)
         }
     };
-    let Place { model: folder, run, goes_on } = &place;
-    if *goes_on {
-        let what = match run.has_checkpoint()? {
-            true => "going on with it",
-            false => "it has no checkpoint yet, so it starts again",
-        };
-        eprintln!("{}: this training was not finished; {what}", run.path().display());
-    }
+    let Place { model: folder, run, .. } = &place;
+    place.tell()?;
     let device = args.device.open_as(wanted.precision)?;
-    let path = match &wanted.data {
-        Some(path) => path.clone(),
-        None => fetch::default_data()?,
-    };
-    let file = DataFile::open(&path)?;
-    let (data, origin) = data::prepare(&wanted, !args.no_cache, &file)?;
-    let recipe = &wanted.recipe;
-    let about = RunAbout::new(recipe, folder.path(), &origin, &device);
-    let job = recipe.job(&data, origin, &device, folder);
+    let file = wanted.open()?;
+    let interrupt = Interrupt::listen()?;
+    let report =
+        train_in(&place, &wanted, args, &Means { file: &file, device: &device, interrupt })?;
+    if report.kept().is_some() {
+        result::print(args.json, &report, (folder.path(), run.path()))?;
+        warnings::tell(&report.warnings);
+    } else {
+        eprintln!("interrupted before the classifier was trained: no model was kept");
+    }
+    if report.ended != Ending::Interrupted {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let run = run.path().to_string_lossy();
+    eprintln!("go on with: {} train --resume {}", program(), quoted(&run));
+    Ok(ExitCode::from(interrupt::EXIT_CODE))
+}
+
+/// What every training of a command has.
+#[derive(Clone)]
+struct Means<'a> {
+    file: &'a DataFile,
+    device: &'a Device,
+    interrupt: Interrupt,
+}
+
+/// Prepares the texts, trains and tests.
+fn train_in(
+    place: &Place,
+    wanted: &Wanted,
+    args: &Args,
+    means: &Means<'_>,
+) -> anyhow::Result<TrainingReport> {
+    let Place { model: folder, run, goes_on } = place;
+    let &Means { file, device, ref interrupt } = means;
+    let (data, origin) = data::prepare(wanted, !args.no_cache, file)?;
+    let about = RunAbout::new(&wanted.recipe, folder.path(), &origin, device);
+    let recipe = wanted.recipe.adapted_to(&data);
+    data::tell_adapted(wanted, &recipe);
+    let job = recipe.job(&data, origin, device, folder);
     // Before an older run is removed.
     job.check()?;
     if !goes_on {
@@ -79,10 +111,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let mut recorder = RunRecorder::new(run, plan)?;
 
-    let interrupt = Interrupt::listen()?;
-    eprintln!("training recipe {} on {}", recipe.name, place_in_words(&device));
-    let mut progress = TrainingProgress::new(recipe, data.train.len());
-    let control = (interrupt, args.stop_after.map(Deadline::after));
+    eprintln!("training recipe {} on {}", recipe.name, place_in_words(device));
+    let mut progress = TrainingProgress::new(&recipe, data.train.len());
+    let control = (interrupt.clone(), args.stop_after.map(Deadline::after));
     let mut session =
         Session { observer: &mut progress, control: &control, run: Some(&mut recorder) };
     let result = job.run_and_test_in(wanted.comparison, &mut session);
@@ -103,22 +134,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let (true, Some(measured)) = (args.profile, &report.profile) {
         eprint!("{}", profile::table(measured));
     }
-    if report.kept().is_some() {
-        result::print(args.json, &report, (folder.path(), run.path()))?;
-        warnings::tell(&report.warnings);
-    } else {
-        eprintln!("interrupted before the classifier was trained: no model was kept");
-    }
-    if report.ended != Ending::Interrupted {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let run = run.path().to_string_lossy();
-    eprintln!("go on with: {} train --resume {}", program(), quoted(&run));
-    Ok(ExitCode::from(interrupt::EXIT_CODE))
+    Ok(report)
 }
 
 /// The device, and with how many threads or in which precision it computes.
-fn place_in_words(device: &candle_core::Device) -> String {
+fn place_in_words(device: &Device) -> String {
     if device.is_cpu() {
         return format!("the CPU ({} threads)", rayon::current_num_threads());
     }

@@ -9,7 +9,6 @@ use trainer::{Ending, RunAbout, RunFolder, RunStatus};
 
 use super::args::Args;
 use super::wanted::Wanted;
-use crate::fetch;
 
 const MODELS: &str = "models";
 const RUNS: &str = "runs";
@@ -42,6 +41,26 @@ impl Place {
                 !RunFolder::beside(model).path().exists()
             }),
         })?;
+        let run = RunFolder::beside(model.path());
+        run.check_nothing_foreign()?;
+        Ok(Self { model, run, goes_on: false })
+    }
+
+    /// Says that a training goes on.
+    pub(super) fn tell(&self) -> anyhow::Result<()> {
+        if self.goes_on {
+            let what = match self.run.has_checkpoint()? {
+                true => "going on with it",
+                false => "it has no checkpoint yet, so it starts again",
+            };
+            eprintln!("{}: this training was not finished; {what}", self.run.path().display());
+        }
+        Ok(())
+    }
+
+    /// In folders that are new.
+    pub(super) fn new(model: &Path) -> anyhow::Result<Self> {
+        let model = claimed(OutputFolder::claim(model, Existing::Refuse))?;
         let run = RunFolder::beside(model.path());
         run.check_nothing_foreign()?;
         Ok(Self { model, run, goes_on: false })
@@ -111,10 +130,10 @@ fn unfinished(args: &Args, wanted: &Wanted) -> anyhow::Result<Option<Place>> {
 }
 
 /// Whether a run is of the training that is wanted, as far as that can be said without reading the texts.
-fn is_same(wanted: &Wanted, about: &RunAbout) -> bool {
-    let Wanted { recipe, data, columns, labels, options, plan, comparison, precision } = wanted;
+pub(super) fn is_same(wanted: &Wanted, about: &RunAbout) -> bool {
+    let Wanted { recipe, data: _, columns, labels, options, plan, comparison, precision } = wanted;
     let of = &about.data;
-    let path = data.clone().unwrap_or_else(|| fetch::FILE.into());
+    let path = wanted.path();
     // Columns of texts and labels, and the separator, may have been recognised; the others are never guessed.
     let same_columns = columns.text.as_ref().is_none_or(|text| *text == of.text_column)
         && (columns.label.is_empty() || columns.label == of.label_columns)

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use anyhow::{anyhow, bail};
-use dataset::{ColumnChoice, LabelOptions, ReadOptions};
+use dataset::{ColumnChoice, DataFile, LabelOptions, ReadOptions};
 use model::Precision;
 use trainer::{Recipe, RecipeError, RunAbout, RunData, SplitPlan};
 
 use super::args::{Args, ConflictsName};
 use super::place::STANDARD_INPUT;
+use crate::fetch;
 
 /// Everything that decides the result, before anything is read.
+#[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) recipe: Recipe,
     /// The file of labelled texts; the IMDB reviews if absent.
@@ -48,6 +50,20 @@ impl Wanted {
             comparison: !args.no_baseline,
             precision: args.device.precision().unwrap_or_default(),
         })
+    }
+
+    /// The path of the labelled texts.
+    pub(super) fn path(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| fetch::FILE.into())
+    }
+
+    /// Opens the file of labelled texts; downloads the reviews if they are wanted and missing.
+    pub(super) fn open(&self) -> anyhow::Result<DataFile> {
+        let path = match &self.data {
+            Some(path) => path.clone(),
+            None => fetch::default_data()?,
+        };
+        Ok(DataFile::open(&path)?)
     }
 
     /// What a run is of, with the flags over it. Where they contradict it, the training will refuse to go on, and say

@@ -8,6 +8,7 @@ use text_preprocessing::{Cleaning, PreprocessingConfig, TokenScheme, Truncation}
 
 use super::{Cache, PREPARATION_DIGEST, PREPARATION_VERSION};
 use crate::error::Result;
+use crate::few_texts::FewTexts;
 use crate::load::load;
 use crate::prepare::{DataRequest, SplitPlan};
 
@@ -55,8 +56,15 @@ fn what_is_made_of_the_same_texts_has_not_changed_since_the_version_was_counted_
             for plan in &plans() {
                 for preprocessing in &ways() {
                     let (file, columns, options) = (&file, &columns, &options);
-                    let request =
-                        DataRequest { file, columns, labels, options, plan, preprocessing };
+                    let request = DataRequest {
+                        file,
+                        columns,
+                        labels,
+                        options,
+                        plan,
+                        preprocessing,
+                        few_texts: FewTexts::Keep,
+                    };
                     load(&request, Some(&cache))?;
                     digest = DataFile::open(cache.entry(&request)?)?.digest(digest.as_bytes())?;
                 }

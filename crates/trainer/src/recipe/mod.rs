@@ -19,6 +19,7 @@ pub use self::error::RecipeError;
 use self::built_in::BUILT_IN;
 
 use crate::config::TrainingConfig;
+use crate::few_texts::FewTexts;
 use crate::job::TrainingJob;
 use crate::prepare::{Prepared, SplitPlan};
 use crate::pretraining::PretrainingConfig;
@@ -90,6 +91,7 @@ impl Recipe {
         for setting in settings {
             apply(&mut table, setting)?;
         }
+        keep_what_is_given(&mut table, settings);
         refuse_retired(&table, name_or_file)?;
         let Tables { preprocessing, model, regularization, pretraining, training } =
             table.try_into().map_err(|error| RecipeError::Unknown {
@@ -121,6 +123,17 @@ impl Recipe {
         SplitPlan {
             shares: SplitConfig { seed: self.training.seed, ..SplitConfig::default() },
             ..SplitPlan::default()
+        }
+    }
+
+    /// The recipe as these texts are prepared and trained on: its own settings, unless they follow the number of
+    /// texts ([`FewTexts::Adapt`]).
+    #[must_use]
+    pub fn adapted_to(&self, data: &Prepared) -> Self {
+        Self {
+            preprocessing: data.encoder.config().clone(),
+            training: FewTexts::training(&self.training, data.train.len()),
+            ..self.clone()
         }
     }
 
@@ -173,6 +186,22 @@ fn refuse_retired(settings: &toml::Table, recipe: &str) -> Result<(), RecipeErro
             Err(RecipeError::Retired { recipe: recipe.to_string(), table, key, now })
         }
         None => Ok(()),
+    }
+}
+
+/// What somebody sets does not follow the number of texts, unless that is set, too.
+fn keep_what_is_given(recipe: &mut toml::Table, settings: &[String]) {
+    let is_given = |name: &str| {
+        settings
+            .iter()
+            .any(|setting| setting.split_once('=').is_some_and(|(given, _)| given.trim() == name))
+    };
+    let follow = ["training.batch_size", "training.epochs", "preprocessing.min_frequency"];
+    if follow.into_iter().any(is_given)
+        && !is_given("training.few_texts")
+        && let Some(toml::Value::Table(training)) = recipe.get_mut("training")
+    {
+        training.remove("few_texts");
     }
 }
 

@@ -1,5 +1,7 @@
 //! `sentiment check`: a look at labelled texts before a training.
 
+mod deep;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,14 +9,16 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use dataset::check::{Finding, Report, Severity};
-use dataset::{ColumnChoice, DataFile, LabelOptions};
+use dataset::{ColumnChoice, DataFile, LabelOptions, LabelledTexts, MIN_FOLDS};
 use serde_json::{Value, json};
 use trainer::{CheckRequest, Recipe, RecipeError};
 
-use crate::error;
+use self::deep::Deep;
+use crate::device::DeviceArgs;
 use crate::labels::{LabelArgs, TaskName};
 use crate::progress::spinner;
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
+use crate::{error, interrupt};
 
 /// Exit codes beside 0, which means that nothing worse than notes was found.
 const WARNINGS: u8 = 1;
@@ -39,6 +43,8 @@ Examples:
   sentiment check mine.csv --text-column comment --label-column topic
   sentiment check train.csv --test test.csv        also look for texts that are in both
   sentiment check mine.csv --recipe accurate       count what this recipe would cut off
+  sentiment check mine.csv --deep                  also train, and list labels that are likely wrong
+  sentiment check mine.csv --deep --recipe quick --top 100
   sentiment check mine.csv --json > findings.json
   sentiment check mine.csv && sentiment train --data mine.csv")]
 pub(crate) struct Args {
@@ -59,9 +65,32 @@ pub(crate) struct Args {
     #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]
     settings: Vec<String>,
 
+    /// Also train on folds of the texts, and list the texts whose label is likely wrong: models that were trained on the
+    /// other folds find it unlikely (confident learning: Northcutt and others, 2021). Takes as long as --folds
+    /// trainings with the recipe; does not change the exit code
+    #[arg(long, help_heading = "Wrong labels")]
+    deep: bool,
+
+    /// Number of folds
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(MIN_FOLDS as u64..), requires = "deep", help_heading = "Wrong labels")]
+    folds: usize,
+
+    /// Number of texts to print, the most doubtful first
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        requires = "deep",
+        help_heading = "Wrong labels"
+    )]
+    top: usize,
+
     /// Print the figures and all findings as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    device: DeviceArgs,
 
     /// Column with the texts [default: guessed by name]
     #[arg(long, value_name = "NAME")]
@@ -87,54 +116,75 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let report = match report(args) {
-        Ok(report) => report,
-        Err(problem) => {
-            // The code of other commands' errors means warnings here.
-            error::report(&problem);
-            return Ok(ExitCode::from(UNUSABLE));
-        }
+    // The code of other commands' errors means warnings here.
+    let failed = |problem: &anyhow::Error| {
+        error::report(problem);
+        Ok(ExitCode::from(UNUSABLE))
+    };
+    let (report, file) = match report(args) {
+        Ok(found) => found,
+        Err(problem) => return failed(&problem),
     };
     let path = &args.data;
     tell_notes(path, &report.notes);
     if let Some(columns) = &report.columns {
         tell_guesses(path, columns);
     }
-    let printed = match args.json {
-        true => format!("{}\n", serde_json::to_string_pretty(&as_json(path, &report)?)?),
-        false => in_words(path, &report)?,
-    };
-    std::io::stdout().lock().write_all(printed.as_bytes())?;
-    Ok(match report.worst() {
-        None | Some(Severity::Note) => ExitCode::SUCCESS,
-        Some(Severity::Warning) => ExitCode::from(WARNINGS),
-        Some(Severity::Unusable) => ExitCode::from(UNUSABLE),
-    })
+    let code = ExitCode::from(match report.worst() {
+        None | Some(Severity::Note) => 0,
+        Some(Severity::Warning) => WARNINGS,
+        Some(Severity::Unusable) => UNUSABLE,
+    });
+    let mut out = std::io::stdout();
+    if !args.json {
+        out.write_all(in_words(path, &report)?.as_bytes())?;
+        out.flush()?;
+    }
+    let mut deep = None;
+    if args.deep
+        && report.worst() != Some(Severity::Unusable)
+        && let Some(file) = file
+    {
+        deep = match look_deep(args, &file) {
+            Ok(None) => {
+                eprintln!("interrupted");
+                return Ok(ExitCode::from(interrupt::EXIT_CODE));
+            }
+            Ok(found) => found,
+            Err(problem) => return failed(&problem),
+        };
+    }
+    if args.json {
+        let mut value = as_json(path, &report)?;
+        if let Some(deep) = &deep {
+            value["doubtful_labels"] = deep.as_json();
+        }
+        writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
+    } else if let Some(deep) = &deep {
+        out.write_all(deep.in_words(args.top)?.as_bytes())?;
+    }
+    Ok(code)
 }
 
-/// Checks the file; one that cannot be opened is a finding.
-fn report(args: &Args) -> anyhow::Result<Report> {
-    let recipe = Recipe::load(&args.recipe, &args.settings).map_err(|problem| match problem {
-        // The setting is the value of a flag.
-        RecipeError::Setting { .. } => anyhow!("--set {problem}"),
-        problem => problem.into(),
-    })?;
+/// Trains on folds of the file, and looks for labels that are likely wrong; `None` if that was interrupted.
+fn look_deep(args: &Args, file: &DataFile) -> anyhow::Result<Option<Deep>> {
+    let recipe = recipe(args)?;
+    let (columns, labels) = (columns(args), labels(args));
+    let texts = LabelledTexts::read(file, &columns, &labels, &args.reading.options())?;
+    Deep::look(texts, &recipe, args.folds, args.device)
+}
+/// Checks the file, which is returned as well; one that cannot be opened is a finding.
+fn report(args: &Args) -> anyhow::Result<(Report, Option<DataFile>)> {
+    let recipe = recipe(args)?;
     let files = DataFile::open(&args.data).and_then(|file| {
         let other = args.test.as_ref().map(DataFile::open).transpose()?;
         Ok((file, other))
     });
     let (file, other) = match files {
         Ok(files) => files,
-        Err(error) => return Ok(Report::of_error(&error)),
+        Err(error) => return Ok((Report::of_error(&error), None)),
     };
-    let columns = ColumnChoice {
-        text: args.text_column.clone(),
-        label: args.labels.columns(),
-        group: args.group_column.clone(),
-        weight: args.weight_column.clone(),
-        ..ColumnChoice::default()
-    };
-    let labels = LabelOptions { task: args.task.map(Into::into), ..args.labels.options() };
+    let (columns, labels) = (columns(args), labels(args));
     let is_long = args.data.metadata().is_ok_and(|metadata| metadata.len() >= LONG);
     let spinner = is_long.then(|| spinner(format!("checking {}", args.data.display())));
     let report = trainer::check_data(&CheckRequest {
@@ -148,7 +198,29 @@ fn report(args: &Args) -> anyhow::Result<Report> {
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
     }
-    Ok(report?)
+    Ok((report?, Some(file)))
+}
+
+fn recipe(args: &Args) -> anyhow::Result<Recipe> {
+    Recipe::load(&args.recipe, &args.settings).map_err(|problem| match problem {
+        // The setting is the value of a flag.
+        RecipeError::Setting { .. } => anyhow!("--set {problem}"),
+        problem => problem.into(),
+    })
+}
+
+fn columns(args: &Args) -> ColumnChoice {
+    ColumnChoice {
+        text: args.text_column.clone(),
+        label: args.labels.columns(),
+        group: args.group_column.clone(),
+        weight: args.weight_column.clone(),
+        ..ColumnChoice::default()
+    }
+}
+
+fn labels(args: &Args) -> LabelOptions {
+    LabelOptions { task: args.task.map(Into::into), ..args.labels.options() }
 }
 
 /// The figures, and each finding with its kind, its figures, and the sentences that are printed without `--json`.

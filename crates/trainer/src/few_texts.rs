@@ -1,0 +1,100 @@
+//! Recipes are made for thousands of texts. Of some hundreds, an epoch has a handful of steps, and a word that occurs
+//! once is worth its row of the vocabulary.
+
+use serde::{Deserialize, Serialize};
+use text_preprocessing::PreprocessingConfig;
+
+use crate::config::TrainingConfig;
+
+/// What becomes of settings that were made for many texts when there are few.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FewTexts {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// They follow the number of training texts. The batch size shrinks, so that an epoch has about 100 steps, but not
+    /// below 8. With fewer than 2,000 texts, words that occur once are known, and there are three times as many epochs;
+    /// not with fewer than 500, where the network only learned them by heart.
+    Adapt,
+}
+
+/// Fewer training texts than these are few.
+const MANY: usize = 2000;
+/// With fewer than these, more epochs made no network better.
+const MANY_ENOUGH: usize = 500;
+/// Batches of an epoch, below which the batch size shrinks.
+const STEPS: usize = 100;
+/// The batch size does not shrink below this, unless there are fewer texts.
+const SMALLEST_BATCH: usize = 8;
+/// How many times the recipe's epochs few texts are gone through.
+const TIMES_EPOCHS: usize = 3;
+
+impl FewTexts {
+    /// How `n_train` training texts become ids.
+    pub(crate) fn preprocessing(
+        self,
+        config: &PreprocessingConfig,
+        n_train: usize,
+    ) -> PreprocessingConfig {
+        let min_frequency = match self {
+            Self::Adapt if n_train < MANY => 1,
+            _ => config.min_frequency,
+        };
+        PreprocessingConfig { min_frequency, ..config.clone() }
+    }
+
+    /// How a network is trained on `n_train` texts.
+    pub(crate) fn training(config: &TrainingConfig, n_train: usize) -> TrainingConfig {
+        let mut training = config.clone();
+        if config.few_texts == Self::Adapt {
+            let batch = (n_train / STEPS).max(SMALLEST_BATCH).min(n_train.max(1));
+            training.batch_size = training.batch_size.min(batch);
+            if (MANY_ENOUGH..MANY).contains(&n_train) {
+                training.epochs = training.epochs.saturating_mul(TIMES_EPOCHS);
+            }
+        }
+        training
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapted(n_train: usize) -> (usize, usize, u64) {
+        let config = TrainingConfig {
+            few_texts: FewTexts::Adapt,
+            batch_size: 50,
+            epochs: 4,
+            ..TrainingConfig::default()
+        };
+        let training = FewTexts::training(&config, n_train);
+        let words = PreprocessingConfig { min_frequency: 3, ..PreprocessingConfig::default() };
+        let preprocessing = config.few_texts.preprocessing(&words, n_train);
+        (training.batch_size, training.epochs, preprocessing.min_frequency)
+    }
+
+    #[test]
+    fn settings_follow_the_number_of_texts() {
+        for (n_train, expected) in [
+            (5, (5, 4, 1)),
+            (240, (8, 4, 1)),
+            (500, (8, 12, 1)),
+            (1500, (15, 12, 1)),
+            (2000, (20, 4, 3)),
+            (5000, (50, 4, 3)),
+            (20_000, (50, 4, 3)),
+        ] {
+            assert_eq!(adapted(n_train), expected, "{n_train}");
+        }
+    }
+
+    #[test]
+    fn settings_are_kept_unless_they_are_to_follow() {
+        let config = TrainingConfig::default();
+        assert_eq!(FewTexts::training(&config, 10), config);
+        let words = PreprocessingConfig { min_frequency: 3, ..PreprocessingConfig::default() };
+        assert_eq!(FewTexts::Keep.preprocessing(&words, 10), words);
+    }
+}
