@@ -45,7 +45,7 @@ pub use error::{Error, Result};
 pub use label_map::LabelMap;
 pub use label_words::parse_label;
 pub use labelled::LabelledTexts;
-pub use labels::LabelOptions;
+pub use labels::{ClassesOf, LabelOptions};
 pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order};
 pub use memory::Labels;
 pub use nearest::nearest;
