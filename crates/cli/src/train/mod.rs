@@ -2,13 +2,13 @@
 
 mod args;
 mod data;
+mod files;
 mod place;
 mod result;
 mod wanted;
 
 use std::process::ExitCode;
 
-use dataset::DataFile;
 use trainer::{Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunRecorder, Session};
 
 pub(crate) use args::Args;
@@ -20,7 +20,7 @@ use crate::device::device_in_words;
 use crate::interrupt::{self, Interrupt};
 use crate::progress::TrainingProgress;
 use crate::shell::{program, quoted};
-use crate::{curve, fetch, profile, warnings};
+use crate::{curve, profile, warnings};
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Fail before reading anything if the model could not be saved or another training has the folder.
@@ -57,12 +57,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         eprintln!("{}: this training was not finished; {what}", run.path().display());
     }
     let device = args.device.open_as(wanted.precision)?;
-    let path = match &wanted.data {
-        Some(path) => path.clone(),
-        None => fetch::default_data()?,
-    };
-    let file = DataFile::open(&path)?;
-    let (data, origin) = data::prepare(&wanted, !args.no_cache, &file)?;
+    let files = wanted.files.open()?;
+    let (data, origin) = data::prepare(&wanted, !args.no_cache, &files)?;
     let recipe = &wanted.recipe;
     let about = RunAbout::new(recipe, folder.path(), &origin, &device);
     let job = recipe.job(&data, origin, &device, folder);

@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use dataset::{ColumnChoice, LabelOptions, ReadOptions};
 use model::Precision;
 use trainer::{Recipe, RecipeError, RunAbout, RunData, SplitPlan};
 
 use super::args::{Args, ConflictsName};
-use super::place::STANDARD_INPUT;
+use super::files::Files;
 
 /// Everything that decides the result, before anything is read.
 pub(super) struct Wanted {
     pub(super) recipe: Recipe,
-    /// The file of labelled texts; the IMDB reviews if absent.
-    pub(super) data: Option<PathBuf>,
+    /// The files of labelled texts.
+    pub(super) files: Files,
     pub(super) columns: ColumnChoice,
     pub(super) labels: LabelOptions,
     pub(super) options: ReadOptions,
@@ -27,14 +27,15 @@ impl Wanted {
     /// What the flags say.
     pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
         let recipe = recipe(args, args.recipe.as_deref().unwrap_or("default"))?;
+        let files = Files::of(args)?;
         let plan = SplitPlan {
             sample: args.sample,
             conflicts: args.conflicts.into(),
-            ..recipe.split_plan()
+            ..divided(recipe.split_plan(), &files)
         };
         Ok(Self {
             recipe,
-            data: args.data.clone(),
+            files,
             columns: ColumnChoice {
                 text: args.text_column.clone(),
                 label: args.labels.columns(),
@@ -56,12 +57,9 @@ impl Wanted {
         let run_file = file.to_string_lossy();
         let recipe = recipe(args, args.recipe.as_deref().unwrap_or(&run_file))?;
         let RunData { text_column, label_columns, group_column, weight_column, .. } = &about.data;
-        let found = about.data.found_path();
-        if args.data.is_none() && about.data.path.as_os_str() == STANDARD_INPUT {
-            bail!("the texts of this run came from standard input; pass them again with --data -");
-        }
+        let files = Files::of_run(args, &about.data)?;
         let labels = args.labels.columns();
-        let mut plan = about.data.split;
+        let mut plan = divided(about.data.split, &files);
         plan.shares.seed = recipe.training.seed;
         plan.sample = args.sample.or(plan.sample);
         if args.conflicts != ConflictsName::default() {
@@ -71,7 +69,7 @@ impl Wanted {
         let is_given = given != LabelOptions::default();
         Ok(Self {
             recipe,
-            data: Some(args.data.clone().unwrap_or_else(|| found.to_path_buf())),
+            files,
             columns: ColumnChoice {
                 text: args.text_column.clone().or_else(|| Some(text_column.clone())),
                 label: if labels.is_empty() { label_columns.clone() } else { labels },
@@ -88,6 +86,14 @@ impl Wanted {
             comparison: about.comparison && !args.no_baseline,
             precision: args.device.precision().unwrap_or_else(|| about.precision()),
         })
+    }
+}
+
+/// The plan for these files.
+fn divided(plan: SplitPlan, files: &Files) -> SplitPlan {
+    match &files.others {
+        others if others.is_empty() => plan,
+        others => plan.with_own_splits(others.validation.is_some()),
     }
 }
 

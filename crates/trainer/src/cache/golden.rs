@@ -8,8 +8,9 @@ use text_preprocessing::{Cleaning, PreprocessingConfig, TokenScheme, Truncation}
 
 use super::{Cache, PREPARATION_DIGEST, PREPARATION_VERSION};
 use crate::error::Result;
-use crate::load::load;
-use crate::prepare::{DataRequest, SplitPlan};
+use crate::load::{DataRequest, load};
+use crate::own_splits::OwnSplits;
+use crate::prepare::SplitPlan;
 
 const FORMATS: [&str; 4] = ["csv", "tsv", "jsonl", "parquet"];
 
@@ -55,8 +56,9 @@ fn what_is_made_of_the_same_texts_has_not_changed_since_the_version_was_counted_
             for plan in &plans() {
                 for preprocessing in &ways() {
                     let (file, columns, options) = (&file, &columns, &options);
+                    let others = OwnSplits::default();
                     let request =
-                        DataRequest { file, columns, labels, options, plan, preprocessing };
+                        DataRequest { file, others, columns, labels, options, plan, preprocessing };
                     load(&request, Some(&cache))?;
                     digest = DataFile::open(cache.entry(&request)?)?.digest(digest.as_bytes())?;
                 }
