@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dataset::{ColumnChoice, Conflicts, DataFile, LabelOptions, LabelledTexts, ReadOptions};
 use text_preprocessing::{PreprocessingConfig, TextEncoder, TokenScheme, text_digests};
-use trainer::{Cache, DataRequest, SplitPlan, load};
+use trainer::{Cache, DataRequest, OwnSplits, SplitPlan, load};
 
 fn reviews(folder: &Path) -> Option<PathBuf> {
     let parquet = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/imdb.parquet");
@@ -57,6 +57,7 @@ fn preparation(c: &mut Criterion) {
         });
         let request = DataRequest {
             file: &file,
+            others: OwnSplits::default(),
             columns: &columns,
             labels: &labels,
             options: &options,

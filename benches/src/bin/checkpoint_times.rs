@@ -15,8 +15,8 @@ use clap::Parser;
 use classifier::folder::{Existing, OutputFolder};
 use dataset::{ColumnChoice, DataFile, LabelOptions, ReadOptions};
 use trainer::{
-    Cache, Control, DataOrigin, DataRequest, Event, Observer, Recipe, RecordPlan, RunAbout,
-    RunFolder, RunRecorder, Session, Stamp, Stop, load,
+    Cache, Control, DataOrigin, DataRequest, Event, Observer, OwnSplits, Recipe, RecordPlan,
+    RunAbout, RunFolder, RunRecorder, Session, Stamp, Stop, load,
 };
 
 /// Times checkpoints of a training, in turn with plain writes.
@@ -109,6 +109,7 @@ fn main() -> Result<()> {
     let plan = recipe.split_plan();
     let request = DataRequest {
         file: &file,
+        others: OwnSplits::default(),
         columns: &columns,
         labels: &labels,
         options: &options,

@@ -8,7 +8,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use dataset::{ColumnChoice, DataFile, LabelOptions, ReadOptions};
 use model::{CellKind, DeviceChoice, Padding};
-use trainer::{Cache, DataRequest, Prepared, Recipe, load};
+use trainer::{Cache, DataRequest, OwnSplits, Prepared, Recipe, load};
 
 use super::batches::full_batches;
 use crate::config::Place;
@@ -160,6 +160,7 @@ impl NotebookConfig {
         );
         let request = DataRequest {
             file: &DataFile::open(&self.data)?,
+            others: OwnSplits::default(),
             columns: &ColumnChoice::default(),
             labels: &LabelOptions::default(),
             options: &ReadOptions::default(),

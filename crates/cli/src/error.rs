@@ -49,11 +49,20 @@ fn advice(error: &anyhow::Error) -> Option<String> {
         if let Some(advice) = cause.downcast_ref().and_then(advice_about_texts) {
             return Some(advice.into());
         }
-        let error = match cause.downcast_ref::<trainer::Error>() {
+        let of_training = cause.downcast_ref().map(|error| match error {
+            trainer::Error::InFile { source, .. } => source,
+            error => error,
+        });
+        let error = match of_training {
             Some(trainer::Error::Classifier(error)) => error,
             Some(trainer::Error::Data(error)) => return error.advice(),
             Some(trainer::Error::Text(error)) => {
                 return advice_about_texts(error).map(str::to_owned);
+            }
+            Some(trainer::Error::NothingLeft { .. }) => {
+                return Some(
+                    "Check that each file is the one of its split: no text may be in two of them.".into(),
+                );
             }
             Some(trainer::Error::Report { .. }) => return Some(DAMAGED_ADVICE.into()),
             Some(trainer::Error::OtherTraining { differences, .. }) => {

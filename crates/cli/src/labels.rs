@@ -35,7 +35,7 @@ impl LabelArgs {
             task: None,
             map: self.labels.clone(),
             separator: self.label_separator,
-            known: None,
+            ..LabelOptions::default()
         }
     }
 }

@@ -19,6 +19,7 @@ mod profile;
 mod progress;
 mod reading;
 mod runs;
+mod same_file;
 mod shell;
 mod train;
 mod understanding;

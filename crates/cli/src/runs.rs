@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
-use trainer::{Difference, Ending, KeyFigures, RunAbout, RunFolder, RunStatus};
+use trainer::{Difference, Ending, KeyFigures, RunAbout, RunData, RunFolder, RunStatus};
 
 use crate::columns::aligned;
 
@@ -232,6 +232,7 @@ fn settings(about: &RunAbout) -> anyhow::Result<Value> {
         "data": {
             "file": about.data.path,
             "contents": about.data.fingerprint,
+            "own splits": own_splits(&about.data),
             "text column": about.data.text_column,
             "label columns": about.data.label_columns,
             "group column": about.data.group_column,
@@ -248,6 +249,16 @@ fn settings(about: &RunAbout) -> anyhow::Result<Value> {
         "program": about.program,
         "machine": about.machine,
     }))
+}
+
+/// The files beside the training file; null if there are none.
+fn own_splits(data: &RunData) -> Value {
+    let of = data.own_splits.iter();
+    let of = of.map(|(part, file)| {
+        (part.to_string(), json!({ "file": file.path, "contents": file.fingerprint }))
+    });
+    let of: serde_json::Map<String, Value> = of.collect();
+    if of.is_empty() { Value::Null } else { of.into() }
 }
 
 #[cfg(test)]

@@ -238,5 +238,6 @@ fn what_is_wrong_with_a_folder_is_said_with_the_file() {
         place.write(format!("{class}/1.txt"), "good");
     }
     let outcome = place.train_on("splits", &["--output", "m"]);
-    outcome.failed(1, &["which look like splits", "splits/train for training"]);
+    let advice = "name them: --train splits/train --test splits/test";
+    outcome.failed(1, &["which look like splits", advice]);
 }

@@ -77,8 +77,9 @@ pub enum Error {
         path: PathBuf,
         /// The folders.
         folders: Vec<String>,
-        /// The one for training.
-        training: String,
+        /// A split, as the command line calls it, and its folder: `train`, then `validation` and `test` if there are
+        /// folders for them.
+        splits: Vec<(&'static str, String)>,
     },
 
     /// The name of a file or folder is not Unicode.
@@ -926,10 +927,20 @@ impl Error {
                  reviews/negative/2.txt."
                     .into()
             }
-            Self::SplitFolders { path, training, .. } => format!(
-                "Name one of them: {} for training. The program makes its own splits.",
-                path.join(training).display()
-            ),
+            Self::SplitFolders { path, splits, .. } => {
+                let paths = splits.iter().map(|(flag, name)| (flag, path.join(name)));
+                let flags = paths.map(|(flag, path)| format!("--{flag} {}", path.display()));
+                let flags: Vec<String> = flags.collect();
+                let first = splits.first().map(|(_, name)| path.join(name)).unwrap_or_default();
+                match &flags[..] {
+                    [_] => format!("Name the folder in it: {}.", first.display()),
+                    flags => format!(
+                        "To train with these splits, name them: {}. Otherwise name one of them, such as {}.",
+                        flags.join(" "),
+                        first.display()
+                    ),
+                }
+            }
             Self::NotText { .. } => {
                 "Save it as UTF-8, or give it another ending to leave it out.".into()
             }

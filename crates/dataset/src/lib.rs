@@ -47,7 +47,7 @@ pub use folds::{Fold, MIN_FOLDS};
 pub use label_map::LabelMap;
 pub use label_words::parse_label;
 pub use labelled::LabelledTexts;
-pub use labels::LabelOptions;
+pub use labels::{ClassesOf, LabelOptions};
 pub use loader::{Batch, BatchPadding, Loader, LoaderConfig, Order};
 pub use memory::Labels;
 pub use nearest::nearest;

@@ -1,9 +1,9 @@
 //! Prepared data on disk, so that another training run on the same texts starts at once.
 //!
 //! An entry is one safetensors file: the rows of the three splits as they are in memory (ids, classes and
-//! weights), the digests of their texts, the rows of the data file that the validation and test texts come from, the
+//! weights), the digests of their texts, the rows of the files that the validation and test texts come from, the
 //! `tokenizer.json` of the encoder, and the task, counts and column names in the header. Its name is a digest of
-//! everything that decides its contents: the bytes of the data file, how it and its labels are read, the requested
+//! everything that decides its contents: the bytes of the data files, how they and their labels are read, the requested
 //! columns, the split, the preprocessing, and the version of the preparation. So an entry never goes stale; the least
 //! recently used entries are removed when all together take more than 1 GiB.
 //!
@@ -18,14 +18,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use classifier::folder::SeenTexts;
-use dataset::{ColumnChoice, ColumnNames, EncodedSplit, ReadNotes, Targets};
+use dataset::{ColumnChoice, ColumnNames, DataFile, EncodedSplit, ReadNotes, Targets};
 use model::Task;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{PAD_ID, TextEncoder};
 
 use crate::error::Result;
-use crate::prepare::{DataRequest, LoadedData, Prepared};
+use crate::load::{DataRequest, LoadedData};
+use crate::own_splits::{LoadedFile, OwnSplits};
+use crate::prepare::Prepared;
 use crate::split_texts::SplitTexts;
 use crate::summary::DataSummary;
 
@@ -73,6 +75,8 @@ struct Header {
     task: Task,
     separator: Option<char>,
     summary: DataSummary,
+    #[serde(default, skip_serializing_if = "OwnSplits::is_empty")]
+    others: OwnSplits<LoadedFile>,
 }
 
 impl Cache {
@@ -99,15 +103,13 @@ impl Cache {
     /// # Errors
     /// If the data file cannot be read.
     pub(crate) fn entry(&self, request: &DataRequest<'_>) -> Result<PathBuf> {
-        let DataRequest { file, columns, labels, options, plan, preprocessing, few_texts } =
+        let &DataRequest { file, others, columns, labels, options, plan, preprocessing, few_texts } =
             request;
         // Every field, so that a new one cannot be forgotten.
         let ColumnChoice { text, label, group, weight, known_text, known_label } = columns;
-        // The name determines the format, `.csv.gz` as well as `.csv`.
-        let name = file.path().file_name().unwrap_or_default().to_string_lossy();
-        let settings = serde_json::json!({
+        let mut settings = serde_json::json!({
             "version": PREPARATION_VERSION,
-            "extensions": name.split_once('.').map(|(_, extensions)| extensions),
+            "extensions": extensions(file),
             "columns": (text, label, group, weight, known_text, known_label),
             "labels": labels,
             "options": options,
@@ -115,6 +117,9 @@ impl Cache {
             "preprocessing": preprocessing,
             "few_texts": few_texts,
         });
+        for (part, file) in others.iter() {
+            settings[part] = serde_json::json!((extensions(file), file.digest(&[])?));
+        }
         let digest = file.digest(settings.to_string().as_bytes())?;
         Ok(self.folder.join(digest).with_extension(EXTENSION))
     }
@@ -124,7 +129,7 @@ impl Cache {
         let bytes = fs::read(entry).ok()?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
         let header = metadata.metadata().as_ref()?.get(HEADER)?.clone();
-        let Header { columns, notes, fingerprint, task, separator, summary } =
+        let Header { columns, notes, fingerprint, task, separator, summary, others } =
             serde_json::from_str(&header).ok()?;
         let tensors = SafeTensors::deserialize(&bytes).ok()?;
         let encoder = TextEncoder::from_json(
@@ -198,12 +203,12 @@ impl Cache {
             .append(true)
             .open(entry)
             .and_then(|file| file.set_modified(SystemTime::now()));
-        Some(LoadedData { data, columns, notes, fingerprint, is_cached: true })
+        Some(LoadedData { data, columns, notes, fingerprint, others, is_cached: true })
     }
 
     /// Stores prepared data. Failure is harmless: the next training run prepares it again.
     pub(crate) fn store(&self, entry: &Path, loaded: &LoadedData) -> Option<()> {
-        let LoadedData { data, columns, notes, fingerprint, .. } = loaded;
+        let LoadedData { data, columns, notes, fingerprint, others, .. } = loaded;
         let header = Header {
             columns: columns.clone(),
             notes: notes.clone(),
@@ -211,6 +216,7 @@ impl Cache {
             task: data.task.clone(),
             separator: data.separator,
             summary: data.summary.clone(),
+            others: others.clone(),
         };
         let metadata = HashMap::from([(HEADER.to_string(), serde_json::to_string(&header).ok()?)]);
         let splits = SPLITS.iter().zip([&data.train, &data.validation, &data.test]);
@@ -294,4 +300,10 @@ impl Cache {
             }
         }
     }
+}
+
+/// What follows the first full stop of a file's name, which determines the format, `.csv.gz` as well as `.csv`.
+fn extensions(file: &DataFile) -> Option<String> {
+    let name = file.path().file_name().unwrap_or_default().to_string_lossy();
+    name.split_once('.').map(|(_, extensions)| extensions.to_string())
 }

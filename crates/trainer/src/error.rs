@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::state::Difference;
+use crate::summary::LeftOut;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -115,6 +116,42 @@ pub enum Error {
     NoWeight {
         /// The split.
         part: &'static str,
+    },
+    /// Too few texts of a file are left, because they are also in others.
+    #[error("{}", nothing_left(part, (*n_texts, *n_left, *needed), left_out))]
+    NothingLeft {
+        /// `training`, `validation` or `test`.
+        part: &'static str,
+        /// Its texts, without repeated training texts.
+        n_texts: usize,
+        /// Those that are in no other file.
+        n_left: usize,
+        /// How many are needed.
+        needed: usize,
+        /// What was left out.
+        left_out: Box<LeftOut>,
+    },
+    /// The tables of a training have different classes.
+    #[error("the {part} texts have other classes than the training texts")]
+    OtherClasses {
+        /// The split.
+        part: &'static str,
+    },
+    /// Training texts have groups, but there is nothing to be divided by group.
+    #[error(
+        "groups have no use here: the validation texts are given, so the training texts are not divided"
+    )]
+    NotDivided,
+    /// Texts that the user divided are to be divided into folds.
+    #[error("folds divide one table; these texts are divided already")]
+    FoldOfOwnSplits,
+    /// Something is wrong with a file of a training that has several.
+    #[error("{}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<Error>,
     },
     /// A class weight is for a class that does not exist.
     #[error(
@@ -297,6 +334,32 @@ pub(crate) fn chain(error: &Error) -> String {
 fn listed(differences: &[Difference]) -> String {
     let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
     words.join("; ")
+}
+
+/// Why too few texts are left of `(n_texts, n_left, needed)`.
+fn nothing_left(
+    part: &str,
+    (n_texts, n_left, needed): (usize, usize, usize),
+    left_out: &LeftOut,
+) -> String {
+    let (in_test, in_validation) = match part {
+        "training" => (left_out.n_train_in_test, left_out.n_train_in_validation),
+        _ => (left_out.n_validation_in_test, 0),
+    };
+    let also = [(in_test, "test"), (in_validation, "validation")];
+    let also = also.into_iter().filter(|(n_also, _)| *n_also > 0);
+    let also: Vec<String> =
+        also.map(|(n_also, file)| format!("{n_also} also in the {file} file")).collect();
+    if also.is_empty() {
+        return format!("there are no {part} texts");
+    }
+    let left = match n_left {
+        0 => format!("none of the {n_texts} {part} texts is left"),
+        _ => {
+            format!("only {n_left} of the {n_texts} {part} texts are left, and {needed} are needed")
+        }
+    };
+    format!("{left}: {}", also.join(", "))
 }
 
 /// Names for a message: `"a", "b" and 3 more`.

@@ -34,6 +34,7 @@ mod observer;
 mod optimizer;
 #[cfg(test)]
 mod other_device;
+mod own_splits;
 mod paths;
 mod per_output;
 mod phases;
@@ -78,16 +79,17 @@ pub use evaluate::{Measurements, evaluate, logits, test};
 pub use few_texts::FewTexts;
 pub use finite::NonFinite;
 pub use job::TrainingJob;
-pub use load::load;
+pub use load::{DataRequest, LoadedData, load};
 pub use loss::Objective;
 pub use measures::{Intervals, Metrics};
 pub use observer::{Control, Deadline, Event, Never, Observer, Silent, Stamp, Stop};
 pub use optimizer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
+pub use own_splits::{LoadedFile, OwnOrigin, OwnSplits};
 pub use paths::{PathScore, PathScores};
 pub use per_output::PerOutput;
 pub use prepare::{
-    DataRequest, Divided, Duplicates, LoadedData, Prepared, SplitPlan, classes_of, digest_of_rows,
-    encode_rows, prepare, split, task_of,
+    Divided, Duplicates, Prepared, SplitPlan, classes_of, digest_of_rows, encode_rows, prepare,
+    prepare_own, split, task_of,
 };
 pub use pretraining::PretrainingConfig;
 pub use profile::{Part, Profile};
@@ -95,7 +97,8 @@ pub use recipe::{Recipe, RecipeError};
 pub use record::{Ending, PretrainingRecord, RefitRecord, ValidationRecord};
 pub use report::{DataOrigin, LoweredBatch, TrainingReport};
 pub use run_folder::{
-    KeyFigures, RecordPlan, RunAbout, RunData, RunFolder, RunRecorder, RunSession, RunStatus,
+    KeyFigures, RecordPlan, RunAbout, RunData, RunFile, RunFolder, RunRecorder, RunSession,
+    RunStatus,
 };
 pub use scalar::Scalar;
 pub use schedule::LearningRate;
@@ -104,7 +107,7 @@ pub use seen::{Evaluation, SeenMetrics, SeenSplit, evaluate_seen};
 pub use split_texts::SplitTexts;
 pub use state::{Difference, Identity, Phase, Position};
 pub use step::{Outcome, StepPlan, TrainingStep};
-pub use summary::{CutTexts, DataSummary, SplitSummaries, SplitSummary, percent};
+pub use summary::{CutTexts, DataSummary, LeftOut, SplitSummaries, SplitSummary, percent};
 pub use texts_training::{SmallData, TextsTraining};
 pub use thresholds::ThresholdGoal;
 pub use training::Session;

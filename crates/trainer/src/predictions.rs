@@ -18,8 +18,7 @@ const KEY: &str = "sentiment-rnn";
 /// Increment it whenever a column or a key of the description changes its meaning.
 const FORMAT: u32 = 1;
 /// What the columns of any table hold.
-const ROW: &str =
-    "the row of the data file, from 1, without the header; without a file, the number of the text";
+const ROW: &str = "the row of the text's file, from 1, without the header; without a file, the number of the text";
 const DIGEST: &str = "equal for texts that differ only in case, spaces and punctuation";
 /// Logits of a column that are written at a time: 4 MiB.
 const GROUP_LOGITS: usize = 1 << 20;
@@ -47,7 +46,7 @@ impl Predictions<'_> {
     /// Writes a row for each text, in the order of the split, to a file in a folder that exists. The complete file
     /// replaces an older one. The columns:
     ///
-    /// - `row`: the row of the data file, from 1; of texts from memory, the number of the text;
+    /// - `row`: the row of the file that the text is in, from 1; of texts from memory, the number of the text;
     /// - `digest`: the text's digest, 16 hexadecimal digits;
     /// - `label`: the name of its class; a list of names for [`Task::AnyOf`];
     /// - `recurrent`, `linear` and `final`: the logits of the two paths and their sum, in single precision. For

@@ -1,22 +1,33 @@
 //! From a table of labelled texts to encoded splits.
 
+mod classes;
+mod overlaps;
+mod own;
+mod parts;
+
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use classifier::folder::SeenTexts;
 use dataset::{
-    Classes, ColumnChoice, ColumnNames, Conflicts, DataFile, Deduplicated, EncodedSplit, Fold,
-    LabelOptions, LabelledTexts, MIN_ROWS, ReadNotes, ReadOptions, Split, SplitConfig,
+    Conflicts, Deduplicated, EncodedSplit, Fold, LabelledTexts, MIN_ROWS, Split, SplitConfig,
 };
 use model::Task;
 use serde::{Deserialize, Serialize};
-use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest, text_digests};
+use text_preprocessing::{PreprocessingConfig, TextEncoder, text_digests};
 
-use crate::error::{Error, Result};
+pub use self::classes::{classes_of, task_of};
+pub use self::own::prepare_own;
+pub(crate) use self::own::prepare_own_few;
+pub use self::parts::{digest_of_rows, encode_rows};
+
+use self::parts::{Part, Parts, Used};
+
+use crate::error::Result;
 use crate::few_texts::FewTexts;
 use crate::split_texts::SplitTexts;
-use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
+use crate::summary::DataSummary;
 
 /// Encoded splits, and the encoder learned from the training split alone.
 #[derive(Debug, Clone)]
@@ -81,40 +92,6 @@ impl Duplicates {
     }
 }
 
-/// Labelled texts in a file, and how to prepare them.
-#[derive(Debug, Clone, Copy)]
-pub struct DataRequest<'a> {
-    /// The file.
-    pub file: &'a DataFile,
-    /// Its columns.
-    pub columns: &'a ColumnChoice,
-    /// What its labels mean.
-    pub labels: &'a LabelOptions,
-    /// How it is to be read.
-    pub options: &'a ReadOptions,
-    /// The split.
-    pub plan: &'a SplitPlan,
-    /// How texts become ids.
-    pub preprocessing: &'a PreprocessingConfig,
-    /// What becomes of that when there are few texts.
-    pub few_texts: FewTexts,
-}
-
-/// The result of a [`DataRequest`].
-#[derive(Debug, Clone)]
-pub struct LoadedData {
-    /// The encoded splits.
-    pub data: Prepared,
-    /// The columns that were read.
-    pub columns: ColumnNames,
-    /// The reader's notes for the user.
-    pub notes: ReadNotes,
-    /// [`LabelledTexts::fingerprint`] of the file's contents.
-    pub fingerprint: String,
-    /// Whether it came from the cache.
-    pub is_cached: bool,
-}
-
 /// A split table, before its texts are encoded.
 #[derive(Debug, Clone)]
 pub struct Divided {
@@ -137,10 +114,25 @@ pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
 }
 
 fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
-    let texts: Vec<&str> = table.texts().collect();
-    let digests = text_digests(&texts);
+    let digests = digests_of(table);
+    let unique = unique(table, &digests, plan)?;
+    let split = share_out(table, &unique.kept, plan)?;
+    Ok(Divided { split, unique, digests })
+}
+
+/// The digest of every row's text.
+fn digests_of(table: &LabelledTexts) -> Vec<u64> {
+    text_digests(&table.texts().collect::<Vec<_>>())
+}
+
+/// Removes repeated texts; `digests`: of every row's text.
+fn unique(
+    table: &LabelledTexts,
+    digests: &[u64],
+    plan: &SplitPlan,
+) -> dataset::Result<Deduplicated> {
     let unique = match plan.duplicates {
-        Duplicates::SameWords => table.deduplicate(&digests, plan.conflicts)?,
+        Duplicates::SameWords => table.deduplicate(digests, plan.conflicts)?,
         Duplicates::SameBytes => table.deduplicate(&byte_digests(table), plan.conflicts)?,
     };
     let n_unique = unique.kept.len();
@@ -148,6 +140,12 @@ fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
         let (n_rows, n_texts, needed) = (table.len(), n_unique, MIN_ROWS);
         return Err(dataset::Error::TooFewTexts { n_rows, n_texts, needed });
     }
+    Ok(unique)
+}
+
+/// Draws the sample from some rows, and splits them.
+fn share_out(table: &LabelledTexts, rows: &[u32], plan: &SplitPlan) -> dataset::Result<Split> {
+    let n_unique = rows.len();
     let sampled = match plan.sample {
         Some(n_rows) if n_rows < n_unique => {
             // The training part of a stratified split is a sample that keeps the class fractions.
@@ -158,24 +156,22 @@ fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
                 test: 0.0,
                 seed: plan.shares.seed,
             };
-            &Split::stratified(table.targets(), table.classes(), &unique.kept, &shares)?.train
+            &Split::stratified(table.targets(), table.classes(), rows, &shares)?.train
         }
-        _ => &unique.kept,
+        _ => rows,
     };
     if let Some(fold) = plan.fold {
         let (targets, classes, groups) = (table.targets(), table.classes(), table.groups());
-        let split = Split::fold(targets, classes, sampled, groups, fold, &plan.shares)
-            .map_err(|error| in_file(table, error))?;
-        return Ok(Divided { split, unique, digests });
+        return Split::fold(targets, classes, sampled, groups, fold, &plan.shares)
+            .map_err(|error| in_file(table, error));
     }
-    let split = match table.groups() {
-        None => Split::stratified(table.targets(), table.classes(), sampled, &plan.shares)?,
+    match table.groups() {
+        None => Split::stratified(table.targets(), table.classes(), sampled, &plan.shares),
         Some(groups) => {
             Split::grouped(table.targets(), table.classes(), sampled, groups, &plan.shares)
-                .map_err(|error| in_file(table, error))?
+                .map_err(|error| in_file(table, error))
         }
-    };
-    Ok(Divided { split, unique, digests })
+    }
 }
 
 /// Replaces a row of the table in an error by the row of the file.
@@ -219,142 +215,18 @@ pub(crate) fn prepare_few(
     (preprocessing, few_texts): (&PreprocessingConfig, FewTexts),
 ) -> Result<Prepared> {
     let Divided { split, unique, digests } = split(table, plan)?;
-    let train_texts: Vec<&str> = table.texts_of(&split.train).collect();
-    let encoder = few_texts.preprocessing(preprocessing, train_texts.len());
-    let encoder = TextEncoder::learn(encoder, &train_texts)?;
-    drop(train_texts);
-    let encode = |rows: &[u32], weights: Option<Vec<f32>>| -> Result<_> {
-        let texts: Vec<&str> = table.texts_of(rows).collect();
-        let targets = table.targets_of(rows);
-        let encoded = encoder.encode_batch_counted(&texts)?;
-        let summary = SplitSummary::of(&encoded, &targets, table.classes().len());
-        let summary = summary.with_scripts(&texts);
-        let encoded = EncodedSplit::with_targets(encoded.into_iter().map(ids), targets)?;
-        let encoded = match weights {
-            Some(weights) => encoded.with_weights(weights)?,
-            None => encoded,
-        };
-        Ok((Arc::new(encoded), summary))
+    let part = |rows| Part { table, digests: &digests, rows };
+    let parts = Parts {
+        train: part(&split.train),
+        validation: part(&split.validation),
+        test: part(&split.test),
     };
-    let weights = |rows, part| scaled_weights(table, &split.train, (rows, part));
-    let (train, of_train) = encode(&split.train, weights(&split.train, "training")?)?;
-    let (validation, of_validation) =
-        encode(&split.validation, weights(&split.validation, "validation")?)?;
-    // Nothing is fitted to the test texts, and figures count texts.
-    let (test, of_test) = encode(&split.test, None)?;
-    let summary = DataSummary {
-        n_rows: table.len(),
-        n_missing: table.notes().n_skipped(),
-        n_duplicates: unique.n_duplicates,
-        n_exact_duplicates: unique.n_exact,
-        n_conflicting: unique.n_conflicting,
-        conflicting_rows: unique.conflicting_rows,
-        n_dropped: unique.n_dropped,
-        n_groups: table.groups().map(|groups| n_groups(groups, &split)),
-        n_train: train.len(),
-        n_validation: validation.len(),
-        n_test: test.len(),
-        vocab_size: encoder.vocab_size(),
-        test_digest: Some(digest_of_rows(&digests, &split.test)),
-        seq_len: encoder.config().seq_len,
-        splits: Some(SplitSummaries { train: of_train, validation: of_validation, test: of_test }),
-    };
-    let validation_texts = SplitTexts::of(table, &digests, &split.validation);
-    let test_texts = SplitTexts::of(table, &digests, &split.test);
-    let seen = SeenTexts {
-        train: sorted_digests(&digests, &split.train),
-        validation: validation_texts.sorted_digests(),
-    };
-    let task = task_of(table.classes())?;
-    Ok(Prepared {
-        task,
-        separator: table.classes().separator,
-        encoder,
-        train,
-        validation,
-        test,
-        validation_texts,
-        test_texts,
-        seen,
-        summary,
-    })
-}
-
-/// The weights of some rows, so that those of the training texts are 1 on average; `None` if texts have none.
-///
-/// # Errors
-/// [`Error::NoWeight`] if all are 0.
-fn scaled_weights(
-    table: &LabelledTexts,
-    train: &[u32],
-    (rows, part): (&[u32], &'static str),
-) -> Result<Option<Vec<f32>>> {
-    let Some(weights) = table.weights_of(rows) else { return Ok(None) };
-    let sum = |weights: &[f32]| weights.iter().map(|weight| f64::from(*weight)).sum::<f64>();
-    let of_train = table.weights_of(train).unwrap_or_default();
-    let mean = sum(&of_train) / of_train.len().max(1) as f64;
-    if mean > 0.0 && (sum(&weights) > 0.0 || rows.is_empty()) {
-        return Ok(Some(weights.into_iter().map(|w| (f64::from(w) / mean) as f32).collect()));
-    }
-    let part = if mean > 0.0 { part } else { "training" };
-    Err(Error::NoWeight { part })
-}
-
-/// The task of a table's labels.
-///
-/// # Errors
-/// If the names of the classes are not distinct.
-pub fn task_of(classes: &Classes) -> Result<Task> {
-    let kind = match classes.task {
-        dataset::TaskKind::Binary => model::TaskKind::Binary,
-        dataset::TaskKind::OneOf => model::TaskKind::OneOf,
-        dataset::TaskKind::AnyOf => model::TaskKind::AnyOf,
-    };
-    Ok(Task::new(kind, classes.names.iter().cloned())?)
-}
-
-/// The classes of a model, as those of a table whose labels must be among them. `separator`: of several labels
-/// in one cell.
-pub fn classes_of(task: &Task, separator: Option<char>) -> Classes {
-    let kind = match task.kind() {
-        model::TaskKind::Binary => dataset::TaskKind::Binary,
-        model::TaskKind::OneOf => dataset::TaskKind::OneOf,
-        model::TaskKind::AnyOf => dataset::TaskKind::AnyOf,
-    };
-    Classes { separator, ..Classes::new(kind, task.classes().to_vec()) }
-}
-
-fn ids(encoded: Encoded) -> Vec<u32> {
-    encoded.ids
+    let n_groups = table.groups().map(|groups| n_groups(groups, &split));
+    let encoder = parts.encoder(preprocessing, few_texts)?;
+    parts.prepared(encoder, Used { unique, n_groups, left_out: None })
 }
 
 fn n_groups(groups: &[u32], split: &Split) -> usize {
     let rows = split.train.iter().chain(&split.validation).chain(&split.test);
     rows.map(|&row| groups[row as usize]).collect::<HashSet<u32>>().len()
-}
-
-/// One digest for the texts of some rows, in any order; `digests`: of every row's text.
-pub fn digest_of_rows(digests: &[u64], rows: &[u32]) -> String {
-    let words: Vec<String> =
-        sorted_digests(digests, rows).iter().map(|digest| format!("{digest:016x}")).collect();
-    format!("{:016x}", text_digest(&words.join(" ")))
-}
-
-fn sorted_digests(digests: &[u64], rows: &[u32]) -> Vec<u64> {
-    let mut of_rows: Vec<u64> = rows.iter().map(|&row| digests[row as usize]).collect();
-    of_rows.sort_unstable();
-    of_rows
-}
-
-/// Encodes some rows of a table, with their classes and without their weights.
-///
-/// # Errors
-/// If a text cannot be encoded.
-pub fn encode_rows(
-    table: &LabelledTexts,
-    rows: &[u32],
-    encoder: &TextEncoder,
-) -> Result<EncodedSplit> {
-    let texts: Vec<&str> = table.texts_of(rows).collect();
-    Ok(EncodedSplit::with_targets(encoder.encode_batch(&texts)?, table.targets_of(rows))?)
 }

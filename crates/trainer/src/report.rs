@@ -14,6 +14,7 @@ use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::evaluate::Measurements;
 use crate::job::TrainingJob;
+use crate::own_splits::{OwnOrigin, OwnSplits};
 use crate::paths::{PathScore, PathScores};
 use crate::prepare::{Prepared, SplitPlan};
 use crate::pretraining::PretrainingConfig;
@@ -51,6 +52,9 @@ pub struct DataOrigin {
     pub options: ReadOptions,
     /// [`LabelledTexts::fingerprint`](dataset::LabelledTexts::fingerprint) of its contents.
     pub fingerprint: String,
+    /// The files of the other splits, if the user divided the texts; then that of `path` is the training file.
+    #[serde(default, skip_serializing_if = "OwnSplits::is_empty")]
+    pub own_splits: OwnSplits<OwnOrigin>,
     /// Which rows were used, and how they were divided.
     pub split: SplitPlan,
     /// Counts.
@@ -84,9 +88,16 @@ impl DataOrigin {
             group_column,
             options,
             fingerprint,
+            own_splits: OwnSplits::default(),
             split,
             summary,
         }
+    }
+
+    /// The same with the files of the other splits.
+    #[must_use]
+    pub fn with_own_splits(self, own_splits: OwnSplits<OwnOrigin>) -> Self {
+        Self { own_splits, ..self }
     }
 
     /// That `data` came from texts in memory; the lists of texts, labels, weights and groups are named like columns.

@@ -5,7 +5,7 @@ use dataset::LabelledTexts;
 /// Where each text of a split comes from, in the split's order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SplitTexts {
-    /// `[n_texts]`: the row of each text in the data file, from 1, as messages name it; the number of a text from
+    /// `[n_texts]`: the row of each text in its file, from 1, as messages name it; the number of a text from
     /// memory.
     pub rows: Vec<u32>,
     /// `[n_texts]`: the digest of each text ([`text_digest`](text_preprocessing::text_digest)).

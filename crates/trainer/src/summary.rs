@@ -53,6 +53,24 @@ pub struct DataSummary {
     /// Classes and tokens of the three splits; absent in reports of earlier versions.
     #[serde(default)]
     pub splits: Option<SplitSummaries>,
+    /// What was left out because it is in another file, where the user divided the texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+}
+
+/// What was left out of the files of a training, so that no text is in two of its splits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Rows of the validation file, if there is one.
+    pub n_validation_rows: Option<usize>,
+    /// Rows of the test file, if there is one. All of them are tested.
+    pub n_test_rows: Option<usize>,
+    /// Different texts of the training file that are also in the test file.
+    pub n_train_in_test: usize,
+    /// Different texts of the training file that are also in the validation file, and not in the test file.
+    pub n_train_in_validation: usize,
+    /// Rows of the validation file whose texts are also in the test file.
+    pub n_validation_in_test: usize,
 }
 
 /// What is in each split.

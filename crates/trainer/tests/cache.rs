@@ -10,7 +10,9 @@ use dataset::{
 };
 use tempfile::TempDir;
 use text_preprocessing::{PreprocessingConfig, TokenScheme, text_digest};
-use trainer::{Cache, DataRequest, FewTexts, LoadedData, Prepared, SplitPlan, load, prepare};
+use trainer::{
+    Cache, DataRequest, FewTexts, LoadedData, OwnSplits, Prepared, SplitPlan, load, prepare,
+};
 
 struct Place {
     folder: TempDir,
@@ -48,6 +50,7 @@ impl Place {
     ) -> LoadedData {
         let request = DataRequest {
             file: &DataFile::open(self.data()).unwrap(),
+            others: OwnSplits::default(),
             columns: &ColumnChoice::default(),
             labels: &LabelOptions::default(),
             options: &ReadOptions::default(),
@@ -124,6 +127,7 @@ fn texts_of_validation_and_test_are_found_by_their_rows_in_the_file_cached_or_no
     fs::write(place.data(), format!("text,label\n{}", rows.collect::<String>())).unwrap();
     let request = DataRequest {
         file: &DataFile::open(place.data()).unwrap(),
+        others: OwnSplits::default(),
         columns: &ColumnChoice::default(),
         labels: &label_options,
         options: &ReadOptions { missing: Missing::Skip, ..ReadOptions::default() },
@@ -266,6 +270,7 @@ fn a_pipe_is_read_once_and_used_for_everything() {
     writer.join().unwrap();
     let request = DataRequest {
         file: &file,
+        others: OwnSplits::default(),
         columns: &ColumnChoice::default(),
         labels: &LabelOptions::default(),
         options: &ReadOptions::default(),

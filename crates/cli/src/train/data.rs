@@ -2,59 +2,98 @@
 
 use std::path::Path;
 
-use dataset::DataFile;
-use trainer::{Cache, DataOrigin, DataRequest, DataSummary, LoadedData, Prepared, Recipe};
+use trainer::{
+    Cache, DataOrigin, DataRequest, DataSummary, LeftOut, LoadedData, OwnOrigin, OwnSplits,
+    Prepared, Recipe,
+};
 
+use super::files::OpenFiles;
 use super::wanted::Wanted;
 use crate::progress::spinner;
 use crate::reading::{tell_guesses, tell_notes};
+use crate::shell::program;
 
 /// Reads, splits and encodes the data, and prints what it found.
 pub(super) fn prepare(
     wanted: &Wanted,
     uses_cache: bool,
-    file: &DataFile,
+    files: &OpenFiles,
 ) -> anyhow::Result<(Prepared, DataOrigin)> {
     let Wanted { recipe, columns, labels, options, plan, .. } = wanted;
     let preprocessing = &recipe.preprocessing;
     let few_texts = recipe.training.few_texts;
-    let request = DataRequest { file, columns, labels, options, plan, preprocessing, few_texts };
+    let (file, others) = (&files.data, files.others.as_ref());
+    let request =
+        DataRequest { file, others, columns, labels, options, plan, preprocessing, few_texts };
     let cache = if uses_cache { Cache::of_user() } else { None };
     let path = file.path();
     let spinner = spinner(format!("reading and encoding {}", path.display()));
     let loaded = trainer::load(&request, cache.as_ref());
     spinner.finish_and_clear();
-    let LoadedData { data, columns, notes, fingerprint, .. } =
+    let LoadedData { data, columns, notes, fingerprint, others: loaded, .. } =
         loaded.map_err(|error| with_path(error, path))?;
+    let paths = others.map(|file| file.path());
     // Of several folds, the first says it for all.
     if plan.fold.is_none_or(|fold| fold.number() == 1) {
         tell_notes(path, &notes);
         tell_guesses(path, &columns);
-        tell_summary(path, &data.summary);
+        for (_, (path, loaded)) in paths.zip(loaded.as_ref()).iter() {
+            tell_notes(path, &loaded.notes);
+            tell_guesses(path, &loaded.columns);
+        }
+        match &data.summary.left_out {
+            None => tell_summary(path, &data.summary),
+            Some(left_out) => tell_own(path, paths, &data.summary, left_out),
+        }
+        if let Some(cut) = data.summary.cut() {
+            eprintln!("{}: {cut}", path.display());
+        }
     }
     let how = (options.clone(), labels.clone());
+    let own = paths.zip(loaded).map(|(path, loaded)| OwnOrigin::new(path, loaded));
     let origin = DataOrigin::new(path, columns, how, fingerprint, *plan, &data);
-    Ok((data, origin))
+    Ok((data, origin.with_own_splits(own)))
 }
 
-/// Prints how many texts there are, how they are split, and how much of them is cut off.
+/// Prints how many texts there are, and how they are split.
 fn tell_summary(path: &Path, summary: &DataSummary) {
-    let path = path.display();
-    let groups = summary
-        .n_groups
-        .map_or_else(String::new, |n_groups| format!(" in {n_groups} groups, none of them split"));
     eprintln!(
-        "{path}: {} texts{groups}, {} duplicates left out; {} for training, {} for validation, {} for testing; \
-         vocabulary of {}",
-        summary.n_rows,
-        summary.n_duplicates,
+        "{}; {} for training, {} for validation, {} for testing; vocabulary of {}",
+        texts_in_words(path, summary),
         summary.n_train,
         summary.n_validation,
         summary.n_test,
         summary.vocab_size,
     );
-    if let Some(cut) = summary.cut() {
-        eprintln!("{path}: {cut}");
+}
+
+/// The same of the files that the user divided the texts into, and how much is left out of each because it is in another.
+fn tell_own(path: &Path, others: OwnSplits<&Path>, summary: &DataSummary, left_out: &LeftOut) {
+    let split_off = match others.validation {
+        Some(_) => String::new(),
+        None => format!(", {} for validation", summary.n_validation),
+    };
+    eprintln!(
+        "{}; {} for training{split_off}; vocabulary of {}",
+        texts_in_words(path, summary),
+        summary.n_train,
+        summary.vocab_size,
+    );
+    tell_left_out(path, left_out.n_train_in_test, others.test);
+    tell_left_out(path, left_out.n_train_in_validation, others.validation);
+    if let (Some(path), Some(n_rows)) = (others.validation, left_out.n_validation_rows) {
+        let n_used = summary.n_validation;
+        eprintln!("{}: {n_rows} texts, {n_used} for validation", path.display());
+        tell_left_out(path, left_out.n_validation_in_test, others.test);
+    }
+    match (others.test, left_out.n_test_rows) {
+        (Some(path), Some(n_rows)) => {
+            eprintln!("{}: {n_rows} texts, all for testing", path.display());
+        }
+        _ => eprintln!(
+            "the model will not be tested, as there is no --test; `{} evaluate --model DIR --data FILE` does it later",
+            program()
+        ),
     }
 }
 
@@ -78,10 +117,29 @@ pub(super) fn tell_adapted(wanted: &Wanted, adapted: &Recipe) {
     }
 }
 
-/// Adds the file to an error that does not name it.
+/// Prints how many texts of a file were left out because they are in another, if any were.
+fn tell_left_out(path: &Path, n_texts: usize, other: Option<&Path>) {
+    if let (1.., Some(other)) = (n_texts, other) {
+        let (texts, are) = if n_texts == 1 { ("text", "is") } else { ("texts", "are") };
+        let (path, other) = (path.display(), other.display());
+        eprintln!("{path}: left out {n_texts} {texts} that {are} also in {other}");
+    }
+}
+
+/// How many texts there are, and how many are left out because they occur several times.
+fn texts_in_words(path: &Path, summary: &DataSummary) -> String {
+    let groups = summary
+        .n_groups
+        .map_or_else(String::new, |n_groups| format!(" in {n_groups} groups, none of them split"));
+    let (path, n_rows, n_duplicates) = (path.display(), summary.n_rows, summary.n_duplicates);
+    format!("{path}: {n_rows} texts{groups}, {n_duplicates} duplicates left out")
+}
+
+/// Adds the file to an error that names none.
 fn with_path(error: trainer::Error, path: &Path) -> anyhow::Error {
     let path = path.display().to_string();
-    let names_it = error.to_string().contains(&path);
+    let names_one =
+        matches!(error, trainer::Error::InFile { .. }) || error.to_string().contains(&path);
     let error = anyhow::Error::from(error);
-    if names_it { error } else { error.context(path) }
+    if names_one { error } else { error.context(path) }
 }

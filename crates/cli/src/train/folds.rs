@@ -13,6 +13,7 @@ use serde::Serialize;
 use trainer::{Ending, PathScore, RunFolder, SplitPlan, TrainingReport};
 
 use super::args::Args;
+use super::files::OpenFiles;
 use super::place::{Place, is_same, is_unfinished};
 use super::wanted::Wanted;
 use super::{Means, train_in};
@@ -60,11 +61,11 @@ pub(super) fn run(args: &Args, n_folds: usize) -> anyhow::Result<ExitCode> {
     let wanted = Wanted::of(args)?;
     let folder = folder(args, &wanted, n_folds)?;
     let device = args.device.open_as(wanted.precision)?;
-    let file = wanted.open()?;
+    let files = wanted.files.open()?;
     // Read once: a pipe, or a file that changes meanwhile, is the same for all folds.
-    let file = file.in_memory()?;
+    let files = OpenFiles { data: files.data.in_memory()?, ..files };
     let interrupt = Interrupt::listen()?;
-    let means = Means { file: &file, device: &device, interrupt };
+    let means = Means { files: &files, device: &device, interrupt };
     let mut trained: Vec<Trained> = Vec::new();
     for fold in Fold::all(n_folds) {
         let wanted = of_fold(&wanted, fold);
@@ -94,7 +95,7 @@ pub(super) fn run(args: &Args, n_folds: usize) -> anyhow::Result<ExitCode> {
             bail!(
                 "{}: the texts have changed since fold {} was trained; remove {} or choose another folder with \
                  --output",
-                wanted.path().display(),
+                files.data.path().display(),
                 first.fold,
                 folder.display()
             );

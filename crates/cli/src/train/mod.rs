@@ -2,6 +2,7 @@
 
 mod args;
 mod data;
+mod files;
 mod folds;
 mod place;
 mod result;
@@ -10,12 +11,12 @@ mod wanted;
 use std::process::ExitCode;
 
 use candle_core::Device;
-use dataset::DataFile;
 use trainer::{
     Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunRecorder, Session, TrainingReport,
 };
 
 pub(crate) use args::Args;
+use files::OpenFiles;
 use place::{Place, is_unfinished};
 
 use wanted::Wanted;
@@ -58,10 +59,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Place { model: folder, run, .. } = &place;
     place.tell()?;
     let device = args.device.open_as(wanted.precision)?;
-    let file = wanted.open()?;
+    let files = wanted.files.open()?;
     let interrupt = Interrupt::listen()?;
-    let report =
-        train_in(&place, &wanted, args, &Means { file: &file, device: &device, interrupt })?;
+    let means = Means { files: &files, device: &device, interrupt };
+    let report = train_in(&place, &wanted, args, &means)?;
     if report.kept().is_some() {
         result::print(args.json, &report, (folder.path(), run.path()))?;
         warnings::tell(&report.warnings);
@@ -77,9 +78,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// What every training of a command has.
-#[derive(Clone)]
 struct Means<'a> {
-    file: &'a DataFile,
+    files: &'a OpenFiles,
     device: &'a Device,
     interrupt: Interrupt,
 }
@@ -92,8 +92,8 @@ fn train_in(
     means: &Means<'_>,
 ) -> anyhow::Result<TrainingReport> {
     let Place { model: folder, run, goes_on } = place;
-    let &Means { file, device, ref interrupt } = means;
-    let (data, origin) = data::prepare(wanted, !args.no_cache, file)?;
+    let &Means { files, device, ref interrupt } = means;
+    let (data, origin) = data::prepare(wanted, !args.no_cache, files)?;
     let about = RunAbout::new(&wanted.recipe, folder.path(), &origin, device);
     let recipe = wanted.recipe.adapted_to(&data);
     data::tell_adapted(wanted, &recipe);

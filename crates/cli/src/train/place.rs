@@ -12,8 +12,6 @@ use super::wanted::Wanted;
 
 const MODELS: &str = "models";
 const RUNS: &str = "runs";
-/// The name of standard input.
-pub(super) const STANDARD_INPUT: &str = "-";
 
 /// The folders of a training.
 pub(super) struct Place {
@@ -101,7 +99,8 @@ fn check_run_of(model: &Path, force: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_same_path(a: &Path, b: &Path) -> bool {
+/// Whether two paths are the same from the root.
+pub(super) fn is_same_path(a: &Path, b: &Path) -> bool {
     let absolute = |path: &Path| std::path::absolute(path).ok();
     absolute(a).is_some() && absolute(a) == absolute(b)
 }
@@ -131,9 +130,8 @@ fn unfinished(args: &Args, wanted: &Wanted) -> anyhow::Result<Option<Place>> {
 
 /// Whether a run is of the training that is wanted, as far as that can be said without reading the texts.
 pub(super) fn is_same(wanted: &Wanted, about: &RunAbout) -> bool {
-    let Wanted { recipe, data: _, columns, labels, options, plan, comparison, precision } = wanted;
+    let Wanted { recipe, files, columns, labels, options, plan, comparison, precision } = wanted;
     let of = &about.data;
-    let path = wanted.path();
     // Columns of texts and labels, and the separator, may have been recognised; the others are never guessed.
     let same_columns = columns.text.as_ref().is_none_or(|text| *text == of.text_column)
         && (columns.label.is_empty() || columns.label == of.label_columns)
@@ -143,8 +141,7 @@ pub(super) fn is_same(wanted: &Wanted, about: &RunAbout) -> bool {
         && labels.map == of.labels.map
         && labels.separator.is_none_or(|separator| Some(separator) == of.labels.separator);
     *recipe == about.recipe
-        && path.as_os_str() != STANDARD_INPUT
-        && is_same_path(&path, &of.absolute_path)
+        && files.are_of(of)
         && same_columns
         && same_labels
         && *options == of.options

@@ -2,21 +2,20 @@
 
 use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
-use dataset::{ColumnChoice, DataFile, LabelOptions, ReadOptions};
+use anyhow::anyhow;
+use dataset::{ColumnChoice, LabelOptions, ReadOptions};
 use model::Precision;
 use trainer::{Recipe, RecipeError, RunAbout, RunData, SplitPlan};
 
 use super::args::{Args, ConflictsName};
-use super::place::STANDARD_INPUT;
-use crate::fetch;
+use super::files::Files;
 
 /// Everything that decides the result, before anything is read.
 #[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) recipe: Recipe,
-    /// The file of labelled texts; the IMDB reviews if absent.
-    pub(super) data: Option<PathBuf>,
+    /// The files of labelled texts.
+    pub(super) files: Files,
     pub(super) columns: ColumnChoice,
     pub(super) labels: LabelOptions,
     pub(super) options: ReadOptions,
@@ -29,14 +28,15 @@ impl Wanted {
     /// What the flags say.
     pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
         let recipe = recipe(args, args.recipe.as_deref().unwrap_or("default"))?;
+        let files = Files::of(args)?;
         let plan = SplitPlan {
             sample: args.sample,
             conflicts: args.conflicts.into(),
-            ..recipe.split_plan()
+            ..divided(recipe.split_plan(), &files)
         };
         Ok(Self {
             recipe,
-            data: args.data.clone(),
+            files,
             columns: ColumnChoice {
                 text: args.text_column.clone(),
                 label: args.labels.columns(),
@@ -52,32 +52,15 @@ impl Wanted {
         })
     }
 
-    /// The path of the labelled texts.
-    pub(super) fn path(&self) -> PathBuf {
-        self.data.clone().unwrap_or_else(|| fetch::FILE.into())
-    }
-
-    /// Opens the file of labelled texts; downloads the reviews if they are wanted and missing.
-    pub(super) fn open(&self) -> anyhow::Result<DataFile> {
-        let path = match &self.data {
-            Some(path) => path.clone(),
-            None => fetch::default_data()?,
-        };
-        Ok(DataFile::open(&path)?)
-    }
-
     /// What a run is of, with the flags over it. Where they contradict it, the training will refuse to go on, and say
     /// in what they differ.
     pub(super) fn of_run(args: &Args, about: &RunAbout, file: PathBuf) -> anyhow::Result<Self> {
         let run_file = file.to_string_lossy();
         let recipe = recipe(args, args.recipe.as_deref().unwrap_or(&run_file))?;
         let RunData { text_column, label_columns, group_column, weight_column, .. } = &about.data;
-        let found = about.data.found_path();
-        if args.data.is_none() && about.data.path.as_os_str() == STANDARD_INPUT {
-            bail!("the texts of this run came from standard input; pass them again with --data -");
-        }
+        let files = Files::of_run(args, &about.data)?;
         let labels = args.labels.columns();
-        let mut plan = about.data.split;
+        let mut plan = divided(about.data.split, &files);
         plan.shares.seed = recipe.training.seed;
         plan.sample = args.sample.or(plan.sample);
         if args.conflicts != ConflictsName::default() {
@@ -87,7 +70,7 @@ impl Wanted {
         let is_given = given != LabelOptions::default();
         Ok(Self {
             recipe,
-            data: Some(args.data.clone().unwrap_or_else(|| found.to_path_buf())),
+            files,
             columns: ColumnChoice {
                 text: args.text_column.clone().or_else(|| Some(text_column.clone())),
                 label: if labels.is_empty() { label_columns.clone() } else { labels },
@@ -104,6 +87,14 @@ impl Wanted {
             comparison: about.comparison && !args.no_baseline,
             precision: args.device.precision().unwrap_or_else(|| about.precision()),
         })
+    }
+}
+
+/// The plan for these files.
+fn divided(plan: SplitPlan, files: &Files) -> SplitPlan {
+    match &files.others {
+        others if others.is_empty() => plan,
+        others => plan.with_own_splits(others.validation.is_some()),
     }
 }
 

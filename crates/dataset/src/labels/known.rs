@@ -1,7 +1,8 @@
-//! Labels for a trained model, whose classes are the only ones.
+//! Labels whose classes are known: those of a trained model, or of a training file, are the only ones.
 
 use std::collections::HashMap;
 
+use super::options::ClassesOf;
 use super::source::Source;
 use super::spelled::{self, Spelling};
 use super::values::{Value, Values};
@@ -14,7 +15,7 @@ use crate::tables::Fault;
 use crate::targets::Targets;
 use crate::wording::shortened;
 
-/// The classes of a model, by what may be written for them.
+/// The known classes, by what may be written for them.
 pub(super) struct Known {
     class_named: HashMap<String, u32>,
     /// `None` where the names of several classes are the same but for case or notation: labels from memory may be so.
@@ -47,8 +48,12 @@ impl Known {
 ///
 /// # Errors
 /// `Fault::NotOfModel` for the first row with another value, or `Fault::UnknownLabel` if the model's
-/// classes are `negative` and `positive`.
-pub(super) fn targets(source: &Source<'_>, values: &Values, classes: &Classes) -> Result<Targets> {
+/// classes are `negative` and `positive`; `Fault::NotInTraining` if they are those of a training file.
+pub(super) fn targets(
+    source: &Source<'_>,
+    values: &Values,
+    (classes, of): (&Classes, ClassesOf),
+) -> Result<Targets> {
     let known = Known::new(classes);
     let is_usual = known.is_usual;
     let spelling = Spelling::of(values.used().map(|value| value.text()));
@@ -61,15 +66,19 @@ pub(super) fn targets(source: &Source<'_>, values: &Values, classes: &Classes) -
     };
     let wrong = values.used().filter(|value| class(value).is_none());
     if let Some(value) = wrong.min_by_key(|value| value.first) {
-        let fault = if is_usual {
+        let first = value.first;
+        let fault = if is_usual && of == ClassesOf::Model {
             spelled::unknown(values, value)
         } else {
             let names = classes.names.iter().map(String::as_str);
             let nearest = nearest(value.text(), names).map(str::to_owned);
-            let value = shortened(value.text());
-            Fault::NotOfModel { value, classes: classes.names.clone(), nearest }
+            let (value, classes) = (shortened(value.text()), classes.names.clone());
+            match of {
+                ClassesOf::Model => Fault::NotOfModel { value, classes, nearest },
+                ClassesOf::TrainingFile => Fault::NotInTraining { value, classes, nearest },
+            }
         };
-        return Err(source.wrong(value.first, fault));
+        return Err(source.wrong(first, fault));
     }
     let class_of: Vec<u32> =
         values.all.iter().map(|value| class(value).unwrap_or_default()).collect();

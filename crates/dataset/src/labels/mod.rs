@@ -1,7 +1,7 @@
 //! Labels: what the cells of a label column say, and which task and classes they are of.
 //!
 //! cells → values, several a cell if need be (`several`) → mapped as the user says (`mapped`) → classes:
-//! those of a model (`known`), or recognised (`recognise`).
+//! those of a model or a training file (`known`), or recognised (`recognise`).
 
 mod class;
 mod columns;
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::tables::{Note, ReadNotes};
 use crate::targets::Targets;
 
-pub use self::options::LabelOptions;
+pub use self::options::{ClassesOf, LabelOptions};
 pub(crate) use self::source::{Source, Writing};
 pub(crate) use self::spellings::{Spelling, spellings};
 
@@ -38,8 +38,8 @@ pub(crate) struct Found {
 /// Reads the labels of one column, or of one column per class.
 ///
 /// # Errors
-/// Faults with the first bad row: `MissingValue`, `UnknownLabel`, `LooksMissing`, `NotOfModel`, `NotInMap`,
-/// `NotClasses`, `NotLabel`, `NotZeroOrOne`. For the whole column: `ColumnType`, `NotLabels`,
+/// Faults with the first bad row: `MissingValue`, `UnknownLabel`, `LooksMissing`, `NotOfModel`, `NotInTraining`,
+/// `NotInMap`, `NotClasses`, `NotLabel`, `NotZeroOrOne`. For the whole column: `ColumnType`, `NotLabels`,
 /// `SingleClass`, `NoLabels`, `TooManyClasses`, `AllSkipped`, and for several columns `ColumnsAreAnyOf`,
 /// `MapOfColumns`, `UnknownClassColumn`.
 pub(crate) fn read(
@@ -71,7 +71,10 @@ pub(crate) fn read(
         None => (values, None),
     };
     let (targets, classes) = match &options.known {
-        Some(known) => (known::targets(source, &values, known)?, known.clone()),
+        Some(known) => {
+            let targets = known::targets(source, &values, (known, options.known_of))?;
+            (targets, known.clone())
+        }
         None => {
             let task = options.task;
             let (targets, mut classes) = recognise::classes(source, column, &values, task, notes)?;

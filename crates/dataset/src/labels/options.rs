@@ -24,6 +24,39 @@ pub struct LabelOptions {
     pub map: Option<LabelMap>,
     /// What separates the labels of a cell, where a row has any number of them.
     pub separator: Option<char>,
-    /// The classes of a trained model: the only ones allowed. Its task goes before `task`.
+    /// The classes of a trained model, or of a training file: the only ones allowed. Its task goes before `task`.
     pub known: Option<Classes>,
+    /// What `known` are the classes of.
+    #[serde(skip_serializing_if = "ClassesOf::is_model")]
+    pub known_of: ClassesOf,
+}
+
+/// What has the classes that are known: messages name it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassesOf {
+    /// A trained model.
+    #[default]
+    Model,
+    /// The training file, beside which a validation or a test file is read.
+    TrainingFile,
+}
+
+impl ClassesOf {
+    fn is_model(&self) -> bool {
+        *self == Self::Model
+    }
+}
+
+impl LabelOptions {
+    /// How labels of a file are read that goes with a training file: as `self` says, with the classes that were found
+    /// in the training file. A label that it lacks is an error that says so.
+    pub fn of_training(&self, classes: &Classes) -> Self {
+        Self {
+            separator: classes.separator.or(self.separator),
+            known: Some(classes.clone()),
+            known_of: ClassesOf::TrainingFile,
+            ..self.clone()
+        }
+    }
 }

@@ -70,7 +70,7 @@ fn outline(result: Result<(Found, Vec<String>)>) -> String {
 
 fn with(task: Option<TaskKind>, map: Option<&str>, separator: Option<char>) -> LabelOptions {
     let map = map.map(|map| map.parse().unwrap());
-    LabelOptions { task, map, separator, known: None }
+    LabelOptions { task, map, separator, ..LabelOptions::default() }
 }
 
 fn known(task: TaskKind, names: &[&str]) -> LabelOptions {
@@ -383,6 +383,45 @@ fn maps_name_order_and_leave_out() {
 }
 
 #[test]
+fn a_label_that_the_training_file_lacks_is_named_as_such_with_its_row() {
+    let of_training = |classes: &Classes| LabelOptions::default().of_training(classes);
+    let names = ["sport", "money"].map(str::to_owned).to_vec();
+    let topics = of_training(&Classes::new(TaskKind::OneOf, names));
+    assert_eq!(outline(words(&["MONEY"], &topics)), "one-of sport,money: money");
+    assert_eq!(
+        outline(words(&["sport", "mony"], &topics)),
+        "reviews.csv, row 2: label \"mony\" is not in the training file, whose labels are \"sport\", \
+         \"money\" (did you mean \"money\"?)"
+    );
+    // The usual classes keep their synonyms.
+    let usual = of_training(&Classes::binary());
+    assert_eq!(
+        outline(words(&["yes", "0"], &usual)),
+        "binary negative,positive: positive negative"
+    );
+    let error = words(&["yes", "no", "maybe"], &usual).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "reviews.csv, row 3: label \"maybe\" is not in the training file, whose labels are \"negative\", \
+         \"positive\""
+    );
+    assert_eq!(
+        error.advice().unwrap(),
+        "Correct it, map it with --labels \"maybe=skip; *=keep\", or add texts with this label to the training \
+         file: a model learns only the labels that are there."
+    );
+    // A separator that was recognised there is one here.
+    let tags = Classes {
+        separator: Some('/'),
+        ..Classes::new(TaskKind::AnyOf, vec!["a".into(), "b".into()])
+    };
+    assert_eq!(outline(words(&["b/a", ""], &of_training(&tags))), "any-of a,b: a+b ");
+    // What is not said is not written down.
+    let json = serde_json::to_string(&LabelOptions::default()).unwrap();
+    assert!(!json.contains("known_of"), "{json}");
+}
+
+#[test]
 fn models_know_their_classes() {
     let topics = known(TaskKind::OneOf, &["sport", "Money", "4"]);
     assert_eq!(
@@ -565,6 +604,7 @@ fn options_survive_being_kept() {
         map: Some("1=a; *=keep".parse().unwrap()),
         separator: Some(';'),
         known: Some(Classes::binary()),
+        known_of: options::ClassesOf::TrainingFile,
     };
     let json = serde_json::to_string(&options).unwrap();
     assert_eq!(serde_json::from_str::<LabelOptions>(&json).unwrap(), options);

@@ -280,6 +280,21 @@ pub enum Fault {
         nearest: Option<String>,
     },
 
+    /// A label of a validation or test file is none of those of the training file.
+    #[error(
+        "label \"{value}\" is not in the training file, whose labels are {}{}",
+        QuotedList(classes),
+        DidYouMean(nearest)
+    )]
+    NotInTraining {
+        /// The label, shortened if it is long.
+        value: String,
+        /// The classes of the training file.
+        classes: Vec<String>,
+        /// The nearest of them.
+        nearest: Option<String>,
+    },
+
     /// A label is neither on the left nor on the right of a map of labels.
     #[error("label \"{value}\" is not in the label map ({map})")]
     NotInMap {
@@ -453,6 +468,11 @@ impl Fault {
             Self::NotOfModel { value, nearest, .. } => {
                 format!("Correct it, or map it with {}.", labels_flag(value, nearest.as_deref()))
             }
+            Self::NotInTraining { value, nearest, .. } => format!(
+                "Correct it, map it with {}, or add texts with this label to the training file: a model learns only \
+                 the labels that are there.",
+                labels_flag(value, nearest.as_deref())
+            ),
             Self::NotInMap { value, .. } => format!(
                 "Add it to --labels, for example {}=skip, or decide about all other values with \
                  *=skip or *=keep.",

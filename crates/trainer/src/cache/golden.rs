@@ -9,8 +9,9 @@ use text_preprocessing::{Cleaning, PreprocessingConfig, TokenScheme, Truncation}
 use super::{Cache, PREPARATION_DIGEST, PREPARATION_VERSION};
 use crate::error::Result;
 use crate::few_texts::FewTexts;
-use crate::load::load;
-use crate::prepare::{DataRequest, SplitPlan};
+use crate::load::{DataRequest, load};
+use crate::own_splits::OwnSplits;
+use crate::prepare::SplitPlan;
 
 const FORMATS: [&str; 4] = ["csv", "tsv", "jsonl", "parquet"];
 
@@ -58,6 +59,7 @@ fn what_is_made_of_the_same_texts_has_not_changed_since_the_version_was_counted_
                     let (file, columns, options) = (&file, &columns, &options);
                     let request = DataRequest {
                         file,
+                        others: OwnSplits::default(),
                         columns,
                         labels,
                         options,

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{in_words, now};
 use crate::error::{Error, Result};
+use crate::own_splits::{OwnOrigin, OwnSplits};
 use crate::prepare::SplitPlan;
 use crate::recipe::Recipe;
 use crate::report::DataOrigin;
@@ -55,6 +56,9 @@ pub struct RunData {
     /// Its column of weights, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_column: Option<String>,
+    /// The files of the other splits, if the user divided the texts; then that of `path` is the training file.
+    #[serde(default, skip_serializing_if = "OwnSplits::is_empty")]
+    pub own_splits: OwnSplits<RunFile>,
     /// How it is read.
     pub options: ReadOptions,
     /// How its labels are read.
@@ -63,14 +67,38 @@ pub struct RunData {
     pub split: SplitPlan,
 }
 
+/// A file of a run beside its training file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFile {
+    /// The file, as it was given.
+    pub path: PathBuf,
+    /// The same from the root.
+    pub absolute_path: PathBuf,
+    /// [`LabelledTexts::fingerprint`](dataset::LabelledTexts::fingerprint) of its contents.
+    pub fingerprint: String,
+}
+
+impl RunFile {
+    fn of(origin: &OwnOrigin) -> Self {
+        let (path, fingerprint) = (origin.path.clone(), origin.fingerprint.clone());
+        Self { absolute_path: absolute(&path), path, fingerprint }
+    }
+
+    /// Where the file is: as it was given, if it is still there from here.
+    pub fn found_path(&self) -> &Path {
+        found(&self.path, &self.absolute_path)
+    }
+}
+
 impl RunData {
     /// Of the texts of a training.
     pub fn of(origin: &DataOrigin) -> Self {
         let DataOrigin { path, fingerprint, text_column, label_columns, .. } = origin.clone();
         let DataOrigin { group_column, weight_column, options, labels, split, .. } = origin.clone();
         Self {
-            absolute_path: std::path::absolute(&path).unwrap_or_else(|_| path.clone()),
+            absolute_path: absolute(&path),
             path,
+            own_splits: origin.own_splits.as_ref().map(RunFile::of),
             fingerprint,
             text_column,
             label_columns,
@@ -84,8 +112,16 @@ impl RunData {
 
     /// Where the file is: as it was given, if it is still there from here.
     pub fn found_path(&self) -> &Path {
-        if self.path.exists() { &self.path } else { &self.absolute_path }
+        found(&self.path, &self.absolute_path)
     }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn found<'a>(path: &'a Path, absolute: &'a Path) -> &'a Path {
+    if path.exists() { path } else { absolute }
 }
 
 /// The table `[run]` of the file.
@@ -107,7 +143,7 @@ struct RunTable {
 
 /// The whole file.
 #[derive(Serialize)]
-struct RunFile<'a> {
+struct WholeFile<'a> {
     #[serde(flatten)]
     recipe: crate::recipe::Settings<'a>,
     run: RunTable,
@@ -178,7 +214,7 @@ impl RunAbout {
             machine,
             data,
         };
-        let file = RunFile { recipe: recipe.settings(), run };
+        let file = WholeFile { recipe: recipe.settings(), run };
         let text = toml::to_string(&file).map_err(|error| failed(error.to_string()))?;
         let written = whole_file::write(path, text.as_bytes());
         written.map_err(|source| Error::Unwritten { path: path.to_path_buf(), source })
@@ -253,6 +289,11 @@ mod tests {
             "regularization.word_dropout=0.1",
         ]
         .map(String::from);
+        let test = RunFile {
+            path: "test.csv".into(),
+            absolute_path: "/test.csv".into(),
+            fingerprint: "def".to_string(),
+        };
         let names = Recipe::names().into_iter();
         let recipes = names.flat_map(|name| [(name, &[][..]), (name, &settings[..])]);
         for (name, settings) in recipes {
@@ -268,6 +309,7 @@ mod tests {
                     label_columns: vec!["a".to_string(), "b".to_string()],
                     group_column: None,
                     weight_column: Some("w".to_string()),
+                    own_splits: OwnSplits { validation: None, test: Some(test.clone()) },
                     options: ReadOptions::default(),
                     labels: LabelOptions { separator: Some('|'), ..LabelOptions::default() },
                     split: recipe.split_plan(),

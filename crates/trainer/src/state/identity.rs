@@ -47,7 +47,7 @@ impl Identity {
             "pretraining": pretraining,
             "training": training,
         });
-        let data = json!({
+        let mut data = json!({
             "contents": origin.fingerprint,
             "task": data.task,
             "split": origin.split,
@@ -60,6 +60,9 @@ impl Identity {
             "test texts": digest(&data.test),
             "word vectors": training.word_vectors.as_deref().map(digest_of_file).transpose()?,
         });
+        for (part, of) in origin.own_splits.iter() {
+            data[format!("contents of the {part} file")] = json!(of.fingerprint);
+        }
         Ok(Self {
             program: env!("CARGO_PKG_VERSION").to_string(),
             build: build(),

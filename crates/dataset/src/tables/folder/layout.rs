@@ -10,7 +10,11 @@ use crate::tables::notes::Note;
 const UNLABELLED: [&str; 4] = ["unsup", "unsupervised", "unlabeled", "unlabelled"];
 /// Names of splits.
 const TRAINING: [&str; 2] = ["train", "training"];
-const OTHER_SPLITS: [&str; 6] = ["test", "testing", "val", "valid", "validation", "dev"];
+const SPLITS: [(&str, &[&str]); 3] = [
+    ("train", &TRAINING),
+    ("validation", &["validation", "valid", "val", "dev"]),
+    ("test", &["test", "testing"]),
+];
 
 /// A class and its files.
 #[derive(Debug)]
@@ -81,17 +85,22 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 /// # Errors
 /// `SplitFolders`; as [`Listing::of`].
 fn check_no_splits(path: &Path, folders: &[String]) -> Result<()> {
-    let is_split = |name: &&String| is_one_of(&TRAINING, name) || is_one_of(&OTHER_SPLITS, name);
-    let splits: Vec<&String> = folders.iter().filter(is_split).collect();
-    let Some(training) = splits.iter().find(|name| is_one_of(&TRAINING, name)) else {
+    if !folders.iter().any(|name| is_one_of(&TRAINING, name)) {
         return Ok(());
-    };
-    for name in &splits {
+    }
+    let is_split = |name: &&String| SPLITS.iter().any(|(_, names)| is_one_of(names, name));
+    let found: Vec<&String> = folders.iter().filter(is_split).collect();
+    for name in &found {
         // A class may be called "train"; but then its texts lie in it.
         if Listing::of(&path.join(name))?.folders.is_empty() {
             return Ok(());
         }
     }
-    let (path, training) = (path.to_owned(), training.to_string());
-    Err(Error::SplitFolders { path, folders: splits.into_iter().cloned().collect(), training })
+    let first = |(split, names): (&'static str, &[&str])| {
+        let name = found.iter().find(|name| is_one_of(names, name))?;
+        Some((split, (*name).clone()))
+    };
+    let splits = SPLITS.into_iter().filter_map(first).collect();
+    let (path, folders) = (path.to_owned(), found.into_iter().cloned().collect());
+    Err(Error::SplitFolders { path, folders, splits })
 }

@@ -148,8 +148,22 @@ fn splits_are_not_taken_for_classes() {
         without(&folder, &error),
         "DIR has the folders \"test\", \"train\", which look like splits of the texts, not like classes"
     );
-    assert!(error.advice().unwrap().contains("train"), "{error}");
+    let advice = error.advice().unwrap();
+    let advice = advice.replace(&*folder.path().to_string_lossy(), "DIR");
+    assert_eq!(
+        advice,
+        "To train with these splits, name them: --train DIR/train --test DIR/test. Otherwise name one of them, \
+         such as DIR/train."
+    );
     assert_eq!(read(&folder.path().join("train")).unwrap().len(), 2);
+    write(folder.path(), "dev/pos/3.txt", "fine");
+    let advice = read(folder.path()).unwrap_err().advice().unwrap();
+    let advice = advice.replace(&*folder.path().to_string_lossy(), "DIR");
+    assert!(
+        advice.contains(": --train DIR/train --validation DIR/dev --test DIR/test."),
+        "{advice}"
+    );
+    fs::remove_dir_all(folder.path().join("dev")).unwrap();
     write(folder.path(), "valid/3.txt", "a class of this name");
     assert_eq!(read(folder.path()).unwrap().classes().names, ["test", "train", "valid"]);
 }
