@@ -40,7 +40,7 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// Version of reading, deduplicating, splitting and encoding: increment it whenever one of them gives a
 /// different result for the same texts and settings.
-const PREPARATION_VERSION: u32 = 5;
+const PREPARATION_VERSION: u32 = 6;
 
 /// SHA-256 of what this version makes of the files in `tests/golden`: if it changes, the tests fail and
 /// ask for a new version.
@@ -71,6 +71,7 @@ pub struct Cache {
 struct Header {
     columns: ColumnNames,
     notes: ReadNotes,
+    findings: Option<Vec<String>>,
     fingerprint: String,
     task: Task,
     separator: Option<char>,
@@ -129,7 +130,7 @@ impl Cache {
         let bytes = fs::read(entry).ok()?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
         let header = metadata.metadata().as_ref()?.get(HEADER)?.clone();
-        let Header { columns, notes, fingerprint, task, separator, summary, others } =
+        let Header { columns, notes, findings, fingerprint, task, separator, summary, others } =
             serde_json::from_str(&header).ok()?;
         let tensors = SafeTensors::deserialize(&bytes).ok()?;
         let encoder = TextEncoder::from_json(
@@ -203,15 +204,16 @@ impl Cache {
             .append(true)
             .open(entry)
             .and_then(|file| file.set_modified(SystemTime::now()));
-        Some(LoadedData { data, columns, notes, fingerprint, others, is_cached: true })
+        Some(LoadedData { data, columns, notes, findings, fingerprint, others, is_cached: true })
     }
 
     /// Stores prepared data. Failure is harmless: the next training run prepares it again.
     pub(crate) fn store(&self, entry: &Path, loaded: &LoadedData) -> Option<()> {
-        let LoadedData { data, columns, notes, fingerprint, others, .. } = loaded;
+        let LoadedData { data, columns, notes, findings, fingerprint, others, .. } = loaded;
         let header = Header {
             columns: columns.clone(),
             notes: notes.clone(),
+            findings: findings.clone(),
             fingerprint: fingerprint.clone(),
             task: data.task.clone(),
             separator: data.separator,

@@ -1,6 +1,6 @@
 //! A look at a file of labelled texts before anything is trained on it.
 
-use dataset::check::{CheckedTable, OtherTexts, Reader, Report, TextTokens};
+use dataset::check::{CheckedTable, Finding, OtherTexts, Reader, Report, Severity, TextTokens};
 use dataset::{ColumnChoice, DataFile, LabelOptions, ReadOptions};
 use text_preprocessing::{
     Error as TextError, MAX_SEQ_LEN, PreprocessingConfig, TextEncoder, TokenScheme, Truncation,
@@ -49,10 +49,51 @@ pub fn check_data(request: &CheckRequest<'_>) -> Result<Report> {
     texts.extend(other.iter().flat_map(OtherTexts::texts));
     let mut tokens = tokens(&texts, preprocessing)?;
     let of_other = tokens.split_off(n_texts);
-    let has_pieces = preprocessing.scheme == TokenScheme::Bpe;
-    let reader = Reader { seq_len: preprocessing.seq_len, has_pieces };
+    let reader = reader(preprocessing);
     let other = other.as_ref().map(|texts| (texts, &of_other));
     Ok(dataset::check::check(&table, &tokens, &reader, other)?)
+}
+
+/// Most texts that a training checks: beyond, a check takes long and much memory.
+pub const MOST_CHECKED: usize = 300_000;
+
+/// What a training says otherwise, in its summary or in its warnings.
+const SAID_ELSEWHERE: [&str; 8] = [
+    "few-texts",
+    "one-class",
+    "empty-texts",
+    "duplicates",
+    "contradictions",
+    "rare-classes",
+    "cut",
+    "unknown-words",
+];
+
+/// What should be known before a training on these texts, a sentence each without a full stop; `None` if there are more
+/// than [`MOST_CHECKED`], so that nobody looked.
+pub(crate) fn findings_for_training(
+    table: &CheckedTable,
+    preprocessing: &PreprocessingConfig,
+) -> Result<Option<Vec<String>>> {
+    let texts: Vec<&str> = table.texts().collect();
+    if texts.len() > MOST_CHECKED {
+        return Ok(None);
+    }
+    let report = dataset::check::check(
+        table,
+        &tokens(&texts, preprocessing)?,
+        &reader(preprocessing),
+        None,
+    )?;
+    let matters = |finding: &&Finding| {
+        finding.severity == Severity::Warning && !SAID_ELSEWHERE.contains(&finding.found.kind())
+    };
+    Ok(Some(report.findings.iter().filter(matters).map(ToString::to_string).collect()))
+}
+
+fn reader(preprocessing: &PreprocessingConfig) -> Reader {
+    let has_pieces = preprocessing.scheme == TokenScheme::Bpe;
+    Reader { seq_len: preprocessing.seq_len, has_pieces }
 }
 
 /// All tokens of texts, of which every one has an id. Pieces of words would have to be learned: words are enough here.

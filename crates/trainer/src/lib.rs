@@ -72,7 +72,7 @@ pub use class_weights::ClassWeights;
 pub use clip::{clip_factor, global_norm};
 pub use config::{BatchOrder, Keep, Schedule, StateCarry, TrainingConfig};
 pub use cross_validation::{HeldOut, OutOfFold};
-pub use data_check::{CheckRequest, check_data};
+pub use data_check::{CheckRequest, MOST_CHECKED, check_data};
 pub use doubtful_labels::{DoubtfulLabel, DoubtfulLabels};
 pub use error::{Error, Result};
 pub use evaluate::{Measurements, evaluate, logits, test};

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use dataset::check::CheckedTable;
 use dataset::{
     ColumnChoice, ColumnNames, DataFile, LabelOptions, LabelledTexts, ReadNotes, ReadOptions,
 };
 use text_preprocessing::PreprocessingConfig;
 
 use crate::cache::Cache;
+use crate::data_check::findings_for_training;
 use crate::error::{Error, Result};
 use crate::few_texts::FewTexts;
 use crate::own_splits::{LoadedFile, OwnSplits};
@@ -44,6 +46,9 @@ pub struct LoadedData {
     pub columns: ColumnNames,
     /// The reader's notes for the user.
     pub notes: ReadNotes,
+    /// What a check found in the texts that should be known before a training, a sentence each without a full stop;
+    /// absent if there are more than [`MOST_CHECKED`](crate::MOST_CHECKED) texts, so that nothing was checked.
+    pub findings: Option<Vec<String>>,
     /// [`LabelledTexts::fingerprint`] of the file's contents.
     pub fingerprint: String,
     /// The same of the other files, if there are any.
@@ -76,18 +81,25 @@ pub fn load(request: &DataRequest<'_>, cache: Option<&Cache>) -> Result<LoadedDa
 fn read_and_prepare(request: &DataRequest<'_>) -> Result<LoadedData> {
     let &DataRequest { file, others, columns, labels, options, plan, preprocessing, few_texts } =
         request;
-    let table = LabelledTexts::read(file, columns, labels, options)?;
+    let checked = CheckedTable::read_strictly(file, columns, labels, options)?;
+    let table = checked.labelled();
     let others = others.try_map(|part, file| {
-        read_other(request, &table, (part, file)).map_err(|error| in_file(&file.name(), error))
+        read_other(request, table, (part, file)).map_err(|error| in_file(&file.name(), error))
     })?;
-    // The digest uses one core; preparing the words uses all of them.
-    let (found, data) = rayon::join(
-        || (found(&table), others.as_ref().map(found)),
-        || prepare_own_few(&table, others.as_ref(), plan, (preprocessing, few_texts)),
+    // The digest uses one core; the others use all of them.
+    let (found, (data, findings)) = rayon::join(
+        || (found(table), others.as_ref().map(found)),
+        || {
+            rayon::join(
+                || prepare_own_few(table, others.as_ref(), plan, (preprocessing, few_texts)),
+                || findings_for_training(&checked, preprocessing),
+            )
+        },
     );
     let data = data.map_err(|error| of_part(request, error))?;
+    let findings = findings?;
     let (LoadedFile { columns, notes, fingerprint }, others) = found;
-    Ok(LoadedData { data, columns, notes, fingerprint, others, is_cached: false })
+    Ok(LoadedData { data, columns, notes, findings, fingerprint, others, is_cached: false })
 }
 
 /// Reads a file that goes with the training table.

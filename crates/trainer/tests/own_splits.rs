@@ -10,8 +10,8 @@ use dataset::{
 use tempfile::TempDir;
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
-    Cache, DataOrigin, DataRequest, Error, FewTexts, LeftOut, LoadedData, OwnOrigin, OwnSplits, Prepared,
-    SplitPlan, load, prepare, prepare_own, split,
+    Cache, DataOrigin, DataRequest, Error, FewTexts, LeftOut, LoadedData, OwnOrigin, OwnSplits,
+    Prepared, SplitPlan, load, prepare, prepare_own, split,
 };
 
 /// Files of labelled texts, and how they are read.
@@ -168,7 +168,8 @@ fn files_with_the_rows_of_a_split_give_what_the_divided_file_gives() {
 fn files_with_the_rows_of_a_fold_give_what_the_fold_gives() {
     let mut tested = Vec::new();
     for fold in Fold::all(3) {
-        let place = Place { plan: SplitPlan { fold: Some(fold), ..SplitPlan::default() }, ..Place::new() };
+        let place =
+            Place { plan: SplitPlan { fold: Some(fold), ..SplitPlan::default() }, ..Place::new() };
         let (_, rows) = divided(&place);
         let whole = place.loaded("all.csv", OwnSplits::default());
         let refused = place.message("train.csv", both("validation.csv", "test.csv"));

@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use trainer::{
-    Cache, DataOrigin, DataRequest, DataSummary, LeftOut, LoadedData, OwnOrigin, OwnSplits,
-    Prepared, Recipe,
+    Cache, DataOrigin, DataRequest, DataSummary, LeftOut, LoadedData, MOST_CHECKED, OwnOrigin,
+    OwnSplits, Prepared, Recipe,
 };
 
 use super::files::OpenFiles;
 use super::wanted::Wanted;
 use crate::progress::spinner;
 use crate::reading::{tell_guesses, tell_notes};
-use crate::shell::program;
+use crate::shell::{program, quoted};
+
+/// Findings of a check that are printed one by one.
+const MOST_FINDINGS: usize = 4;
 
 /// Reads, splits and encodes the data, and prints what it found.
 pub(super) fn prepare(
@@ -30,7 +33,7 @@ pub(super) fn prepare(
     let spinner = spinner(format!("reading and encoding {}", path.display()));
     let loaded = trainer::load(&request, cache.as_ref());
     spinner.finish_and_clear();
-    let LoadedData { data, columns, notes, fingerprint, others: loaded, .. } =
+    let LoadedData { data, columns, notes, findings, fingerprint, others: loaded, .. } =
         loaded.map_err(|error| with_path(error, path))?;
     let paths = others.map(|file| file.path());
     // Of several folds, the first says it for all.
@@ -48,6 +51,7 @@ pub(super) fn prepare(
         if let Some(cut) = data.summary.cut() {
             eprintln!("{}: {cut}", path.display());
         }
+        tell_findings(path, findings.as_deref());
     }
     let how = (options.clone(), labels.clone());
     let own = paths.zip(loaded).map(|(path, loaded)| OwnOrigin::new(path, loaded));
@@ -94,6 +98,28 @@ fn tell_own(path: &Path, others: OwnSplits<&Path>, summary: &DataSummary, left_o
             "the model will not be tested, as there is no --test; `{} evaluate --model DIR --data FILE` does it later",
             program()
         ),
+    }
+}
+
+/// Prints what a check found that should be known before a training, in at most five lines.
+fn tell_findings(path: &Path, findings: Option<&[String]>) {
+    let shown = path.display();
+    let command = format!("{} check {}", program(), quoted(&path.to_string_lossy()));
+    match findings {
+        None => eprintln!(
+            "{shown}: not looked through for faults, as there are more than {MOST_CHECKED} texts; `{command}` does that"
+        ),
+        Some([]) => {}
+        Some(findings) => {
+            for finding in findings.iter().take(MOST_FINDINGS) {
+                eprintln!("warning: {shown}: {finding}");
+            }
+            let more = match findings.len().saturating_sub(MOST_FINDINGS) {
+                0 => String::new(),
+                n => format!("{n} more were found; "),
+            };
+            eprintln!("{more}`{command}` says what to do");
+        }
     }
 }
 

@@ -36,8 +36,22 @@ impl CheckedTable {
         let stops_at_missing = options.missing == Missing::Error;
         let missing = if stops_at_missing { Missing::Skip } else { options.missing };
         let options = ReadOptions { missing, ..options.clone() };
+        let table = Self::read_strictly(file, choice, label_options, &options)?;
+        Ok(Self { stops_at_missing, ..table })
+    }
+
+    /// Reads a table exactly like [`LabelledTexts::read`], for a training that checks what it reads.
+    ///
+    /// # Errors
+    /// As [`LabelledTexts::read`].
+    pub fn read_strictly(
+        file: &DataFile,
+        choice: &ColumnChoice,
+        label_options: &LabelOptions,
+        options: &ReadOptions,
+    ) -> Result<Self> {
         let (labelled, table, writing) =
-            LabelledTexts::with_table(file, choice, label_options, &options)?;
+            LabelledTexts::with_table(file, choice, label_options, options)?;
         let path = file.name();
         let column = table.column(&path, &labelled.columns().text.name)?;
         // That it can be read as strings was found out above.
@@ -49,7 +63,7 @@ impl CheckedTable {
                 .collect(),
             _ => Vec::new(),
         };
-        Ok(Self { labelled, table, writing, path, without_text, stops_at_missing })
+        Ok(Self { labelled, table, writing, path, without_text, stops_at_missing: false })
     }
 
     /// The texts and labels.
