@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use classifier::folder;
+use classifier::folder::{self, SeenTexts};
 use dataset::{ColumnChoice, DataFile, LabelOptions, LabelledTexts};
 use model::Task;
 use serde::Serialize;
@@ -114,9 +114,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         ),
         SplitName::Test => {
             check_is_training_data(&table, path, &report)?;
-            let Divided { split, digests, .. } = trainer::split(&table, &report.data.split)
+            let (test, digests) = test_rows(&table, &report, records.seen.as_ref())
                 .with_context(|| format!("{}", path.display()))?;
-            let digest = trainer::digest_of_rows(&digests, &split.test);
+            let digest = trainer::digest_of_rows(&digests, &test);
             if report.data.summary.test_digest.as_ref().is_some_and(|expected| *expected != digest)
             {
                 bail!(
@@ -125,8 +125,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
                     path.display()
                 );
             }
-            let of_test = split.test.iter().map(|&row| digests[row as usize]).collect();
-            (split.test, of_test)
+            let of_test = test.iter().map(|&row| digests[row as usize]).collect();
+            (test, of_test)
         }
     };
     if rows.is_empty() {
@@ -150,6 +150,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     print(args.json, &evaluation, (trained.task(), trained.thresholds()))?;
     warnings::tell(&evaluation.warnings);
     Ok(())
+}
+
+/// The rows of the test split, and the digest of every row's text.
+fn test_rows(
+    table: &LabelledTexts,
+    report: &TrainingReport,
+    seen: Option<&SeenTexts>,
+) -> anyhow::Result<(Vec<u32>, Vec<u64>)> {
+    let plan = &report.data.split;
+    if report.from.as_ref().is_none_or(|from| !from.knows_its_texts) {
+        let Divided { split, digests, .. } = trainer::split(table, plan)?;
+        return Ok((split.test, digests));
+    }
+    let Some(seen) = seen else {
+        bail!(
+            "cannot reconstruct the test split: the model was trained from another one, and its folder has no list of \
+             the texts that both have seen; use --split all to evaluate on all rows"
+        );
+    };
+    Ok(trainer::test_rows_from(table, plan, seen)?)
 }
 
 fn read(

@@ -20,6 +20,7 @@ mod divisors;
 mod error;
 mod evaluate;
 mod finite;
+mod from_model;
 mod job;
 mod linear_model;
 mod linear_search;
@@ -71,6 +72,9 @@ pub use data_check::{CheckRequest, check_data};
 pub use error::{Error, Result};
 pub use evaluate::{Measurements, evaluate, logits, test};
 pub use finite::NonFinite;
+pub use from_model::{
+    FromRecord, Part as ModelPart, Start, StartModel, load_from, prepare_from, test_rows_from,
+};
 pub use job::TrainingJob;
 pub use load::load;
 pub use loss::Objective;
@@ -89,7 +93,8 @@ pub use recipe::{Recipe, RecipeError};
 pub use record::{Ending, PretrainingRecord, RefitRecord, ValidationRecord};
 pub use report::{DataOrigin, LoweredBatch, TrainingReport};
 pub use run_folder::{
-    KeyFigures, RecordPlan, RunAbout, RunData, RunFolder, RunRecorder, RunSession, RunStatus,
+    KeyFigures, RecordPlan, RunAbout, RunData, RunFolder, RunFrom, RunRecorder, RunSession,
+    RunStatus,
 };
 pub use scalar::Scalar;
 pub use schedule::LearningRate;

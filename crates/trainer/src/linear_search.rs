@@ -13,6 +13,7 @@ use crate::class_weights::Weighting;
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::evaluate::targets_of;
+use crate::from_model::LinearStart;
 use crate::linear_model::{Features, LinearModel, check_finite};
 use crate::prepare::Prepared;
 use crate::scoring::weighted_loss;
@@ -39,7 +40,7 @@ pub(crate) struct Fitted<'a> {
 
 /// Fits the model with the configured rate, and smaller ones where they fit the validation texts better.
 ///
-/// `weighting`: of the validation texts.
+/// `weighting`: of the validation texts. `start`: weights to start from; 0 if absent.
 ///
 /// # Errors
 /// As [`LinearModel::fit`], if no rate gives a model; [`Error::LinearPath`](crate::Error::LinearPath) also if a
@@ -49,11 +50,13 @@ pub(crate) fn fit_best<'a>(
     data: &Prepared,
     training: &TrainingConfig,
     weighting: Weighting<'_>,
+    start: Option<&LinearStart>,
 ) -> Result<Fitted<'a>> {
     let (task, targets) = (&data.task, targets_of(&data.validation)?);
     let features = Features::of(vocabulary, &data.train);
     let with_rate = |rate: f64| -> Result<Fitted<'a>> {
-        let model = LinearModel::fit(vocabulary, (&features, &data.train), task, training, rate)?;
+        let model =
+            LinearModel::fit(vocabulary, (&features, &data.train), task, training, (rate, start))?;
         let recurrent = model.logits(&data.validation);
         check_finite("logits", &recurrent, rate)?;
         let logits = PathLogits { recurrent, linear: None, n_outputs: task.n_outputs() };
@@ -121,7 +124,7 @@ mod tests {
             TrainingConfig { ngram_learning_rate: learning_rate, ..TrainingConfig::default() };
         let weights = ClassWeights::None.of(&data.task, targets).unwrap();
         let weighting = Weighting { classes: &weights, trained: &weights, rows: None };
-        let fitted = fit_best(&vocabulary, &data, &training, weighting).unwrap();
+        let fitted = fit_best(&vocabulary, &data, &training, weighting, None).unwrap();
         (fitted.rate, fitted.loss)
     }
 

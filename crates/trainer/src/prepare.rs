@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest, text_digests};
 
 use crate::error::{Error, Result};
+use crate::from_model::Start;
 use crate::split_texts::SplitTexts;
 use crate::summary::{DataSummary, SplitSummaries, SplitSummary};
 
@@ -40,6 +41,8 @@ pub struct Prepared {
     pub seen: SeenTexts,
     /// Counts for the user.
     pub summary: DataSummary,
+    /// The model from which the training starts, if it starts from one; the encoder is then that model's.
+    pub start: Option<Arc<Start>>,
 }
 
 /// Which rows of a table are used, and how they are divided.
@@ -131,6 +134,21 @@ pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
 }
 
 fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
+    let Chosen { unique, digests, rows } = choose(table, plan)?;
+    let split = divide_rows(table, &rows, plan)?;
+    Ok(Divided { split, unique, digests })
+}
+
+/// The rows of a table that are used, before they are divided.
+pub(crate) struct Chosen {
+    pub(crate) unique: Deduplicated,
+    /// Of every row's text.
+    pub(crate) digests: Vec<u64>,
+    pub(crate) rows: Vec<u32>,
+}
+
+/// Removes repeated texts, and draws the sample.
+pub(crate) fn choose(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Chosen> {
     let texts: Vec<&str> = table.texts().collect();
     let digests = text_digests(&texts);
     let unique = match plan.duplicates {
@@ -142,7 +160,7 @@ fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
         let (n_rows, n_texts, needed) = (table.len(), n_unique, MIN_ROWS);
         return Err(dataset::Error::TooFewTexts { n_rows, n_texts, needed });
     }
-    let sampled = match plan.sample {
+    let rows = match plan.sample {
         Some(n_rows) if n_rows < n_unique => {
             // The training part of a stratified split is a sample that keeps the class fractions.
             let share = n_rows as f64 / n_unique as f64;
@@ -152,18 +170,26 @@ fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
                 test: 0.0,
                 seed: plan.shares.seed,
             };
-            &Split::stratified(table.targets(), table.classes(), &unique.kept, &shares)?.train
+            Split::stratified(table.targets(), table.classes(), &unique.kept, &shares)?.train
         }
-        _ => &unique.kept,
+        _ => unique.kept.clone(),
     };
-    let split = match table.groups() {
-        None => Split::stratified(table.targets(), table.classes(), sampled, &plan.shares)?,
+    Ok(Chosen { unique, digests, rows })
+}
+
+/// Divides some rows of a table by class and seed, or by group.
+pub(crate) fn divide_rows(
+    table: &LabelledTexts,
+    rows: &[u32],
+    plan: &SplitPlan,
+) -> dataset::Result<Split> {
+    match table.groups() {
+        None => Split::stratified(table.targets(), table.classes(), rows, &plan.shares),
         Some(groups) => {
-            Split::grouped(table.targets(), table.classes(), sampled, groups, &plan.shares)
-                .map_err(|error| in_file(table, error))?
+            Split::grouped(table.targets(), table.classes(), rows, groups, &plan.shares)
+                .map_err(|error| in_file(table, error))
         }
-    };
-    Ok(Divided { split, unique, digests })
+    }
 }
 
 /// Replaces a row of the table in an error by the row of the file.
@@ -197,10 +223,23 @@ pub fn prepare(
     plan: &SplitPlan,
     preprocessing: &PreprocessingConfig,
 ) -> Result<Prepared> {
-    let Divided { split, unique, digests } = split(table, plan)?;
-    let train_texts: Vec<&str> = table.texts_of(&split.train).collect();
+    let divided = split(table, plan)?;
+    let train_texts: Vec<&str> = table.texts_of(&divided.split.train).collect();
     let encoder = TextEncoder::learn(preprocessing.clone(), &train_texts)?;
     drop(train_texts);
+    encode(table, divided, encoder)
+}
+
+/// Encodes all three splits of a table.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn encode(
+    table: &LabelledTexts,
+    divided: Divided,
+    encoder: TextEncoder,
+) -> Result<Prepared> {
+    let Divided { split, unique, digests } = divided;
     let encode = |rows: &[u32], weights: Option<Vec<f32>>| -> Result<_> {
         let texts: Vec<&str> = table.texts_of(rows).collect();
         let targets = table.targets_of(rows);
@@ -255,6 +294,7 @@ pub fn prepare(
         test_texts,
         seen,
         summary,
+        start: None,
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use dataset::DataFile;
 use trainer::{Cache, DataOrigin, DataRequest, DataSummary, LoadedData, Prepared};
 
+use super::start;
 use super::wanted::Wanted;
 use crate::progress::spinner;
 use crate::reading::{tell_guesses, tell_notes};
@@ -15,20 +16,27 @@ pub(super) fn prepare(
     uses_cache: bool,
     file: &DataFile,
 ) -> anyhow::Result<(Prepared, DataOrigin)> {
-    let Wanted { recipe, columns, labels, options, plan, .. } = wanted;
+    let Wanted { recipe, from, columns, labels, options, plan, .. } = wanted;
     let preprocessing = &recipe.preprocessing;
     let request = DataRequest { file, columns, labels, options, plan, preprocessing };
     let cache = if uses_cache { Cache::of_user() } else { None };
     let path = file.path();
     let spinner = spinner(format!("reading and encoding {}", path.display()));
-    let loaded = trainer::load(&request, cache.as_ref());
+    let loaded = match from {
+        // With its vocabulary, whatever is in the cache.
+        Some(model) => trainer::load_from(&request, model),
+        None => trainer::load(&request, cache.as_ref()).map(|loaded| (loaded, labels.clone())),
+    };
     spinner.finish_and_clear();
-    let LoadedData { data, columns, notes, fingerprint, .. } =
+    let (LoadedData { data, columns, notes, fingerprint, .. }, labels) =
         loaded.map_err(|error| with_path(error, path))?;
     tell_notes(path, &notes);
     tell_guesses(path, &columns);
     tell_summary(path, &data.summary);
-    let how = (options.clone(), labels.clone());
+    if let Some(start) = &data.start {
+        start::tell(path, start, &data);
+    }
+    let how = (options.clone(), labels);
     let origin = DataOrigin::new(path, columns, how, fingerprint, *plan, &data);
     Ok((data, origin))
 }

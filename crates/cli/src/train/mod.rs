@@ -4,12 +4,13 @@ mod args;
 mod data;
 mod place;
 mod result;
+mod start;
 mod wanted;
 
 use std::process::ExitCode;
 
 use dataset::DataFile;
-use trainer::{Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunRecorder, Session};
+use trainer::{Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunFrom, RunRecorder, Session};
 
 pub(crate) use args::Args;
 use place::{Place, is_unfinished};
@@ -69,7 +70,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Before an older run is removed.
     job.check()?;
     if !goes_on {
-        run.create(&RunAbout { comparison: wanted.comparison, ..about })?;
+        let from = wanted.from.as_deref().map(RunFrom::of);
+        run.create(&RunAbout { comparison: wanted.comparison, from, ..about })?;
     }
     let plan = RecordPlan {
         checkpoint_every: args.checkpoint_every,

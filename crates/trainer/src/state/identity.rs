@@ -47,7 +47,7 @@ impl Identity {
             "pretraining": pretraining,
             "training": training,
         });
-        let data = json!({
+        let mut data = json!({
             "contents": origin.fingerprint,
             "task": data.task,
             "split": origin.split,
@@ -60,6 +60,9 @@ impl Identity {
             "test texts": digest(&data.test),
             "word vectors": training.word_vectors.as_deref().map(digest_of_file).transpose()?,
         });
+        if let (Some(start), Some(known)) = (&job.data.start, data.as_object_mut()) {
+            known.insert("starting model".to_string(), json!(start.model.id()));
+        }
         Ok(Self {
             program: env!("CARGO_PKG_VERSION").to_string(),
             build: build(),
