@@ -4,8 +4,8 @@ use candle_core::{Device, Tensor, Var};
 use candle_nn::VarMap;
 use dataset::{Batch, Targets};
 use model::{
-    DistinctIds, InitConfig, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, RecurrentClassifier,
-    Regularization, State, TABLE, Task, Tokens, Vocabularies, Weights, Words,
+    DistinctIds, InitConfig, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, OUTPUT_PARAMETERS,
+    RecurrentClassifier, Regularization, State, TABLE, Task, Tokens, Vocabularies, Weights, Words,
 };
 use recurrent::{SeededRng, State as _};
 
@@ -152,7 +152,8 @@ impl TrainingStep {
         Self::starting_from(&Weights::new(), plan, targets, vocabularies, device)
     }
 
-    /// The same with some weights given: a training that goes on from a model, near which its weights are kept.
+    /// The same with some weights given: a training that goes on from a model, near which its weights are kept if those
+    /// of its outputs are among them.
     ///
     /// # Errors
     /// As [`new`](Self::new); if a given weight has another shape.
@@ -181,7 +182,9 @@ impl TrainingStep {
             }
         }
         anchored.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
-        let anchor = (!anchored.is_empty()).then(|| Anchor::new(anchored));
+        // New outputs are made for what the layers below become, and there is nothing of the old ones to keep.
+        let keeps_outputs = OUTPUT_PARAMETERS.iter().any(|name| anchored.contains_key(*name));
+        let anchor = keeps_outputs.then(|| Anchor::new(anchored));
         // The linear path is fitted, not trained.
         parameters.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
         let average = (config.average_decay > 0.0)

@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// Start from a trained model, and train it on the new or corrected texts of --data: its vocabulary and its network
     /// stay, and it is kept from forgetting. Settings are those of its own training, with a lower learning rate; of
     /// --recipe, only the tables regularization, pretraining and training are used
-    #[arg(long, value_name = "MODEL", requires = "data")]
+    #[arg(long, value_name = "MODEL")]
     pub(super) from: Option<PathBuf>,
 
     /// Override a recipe setting, e.g. training.epochs=3; may be repeated

@@ -30,6 +30,9 @@ pub(super) struct Wanted {
 impl Wanted {
     /// What the flags say.
     pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
+        if args.from.is_some() && args.data.is_none() {
+            bail!("--from goes on from a model with new texts: pass them with --data FILE");
+        }
         let from = args.from.as_deref().map(StartModel::load).transpose()?.map(Arc::new);
         let recipe = match &from {
             Some(model) => {

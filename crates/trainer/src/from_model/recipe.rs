@@ -8,14 +8,13 @@ use crate::config::Schedule;
 use crate::recipe::{Recipe, RecipeError};
 use crate::state::Difference;
 
-/// Learning rates, as shares of those with which a model is trained anew: smaller steps forget less (Howard and Ruder
+/// The learning rate, as a share of that with which a model is trained anew: smaller steps forget less (Howard and Ruder
 /// 2018). The figures are in ARCHITECTURE.md.
 const RATE_SHARE: f64 = 0.5;
-const NGRAM_RATE_SHARE: f64 = 0.25;
 
 impl StartModel {
     /// The recipe of a training that starts from this model: its preprocessing and its network; of a recipe by name, or
-    /// else of the model's own training, everything else, with lower learning rates, with retraining on the validation
+    /// else of the model's own training, everything else, with a lower learning rate, with retraining on the validation
     /// texts, and without pre-training and word vectors; then `settings` over it, such as `training.epochs=3`.
     ///
     /// # Errors
@@ -58,7 +57,7 @@ impl StartModel {
             pretraining: report.pretraining.clone(),
             training: report.training.clone(),
         };
-        // Those of a model that started from another one are low already.
+        // That of a model that started from another one is low already.
         if report.from.is_some() { recipe } else { lowered(recipe) }
     }
 }
@@ -67,7 +66,6 @@ impl StartModel {
 fn lowered(mut recipe: Recipe) -> Recipe {
     let training = &mut recipe.training;
     training.learning_rate *= RATE_SHARE;
-    training.ngram_learning_rate *= NGRAM_RATE_SHARE;
     // The embedding and the recurrent layers are there.
     training.word_vectors = None;
     recipe.pretraining.epochs = 0;

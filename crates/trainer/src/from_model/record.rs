@@ -22,8 +22,8 @@ pub struct FromRecord {
     pub n_new_words: usize,
     /// N-grams of a kept linear path that the model did not have; 0 until that path is fitted.
     pub n_new_ngrams: usize,
-    /// Where the network's weights are between those of the model, 0, and those that the training reached, 1; the linear
-    /// path and what is new are as they were trained.
+    /// Where the weights of embedding, recurrent layers and output layer are between those of the model, 0, and those that
+    /// the training reached, 1. The linear path is as it was trained.
     pub trained_share: f64,
     /// Whether it is known which texts the model has seen.
     pub knows_its_texts: bool,
@@ -83,7 +83,7 @@ impl FromRecord {
             new,
             n_new_words: start.n_new_words(),
             n_new_ngrams: 0,
-            trained_share: TRAINED_SHARE,
+            trained_share: if *keeps_outputs { TRAINED_SHARE } else { 1.0 },
             knows_its_texts: model.knows_its_texts(),
             n_learned: *n_learned,
             n_in_groups: *n_in_groups,

@@ -110,3 +110,67 @@ impl Start {
         Ok(Some(LinearStart { weights, intercepts }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use model::RecurrentClassifier;
+
+    use crate::from_model::{StartModel, prepare_from};
+    use crate::observer::{Never, Silent};
+    use crate::prepare::SplitPlan;
+    use crate::small_runs::{cases, table};
+
+    fn trained(parent: &Path) -> Arc<StartModel> {
+        let [_, every_phase, ..] = cases();
+        every_phase.run(parent, None, &Never, &mut Silent).unwrap();
+        Arc::new(StartModel::load(&parent.join("models/m")).unwrap())
+    }
+
+    #[test]
+    fn the_network_starts_with_the_logits_of_the_model_also_where_words_are_new() {
+        let parent = tempfile::tempdir().unwrap();
+        let model = trained(parent.path());
+        // Words that the model does not know, often enough for an id of their own.
+        let texts: Vec<String> = table()
+            .texts()
+            .enumerate()
+            .map(|(i, text)| format!("{text} new{} rare{i}", i % 3))
+            .collect();
+        let new = dataset::LabelledTexts::with_targets(
+            &texts,
+            table().targets().clone(),
+            table().classes().clone(),
+        );
+        let data = prepare_from(&new.unwrap(), &SplitPlan::default(), &model).unwrap();
+        let start = data.start.clone().unwrap();
+        assert_eq!((start.n_new_words(), start.keeps_outputs), (3, true));
+        let no_ngrams = Err(model::Error::NoNgrams { min_texts: 2 });
+        let vocabularies = start.vocabularies(no_ngrams, usize::MAX).unwrap();
+        let weights = start.weights(vocabularies.ngrams.as_ref()).unwrap();
+        let config = model.classifier.network().config();
+        let network = RecurrentClassifier::frozen(config, vocabularies, &weights).unwrap();
+
+        let texts: Vec<&str> = vec!["w2 w4 w12", "w9 nobody w16 knows w4", "", "w6 unheard w8 of"];
+        let logits = |network: &RecurrentClassifier, encoder: &text_preprocessing::TextEncoder| {
+            let ids = encoder.encode_batch(&texts).unwrap();
+            let rows: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+            let of_paths = network.path_logits_of_rows(&rows, 24).unwrap();
+            [of_paths.recurrent, of_paths.linear.unwrap()]
+                .map(|logits| logits.flatten_all().unwrap().to_vec1::<f32>().unwrap())
+        };
+        let before = logits(model.classifier.network(), model.encoder());
+        let now = logits(&network, &data.encoder);
+        assert_ne!(model.encoder().unknown_id(), data.encoder.unknown_id());
+        for (before, now) in before.iter().zip(&now) {
+            // The share of a path that is of little use is small, and so are its logits.
+            let largest = before.iter().fold(0f32, |most, logit| most.max(logit.abs()));
+            assert!(before.iter().any(|logit| (logit - before[0]).abs() > 0.01 * largest));
+            for (before, now) in before.iter().zip(now) {
+                assert!((before - now).abs() < 1e-5 * largest, "{before} {now} {largest}");
+            }
+        }
+    }
+}
