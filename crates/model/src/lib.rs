@@ -26,8 +26,10 @@ pub use config::{CellKind, ModelConfig, Padding};
 pub use device::{DeviceChoice, card_name, device_name};
 pub use error::{Error, Result};
 pub use network::{PathLogits, Reading, RecurrentClassifier};
-pub use ngrams::{NgramChoice, NgramVocabulary, TextClasses};
-pub use parameters::{InitConfig, NGRAM_BIAS, NGRAM_TABLE, TABLE, Weights, sorted, weights};
+pub use ngrams::{NgramChoice, NgramStart, NgramVocabulary, Renumbered, TextClasses};
+pub use parameters::{
+    InitConfig, NGRAM_BIAS, NGRAM_TABLE, OUTPUT_PARAMETERS, TABLE, Weights, sorted, weights,
+};
 pub use path_scales::PathScales;
 pub use pooling::{Pooling, PoolingPart};
 pub use precision::Precision;

@@ -28,6 +28,9 @@ pub(crate) const FC_WEIGHT: &str = "fc.weight";
 /// The name of its bias, `[O]`.
 pub(crate) const FC_BIAS: &str = "fc.bias";
 
+/// The names of the parameters whose shape depends on the number of outputs: all that follow the recurrent layers.
+pub const OUTPUT_PARAMETERS: [&str; 4] = [FC_WEIGHT, FC_BIAS, NGRAM_TABLE, NGRAM_BIAS];
+
 /// The name of attention's weight, `[1, F]`.
 pub(crate) const ATTENTION: &str = "attention.weight";
 

@@ -12,7 +12,7 @@ use crate::config::ModelConfig;
 use crate::embedding::{Embedding, StoredTable};
 use crate::error::{Error, Result};
 use crate::network::RecurrentClassifier;
-use crate::parameters;
+use crate::parameters::{self, Weights};
 use crate::regularization::Regularization;
 use crate::stored::StoredTensors;
 use crate::vocabularies::Vocabularies;
@@ -32,10 +32,7 @@ impl RecurrentClassifier {
         zeros: &[&str],
         device: &Device,
     ) -> Result<Self> {
-        let (zeros, shapes) = parameters::shapes(config, &vocabularies)?
-            .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(name, _)| zeros.contains(&name.as_str()));
-        check(&stored, &shapes)?;
+        let zeros = checked(&stored, (config, &vocabularies), zeros)?;
         let mut loaded = HashMap::new();
         for (name, shape) in zeros {
             loaded.insert(name, Tensor::zeros(shape, DType::F32, device)?);
@@ -46,11 +43,8 @@ impl RecurrentClassifier {
             if stays && name == parameters::TABLE {
                 continue;
             }
-            let load = |name| stored.get(name)?.load(&Device::Cpu)?.to_dtype(DType::F32);
-            let unreadable =
-                |error| Error::Unreadable { reason: recurrent::error_in_words(&error) };
             // A device that fails is no fault of the file.
-            let tensor = load(name).map_err(unreadable)?.to_device(device)?;
+            let tensor = read(&stored, name)?.to_device(device)?;
             loaded.insert(name.to_string(), tensor);
         }
         let table = loaded.remove(parameters::TABLE);
@@ -66,6 +60,45 @@ impl RecurrentClassifier {
         let none = Regularization::NONE;
         Self::with_embedding(config, &none, vocabularies, embedding, vb)?.freeze()
     }
+
+    /// Copies of all weights of such a network, f32 on the CPU: for a training that starts from them.
+    ///
+    /// # Errors
+    /// As [`from_stored`](Self::from_stored).
+    pub fn stored_weights(
+        stored: &StoredTensors,
+        config: &ModelConfig,
+        vocabularies: &Vocabularies,
+        zeros: &[&str],
+    ) -> Result<Weights> {
+        let mut weights = Weights::new();
+        for (name, shape) in checked(stored, (config, vocabularies), zeros)? {
+            weights.insert(name, Tensor::zeros(shape, DType::F32, &Device::Cpu)?);
+        }
+        for (name, _) in stored.shapes() {
+            weights.insert(name.to_string(), read(stored, name)?);
+        }
+        Ok(weights)
+    }
+}
+
+/// Checks that the stored tensors are those of a network; names and shapes of those that may be absent.
+fn checked(
+    stored: &StoredTensors,
+    (config, vocabularies): (&ModelConfig, &Vocabularies),
+    zeros: &[&str],
+) -> Result<BTreeMap<String, Vec<usize>>> {
+    let (zeros, shapes) = parameters::shapes(config, vocabularies)?
+        .into_iter()
+        .partition::<BTreeMap<_, _>, _>(|(name, _)| zeros.contains(&name.as_str()));
+    check(stored, &shapes)?;
+    Ok(zeros)
+}
+
+/// A stored tensor, f32 on the CPU.
+fn read(stored: &StoredTensors, name: &str) -> Result<Tensor> {
+    let load = || stored.get(name)?.load(&Device::Cpu)?.to_dtype(DType::F32);
+    load().map_err(|error| Error::Unreadable { reason: recurrent::error_in_words(&error) })
 }
 
 /// Checks that there are the tensors of these shapes and no others.

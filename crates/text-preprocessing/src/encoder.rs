@@ -71,6 +71,31 @@ impl TextEncoder {
         Ok(Self::from_parts(config, vocabulary))
     }
 
+    /// The same encoder with ids for the words of more texts that it does not know and that are frequent enough in
+    /// them. All ids stay, except that of unknown words, which is the last one again; `max_vocab` is raised if need be.
+    /// In `bpe` no word is unknown, and nothing changes.
+    ///
+    /// `max_new`: most words that are added, the most frequent ones.
+    ///
+    /// ```
+    /// use text_preprocessing::{PreprocessingConfig, TextEncoder};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let encoder = TextEncoder::learn(PreprocessingConfig::default(), &["a great film"])?;
+    /// let more = encoder.extended(&["a bad film"], 100);
+    /// assert_eq!((more.id_of("film"), more.id_of("bad")), (encoder.id_of("film"), Some(4)));
+    /// assert_eq!((encoder.unknown_id(), more.unknown_id()), (4, 5));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn extended<S: AsRef<str> + Sync>(&self, texts: &[S], max_new: usize) -> Self {
+        let vocabulary = self.vocabulary.extended(&self.config, texts, max_new);
+        let mut config = self.config.clone();
+        config.max_vocab = config.max_vocab.map(|most| most.max(vocabulary.len()));
+        Self::from_parts(config, vocabulary)
+    }
+
     /// Combines a validated configuration with a vocabulary for its scheme.
     pub(crate) fn from_parts(config: PreprocessingConfig, vocabulary: Vocabulary) -> Self {
         let unknown_id = vocabulary.id_of(UNKNOWN_TOKEN).unwrap_or(PAD_ID);

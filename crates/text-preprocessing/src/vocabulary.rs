@@ -41,6 +41,24 @@ impl Vocabulary {
         Ok((!words.is_empty()).then(|| Self::Words(with_special_tokens(words))))
     }
 
+    /// The same with the frequent words of more texts after its own, before `[UNK]`: at most `max_new`, most frequent
+    /// first. Pieces make up every word already.
+    pub(crate) fn extended<S: AsRef<str> + Sync>(
+        &self,
+        config: &PreprocessingConfig,
+        texts: &[S],
+        max_new: usize,
+    ) -> Self {
+        let Self::Words(own) = self else { return self.clone() };
+        let counts = WordCounts::of_texts(config, texts);
+        let unlimited = PreprocessingConfig { max_vocab: None, ..config.clone() };
+        let new = counts.iter().filter(|(word, _)| own.number_of(word).is_none());
+        let new = frequent_words(&unlimited, new);
+        let n_own = own.len().saturating_sub(1);
+        let words = own.iter().take(n_own).chain(new.into_iter().take(max_new));
+        Self::Words(Words::new(words.chain([UNKNOWN_TOKEN])))
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Words(words) => words.len(),

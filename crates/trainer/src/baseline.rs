@@ -34,7 +34,7 @@ pub fn linear_baseline(data: &Prepared, training: &TrainingConfig) -> Result<Pat
     let classes = training.class_weights.in_calibration(task, targets)?;
     let rows = data.validation.weights();
     let weighting = Weighting { classes: &classes, trained: &trained, rows };
-    let Fitted { model, stacked, .. } = fit_best(&vocabulary, data, training, weighting)?;
+    let Fitted { model, stacked, .. } = fit_best(&vocabulary, data, training, weighting, None)?;
     let recurrent = model.logits(&data.test);
     let logits = PathLogits { recurrent, linear: None, n_outputs: task.n_outputs() };
     let logits = stacked.combined(&stacked.shifted(&logits));

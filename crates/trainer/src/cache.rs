@@ -198,6 +198,7 @@ impl Cache {
             test_texts,
             seen,
             summary,
+            start: None,
         };
         // Entries are removed by the time of their last use.
         let _ = fs::File::options()

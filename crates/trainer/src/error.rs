@@ -93,6 +93,19 @@ pub enum Error {
         /// Dimension of the embedding.
         embedding_dim: usize,
     },
+    /// Too few texts are new to the model that a training starts from.
+    #[error(
+        "{n_learned} of the texts are for training only, because the model has seen them, or texts of their group; the \
+         other {n_new} cannot be divided into training, validation and test: {reason}; add texts that are new to the model"
+    )]
+    NewTexts {
+        /// Texts that are new to it.
+        n_new: usize,
+        /// Texts that it has learned, was chosen by, or that are of a group with one of these.
+        n_learned: usize,
+        /// Why the new ones cannot be divided.
+        reason: String,
+    },
     /// There are fewer training texts than one batch needs.
     #[error(
         "{rows} training texts are fewer than one batch of {batch_size}; use more data or a smaller training.batch_size"

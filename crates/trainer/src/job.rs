@@ -93,7 +93,11 @@ pub(crate) fn vocabularies(job: &TrainingJob<'_>, texts: &EncodedSplit) -> Resul
     };
     let (rows, classes) = (rows_of(texts), text_classes(targets_of(texts)?));
     let n_classes = task.classes().len();
-    Ok(Vocabularies::learn(encoder.vocab_size(), &rows, classes, n_classes, choice)?)
+    let learned = Vocabularies::learn(encoder.vocab_size(), &rows, classes, n_classes, choice);
+    match &job.data.start {
+        Some(start) => start.vocabularies(learned, max_ngrams(task)),
+        None => Ok(learned?),
+    }
 }
 
 /// Most n-grams of a linear path.
@@ -109,7 +113,8 @@ pub(crate) fn text_classes(targets: &Targets) -> TextClasses<'_> {
     }
 }
 
-/// A new network with these vocabularies, ready for training; `targets`: of the texts that it learns from.
+/// A new network with these vocabularies, ready for training, which starts from the job's model if it has one;
+/// `targets`: of the texts that it learns from.
 pub(crate) fn new_step(
     job: &TrainingJob<'_>,
     vocabularies: Vocabularies,
@@ -122,7 +127,13 @@ pub(crate) fn new_step(
         regularization: job.regularization,
         training: job.training,
     };
-    TrainingStep::new(plan, Some(targets), vocabularies, job.device)
+    match &job.data.start {
+        Some(start) => {
+            let weights = start.weights(vocabularies.ngrams.as_ref())?;
+            TrainingStep::starting_from(&weights, plan, Some(targets), vocabularies, job.device)
+        }
+        None => TrainingStep::new(plan, Some(targets), vocabularies, job.device),
+    }
 }
 
 pub(crate) fn rows_of(split: &EncodedSplit) -> Vec<&[u32]> {

@@ -23,6 +23,7 @@ mod error;
 mod evaluate;
 mod few_texts;
 mod finite;
+mod from_model;
 mod job;
 mod linear_model;
 mod linear_search;
@@ -78,6 +79,9 @@ pub use error::{Error, Result};
 pub use evaluate::{Measurements, evaluate, logits, test};
 pub use few_texts::FewTexts;
 pub use finite::NonFinite;
+pub use from_model::{
+    FromRecord, Part as ModelPart, Start, StartModel, load_from, prepare_from, test_rows_from,
+};
 pub use job::TrainingJob;
 pub use load::{DataRequest, LoadedData, load};
 pub use loss::Objective;
@@ -97,8 +101,8 @@ pub use recipe::{Recipe, RecipeError};
 pub use record::{Ending, PretrainingRecord, RefitRecord, ValidationRecord};
 pub use report::{DataOrigin, LoweredBatch, TrainingReport};
 pub use run_folder::{
-    KeyFigures, RecordPlan, RunAbout, RunData, RunFile, RunFolder, RunRecorder, RunSession,
-    RunStatus,
+    KeyFigures, RecordPlan, RunAbout, RunData, RunFile, RunFolder, RunFrom, RunRecorder,
+    RunSession, RunStatus,
 };
 pub use scalar::Scalar;
 pub use schedule::LearningRate;

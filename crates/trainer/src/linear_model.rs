@@ -16,6 +16,7 @@ use crate::class_weights::{LossWeights, MAX_STEP_WEIGHT};
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::evaluate::targets_of;
+use crate::from_model::LinearStart;
 use crate::job::rows_of;
 
 /// Passes over the texts of a fit.
@@ -60,8 +61,9 @@ impl<'a> LinearModel<'a> {
     /// texts. They are not fitted: on long reviews an intercept drifts, which costs nothing there and tilts every
     /// text of a few words.
     ///
-    /// `features`: of the texts. `rate`: how far a text moves its own logit at first, divided by its error: `linear_search` chooses it. Of
-    /// `training` it reads `class_weights` and `seed`.
+    /// `features`: of the texts. `rate`: how far a text moves its own logit at first, divided by its error:
+    /// `linear_search` chooses it. `start`: weights to start from, whose intercepts are kept; 0 if absent. Of `training`
+    /// it reads `class_weights` and `seed`.
     ///
     /// # Errors
     /// [`Error::NoLabels`]; [`Error::LinearPath`] if a weight is not finite.
@@ -70,16 +72,22 @@ impl<'a> LinearModel<'a> {
         (Features(features), texts): (&Features, &EncodedSplit),
         task: &Task,
         training: &TrainingConfig,
-        rate: f64,
+        (rate, start): (f64, Option<&LinearStart>),
     ) -> Result<Self> {
         let targets = targets_of(texts)?;
         let counts = targets.counts(task.classes().len());
         let weights = training.class_weights.of(task, targets)?;
         let n_outputs = task.n_outputs();
         let row_weights = texts.weights();
-        let intercepts = log_odds(&weights, task, targets, row_weights);
+        let intercepts = match start {
+            Some(start) => start.intercepts.iter().map(|&x| f64::from(x)).collect(),
+            None => log_odds(&weights, task, targets, row_weights),
+        };
         let errors = Errors { task, targets, weights: weights.of_steps(&counts) };
-        let mut weights = vec![0f32; vocabulary.len() * n_outputs];
+        let mut weights = match start {
+            Some(start) => start.weights.clone(),
+            None => vec![0f32; vocabulary.len() * n_outputs],
+        };
         let n_steps = (N_PASSES * features.len()) as f64;
         let (mut logits, mut sums) = (vec![0f64; n_outputs], vec![0f32; n_outputs]);
         for pass in 0..N_PASSES {
@@ -250,7 +258,7 @@ mod tests {
         rate: f64,
     ) -> Result<LinearModel<'a>> {
         let features = Features::of(vocabulary, texts);
-        LinearModel::fit(vocabulary, (&features, texts), task, training, rate)
+        LinearModel::fit(vocabulary, (&features, texts), task, training, (rate, None))
     }
 
     fn training(class_weights: ClassWeights) -> TrainingConfig {

@@ -13,6 +13,7 @@ use crate::class_weights::Weighting;
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::evaluate::targets_of;
+use crate::from_model::LinearStart;
 use crate::linear_model::{Features, LinearModel, check_finite};
 use crate::prepare::Prepared;
 use crate::scoring::weighted_loss;
@@ -22,6 +23,10 @@ use crate::stacking::Stacked;
 const FIRST: [f64; 2] = [1.0, 8.0];
 /// Those that are tried if the smaller of the first two rates is better.
 const SECOND: [f64; 2] = [4.0, 16.0];
+
+/// The share of the configured rate with which a model starts that goes on from another one: the old texts, which are no
+/// longer there, are forgotten less. The figures are in ARCHITECTURE.md.
+const SHARE_FROM_MODEL: f64 = 0.25;
 
 /// A linear model, and what it says of the validation texts.
 #[derive(Debug, Clone)]
@@ -39,7 +44,7 @@ pub(crate) struct Fitted<'a> {
 
 /// Fits the model with the configured rate, and smaller ones where they fit the validation texts better.
 ///
-/// `weighting`: of the validation texts.
+/// `weighting`: of the validation texts. `start`: weights to start from; 0 if absent.
 ///
 /// # Errors
 /// As [`LinearModel::fit`], if no rate gives a model; [`Error::LinearPath`](crate::Error::LinearPath) also if a
@@ -49,11 +54,13 @@ pub(crate) fn fit_best<'a>(
     data: &Prepared,
     training: &TrainingConfig,
     weighting: Weighting<'_>,
+    start: Option<&LinearStart>,
 ) -> Result<Fitted<'a>> {
     let (task, targets) = (&data.task, targets_of(&data.validation)?);
     let features = Features::of(vocabulary, &data.train);
     let with_rate = |rate: f64| -> Result<Fitted<'a>> {
-        let model = LinearModel::fit(vocabulary, (&features, &data.train), task, training, rate)?;
+        let model =
+            LinearModel::fit(vocabulary, (&features, &data.train), task, training, (rate, start))?;
         let recurrent = model.logits(&data.validation);
         check_finite("logits", &recurrent, rate)?;
         let logits = PathLogits { recurrent, linear: None, n_outputs: task.n_outputs() };
@@ -63,7 +70,8 @@ pub(crate) fn fit_best<'a>(
         Ok(Fitted { model, rate, logits, stacked, loss })
     };
     let both = |[a, b]: [f64; 2]| {
-        let rate = training.ngram_learning_rate;
+        let rate =
+            training.ngram_learning_rate * if start.is_some() { SHARE_FROM_MODEL } else { 1.0 };
         rayon::join(|| with_rate(rate / a), || with_rate(rate / b))
     };
     let (configured, smaller) = both(FIRST);
@@ -121,7 +129,7 @@ mod tests {
             TrainingConfig { ngram_learning_rate: learning_rate, ..TrainingConfig::default() };
         let weights = ClassWeights::None.of(&data.task, targets).unwrap();
         let weighting = Weighting { classes: &weights, trained: &weights, rows: None };
-        let fitted = fit_best(&vocabulary, &data, &training, weighting).unwrap();
+        let fitted = fit_best(&vocabulary, &data, &training, weighting, None).unwrap();
         (fitted.rate, fitted.loss)
     }
 

@@ -5,6 +5,7 @@ mod overlaps;
 mod own;
 mod parts;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use self::parts::{Part, Parts, Used};
 
 use crate::error::Result;
 use crate::few_texts::FewTexts;
+use crate::from_model::Start;
 use crate::split_texts::SplitTexts;
 use crate::summary::DataSummary;
 
@@ -52,6 +54,8 @@ pub struct Prepared {
     pub seen: SeenTexts,
     /// Counts for the user.
     pub summary: DataSummary,
+    /// The model from which the training starts, if it starts from one; the encoder is then that model's.
+    pub start: Option<Arc<Start>>,
 }
 
 /// Which rows of a table are used, and how they are divided.
@@ -114,10 +118,25 @@ pub fn split(table: &LabelledTexts, plan: &SplitPlan) -> Result<Divided> {
 }
 
 fn divide(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Divided> {
+    let Chosen { unique, digests, rows } = choose(table, plan)?;
+    let split = divide_rows(table, &rows, plan)?;
+    Ok(Divided { split, unique, digests })
+}
+
+/// The rows of a table that are used, before they are divided.
+pub(crate) struct Chosen {
+    pub(crate) unique: Deduplicated,
+    /// Of every row's text.
+    pub(crate) digests: Vec<u64>,
+    pub(crate) rows: Vec<u32>,
+}
+
+/// Removes repeated texts, and draws the sample.
+pub(crate) fn choose(table: &LabelledTexts, plan: &SplitPlan) -> dataset::Result<Chosen> {
     let digests = digests_of(table);
     let unique = unique(table, &digests, plan)?;
-    let split = share_out(table, &unique.kept, plan)?;
-    Ok(Divided { split, unique, digests })
+    let rows = sampled(table, &unique.kept, plan)?.into_owned();
+    Ok(Chosen { unique, digests, rows })
 }
 
 /// The digest of every row's text.
@@ -143,10 +162,14 @@ fn unique(
     Ok(unique)
 }
 
-/// Draws the sample from some rows, and splits them.
-fn share_out(table: &LabelledTexts, rows: &[u32], plan: &SplitPlan) -> dataset::Result<Split> {
+/// The sample from some rows, if the plan has one.
+fn sampled<'a>(
+    table: &LabelledTexts,
+    rows: &'a [u32],
+    plan: &SplitPlan,
+) -> dataset::Result<Cow<'a, [u32]>> {
     let n_unique = rows.len();
-    let sampled = match plan.sample {
+    Ok(match plan.sample {
         Some(n_rows) if n_rows < n_unique => {
             // The training part of a stratified split is a sample that keeps the class fractions.
             let share = n_rows as f64 / n_unique as f64;
@@ -156,21 +179,27 @@ fn share_out(table: &LabelledTexts, rows: &[u32], plan: &SplitPlan) -> dataset::
                 test: 0.0,
                 seed: plan.shares.seed,
             };
-            &Split::stratified(table.targets(), table.classes(), rows, &shares)?.train
+            Split::stratified(table.targets(), table.classes(), rows, &shares)?.train.into()
         }
-        _ => rows,
-    };
+        _ => rows.into(),
+    })
+}
+
+/// Divides some rows of a table by class and seed, or by group; or takes the plan's fold for the test.
+pub(crate) fn divide_rows(
+    table: &LabelledTexts,
+    rows: &[u32],
+    plan: &SplitPlan,
+) -> dataset::Result<Split> {
+    let (targets, classes, groups) = (table.targets(), table.classes(), table.groups());
     if let Some(fold) = plan.fold {
-        let (targets, classes, groups) = (table.targets(), table.classes(), table.groups());
-        return Split::fold(targets, classes, sampled, groups, fold, &plan.shares)
+        return Split::fold(targets, classes, rows, groups, fold, &plan.shares)
             .map_err(|error| in_file(table, error));
     }
-    match table.groups() {
-        None => Split::stratified(table.targets(), table.classes(), sampled, &plan.shares),
-        Some(groups) => {
-            Split::grouped(table.targets(), table.classes(), sampled, groups, &plan.shares)
-                .map_err(|error| in_file(table, error))
-        }
+    match groups {
+        None => Split::stratified(targets, classes, rows, &plan.shares),
+        Some(groups) => Split::grouped(targets, classes, rows, groups, &plan.shares)
+            .map_err(|error| in_file(table, error)),
     }
 }
 
@@ -214,16 +243,33 @@ pub(crate) fn prepare_few(
     plan: &SplitPlan,
     (preprocessing, few_texts): (&PreprocessingConfig, FewTexts),
 ) -> Result<Prepared> {
-    let Divided { split, unique, digests } = split(table, plan)?;
-    let part = |rows| Part { table, digests: &digests, rows };
-    let parts = Parts {
+    let divided = split(table, plan)?;
+    let encoder = parts(table, &divided).encoder(preprocessing, few_texts)?;
+    encode(table, divided, encoder)
+}
+
+/// Encodes all three splits of a table.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn encode(
+    table: &LabelledTexts,
+    divided: Divided,
+    encoder: TextEncoder,
+) -> Result<Prepared> {
+    let n_groups = table.groups().map(|groups| n_groups(groups, &divided.split));
+    let used = Used { unique: divided.unique.clone(), n_groups, left_out: None };
+    parts(table, &divided).prepared(encoder, used)
+}
+
+fn parts<'a>(table: &'a LabelledTexts, divided: &'a Divided) -> Parts<'a> {
+    let Divided { split, digests, .. } = divided;
+    let part = |rows| Part { table, digests, rows };
+    Parts {
         train: part(&split.train),
         validation: part(&split.validation),
         test: part(&split.test),
-    };
-    let n_groups = table.groups().map(|groups| n_groups(groups, &split));
-    let encoder = parts.encoder(preprocessing, few_texts)?;
-    parts.prepared(encoder, Used { unique, n_groups, left_out: None })
+    }
 }
 
 fn n_groups(groups: &[u32], split: &Split) -> usize {

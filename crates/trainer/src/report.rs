@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::config::TrainingConfig;
 use crate::error::{Error, Result};
 use crate::evaluate::Measurements;
+use crate::from_model::FromRecord;
 use crate::job::TrainingJob;
 use crate::own_splits::{OwnOrigin, OwnSplits};
 use crate::paths::{PathScore, PathScores};
@@ -130,6 +131,9 @@ pub struct TrainingReport {
     pub recipe: String,
     /// Where the data came from.
     pub data: DataOrigin,
+    /// The model that the training started from, if it started from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<FromRecord>,
     /// What the network is asked.
     #[serde(default)]
     pub task: Task,
@@ -200,6 +204,7 @@ impl TrainingReport {
         Ok(Self {
             recipe: job.recipe.to_string(),
             data: job.origin.clone(),
+            from: job.data.start.as_ref().map(|start| FromRecord::of(start)),
             task: job.data.task.clone(),
             model: job.model.for_task(&job.data.task)?,
             regularization: *job.regularization,
@@ -279,7 +284,12 @@ impl TrainingReport {
         };
         let lowered = self.lowered_batch.iter();
         let lowered = lowered.map(|&LoweredBatch { from, to }| Warning::LoweredBatch { from, to });
-        let of_data = Warning::of_data(&self.data.summary, task).into_iter();
+        let of_data = Warning::of_data(&self.data.summary, task);
+        let of_data = match &self.from {
+            Some(from) => Warning::of_start(from, (&self.data.summary, task), of_data),
+            None => of_data,
+        };
+        let of_data = of_data.into_iter();
         self.warnings = diverged
             .chain(lowered)
             .chain(of_data.map(|warning| warning.worded(self.data.in_memory)))

@@ -4,8 +4,8 @@ use candle_core::{Device, Tensor, Var};
 use candle_nn::VarMap;
 use dataset::{Batch, Targets};
 use model::{
-    DistinctIds, InitConfig, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, RecurrentClassifier,
-    Regularization, State, TABLE, Task, Tokens, Vocabularies, Weights, Words,
+    DistinctIds, InitConfig, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, OUTPUT_PARAMETERS,
+    RecurrentClassifier, Regularization, State, TABLE, Task, Tokens, Vocabularies, Weights, Words,
 };
 use recurrent::{SeededRng, State as _};
 
@@ -15,6 +15,7 @@ use crate::clip::clip_scale;
 use crate::config::{StateCarry, TrainingConfig};
 use crate::error::{Error, Result};
 use crate::finite::NonFinite;
+use crate::from_model::Anchor;
 use crate::loss::Objective;
 use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
@@ -57,6 +58,8 @@ pub struct TrainingStep {
     variables: VarMap,
     optimizer: Optimizer,
     average: Option<WeightAverage>,
+    /// Where it started, if it started from a model.
+    anchor: Option<Anchor>,
     dropout: SeededRng,
     state: Option<State>,
     accumulated: Accumulated,
@@ -146,6 +149,21 @@ impl TrainingStep {
         vocabularies: impl Into<Vocabularies>,
         device: &Device,
     ) -> Result<Self> {
+        Self::starting_from(&Weights::new(), plan, targets, vocabularies, device)
+    }
+
+    /// The same with some weights given: a training that goes on from a model, near which its weights are kept if those
+    /// of its outputs are among them.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); if a given weight has another shape.
+    pub(crate) fn starting_from(
+        start: &Weights,
+        plan: StepPlan<'_>,
+        targets: Option<&Targets>,
+        vocabularies: impl Into<Vocabularies>,
+        device: &Device,
+    ) -> Result<Self> {
         let StepPlan { task, model, regularization, training: config } = plan;
         config.check()?;
         let objective =
@@ -155,6 +173,18 @@ impl TrainingStep {
         let (network, variables) =
             RecurrentClassifier::init(&model, regularization, vocabularies, init, device)?;
         let mut parameters = model::sorted(&variables);
+        let mut anchored = Weights::new();
+        for (name, variable) in &parameters {
+            if let Some(given) = start.get(name) {
+                let given = given.to_device(device)?;
+                variable.set(&given)?;
+                anchored.insert(name.clone(), given);
+            }
+        }
+        anchored.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
+        // New outputs are made for what the layers below become, and there is nothing of the old ones to keep.
+        let keeps_outputs = OUTPUT_PARAMETERS.iter().any(|name| anchored.contains_key(*name));
+        let anchor = keeps_outputs.then(|| Anchor::new(anchored));
         // The linear path is fitted, not trained.
         parameters.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
         let average = (config.average_decay > 0.0)
@@ -172,6 +202,7 @@ impl TrainingStep {
             variables,
             optimizer,
             average,
+            anchor,
             dropout: SeededRng::new(config.seed ^ DROPOUT_STREAM),
             state: None,
             accumulated: Accumulated::default(),
@@ -377,17 +408,20 @@ impl TrainingStep {
         Ok(Pass { loss, state, gradients: Some((gradients, d_x)) })
     }
 
-    /// The weights for answering: all missed steps are applied, and averages take the place of the weights if there
-    /// are any. On the CPU they share their memory with the weights: use them before the next step.
+    /// The weights for answering: all missed steps are applied, averages take the place of the weights if there are any,
+    /// and where a training started from a model, they are between that model's and these. On the CPU they share their memory with the weights: use them before the next step.
     ///
     /// # Errors
     /// If a device fails.
     pub fn weights(&mut self) -> Result<Weights> {
-        let Self { optimizer, average, profile, variables, .. } = self;
+        let Self { optimizer, average, anchor, profile, variables, .. } = self;
         profile.time(Part::Optimizer, || optimizer.catch_up_all())?;
         let mut weights = model::weights(variables);
         weights.extend(average.iter().flat_map(WeightAverage::means));
-        Ok(weights)
+        match anchor {
+            Some(anchor) => anchor.pulled(weights),
+            None => Ok(weights),
+        }
     }
 
     /// Gives up everything but the network.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::FEW_TEXTS as FEW_TEXTS_OF_LABEL;
 use crate::error::quoted;
-use crate::summary::{DataSummary, SplitSummary, percent};
+use crate::from_model::FromRecord;
+use crate::summary::{DataSummary, SplitSummaries, SplitSummary, percent};
 use crate::thresholds::ThresholdGoal;
 
 /// With fewer texts, accuracy is uncertain by several hundredths.
@@ -17,6 +18,8 @@ const FEW_TEXTS: usize = 100;
 const FEW_TEXTS_OF_CLASS: usize = 10;
 /// How much more accurate other names for the predicted classes must be before they are pointed out.
 const SWAPPED_GAIN: f64 = 0.3;
+/// From this fraction of words on that a model does not know, much of a text is lost to it.
+const UNKNOWN_TO_MODEL: f64 = 0.2;
 /// With this fraction of unknown words or more, hardly anything of a text is read.
 const MANY_UNKNOWN: f64 = 0.5;
 
@@ -178,6 +181,18 @@ pub enum Warning {
     },
     /// It is unknown whether the model has seen the texts.
     SeenUnknown,
+    /// Classes of the model that a training started from have no training texts.
+    NoNewTexts {
+        /// Their names.
+        classes: Vec<String>,
+    },
+    /// Many words of the training texts are not in the vocabulary of the model that a training started from.
+    UnknownToModel {
+        /// Their fraction.
+        share: f64,
+    },
+    /// It is unknown which texts the model has seen that a training started from.
+    SeenByModelUnknown,
     /// Training ended because values were no longer finite.
     Diverged {
         /// What happened.
@@ -318,6 +333,24 @@ impl fmt::Display for Warning {
                 "the model folder has no list of the texts that the model was trained on, so it is \
                  unknown whether these are among them"
             ),
+            Self::NoNewTexts { classes } => write!(
+                f,
+                "no training texts of {}: the model still tells these classes apart, but what it knows of them may fade; \
+                 add some of their texts",
+                quoted(classes)
+            ),
+            Self::UnknownToModel { share } => write!(
+                f,
+                "{} of the words in the training split are not in the model's vocabulary, with the new words that occur \
+                 often enough: they are all read as the same unknown word; train a new model on the old and the new \
+                 texts, if you have them",
+                percent(*share)
+            ),
+            Self::SeenByModelUnknown => write!(
+                f,
+                "the folder of the model that the training started from has no list of the texts that it had seen: \
+                 some of them may be among those for validation and testing, so these figures may be too good"
+            ),
             Self::Diverged { reason } => write!(f, "training ended early: {reason}"),
         }
     }
@@ -353,6 +386,43 @@ impl Warning {
             let (n_texts, n_all) = (splits.train.n_empty, splits.train.n_texts);
             warnings.push(Self::EmptyTexts { scope: Scope::Training, n_texts, n_all });
         }
+        warnings
+    }
+
+    /// The same warnings about the data of a training that started from a model, and what else is to be said of it.
+    pub(crate) fn of_start(
+        from: &FromRecord,
+        (summary, task): (&DataSummary, &Task),
+        of_data: Vec<Self>,
+    ) -> Vec<Self> {
+        let mut warnings = Vec::new();
+        if !from.knows_its_texts {
+            warnings.push(Self::SeenByModelUnknown);
+        }
+        let Some(SplitSummaries { train, .. }) = &summary.splits else { return of_data };
+        if from.keeps_outputs() {
+            let counts = train.class_counts.iter().zip(task.classes());
+            let missing = counts.filter(|(n_texts, _)| **n_texts == 0);
+            let classes: Vec<String> = missing.map(|(_, name)| name.clone()).collect();
+            if !classes.is_empty() {
+                warnings.push(Self::NoNewTexts { classes });
+            }
+        }
+        let share = train.unknown_share();
+        if share >= UNKNOWN_TO_MODEL {
+            warnings.push(Self::UnknownToModel { share });
+        }
+        // The model knows its classes already, whatever the new texts are of.
+        let is_of_classes = |warning: &Self| {
+            let of_training = matches!(
+                warning,
+                Self::MissingClass { scope: Scope::Training, .. }
+                    | Self::MissingClasses { scope: Scope::Training, .. }
+                    | Self::RareClasses { .. }
+            );
+            of_training && from.keeps_outputs()
+        };
+        warnings.extend(of_data.into_iter().filter(|warning| !is_of_classes(warning)));
         warnings
     }
 

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::source::ModelFiles;
 
 const ALL_FILES: &str = "model.safetensors, config.json, tokenizer.json and metrics.json";
-const SAFETENSORS: &str = "safetensors";
+pub(super) const SAFETENSORS: &str = "safetensors";
 const FILES_WITH_NGRAMS: &str = "model.safetensors, config.json, tokenizer.json, metrics.json and, for a \
                                  linear path, ngrams.safetensors";
 
@@ -112,7 +112,7 @@ pub(super) fn patiently<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Resul
     }
 }
 
-fn read(files: &ModelFiles, device: &Device) -> Result<(Classifier, String)> {
+pub(super) fn read(files: &ModelFiles, device: &Device) -> Result<(Classifier, String)> {
     let config = match files {
         ModelFiles::Folder(folder) => read_config(folder)?,
         ModelFiles::Memory(_) => {
@@ -195,7 +195,7 @@ pub(super) fn tensors_of(bytes: Bytes, path: &Path) -> Result<StoredTensors> {
 }
 
 /// Adds to an error about stored tensors the file that they are in. `expected`: what it should hold.
-fn in_file(error: model::Error, path: &Path, expected: &'static str) -> Error {
+pub(super) fn in_file(error: model::Error, path: &Path, expected: &'static str) -> Error {
     let path = path.to_path_buf();
     match error {
         model::Error::Mismatch { reason } => Error::Mismatch { path, reason },

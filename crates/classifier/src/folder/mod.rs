@@ -28,6 +28,7 @@ mod output;
 mod read_files;
 mod replace;
 mod seen;
+mod trained;
 
 pub use claim::is_claimed;
 pub use files::{
@@ -41,3 +42,4 @@ pub use load::{Records, load_with_records};
 pub use output::{Existing, OutputFolder, SavedModel};
 pub use read_files::read_files;
 pub use seen::SeenTexts;
+pub use trained::TrainedModel;

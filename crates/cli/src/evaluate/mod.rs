@@ -86,7 +86,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let device = args.device.open()?;
     let (trained, records) = folder::load_with_records(&args.model, &device)?;
     let report = TrainingReport::of(&records, &args.model)?;
-    let Texts { table, rows, digests, scope } = Texts::of(args, &report.data, trained.task())?;
+    let Texts { table, rows, digests, scope } =
+        Texts::of(args, &report, records.seen.as_ref(), trained.task())?;
     let encoded = trainer::encode_rows(&table, &rows, trained.encoder())?;
     let bar = scoring_bar("evaluating", rows.len());
     let mut evaluation = trainer::evaluate_seen(

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
+use classifier::folder::SeenTexts;
 use dataset::{ColumnChoice, DataFile, LabelOptions, LabelledTexts};
 use model::Task;
 use text_preprocessing::text_digests;
-use trainer::{DataOrigin, Divided, OwnOrigin, Scope};
+use trainer::{DataOrigin, Divided, OwnOrigin, Scope, TrainingReport};
 
 use super::{Args, SplitName};
 use crate::reading::{tell_guesses, tell_notes};
@@ -24,7 +25,13 @@ pub(super) struct Texts {
 
 impl Texts {
     /// Reads what the flags ask for: by default the test texts of the training, that the model has never seen.
-    pub(super) fn of(args: &Args, data: &DataOrigin, task: &Task) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        args: &Args,
+        report: &TrainingReport,
+        seen: Option<&SeenTexts>,
+        task: &Task,
+    ) -> anyhow::Result<Self> {
+        let data = &report.data;
         let path = match &args.data {
             Some(path) => path.clone(),
             None => own_path(args, data)?,
@@ -54,7 +61,7 @@ impl Texts {
         tell_guesses(&path, table.columns());
         let texts = match split {
             SplitName::All => Self::all(table, Scope::Given),
-            SplitName::Test => Self::tested(args, table, (&path, data))?,
+            SplitName::Test => Self::tested(args, table, &path, (report, seen))?,
         };
         if texts.rows.is_empty() {
             bail!("{}: no row has a text to evaluate on", path.display());
@@ -72,8 +79,10 @@ impl Texts {
     fn tested(
         args: &Args,
         table: LabelledTexts,
-        (path, data): (&Path, &DataOrigin),
+        path: &Path,
+        (report, seen): (&TrainingReport, Option<&SeenTexts>),
     ) -> anyhow::Result<Self> {
+        let data = &report.data;
         match &data.own_splits.test {
             Some(test) => {
                 check_is_test_file(&table, path, test)?;
@@ -82,9 +91,9 @@ impl Texts {
             None if !data.own_splits.is_empty() => return Err(untested(args)),
             None => check_is_training_data(&table, path, data)?,
         }
-        let Divided { split, digests, .. } =
-            trainer::split(&table, &data.split).with_context(|| path.display().to_string())?;
-        let digest = trainer::digest_of_rows(&digests, &split.test);
+        let (rows, digests) =
+            test_rows(&table, report, seen).with_context(|| path.display().to_string())?;
+        let digest = trainer::digest_of_rows(&digests, &rows);
         if data.summary.test_digest.as_ref().is_some_and(|expected| *expected != digest) {
             bail!(
                 "{}: cannot reconstruct the test split: the rows are grouped differently than when the \
@@ -92,9 +101,29 @@ impl Texts {
                 path.display()
             );
         }
-        let digests = split.test.iter().map(|&row| digests[row as usize]).collect();
-        Ok(Self { table, rows: split.test, digests, scope: Scope::Test })
+        let digests = rows.iter().map(|&row| digests[row as usize]).collect();
+        Ok(Self { table, rows, digests, scope: Scope::Test })
     }
+}
+
+/// The rows of the test split, and the digest of every row's text.
+fn test_rows(
+    table: &LabelledTexts,
+    report: &TrainingReport,
+    seen: Option<&SeenTexts>,
+) -> anyhow::Result<(Vec<u32>, Vec<u64>)> {
+    let plan = &report.data.split;
+    if report.from.as_ref().is_none_or(|from| !from.knows_its_texts) {
+        let Divided { split, digests, .. } = trainer::split(table, plan)?;
+        return Ok((split.test, digests));
+    }
+    let Some(seen) = seen else {
+        bail!(
+            "cannot reconstruct the test split: the model was trained from another one, and its folder has no list of \
+             the texts that both have seen; use --split all to evaluate on all rows"
+        );
+    };
+    Ok(trainer::test_rows_from(table, plan, seen)?)
 }
 
 /// The file of the training that holds its test texts.

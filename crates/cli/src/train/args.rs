@@ -45,6 +45,7 @@ Examples:
   sentiment train --data tweets.csv --encoding windows-1252 --group-column author
   sentiment train --data small.csv --folds 5 (cross-validation: mean and deviation of five trainings)
   sentiment train --set training.epochs=2 --set model.cell=gru --output models/quick
+  sentiment train --from models/default --data new.csv --output models/default-2
   sentiment train --resume runs/default
   tensorboard --logdir runs")]
 #[command(group(ArgGroup::new("others").multiple(true)))]
@@ -52,6 +53,12 @@ pub(crate) struct Args {
     /// Recipe: quick, default, accurate, notebook, or a TOML file of your own [default: default]
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) recipe: Option<String>,
+
+    /// Start from a trained model, and train it on the new or corrected texts of --data: its vocabulary and its network
+    /// stay, and it is kept from forgetting. Settings are those of its own training, with a lower learning rate; of
+    /// --recipe, only the tables regularization, pretraining and training are used
+    #[arg(long, value_name = "MODEL")]
+    pub(super) from: Option<PathBuf>,
 
     /// Override a recipe setting, e.g. training.epochs=3; may be repeated
     #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]

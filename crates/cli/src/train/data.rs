@@ -8,6 +8,7 @@ use trainer::{
 };
 
 use super::files::OpenFiles;
+use super::start;
 use super::wanted::Wanted;
 use crate::progress::spinner;
 use crate::reading::{tell_guesses, tell_notes};
@@ -22,7 +23,7 @@ pub(super) fn prepare(
     uses_cache: bool,
     files: &OpenFiles,
 ) -> anyhow::Result<(Prepared, DataOrigin)> {
-    let Wanted { recipe, columns, labels, options, plan, .. } = wanted;
+    let Wanted { recipe, from, columns, labels, options, plan, .. } = wanted;
     let preprocessing = &recipe.preprocessing;
     let few_texts = recipe.training.few_texts;
     let (file, others) = (&files.data, files.others.as_ref());
@@ -31,10 +32,14 @@ pub(super) fn prepare(
     let cache = if uses_cache { Cache::of_user() } else { None };
     let path = file.path();
     let spinner = spinner(format!("reading and encoding {}", path.display()));
-    let loaded = trainer::load(&request, cache.as_ref());
+    let loaded = match from {
+        // With its vocabulary, whatever is in the cache.
+        Some(model) => trainer::load_from(&request, model),
+        None => trainer::load(&request, cache.as_ref()).map(|loaded| (loaded, labels.clone())),
+    };
     spinner.finish_and_clear();
-    let LoadedData { data, columns, notes, findings, fingerprint, others: loaded, .. } =
-        loaded.map_err(|error| with_path(error, path))?;
+    let (loaded, labels) = loaded.map_err(|error| with_path(error, path))?;
+    let LoadedData { data, columns, notes, findings, fingerprint, others: loaded, .. } = loaded;
     let paths = others.map(|file| file.path());
     // Of several folds, the first says it for all.
     if plan.fold.is_none_or(|fold| fold.number() == 1) {
@@ -51,9 +56,12 @@ pub(super) fn prepare(
         if let Some(cut) = data.summary.cut() {
             eprintln!("{}: {cut}", path.display());
         }
+        if let Some(start) = &data.start {
+            start::tell(path, start, &data);
+        }
         tell_findings(path, findings.as_deref());
     }
-    let how = (options.clone(), labels.clone());
+    let how = (options.clone(), labels);
     let own = paths.zip(loaded).map(|(path, loaded)| OwnOrigin::new(path, loaded));
     let origin = DataOrigin::new(path, columns, how, fingerprint, *plan, &data);
     Ok((data, origin.with_own_splits(own)))

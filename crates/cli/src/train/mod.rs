@@ -6,13 +6,15 @@ mod files;
 mod folds;
 mod place;
 mod result;
+mod start;
 mod wanted;
 
 use std::process::ExitCode;
 
 use candle_core::Device;
 use trainer::{
-    Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunRecorder, Session, TrainingReport,
+    Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunFrom, RunRecorder, Session,
+    TrainingReport,
 };
 
 pub(crate) use args::Args;
@@ -101,7 +103,8 @@ fn train_in(
     // Before an older run is removed.
     job.check()?;
     if !goes_on {
-        run.create(&RunAbout { comparison: wanted.comparison, ..about })?;
+        let from = wanted.from.as_deref().map(RunFrom::of);
+        run.create(&RunAbout { comparison: wanted.comparison, from, ..about })?;
     }
     let plan = RecordPlan {
         checkpoint_every: args.checkpoint_every,

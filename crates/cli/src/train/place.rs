@@ -33,6 +33,7 @@ impl Place {
         let model = claimed(match &args.output {
             Some(path) => {
                 check_run_of(path, args.force)?;
+                check_start_in(path, wanted)?;
                 OutputFolder::claim(path, existing)
             }
             None => OutputFolder::claim_free(Path::new(MODELS), &wanted.recipe.name, |model| {
@@ -99,6 +100,32 @@ fn check_run_of(model: &Path, force: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Fails if the model to start from was begun by a training from the model that was there before, and has replaced it:
+/// the same command again would start from what is half trained.
+fn check_start_in(model: &Path, wanted: &Wanted) -> anyhow::Result<()> {
+    let Some(start) = wanted.from.as_deref().filter(|start| is_same_path(start.path(), model))
+    else {
+        return Ok(());
+    };
+    let run = RunFolder::beside(model);
+    if !run.holds_a_run() {
+        return Ok(());
+    }
+    let (about, status) = (run.about()?, run.status()?);
+    let began_there = about
+        .from
+        .as_ref()
+        .is_some_and(|from| is_same_path(&from.absolute_path, model) && from.id != start.id());
+    if began_there && is_unfinished(&status) {
+        let (model, run) = (model.display(), run.path().display());
+        bail!(
+            "{model} holds a model of a training that was not finished ({run}), and that has replaced the one it started \
+             from; start from a copy of that one, or remove {run} to start from what is there"
+        );
+    }
+    Ok(())
+}
+
 /// Whether two paths are the same from the root.
 pub(super) fn is_same_path(a: &Path, b: &Path) -> bool {
     let absolute = |path: &Path| std::path::absolute(path).ok();
@@ -130,17 +157,23 @@ fn unfinished(args: &Args, wanted: &Wanted) -> anyhow::Result<Option<Place>> {
 
 /// Whether a run is of the training that is wanted, as far as that can be said without reading the texts.
 pub(super) fn is_same(wanted: &Wanted, about: &RunAbout) -> bool {
-    let Wanted { recipe, files, columns, labels, options, plan, comparison, precision } = wanted;
+    let Wanted { recipe, from, files, columns, labels, options, plan, comparison, precision } =
+        wanted;
     let of = &about.data;
     // Columns of texts and labels, and the separator, may have been recognised; the others are never guessed.
     let same_columns = columns.text.as_ref().is_none_or(|text| *text == of.text_column)
         && (columns.label.is_empty() || columns.label == of.label_columns)
         && columns.group == of.group_column
         && columns.weight == of.weight_column;
+    // Those of the model that it starts from may have been used.
+    let may_be_other = from.is_some();
     let same_labels = labels.task == of.labels.task
-        && labels.map == of.labels.map
+        && (labels.map == of.labels.map || labels.map.is_none() && may_be_other)
         && labels.separator.is_none_or(|separator| Some(separator) == of.labels.separator);
+    let same_start =
+        from.as_ref().map(|model| model.id()) == about.from.as_ref().map(|model| model.id.as_str());
     *recipe == about.recipe
+        && same_start
         && files.are_of(of)
         && same_columns
         && same_labels

@@ -1,19 +1,23 @@
 //! What is to be trained: what the flags say, or what a run folder says, with the flags over it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use dataset::{ColumnChoice, LabelOptions, ReadOptions};
 use model::Precision;
-use trainer::{Recipe, RecipeError, RunAbout, RunData, SplitPlan};
+use trainer::{Recipe, RecipeError, RunAbout, RunData, SplitPlan, StartModel};
 
 use super::args::{Args, ConflictsName};
 use super::files::Files;
+use super::start;
 
 /// Everything that decides the result, before anything is read.
 #[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) recipe: Recipe,
+    /// The model to start from, if there is one.
+    pub(super) from: Option<Arc<StartModel>>,
     /// The files of labelled texts.
     pub(super) files: Files,
     pub(super) columns: ColumnChoice,
@@ -27,7 +31,19 @@ pub(super) struct Wanted {
 impl Wanted {
     /// What the flags say.
     pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
-        let recipe = recipe(args, args.recipe.as_deref().unwrap_or("default"))?;
+        if args.from.is_some() && args.data.is_none() {
+            bail!("--from goes on from a model with new texts: pass them with --data FILE");
+        }
+        let from = args.from.as_deref().map(StartModel::load).transpose()?.map(Arc::new);
+        let recipe = match &from {
+            Some(model) => {
+                let name = args.recipe.as_deref();
+                let recipe = over(args, of_flags(model.recipe(name, &args.settings))?);
+                name.map(|name| start::tell_recipe(model, name)).transpose()?;
+                recipe
+            }
+            None => recipe(args, args.recipe.as_deref().unwrap_or("default"))?,
+        };
         let files = Files::of(args)?;
         let plan = SplitPlan {
             sample: args.sample,
@@ -36,6 +52,7 @@ impl Wanted {
         };
         Ok(Self {
             recipe,
+            from,
             files,
             columns: ColumnChoice {
                 text: args.text_column.clone(),
@@ -70,6 +87,7 @@ impl Wanted {
         let is_given = given != LabelOptions::default();
         Ok(Self {
             recipe,
+            from: from_of_run(args, about)?,
             files,
             columns: ColumnChoice {
                 text: args.text_column.clone().or_else(|| Some(text_column.clone())),
@@ -99,11 +117,19 @@ fn divided(plan: SplitPlan, files: &Files) -> SplitPlan {
 }
 
 fn recipe(args: &Args, name: &str) -> anyhow::Result<Recipe> {
-    let mut recipe = Recipe::load(name, &args.settings).map_err(|error| match error {
-        // The setting is the value of a flag.
+    Ok(over(args, of_flags(Recipe::load(name, &args.settings))?))
+}
+
+/// A recipe whose settings are the values of a flag.
+fn of_flags(recipe: Result<Recipe, RecipeError>) -> anyhow::Result<Recipe> {
+    recipe.map_err(|error| match error {
         RecipeError::Setting { .. } => anyhow!("--set {error}"),
         error => error.into(),
-    })?;
+    })
+}
+
+/// A recipe with the settings over it that have flags of their own.
+fn over(args: &Args, mut recipe: Recipe) -> Recipe {
     if let Some(seed) = args.seed {
         recipe.training.seed = seed;
     }
@@ -111,5 +137,27 @@ fn recipe(args: &Args, name: &str) -> anyhow::Result<Recipe> {
         recipe.training.class_weights = weights.clone();
     }
     recipe.training.threshold = args.threshold.or(recipe.training.threshold);
-    Ok(recipe)
+    recipe
+}
+
+/// The model that a run started from, if it started from one.
+fn from_of_run(args: &Args, about: &RunAbout) -> anyhow::Result<Option<Arc<StartModel>>> {
+    let Some(of_run) = &about.from else {
+        if let Some(given) = &args.from {
+            bail!("this run did not start from a model; leave out --from {}", given.display());
+        }
+        return Ok(None);
+    };
+    let path = args.from.as_deref().unwrap_or_else(|| of_run.found_path());
+    let model = StartModel::load(path)?;
+    if model.id() != of_run.id {
+        let path = path.display();
+        bail!(
+            "{path} is not the model that this run started from: its id is {}, expected {}; pass the folder of that \
+             model with --from",
+            model.id(),
+            of_run.id
+        );
+    }
+    Ok(Some(Arc::new(model)))
 }

@@ -2,6 +2,7 @@
 
 mod classes;
 mod count;
+mod grow;
 mod keys;
 mod value;
 
@@ -15,6 +16,7 @@ use crate::stored::StoredTensors;
 
 pub use self::classes::TextClasses;
 pub use self::count::NgramChoice;
+pub use self::grow::{NgramStart, Renumbered};
 
 /// Names of the stored tensors.
 const KEYS: &str = "keys";

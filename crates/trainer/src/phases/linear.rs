@@ -34,13 +34,18 @@ fn fit(training: &mut Training<'_, '_>) -> Result<()> {
     let &TrainingJob { training: settings, data, .. } = training.job;
     let Some(vocabulary) = training.state.step.vocabularies().ngrams.clone() else { return Ok(()) };
     training.tell(Event::LinearPathStart { n_ngrams: vocabulary.len() })?;
+    let start = data.start.as_ref().map(|start| start.linear(&vocabulary)).transpose()?.flatten();
     let Fitted { model, rate, logits, stacked, .. } =
-        fit_best(&vocabulary, data, settings, training.weighting())?;
+        fit_best(&vocabulary, data, settings, training.weighting(), start.as_ref())?;
     model.set_path(training.state.step.network().1)?;
     let judged = stacked.combined(&stacked.shifted(&logits));
     let metrics = metrics_of(&judged, &data.task, targets_of(&data.validation)?, None)?;
     training.state.linear_logits = Some(logits.recurrent);
+    let n_new = data.start.as_ref().map(|start| start.n_new_ngrams(&vocabulary));
     let report = &mut training.state.report;
+    if let (Some(from), Some(n_new)) = (&mut report.from, n_new) {
+        from.n_new_ngrams = n_new;
+    }
     (report.linear_rate, report.linear_path) = (Some(rate), Some(metrics.clone()));
     training.tell(Event::LinearPathFitted { metrics })
 }

@@ -50,6 +50,9 @@ fn begin(training: &mut Training<'_, '_>) -> Result<()> {
         let rate = state.report.linear_rate.unwrap_or(job.training.ngram_learning_rate);
         let features = Features::of(ngrams, &state.texts);
         let texts = (&features, &*state.texts);
+        let start =
+            job.data.start.as_ref().map(|start| start.linear(ngrams)).transpose()?.flatten();
+        let rate = (rate, start.as_ref());
         let path = LinearModel::fit(ngrams, texts, &job.data.task, job.training, rate)?;
         path.set_path(state.step.network().1)?;
     }

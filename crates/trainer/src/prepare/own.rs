@@ -5,7 +5,7 @@ use text_preprocessing::PreprocessingConfig;
 
 use super::overlaps::Apart;
 use super::parts::{Part, Parts, Used};
-use super::{Prepared, SplitPlan, digests_of, n_groups, prepare_few, share_out, unique};
+use super::{Prepared, SplitPlan, digests_of, divide_rows, n_groups, prepare_few, sampled, unique};
 use crate::error::{Error, Result};
 use crate::few_texts::FewTexts;
 use crate::own_splits::OwnSplits;
@@ -75,7 +75,9 @@ pub(crate) fn prepare_own_few(
     for (name, (table, rows)) in others.zip(rows.as_ref()).iter() {
         check_left(name, (table.len(), rows.len()), &left_out)?;
     }
-    let split = share_out(table, &train, &plan).map_err(|error| table.worded(error))?;
+    let split = sampled(table, &train, &plan)
+        .and_then(|rows| divide_rows(table, &rows, &plan))
+        .map_err(|error| table.worded(error))?;
 
     let of_table = |rows| Part { table, digests: &digests, rows };
     let given = others.zip(of_others).zip(rows.as_ref());

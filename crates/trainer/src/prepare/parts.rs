@@ -130,6 +130,7 @@ impl Parts<'_> {
             test_texts: of_test.texts(),
             seen,
             summary,
+            start: None,
         })
     }
 }

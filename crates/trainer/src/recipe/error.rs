@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::built_in;
+use crate::state::Difference;
 
 /// Why a recipe was not loaded. Messages are complete: they name the recipe, the table or the setting, and the cause.
 #[derive(Debug, thiserror::Error)]
@@ -73,5 +74,18 @@ pub enum RecipeError {
         table: &'static str,
         /// What is wrong.
         reason: String,
+    },
+    /// A setting is of another preprocessing or network than those of the model that a training starts from.
+    #[error(
+        "{}: a training that starts from a model keeps its preprocessing and its network, so that these cannot be set: \
+         {}",
+        path.display(),
+        differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    OtherModel {
+        /// The model's folder.
+        path: PathBuf,
+        /// What is set otherwise.
+        differences: Vec<Difference>,
     },
 }

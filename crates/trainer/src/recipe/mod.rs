@@ -93,12 +93,32 @@ impl Recipe {
         }
         keep_what_is_given(&mut table, settings);
         refuse_retired(&table, name_or_file)?;
+        Self::of_table(table, (name, name_or_file))
+    }
+
+    /// The same with settings over it, as in [`load`](Self::load).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn with(&self, settings: &[String]) -> Result<Self, RecipeError> {
+        let mut table = toml::Table::try_from(self.settings()).map_err(|error| {
+            RecipeError::Unknown { recipe: self.name.clone(), reason: error.to_string() }
+        })?;
+        for setting in settings {
+            apply(&mut table, setting)?;
+        }
+        refuse_retired(&table, &self.name)?;
+        Self::of_table(table, (self.name.clone(), &self.name))
+    }
+
+    /// The recipe of its tables. `shown`: what it is called in messages.
+    fn of_table(table: toml::Table, (name, shown): (String, &str)) -> Result<Self, RecipeError> {
         let Tables { preprocessing, model, regularization, pretraining, training } =
             table.try_into().map_err(|error| RecipeError::Unknown {
-                recipe: recipe(),
+                recipe: shown.to_string(),
                 reason: messages::one_line(&error),
             })?;
-        let wrong = |table, reason| RecipeError::Value { recipe: recipe(), table, reason };
+        let wrong = |table, reason| RecipeError::Value { recipe: shown.to_string(), table, reason };
         let checks = [
             ("preprocessing", preprocessing.check().map_err(|error| error.to_string())),
             ("model", model.check().map_err(|error| error.to_string())),

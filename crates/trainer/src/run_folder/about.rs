@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{in_words, now};
 use crate::error::{Error, Result};
+use crate::from_model::StartModel;
 use crate::own_splits::{OwnOrigin, OwnSplits};
 use crate::prepare::SplitPlan;
 use crate::recipe::Recipe;
@@ -25,6 +26,8 @@ pub struct RunAbout {
     pub model: PathBuf,
     /// The labelled texts.
     pub data: RunData,
+    /// The model that it starts from, if it starts from one.
+    pub from: Option<RunFrom>,
     /// Whether a linear model is fitted for comparison.
     pub comparison: bool,
     /// The command line.
@@ -90,6 +93,30 @@ impl RunFile {
     }
 }
 
+/// The model that a run starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFrom {
+    /// Its folder, as it was given.
+    pub path: PathBuf,
+    /// The same from the root.
+    pub absolute_path: PathBuf,
+    /// Its id.
+    pub id: String,
+}
+
+impl RunFrom {
+    /// Of a model.
+    pub fn of(model: &StartModel) -> Self {
+        let path = model.path().to_path_buf();
+        Self { absolute_path: absolute(&path), path, id: model.id().to_string() }
+    }
+
+    /// Where the folder is: as it was given, if it is still there from here.
+    pub fn found_path(&self) -> &Path {
+        found(&self.path, &self.absolute_path)
+    }
+}
+
 impl RunData {
     /// Of the texts of a training.
     pub fn of(origin: &DataOrigin) -> Self {
@@ -138,6 +165,8 @@ struct RunTable {
     seed: u64,
     comparison: bool,
     machine: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<RunFrom>,
     data: RunData,
 }
 
@@ -161,6 +190,7 @@ impl RunAbout {
             recipe: recipe.clone(),
             model: model.to_path_buf(),
             data: RunData::of(origin),
+            from: None,
             comparison: true,
             command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
             created: in_words(now()),
@@ -189,18 +219,18 @@ impl RunAbout {
         let name = path.to_string_lossy();
         let recipe = Recipe::load(&name, &[]).map_err(|error| failed(error.to_string()))?;
         let RunTable { model, absolute_model, created, program, command, comparison, .. } = run;
-        let (machine, data) = (run.machine, run.data);
+        let (machine, data, from) = (run.machine, run.data, run.from);
         // From the folder that the run is in.
         let beside = without_detours(&whole_file::folder_of(path).join(model));
         // The run folder may be reached through a link.
         let is_elsewhere = !beside.exists() && absolute_model.exists();
         let model = if is_elsewhere { absolute_model } else { beside };
-        Ok(Self { recipe, model, data, comparison, command, created, program, machine })
+        Ok(Self { recipe, model, data, from, comparison, command, created, program, machine })
     }
 
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let failed = |reason: String| Error::Unsaveable { what: "settings".to_string(), reason };
-        let Self { recipe, model, data, comparison, command, created, program, machine } =
+        let Self { recipe, model, data, from, comparison, command, created, program, machine } =
             self.clone();
         let run = RunTable {
             recipe: recipe.name.clone(),
@@ -212,6 +242,7 @@ impl RunAbout {
             seed: recipe.training.seed,
             comparison,
             machine,
+            from,
             data,
         };
         let file = WholeFile { recipe: recipe.settings(), run };
@@ -314,6 +345,11 @@ mod tests {
                     labels: LabelOptions { separator: Some('|'), ..LabelOptions::default() },
                     split: recipe.split_plan(),
                 },
+                from: (name == "quick").then(|| RunFrom {
+                    path: "models/old".into(),
+                    absolute_path: "/models/old".into(),
+                    id: "0123456789abcdef".to_string(),
+                }),
                 comparison: false,
                 command: vec!["sentiment".to_string(), "train".to_string()],
                 created: "2026-01-01T00:00:00.000Z".to_string(),

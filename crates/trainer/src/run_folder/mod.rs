@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::record::Ending;
 pub(crate) use crate::training::now;
 
-pub use about::{RunAbout, RunData, RunFile};
+pub use about::{RunAbout, RunData, RunFile, RunFrom};
 pub(crate) use checkpoints::Found;
 pub use recorder::{RecordPlan, RunRecorder};
 pub(crate) use recorder::{TEST, VALIDATION};

@@ -63,6 +63,9 @@ impl Identity {
         for (part, of) in origin.own_splits.iter() {
             data[format!("contents of the {part} file")] = json!(of.fingerprint);
         }
+        if let (Some(start), Some(known)) = (&job.data.start, data.as_object_mut()) {
+            known.insert("starting model".to_string(), json!(start.model.id()));
+        }
         Ok(Self {
             program: env!("CARGO_PKG_VERSION").to_string(),
             build: build(),

@@ -1,0 +1,107 @@
+//! Reads texts for a training that starts from a model.
+
+use std::sync::Arc;
+
+use dataset::check::CheckedTable;
+use dataset::{ColumnChoice, LabelOptions, LabelledTexts};
+
+use super::divide::{DividedFrom, divide, united};
+use super::start_model::{Start, StartModel};
+use crate::data_check::findings_for_training;
+use crate::error::Result;
+use crate::load::{DataRequest, LoadedData};
+use crate::own_splits::OwnSplits;
+use crate::prepare::{Prepared, SplitPlan, classes_of, encode, task_of};
+
+/// Reads a file as [`load`](crate::load) does, for a training that starts from a model: with the model's classes if all
+/// labels are among them, whatever their order, and encoded with its vocabulary and new words. The cache is not used, and `others` of the request are not read. Also returns
+/// how the labels were read: where `request` does not say it, as the model's own texts, if that is possible.
+///
+/// # Errors
+/// As [`LabelledTexts::read`] and [`prepare_from`].
+pub fn load_from(
+    request: &DataRequest<'_>,
+    model: &Arc<StartModel>,
+) -> Result<(LoadedData, LabelOptions)> {
+    let (checked, labels) = read(request, model)?;
+    let table = checked.labelled();
+    let preprocessing = model.encoder().config();
+    let (fingerprint, (data, findings)) = rayon::join(
+        || table.fingerprint(),
+        || {
+            rayon::join(
+                || prepare_from(table, request.plan, model),
+                || findings_for_training(&checked, preprocessing),
+            )
+        },
+    );
+    let (columns, notes) = (table.columns().clone(), table.notes().clone());
+    let (data, findings, others) = (data?, findings?, OwnSplits::default());
+    let loaded =
+        LoadedData { data, columns, notes, findings, fingerprint, others, is_cached: false };
+    Ok((loaded, labels))
+}
+
+/// Splits a table and encodes it with a model's vocabulary, to which the frequent words of the training texts that it
+/// lacks are added. The model's outputs are kept if the table has its task and
+/// its classes, in their order. Texts that the model has seen, and their groups, are for training only.
+///
+/// # Errors
+/// As [`prepare`](crate::prepare); [`Error::NewTexts`](crate::Error::NewTexts) if too few texts are new to the model.
+pub fn prepare_from(
+    table: &LabelledTexts,
+    plan: &SplitPlan,
+    model: &Arc<StartModel>,
+) -> Result<Prepared> {
+    let seen = model.seen.as_ref();
+    let DividedFrom { divided, n_learned, n_in_groups } = divide(table, plan, seen)?;
+    let train: Vec<&str> = table.texts_of(&divided.split.train).collect();
+    let encoder = model.encoder();
+    // As many new words as a model that is trained anew may have.
+    let max_new = encoder.config().max_vocab.unwrap_or(usize::MAX);
+    let encoder = encoder.extended(&train, max_new);
+    drop(train);
+    let n_ids = encoder.vocab_size();
+    let data = encode(table, divided, encoder)?;
+    let keeps_outputs = task_of(table.classes())? == *model.task();
+    let model = Arc::clone(model);
+    let start = Start { model, n_ids, keeps_outputs, n_learned, n_in_groups };
+    let seen = united(seen, &data.seen);
+    Ok(Prepared { seen, start: Some(Arc::new(start)), ..data })
+}
+
+/// The table, and how its labels were read.
+fn read(
+    request: &DataRequest<'_>,
+    model: &StartModel,
+) -> dataset::Result<(CheckedTable, LabelOptions)> {
+    let &DataRequest { file, columns, labels: given, options, .. } = request;
+    let data = &model.report.data;
+    let as_before = LabelOptions {
+        map: given.map.clone().or_else(|| data.labels.map.clone()),
+        separator: given.separator.or(data.labels.separator),
+        ..given.clone()
+    };
+    let of_model = if data.in_memory {
+        columns.clone()
+    } else {
+        ColumnChoice {
+            known_text: Some(data.text_column.clone()),
+            known_label: data.label_columns.clone(),
+            ..columns.clone()
+        }
+    };
+    // A stated task that is another than the model's has other outputs.
+    let may_be_known = |labels: &LabelOptions| {
+        let known = classes_of(model.task(), labels.separator);
+        given.task.is_none_or(|task| task == known.task).then_some(known)
+    };
+    for labels in [&as_before, given] {
+        let Some(known) = may_be_known(labels) else { continue };
+        let with_known = LabelOptions { known: Some(known), ..labels.clone() };
+        if let Ok(table) = CheckedTable::read_strictly(file, &of_model, &with_known, options) {
+            return Ok((table, labels.clone()));
+        }
+    }
+    Ok((CheckedTable::read_strictly(file, columns, given, options)?, given.clone()))
+}
