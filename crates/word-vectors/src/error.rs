@@ -21,6 +21,13 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A pipe or a folder.
+    #[error("{} is not a file; save the word vectors in one first", path.display())]
+    NotAFile {
+        /// What it is called.
+        path: PathBuf,
+    },
+
     /// A store could not be written; an older one is as it was.
     #[error("cannot write the word vectors {}", path.display())]
     Write {

@@ -209,6 +209,8 @@ fn damaged_files_are_errors_with_their_places_and_leave_no_store() {
     }
     let error = place.convert(Path::new("no"), None).unwrap_err();
     assert!(matches!(error, Error::Read { .. }), "{error}");
+    let error = place.convert(place.0.path(), None).unwrap_err();
+    assert!(matches!(error, Error::NotAFile { .. }), "{error}");
     let folder = place.store().parent().unwrap().to_path_buf();
     assert_eq!(fs::read_dir(folder).map_or(0, Iterator::count), 0);
 }

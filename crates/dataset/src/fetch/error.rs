@@ -46,6 +46,51 @@ pub enum FetchError {
         title: String,
     },
 
+    /// There is no npm.
+    #[error("cannot run {}", npm.display())]
+    NoNpm {
+        /// Program that was tried.
+        npm: PathBuf,
+        /// Why the system did not run it.
+        source: io::Error,
+    },
+
+    /// npm ran and failed.
+    #[error("npm could not download {title}; its last lines of output:\n{stderr_tail}")]
+    NpmFailed {
+        /// Package and version.
+        title: String,
+        /// Last lines that npm wrote to its standard error.
+        stderr_tail: String,
+    },
+
+    /// npm reported success, but there is no tarball.
+    #[error("npm reported success but saved no tarball of {title}")]
+    NoTarball {
+        /// Package and version.
+        title: String,
+    },
+
+    /// A tarball does not have the pinned checksum.
+    #[error(
+        "{}: SHA-512 is {got}, expected {expected}; {}",
+        path.display(), if *removed { "the download was removed" } else { "the file was not changed" }
+    )]
+    WrongIntegrity {
+        /// File checked.
+        path: PathBuf,
+        /// Pinned SHA-512.
+        expected: String,
+        /// SHA-512 found.
+        got: String,
+        /// Whether the file was our download, which is now removed.
+        removed: bool,
+    },
+
+    /// Word vectors could not be read or written.
+    #[error(transparent)]
+    Vectors(#[from] word_vectors::Error),
+
     /// No connection could be made, after all attempts.
     #[error("cannot reach {url}")]
     Unreachable {
@@ -225,6 +270,9 @@ pub enum FetchError {
     },
 }
 
+const TARBALL_BY_HAND: &str = "download the tarball with another tool and pass it with \
+                               `cargo xtask fetch-vectors --from FILE`";
+
 /// A closure for `map_err`.
 pub(super) fn io_error<'a>(
     action: &'static str,
@@ -264,10 +312,23 @@ impl FetchError {
                 "Run this again; if it happens again, a proxy between here and the server is at fault."
                     .into()
             }
-            Self::TooLong { .. } | Self::WrongChecksum { removed: true, .. } => "Run this again; if \
+            Self::NoNpm { .. } => format!("Install Node.js with npm, or {TARBALL_BY_HAND}."),
+            Self::NpmFailed { .. } | Self::NoTarball { .. } => format!(
+                "Check the network and npm's settings and run this again, or {TARBALL_BY_HAND}."
+            ),
+            Self::Vectors(word_vectors::Error::Write { path, source }) => {
+                io_advice(source.kind(), path)
+            }
+            Self::Vectors(_) => "The source is not the one that this program expects; nothing was \
+                written. Please report it."
+                .into(),
+            Self::TooLong { .. }
+            | Self::WrongChecksum { removed: true, .. }
+            | Self::WrongIntegrity { removed: true, .. } => "Run this again; if \
                 it happens again, a proxy or a login page may be answering instead of the server."
                 .into(),
-            Self::WrongChecksum { removed: false, .. } => "The file is damaged or is another \
+            Self::WrongChecksum { removed: false, .. }
+            | Self::WrongIntegrity { removed: false, .. } => "The file is damaged or is another \
                 version; download it again, or leave --from out."
                 .into(),
             Self::NoFile { .. } => "Check the path, or leave --from out to download.".into(),

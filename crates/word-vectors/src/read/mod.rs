@@ -80,6 +80,10 @@ pub fn convert(
     on_bytes: &mut dyn FnMut(u64, u64),
 ) -> Result<Converted> {
     let &ConvertRequest { from, member, to, ref origin } = request;
+    // It is read twice.
+    if from.exists() && !from.is_file() {
+        return Err(Error::NotAFile { path: from.to_path_buf() });
+    }
     let source_sha256 =
         sha256(from).map_err(|source| Error::Read { path: from.to_path_buf(), source })?;
     let writer = StoreWriter::create(to)?;
