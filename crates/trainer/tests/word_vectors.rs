@@ -18,7 +18,7 @@ fn run(case: &Case, parent: &Path) -> trainer::Result<TrainingReport> {
 
 /// The row of each word in the file, as it was read and as a trained model has it.
 fn rows(parent: &Path) -> Vec<(Vec<f32>, Vec<f32>)> {
-    let classifier = Classifier::open(&parent.join("models/m"), &Device::Cpu).unwrap();
+    let classifier = Classifier::open(parent.join("models/m"), &Device::Cpu).unwrap();
     let text = fs::read_to_string(VECTORS).unwrap();
     let of_line = |line: &str| {
         let (word, numbers) = line.split_once(' ').unwrap();
