@@ -22,6 +22,7 @@
 //! from disk → check its SHA-256 → count its rows → write `.part` files → rename them → write the
 //! manifest. An interrupted run never leaves an incomplete file that looks finished.
 
+mod advice;
 mod archive;
 mod catalogue;
 mod checksum;
