@@ -93,6 +93,15 @@ mod tests {
     }
 
     #[test]
+    fn the_first_third_of_the_epochs_is_rounded() {
+        for (epochs, expected) in [(2, 1), (3, 1), (4, 1), (5, 2), (6, 2), (7, 2), (9, 3)] {
+            let found = VectorTraining::FrozenThenTuned.n_frozen_epochs(epochs);
+            assert_eq!(found, expected, "{epochs}");
+        }
+        assert_eq!(VectorTraining::Tuned.n_frozen_epochs(9), 0);
+    }
+
+    #[test]
     fn a_table_moves_from_its_epoch_on_as_if_the_optimiser_were_new() {
         let training = TrainingConfig {
             word_vectors: Some("vectors.txt".into()),

@@ -154,11 +154,12 @@ impl Optimizer {
     /// # Errors
     /// If it is not a matrix, or its device fails.
     pub fn with_table(mut self, name: impl Into<String>, table: Var) -> Result<Self> {
-        self.add_table(name, table, self.n_steps)?;
+        self.add_table(name, table, 0)?;
         Ok(self)
     }
 
-    /// Adds a table that is trained since this optimiser had taken `since` steps: its moments are as young as that.
+    /// Adds a table that is trained since this optimiser had taken `since` steps: its moments are as young as that. The
+    /// number is not part of the optimiser's saved state; who adds the table saves it.
     pub(crate) fn add_table(
         &mut self,
         name: impl Into<String>,
