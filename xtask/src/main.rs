@@ -10,6 +10,7 @@ mod environment;
 mod event_file;
 mod experiment;
 mod fetch_data;
+mod fetch_vectors;
 mod full_disk;
 mod fuzz;
 mod gpu;
@@ -48,6 +49,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     FetchData(fetch_data::Args),
+    FetchVectors(fetch_vectors::Args),
     ClassData(class_data::Args),
     Ci(ci::Args),
     Sanitize(sanitize::Args),
@@ -87,6 +89,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     env::set_current_dir(root).with_context(|| format!("cannot enter {}", root.display()))?;
     match task {
         Task::FetchData(args) => fetch_data::run(args, &user_folder),
+        Task::FetchVectors(args) => fetch_vectors::run(args, &user_folder),
         Task::ClassData(args) => class_data::run(&args, &user_folder),
         Task::Ci(args) => ci::run(args),
         Task::Sanitize(args) => sanitize::run(args),

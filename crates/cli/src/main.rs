@@ -23,6 +23,7 @@ mod same_file;
 mod shell;
 mod train;
 mod understanding;
+mod vectors;
 mod warnings;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ Examples:
   sentiment runs                                   list trainings with their figures
   sentiment evaluate --model models/default        evaluate on the test split
   sentiment predict --model models/default \"What a film!\"
+  sentiment vectors glove.6B.100d.txt              word vectors, to start a training from
 
 See `sentiment COMMAND --help` for details. Training uses all cores; set RAYON_NUM_THREADS=1 to use one."
 )]
@@ -59,6 +61,7 @@ enum Command {
     Runs(runs::Args),
     Evaluate(evaluate::Args),
     Predict(predict::Args),
+    Vectors(vectors::Args),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Runs(args) => runs::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Predict(args) => predict::run(&args),
+        Command::Vectors(args) => vectors::run(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| error::report(&error))
 }

@@ -23,6 +23,7 @@ fn the_overview_lists_every_command_with_examples() {
             "train ",
             "evaluate ",
             "predict ",
+            "vectors ",
             "Examples:",
             "sentiment predict --model models/",
         ],
@@ -114,6 +115,24 @@ fn predict_help_tells_the_three_ways_to_give_texts() {
             "--output <FILE>",
             "--json",
             "Examples:",
+        ],
+    );
+}
+
+#[test]
+fn vectors_help_tells_formats_and_how_to_train_with_a_store() {
+    check(
+        &["vectors", "--help"],
+        &[
+            "<FILE>...",
+            "GloVe, word2vec and fastText",
+            ".gz, .zst or .zip",
+            "--output <STORE>",
+            "--member <NAME>",
+            "--nearest <WORD>",
+            "--json",
+            "Examples:",
+            "--set training.word_vectors=data/vectors/",
         ],
     );
 }

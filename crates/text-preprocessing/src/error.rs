@@ -112,7 +112,8 @@ pub enum Error {
     /// A file is not a list of words with their vectors.
     #[error(
         "line {line} of {}: {reason}; expected text with one word and its numbers per line, as \
-         written by GloVe, word2vec and fastText",
+         written by GloVe, word2vec and fastText, or a store, which `sentiment vectors` makes of other \
+         files",
         path.display()
     )]
     WordVectors {

@@ -37,9 +37,7 @@ impl WordVectors {
     /// file cannot be read; [`Error::WordVectors`], with the line, if it is not in this format.
     pub fn read(path: impl AsRef<Path>, encoder: &TextEncoder) -> Result<Self> {
         let path = path.as_ref();
-        if encoder.config().scheme == TokenScheme::Bpe {
-            return Err(Error::VectorsOfPieces { path: path.to_path_buf() });
-        }
+        refuse_pieces(path, encoder)?;
         let io = |source| Error::ReadVectors { path: path.to_path_buf(), source };
         let mut lines = BufReader::new(File::open(path).map_err(io)?);
         let mut found: HashMap<u32, (Fit, Vec<f32>)> = HashMap::new();
@@ -65,13 +63,7 @@ impl WordVectors {
             let dim = *dim.get_or_insert_with(|| line.split(' ').count() - 1);
             let (word, numbers) = split_line(line, dim)
                 .ok_or_else(|| wrong(format!("expected a word and {dim} numbers")))?;
-            // Vocabulary words are composed (NFC) and have straight quotes.
-            let lower = match encoder.config().cleaning {
-                Cleaning::V2 if !word.is_ascii() => clean(word),
-                _ => word.to_lowercase(),
-            };
-            let fit = if lower == word { Fit::Exact } else { Fit::LowerCased };
-            let Some(id) = encoder.id_of(&lower) else { continue };
+            let Some((id, fit)) = Fit::of(word, encoder) else { continue };
             if found.get(&id).is_none_or(|(other, _)| *other < fit) {
                 let parse = |number: &str| match number.parse::<f32>() {
                     Ok(x) if x.is_finite() => Ok(x),
@@ -84,10 +76,57 @@ impl WordVectors {
             let reason = "the file has no line with a word and its numbers".to_string();
             return Err(Error::WordVectors { path: path.to_path_buf(), line: n_lines, reason });
         };
-        let mut vectors: Vec<(u32, Vec<f32>)> =
-            found.into_iter().map(|(id, (_, vector))| (id, vector)).collect();
+        let vectors = found.into_iter().map(|(id, (_, vector))| (id, vector)).collect();
+        Ok(Self::sorted(dim, vectors))
+    }
+
+    /// Picks the words of a vocabulary by the rules of [`read`](Self::read). `words` come in the order of a file, at
+    /// `path`, and `vector` gives the `dim` numbers of the word at a place among them; it is asked only for words that
+    /// are picked.
+    ///
+    /// # Errors
+    /// [`Error::VectorsOfPieces`] if the vocabulary holds word pieces.
+    pub fn pick<'w, 'v>(
+        (path, dim): (&Path, usize),
+        encoder: &TextEncoder,
+        words: impl Iterator<Item = &'w str>,
+        vector: impl Fn(usize) -> &'v [f32],
+    ) -> Result<Self> {
+        refuse_pieces(path, encoder)?;
+        let mut found: HashMap<u32, (Fit, usize)> = HashMap::new();
+        for (place, word) in words.enumerate() {
+            let Some((id, fit)) = Fit::of(word, encoder) else { continue };
+            if found.get(&id).is_none_or(|(other, _)| *other < fit) {
+                found.insert(id, (fit, place));
+            }
+        }
+        let picked = found.into_iter().map(|(id, (_, place))| (id, vector(place).to_vec()));
+        Ok(Self::sorted(dim, picked.collect()))
+    }
+
+    fn sorted(dim: usize, mut vectors: Vec<(u32, Vec<f32>)>) -> Self {
         vectors.sort_unstable_by_key(|(id, _)| *id);
-        Ok(Self { dim, vectors })
+        Self { dim, vectors }
+    }
+}
+
+impl Fit {
+    /// The id of the vocabulary word that a word of a file stands for, if there is one.
+    fn of(word: &str, encoder: &TextEncoder) -> Option<(u32, Self)> {
+        // Vocabulary words are composed (NFC) and have straight quotes.
+        let lower = match encoder.config().cleaning {
+            Cleaning::V2 if !word.is_ascii() => clean(word),
+            _ => word.to_lowercase(),
+        };
+        let fit = if lower == word { Self::Exact } else { Self::LowerCased };
+        encoder.id_of(&lower).map(|id| (id, fit))
+    }
+}
+
+fn refuse_pieces(path: &Path, encoder: &TextEncoder) -> Result<()> {
+    match encoder.config().scheme {
+        TokenScheme::Bpe => Err(Error::VectorsOfPieces { path: path.to_path_buf() }),
+        _ => Ok(()),
     }
 }
 
@@ -140,6 +179,25 @@ mod tests {
         for lines in ["Film 1 1\nfilm 2 2\nFILM 3 3", "film 2 2\nfilm 5 5\nFilm 1 1"] {
             assert_eq!(read(lines)?.vectors[0].1, [2.0, 2.0]);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn words_are_picked_as_they_are_read() -> Result<()> {
+        let encoder = TextEncoder::learn(PreprocessingConfig::default(), &["good film", "bad"])?;
+        let lines =
+            [("Film", [1.0, 1.0]), ("the", [0.0, 0.0]), ("film", [2.0, 2.0]), ("FILM", [3.0, 3.0])]
+                .map(|(word, vector)| (word, vector.to_vec()));
+        let asked = std::cell::RefCell::new(Vec::new());
+        let vector = |place: usize| -> &[f32] {
+            asked.borrow_mut().push(place);
+            &lines[place].1
+        };
+        let words = lines.iter().map(|(word, _)| *word);
+        let picked = WordVectors::pick((Path::new("made"), 2), &encoder, words, vector)?;
+        let film = encoder.id_of("film").unwrap_or_default();
+        assert_eq!(picked, WordVectors { dim: 2, vectors: vec![(film, vec![2.0, 2.0])] });
+        assert_eq!(*asked.borrow(), [2]);
         Ok(())
     }
 

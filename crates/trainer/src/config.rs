@@ -1,5 +1,6 @@
 //! How a network is trained.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use recurrent::settings;
@@ -15,10 +16,13 @@ use crate::thresholds::ThresholdGoal;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// A text file of word vectors (GloVe, word2vec, fastText) of the embedding's dimension, from which
-    /// its rows start; relative to the working directory; absent for none.
+    /// Word vectors of the embedding's dimension, from which its rows start: a store of the crate `word-vectors`, or a
+    /// text file (GloVe, word2vec, fastText); relative to the working directory; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub word_vectors: Option<PathBuf>,
+    /// Whether the embedding that starts from `word_vectors` is trained.
+    #[serde(skip_serializing_if = "VectorTraining::is_tuned")]
+    pub vectors: VectorTraining,
     /// Standard deviation of the embedding's normally distributed initial weights.
     pub embedding_std: f64,
     /// Number of training texts in which an n-gram must occur to get a weight in the linear path.
@@ -93,6 +97,46 @@ pub struct TrainingConfig {
     pub seed: u64,
 }
 
+/// Whether an embedding that starts from word vectors is trained. Frozen, it is frozen as a whole, in pre-training and
+/// retraining, too; words that the vectors lack then keep their random rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VectorTraining {
+    /// Like all other weights.
+    #[default]
+    Tuned,
+    /// Not at all.
+    Frozen,
+    /// Not in the first third of the epochs, rounded to whole ones, and not in pre-training; then like all others.
+    FrozenThenTuned,
+}
+
+impl VectorTraining {
+    /// Whether it is trained from the beginning.
+    fn is_tuned(&self) -> bool {
+        *self == Self::Tuned
+    }
+
+    /// The first epochs in which the embedding is not trained.
+    pub(crate) fn n_frozen_epochs(self, epochs: usize) -> usize {
+        match self {
+            Self::Tuned => 0,
+            Self::Frozen => usize::MAX,
+            Self::FrozenThenTuned => (epochs + 1) / 3,
+        }
+    }
+}
+
+impl fmt::Display for VectorTraining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tuned => "tuned",
+            Self::Frozen => "frozen",
+            Self::FrozenThenTuned => "frozen-then-tuned",
+        })
+    }
+}
+
 /// The curve that the learning rate follows; `learning_rate` is its maximum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -159,6 +203,7 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             word_vectors: None,
+            vectors: VectorTraining::Tuned,
             embedding_std: 1.0,
             ngram_min_texts: 2,
             epochs: 4,
@@ -216,6 +261,11 @@ impl TrainingConfig {
         settings::above_0("learning_rate", self.learning_rate)?;
         settings::above_0("ngram_learning_rate", self.ngram_learning_rate)?;
         settings::above_0("embedding_std", self.embedding_std)?;
+        let has_vectors = self.vectors.is_tuned() || self.word_vectors.is_some();
+        settings::check("vectors", has_vectors, "tuned without word_vectors", self.vectors)?;
+        let is_enough = self.vectors != VectorTraining::FrozenThenTuned || self.epochs > 1;
+        let expected = "frozen or tuned with a single epoch, which has no first third";
+        settings::check("vectors", is_enough, expected, self.vectors)?;
         self.class_weights.check()?;
         let is_fraction = (0.0..=1.0).contains(&self.warmup);
         settings::check("warmup", is_fraction, "a fraction from 0 to 1", self.warmup)?;

@@ -80,6 +80,9 @@ pub enum Error {
         /// Learning rate of the step.
         learning_rate: f64,
     },
+    /// A store of word vectors cannot be read.
+    #[error(transparent)]
+    Vectors(#[from] word_vectors::Error),
     /// Word vectors do not have the embedding's dimension.
     #[error(
         "{path} has {dim}-dimensional vectors, but model.embedding_dim is {embedding_dim}; set \

@@ -12,10 +12,11 @@ use recurrent::{SeededRng, State as _};
 use crate::adversarial;
 use crate::average::WeightAverage;
 use crate::clip::clip_scale;
-use crate::config::{StateCarry, TrainingConfig};
+use crate::config::{StateCarry, TrainingConfig, VectorTraining};
 use crate::error::{Error, Result};
 use crate::finite::NonFinite;
 use crate::from_model::Anchor;
+use crate::frozen::FrozenTable;
 use crate::loss::Objective;
 use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
@@ -57,6 +58,7 @@ pub struct TrainingStep {
     network: RecurrentClassifier,
     variables: VarMap,
     optimizer: Optimizer,
+    frozen: FrozenTable,
     average: Option<WeightAverage>,
     /// Where it started, if it started from a model.
     anchor: Option<Anchor>,
@@ -188,19 +190,25 @@ impl TrainingStep {
         // The linear path is fitted, not trained.
         parameters.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
         let average = (config.average_decay > 0.0)
-            .then(|| WeightAverage::new(&parameters, config.average_decay))
+            .then(|| {
+                let mut averaged = parameters.clone();
+                if config.vectors == VectorTraining::Frozen {
+                    // It would be averaged with the random rows that it has before its vectors are read.
+                    averaged.remove(TABLE);
+                }
+                WeightAverage::new(&averaged, config.average_decay)
+            })
             .transpose()?;
         let table = parameters.remove(TABLE);
         let mut optimizer = Optimizer::new(config.optimizer(), parameters)?;
-        if let Some(table) = table {
-            optimizer = optimizer.with_table(TABLE, table)?;
-        }
+        let frozen = FrozenTable::of(config, table, &mut optimizer)?;
         Ok(Self {
             config: config.clone(),
             objective,
             network,
             variables,
             optimizer,
+            frozen,
             average,
             anchor,
             dropout: SeededRng::new(config.seed ^ DROPOUT_STREAM),
@@ -223,6 +231,15 @@ impl TrainingStep {
     /// Resets the state that batches pass on.
     pub fn start_epoch(&mut self) {
         self.state = None;
+    }
+
+    /// The same at the beginning of an epoch, from 1, which decides whether the embedding is trained.
+    ///
+    /// # Errors
+    /// If a device fails.
+    pub(crate) fn begin_epoch(&mut self, epoch: usize) -> Result<()> {
+        self.start_epoch();
+        self.frozen.begin_epoch(epoch, &mut self.optimizer)
     }
 
     /// Optimiser steps so far.
@@ -316,7 +333,7 @@ impl TrainingStep {
         &mut self,
         batch: &Batch,
     ) -> Result<std::result::Result<(Losses, Gradients), NonFinite>> {
-        let Self { config, network, optimizer, dropout, profile, .. } = self;
+        let Self { config, network, optimizer, frozen, dropout, profile, .. } = self;
         let tokens =
             profile.time(Part::Load, || network.tokens_of_rows(&batch.ids(), batch.n_steps))?;
         let unknown = network.vocab_size().saturating_sub(1) as u32;
@@ -325,7 +342,9 @@ impl TrainingStep {
         let is_adversarial = config.adversarial_norm > 0.0;
         let (x, distinct, words) = profile.time(Part::Embed, || -> Result<_> {
             let distinct = network.distinct(&tokens)?;
-            optimizer.catch_up(TABLE, &distinct.rows)?;
+            if !frozen.is_frozen() {
+                optimizer.catch_up(TABLE, &distinct.rows)?;
+            }
             // A perturbation moves each token's vector differently.
             let words =
                 if is_adversarial { None } else { network.shared_words(&tokens, &distinct) };
@@ -367,7 +386,7 @@ impl TrainingStep {
 
     /// Forward and backward from the embedded texts on.
     fn pass(&mut self, x: &Var, input: &PassInput<'_>, state: Option<&State>) -> Result<Pass> {
-        let Self { network, optimizer, dropout, profile, objective, .. } = self;
+        let Self { network, optimizer, frozen, dropout, profile, objective, .. } = self;
         let &PassInput { batch, tokens, ref distinct, ref words, weight } = input;
         let reading = profile.time(Part::RecurrentForward, || match words {
             Some(words) => network.read_words(x, words, tokens, state, Some(&mut *dropout)),
@@ -397,14 +416,17 @@ impl TrainingStep {
             return Err(Error::Gradient { reason });
         };
         let of_rows = profile.time(Part::EmbedBackward, || -> Result<_> {
+            if frozen.is_frozen() {
+                return Ok(None);
+            }
             let values = match words {
                 Some(words) => network.row_gradient_of_words(&d_x, words, distinct)?,
                 None => network.row_gradient(&d_x, distinct)?,
             };
             let uploaded = distinct.uploaded_rows();
-            Ok(RowGradient::new(distinct.rows.clone(), values).with_uploaded(uploaded))
+            Ok(Some(RowGradient::new(distinct.rows.clone(), values).with_uploaded(uploaded)))
         })?;
-        let gradients = optimizer.gradients(&store).with_rows(TABLE, Some(of_rows));
+        let gradients = optimizer.gradients(&store).with_rows(TABLE, of_rows);
         Ok(Pass { loss, state, gradients: Some((gradients, d_x)) })
     }
 
@@ -431,6 +453,7 @@ impl TrainingStep {
     pub(crate) fn forget(&mut self) -> Result<()> {
         self.optimizer = Optimizer::new(self.config.optimizer(), [])?;
         (self.average, self.state, self.accumulated) = (None, None, Accumulated::default());
+        self.frozen = FrozenTable::default();
         Ok(())
     }
 
@@ -439,6 +462,7 @@ impl TrainingStep {
         for (name, tensor) in model::weights(&self.variables) {
             to.tensor(format!("{WEIGHTS}{name}"), &tensor)?;
         }
+        self.frozen.snapshot(to)?;
         self.optimizer.snapshot(OPTIMIZER, to)?;
         if let Some(average) = &self.average {
             average.snapshot(AVERAGE, to)?;
@@ -461,6 +485,7 @@ impl TrainingStep {
         for (name, variable) in model::sorted(&self.variables) {
             from.set(&format!("{WEIGHTS}{name}"), &variable)?;
         }
+        self.frozen.restore(from, &mut self.optimizer)?;
         self.optimizer.restore(OPTIMIZER, from)?;
         if let Some(average) = &mut self.average {
             average.restore(AVERAGE, from)?;

@@ -1,6 +1,5 @@
 //! A training in progress: its state, and who hears of it, may stop it and keeps it.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +14,8 @@ use crate::phases::{Unread, epochs, linear, pretrain, refit, validate};
 use crate::record::Ending;
 use crate::report::TrainingReport;
 use crate::run_folder::{Found, RunRecorder};
-use crate::state::{Identity, Phase, TrainState, unread_vectors};
+use crate::state::{Identity, Phase, TrainState};
+use crate::word_vectors;
 
 /// Who hears of a training, who may stop it, and where it is recorded.
 pub struct Session<'a> {
@@ -109,7 +109,7 @@ impl TrainingJob<'_> {
             return Err(Error::FewerThanABatch { rows: n_rows, batch_size });
         }
         if let Some(path) = &self.training.word_vectors {
-            File::open(path).map_err(|source| unread_vectors(path, source))?;
+            word_vectors::check(path, self.model.embedding_dim)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Pre-trained word vectors as the start of the embedding.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
@@ -7,8 +8,10 @@ use candle_nn::VarMap;
 use model::TABLE;
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{TextEncoder, WordVectors};
+use word_vectors::Store;
 
 use crate::error::{Error, Result};
+use crate::state::unread_vectors;
 
 /// What was used of a word-vector file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,36 @@ pub struct VectorsUse {
     pub n_words: usize,
 }
 
+/// Checks before a training that there is a file of word vectors, and of a store, that its vectors fit.
+///
+/// # Errors
+/// As those of [`start_from`].
+pub(crate) fn check(path: &Path, embedding_dim: usize) -> Result<()> {
+    File::open(path).map_err(|source| unread_vectors(path, source))?;
+    if !Store::is_at(path)? {
+        return Ok(());
+    }
+    match Store::open(path)?.n_features() {
+        dim if dim == embedding_dim => Ok(()),
+        dim => Err(Error::VectorWidth { path: path.to_path_buf(), dim, embedding_dim }),
+    }
+}
+
+/// The vectors for the words of a vocabulary. Of a store only these are read.
+fn read(path: &Path, encoder: &TextEncoder) -> Result<WordVectors> {
+    if !Store::is_at(path)? {
+        return Ok(WordVectors::read(path, encoder)?);
+    }
+    let store = Store::open(path)?;
+    let at = (path, store.n_features());
+    let picked = WordVectors::pick(at, encoder, store.words(), |place| store.vector(place))?;
+    if picked.vectors.iter().flat_map(|(_, vector)| vector).all(|number| number.is_finite()) {
+        return Ok(picked);
+    }
+    let reason = "it has numbers that are not finite".into();
+    Err(word_vectors::Error::Store { path: path.to_path_buf(), reason }.into())
+}
+
 /// Replaces the embedding's rows by the vectors of a file, for the words in it.
 ///
 /// # Errors
@@ -30,7 +63,7 @@ pub(crate) fn start_from(
     encoder: &TextEncoder,
     variables: &VarMap,
 ) -> Result<VectorsUse> {
-    let WordVectors { dim, vectors } = WordVectors::read(path, encoder)?;
+    let WordVectors { dim, vectors } = read(path, encoder)?;
     // Padding and the unknown word have no vectors.
     let n_words = encoder.vocab_size().saturating_sub(2);
     let use_of_file = VectorsUse { path: path.to_path_buf(), n_found: vectors.len(), n_words };

@@ -2,6 +2,7 @@
 
 mod folder;
 mod identity;
+mod mapped;
 mod staged;
 
 use std::io::{self, Write as _};
@@ -9,6 +10,7 @@ use std::path::Path;
 
 pub use folder::{folder_of, sync_folder};
 pub use identity::is_at;
+pub use mapped::Mapped;
 pub use staged::{Staged, builder};
 
 /// Writes a file whole or not at all, in place of an older one.

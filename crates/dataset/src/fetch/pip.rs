@@ -53,7 +53,8 @@ fn wheel_in(folder: &Path) -> Result<Option<PathBuf>, FetchError> {
     Ok(None)
 }
 
-fn tail(stderr: &str) -> String {
+/// The last lines of a program's complaints.
+pub(super) fn tail(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
     match lines.len() {
         0 => "(nothing)".into(),

@@ -154,10 +154,22 @@ impl Optimizer {
     /// # Errors
     /// If it is not a matrix, or its device fails.
     pub fn with_table(mut self, name: impl Into<String>, table: Var) -> Result<Self> {
-        let mut table = Table::new(table, self.config.table_rule())?;
+        self.add_table(name, table, 0)?;
+        Ok(self)
+    }
+
+    /// Adds a table that is trained since this optimiser had taken `since` steps: its moments are as young as that. The
+    /// number is not part of the optimiser's saved state; who adds the table saves it.
+    pub(crate) fn add_table(
+        &mut self,
+        name: impl Into<String>,
+        table: Var,
+        since: u64,
+    ) -> Result<()> {
+        let mut table = Table::new(table, self.config.table_rule(), since)?;
         table.restart_at(self.n_steps);
         self.tables.insert(name.into(), table);
-        Ok(self)
+        Ok(())
     }
 
     /// Takes the gradients of this optimiser's ordinary parameters from a backward pass; add those of

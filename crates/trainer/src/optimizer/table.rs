@@ -31,8 +31,10 @@ pub(super) struct Table {
     rule: Rule,
     /// Numbers in a row.
     width: usize,
-    /// Steps taken.
+    /// Steps of the optimiser.
     n_steps: u64,
+    /// Those before this table was trained, of which its moments know nothing.
+    since: u64,
     /// The last step applied to each row. Empty if rows do not lag.
     seen: Vec<u64>,
     past: Past,
@@ -55,13 +57,13 @@ impl Default for Past {
 }
 
 impl Table {
-    pub(super) fn new(var: Var, rule: Rule) -> Result<Self> {
+    pub(super) fn new(var: Var, rule: Rule, since: u64) -> Result<Self> {
         let (n_rows, width) = var.dims2()?;
         let moments = Moments::zeros(&var, rule)?;
         let lags = matches!(moments, Moments::Cpu { .. }) && !is_row_sparse(rule);
         let seen = if lags { vec![0; n_rows] } else { Vec::new() };
         let past = Past::default();
-        Ok(Self { var, moments, rule, width, n_steps: 0, seen, past })
+        Ok(Self { var, moments, rule, width, n_steps: 0, since, seen, past })
     }
 
     /// Sets the table to step `n_steps`, with all rows up to date.
@@ -238,7 +240,7 @@ impl Table {
     /// Counts a step, and keeps its factors if rows lag.
     fn next_step(&mut self, learning_rate: f64) -> Factors {
         self.n_steps += 1;
-        let factors = self.rule.factors(self.n_steps, learning_rate);
+        let factors = self.rule.factors(self.n_steps - self.since, learning_rate);
         if !self.seen.is_empty() {
             self.past.push(factors);
         }

@@ -48,7 +48,7 @@ fn epoch(training: &mut Training<'_, '_>) -> Result<Option<Ending>> {
     let (mut loader, mut n_done) = training.rest_of_epoch(&loader_config(job, epoch))?;
     training.tell(Event::EpochStart { epoch, n_rows, n_done })?;
     if n_done == 0 {
-        training.state.step.start_epoch();
+        training.state.step.begin_epoch(epoch)?;
     }
     for _ in 0..loader.len() {
         if let Some(stop) = training.pause()? {

@@ -74,7 +74,7 @@ fn epoch(training: &mut Training<'_, '_>, n_epochs: f64, n_steps: usize) -> Resu
     let (loader, n_done) = training.rest_of_epoch(&loader_config(training.job, epoch))?;
     training.tell(Event::RefitStart { epoch, n_rows, n_done, n_epochs })?;
     if n_done == 0 {
-        training.state.step.start_epoch();
+        training.state.step.begin_epoch(epoch)?;
         training.state.restart_progress();
     }
     for batch in loader {

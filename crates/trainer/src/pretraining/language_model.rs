@@ -12,6 +12,7 @@ use recurrent::SeededRng;
 use text_preprocessing::PAD_ID;
 
 use crate::clip::clip_scale;
+use crate::config::VectorTraining;
 use crate::error::Result;
 use crate::finite::NonFinite;
 use crate::job::TrainingJob;
@@ -40,6 +41,8 @@ const WORDS_PER_CHUNK: usize = 256;
 pub(crate) struct LanguageModel {
     /// Shares its weights with the network that is pre-trained.
     network: RecurrentClassifier,
+    /// Whether the embedding is not trained, as it starts from word vectors that are to stay.
+    is_frozen: bool,
     optimizer: Optimizer,
     /// By direction, `[E, H]`.
     projections: Vec<Var>,
@@ -64,12 +67,13 @@ impl LanguageModel {
     /// Of the network in training.
     pub(crate) fn of(job: &TrainingJob<'_>, step: &TrainingStep) -> Result<Self> {
         let (network, variables) = step.network();
-        Self::new(network.clone(), variables, &job.data.train, job.training.seed)
+        let is_frozen = job.training.vectors != VectorTraining::Tuned;
+        Self::new((network.clone(), is_frozen), variables, &job.data.train, job.training.seed)
     }
 
     /// `variables`: the network's.
     fn new(
-        network: RecurrentClassifier,
+        (network, is_frozen): (RecurrentClassifier, bool),
         variables: &VarMap,
         train: &EncodedSplit,
         seed: u64,
@@ -99,10 +103,10 @@ impl LanguageModel {
         parameters.extend(own.into_iter().filter(|(name, _)| name.starts_with(&prefix)));
         let mut optimizer = Optimizer::new(OptimizerConfig::default(), parameters)?
             .with_table(BIAS, biases.clone())?;
-        if let Some(table) = table {
+        if let Some(table) = table.filter(|_| !is_frozen) {
             optimizer = optimizer.with_table(TABLE, table)?;
         }
-        Ok(Self { network, optimizer, projections, biases, shares, dropout: rng })
+        Ok(Self { network, is_frozen, optimizer, projections, biases, shares, dropout: rng })
     }
 
     /// Adds what the network itself does not have.
@@ -147,9 +151,10 @@ impl LanguageModel {
             return Ok(Ok(Learned { outcome, n_words }));
         }
         let distinct = self.network.distinct(&tokens)?;
-        for table in [TABLE, BIAS] {
-            self.optimizer.catch_up(table, &distinct.rows)?;
+        if !self.is_frozen {
+            self.optimizer.catch_up(TABLE, &distinct.rows)?;
         }
+        self.optimizer.catch_up(BIAS, &distinct.rows)?;
         let x = Var::from_tensor(&self.network.embed_distinct(&tokens, &distinct)?.detach())?;
         let ids = match distinct.uploaded_rows() {
             Some(ids) => ids.clone(),
@@ -184,14 +189,19 @@ impl LanguageModel {
             let uploaded = distinct.uploaded_rows();
             Ok(Some(RowGradient::new(distinct.rows.clone(), values).with_uploaded(uploaded)))
         };
-        let of_inputs = store
-            .get(&x)
-            .map(|d_x| self.network.row_gradient(&d_x.detach(), &distinct))
-            .transpose()?;
+        let of_table = if self.is_frozen {
+            None
+        } else {
+            let of_inputs = store
+                .get(&x)
+                .map(|d_x| self.network.row_gradient(&d_x.detach(), &distinct))
+                .transpose()?;
+            row_gradient(store.get(&rows), of_inputs)?
+        };
         let gradients = self
             .optimizer
             .gradients(&store)
-            .with_rows(TABLE, row_gradient(store.get(&rows), of_inputs)?)
+            .with_rows(TABLE, of_table)
             .with_rows(BIAS, row_gradient(store.get(&biases), None)?);
         let norm = gradients.norm_in_place()?;
         if let Some(norm) = norm.number().filter(|norm| !norm.is_finite()) {

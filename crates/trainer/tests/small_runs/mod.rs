@@ -12,7 +12,7 @@ use text_preprocessing::{PreprocessingConfig, TokenScheme};
 use trainer::{
     BatchOrder, Control, DataOrigin, Keep, Observer, OptimizerKind, Prepared, PretrainingConfig,
     Recipe, RecordPlan, Result, RunAbout, RunFolder, RunRecorder, Schedule, Session, SplitPlan,
-    StateCarry, TrainingConfig, TrainingReport, prepare,
+    StateCarry, TrainingConfig, TrainingReport, VectorTraining, prepare,
 };
 
 /// A training.
@@ -23,8 +23,8 @@ pub struct Case {
 }
 
 /// All of them.
-pub fn cases() -> [Case; 4] {
-    [plateau(), every_phase(), sparse(), momentum()]
+pub fn cases() -> [Case; 5] {
+    [plateau(), every_phase(), sparse(), momentum(), vectors()]
 }
 
 fn recipe(model: ModelConfig, training: TrainingConfig) -> Recipe {
@@ -132,6 +132,29 @@ fn momentum() -> Case {
         ..TrainingConfig::default()
     };
     Case { name: "momentum", recipe: recipe(model, training) }
+}
+
+/// Vectors for the words, of six features.
+pub const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/small_runs/vectors.txt");
+
+/// Word vectors that are frozen at first, in every phase.
+pub fn vectors() -> Case {
+    let model = ModelConfig { num_layers: 1, padding: Padding::Skip, ..ModelConfig::default() };
+    let training = TrainingConfig {
+        word_vectors: Some(VECTORS.into()),
+        vectors: VectorTraining::FrozenThenTuned,
+        epochs: 3,
+        accumulation: 2,
+        average_decay: 0.7,
+        weight_decay: 0.01,
+        state: StateCarry::Zero,
+        refit: true,
+        ..TrainingConfig::default()
+    };
+    let mut recipe = recipe(model, training);
+    recipe.pretraining =
+        PretrainingConfig { epochs: 1, batch_size: 30, ..PretrainingConfig::default() };
+    Case { name: "vectors", recipe }
 }
 
 /// 200 texts of 2 to 29 synthetic words; the label is whether more of them are even than odd.
