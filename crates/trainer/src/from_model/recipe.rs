@@ -4,7 +4,7 @@ use model::ModelConfig;
 use serde_json::{Value, json};
 
 use super::start_model::StartModel;
-use crate::config::Schedule;
+use crate::config::{Schedule, VectorTraining};
 use crate::few_texts::FewTexts;
 use crate::recipe::{Recipe, RecipeError};
 use crate::state::Difference;
@@ -69,6 +69,7 @@ fn lowered(mut recipe: Recipe) -> Recipe {
     training.learning_rate *= RATE_SHARE;
     // The embedding and the recurrent layers are there.
     training.word_vectors = None;
+    training.vectors = VectorTraining::Tuned;
     recipe.pretraining.epochs = 0;
     // A smaller batch and more epochs are more steps away from the model.
     training.few_texts = FewTexts::Keep;
