@@ -150,6 +150,11 @@ fn texts_that_the_model_has_seen_are_for_training_only_with_their_new_labels() {
     let model = trained(parent.path());
     let corrected = with_corrected();
     let data = prepare_from(&corrected, &SplitPlan::default(), &model).unwrap();
+    assert_eq!(
+        data.start.as_ref().unwrap().n_new_words(),
+        2,
+        "of the new texts alone: fine and poor"
+    );
     let seen = SeenTexts::load(model.path()).unwrap().unwrap();
     let start = data.start.clone().unwrap();
     // 180 of 200 texts were for training and validation; the others are unknown to the model.

@@ -12,6 +12,8 @@ use crate::seen::SeenSplit;
 /// A divided table, and how much of its training split is there because of what a model has seen.
 pub(super) struct DividedFrom {
     pub(super) divided: Divided,
+    /// The rows of the training split whose texts are new to the model.
+    pub(super) new_train: Vec<u32>,
     pub(super) n_learned: usize,
     pub(super) n_in_groups: usize,
 }
@@ -44,10 +46,11 @@ pub(super) fn divide(
         0 => Error::Data(error),
         _ => Error::NewTexts { n_new, n_learned: n_train, reason: error.to_string() },
     })?;
+    let new_train = split.train.clone();
     split.train.append(&mut train);
     split.train.sort_unstable();
     let divided = Divided { split, unique, digests };
-    Ok(DividedFrom { divided, n_learned, n_in_groups: n_train - n_learned })
+    Ok(DividedFrom { divided, new_train, n_learned, n_in_groups: n_train - n_learned })
 }
 
 /// The rows that a model has seen, and the others.

@@ -42,7 +42,7 @@ pub fn load_from(
     Ok((loaded, labels))
 }
 
-/// Splits a table and encodes it with a model's vocabulary, to which the frequent words of the training texts that it
+/// Splits a table and encodes it with a model's vocabulary, to which frequent words of the new training texts that it
 /// lacks are added. The model's outputs are kept if the table has its task and
 /// its classes, in their order. Texts that the model has seen, and their groups, are for training only.
 ///
@@ -54,13 +54,11 @@ pub fn prepare_from(
     model: &Arc<StartModel>,
 ) -> Result<Prepared> {
     let seen = model.seen.as_ref();
-    let DividedFrom { divided, n_learned, n_in_groups } = divide(table, plan, seen)?;
-    let train: Vec<&str> = table.texts_of(&divided.split.train).collect();
-    let encoder = model.encoder();
-    // As many new words as a model that is trained anew may have.
-    let max_new = encoder.config().max_vocab.unwrap_or(usize::MAX);
-    let encoder = encoder.extended(&train, max_new);
-    drop(train);
+    let DividedFrom { divided, new_train, n_learned, n_in_groups } = divide(table, plan, seen)?;
+    // Words of the texts that it has learned were left out of its vocabulary on purpose.
+    let new: Vec<&str> = table.texts_of(&new_train).collect();
+    let encoder = model.encoder().extended(&new, max_new_words(model, new.len()));
+    drop(new);
     let n_ids = encoder.vocab_size();
     let data = encode(table, divided, encoder)?;
     let keeps_outputs = task_of(table.classes())? == *model.task();
@@ -68,6 +66,18 @@ pub fn prepare_from(
     let start = Start { model, n_ids, keeps_outputs, n_learned, n_in_groups };
     let seen = united(seen, &data.seen);
     Ok(Prepared { seen, start: Some(Arc::new(start)), ..data })
+}
+
+/// The most words that are added for `n_new` texts: of as many as a model that is trained anew may have, a share as large
+/// as that of the new texts among all.
+fn max_new_words(model: &StartModel, n_new: usize) -> usize {
+    let n_learned = match &model.seen {
+        Some(seen) => seen.train.len(),
+        None => model.report.data.summary.n_train,
+    };
+    let share = n_new as f64 / (n_learned + n_new).max(1) as f64;
+    let most = model.encoder().config().max_vocab;
+    most.map_or(usize::MAX, |most| (most as f64 * share).ceil() as usize)
 }
 
 /// The table, and how its labels were read.
