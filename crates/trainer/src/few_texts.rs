@@ -14,15 +14,12 @@ pub enum FewTexts {
     #[default]
     Keep,
     /// They follow the number of training texts. The batch size shrinks, so that an epoch has about 100 steps, but not
-    /// below 8. With fewer than 2,000 texts, words that occur once are known, and there are three times as many epochs;
-    /// not with fewer than 500, where the network only learned them by heart.
+    /// below 8. With fewer than 2,000 texts, words that occur once are known, and there are three times as many epochs.
     Adapt,
 }
 
 /// Fewer training texts than these are few.
 const MANY: usize = 2000;
-/// With fewer than these, more epochs made no network better.
-const MANY_ENOUGH: usize = 500;
 /// Batches of an epoch, below which the batch size shrinks.
 const STEPS: usize = 100;
 /// The batch size does not shrink below this, unless there are fewer texts.
@@ -50,7 +47,7 @@ impl FewTexts {
         if config.few_texts == Self::Adapt {
             let batch = (n_train / STEPS).max(SMALLEST_BATCH).min(n_train.max(1));
             training.batch_size = training.batch_size.min(batch);
-            if (MANY_ENOUGH..MANY).contains(&n_train) {
+            if n_train < MANY {
                 training.epochs = training.epochs.saturating_mul(TIMES_EPOCHS);
             }
         }
@@ -78,9 +75,8 @@ mod tests {
     #[test]
     fn settings_follow_the_number_of_texts() {
         for (n_train, expected) in [
-            (5, (5, 4, 1)),
-            (240, (8, 4, 1)),
-            (500, (8, 12, 1)),
+            (5, (5, 12, 1)),
+            (240, (8, 12, 1)),
             (1500, (15, 12, 1)),
             (2000, (20, 4, 3)),
             (5000, (50, 4, 3)),
