@@ -573,3 +573,16 @@ fn a_deep_check_finds_labels_that_were_turned_round() {
     assert!(shown.stdout.contains(&format!("and {} more", n - 2)), "{}", shown.stdout);
     place.run(&["check", "mine.csv", "--top", "3"]).failed(2, &["--deep"]);
 }
+
+#[test]
+fn a_deep_check_that_fails_has_the_report_and_a_code_of_its_own() {
+    let place = Workplace::with_reviews();
+    let args = ["check", "reviews.csv", "--deep", "--folds", "100"];
+    let outcome = place.run(&args);
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("240 texts"), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("too few for 100 folds"), "{}", outcome.stderr);
+    let outcome = place.run(&[&args[..], &["--json"]].concat());
+    let error = &outcome.json()["doubtful_labels"]["error"];
+    assert!(error.as_str().unwrap().contains("too few for 100 folds"), "{error}");
+}

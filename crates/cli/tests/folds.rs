@@ -77,16 +77,82 @@ fn a_cross_validation_that_was_killed_goes_on_with_the_same_command() {
     place.train(&args("killed")).failed(1, &["killed already exists", "choose another"]);
 }
 
-#[test]
-fn texts_that_change_between_two_folds_are_noticed() {
-    let place = Workplace::with_reviews();
-    let args = ["--folds", "2", "--output", "f"];
-    place.train(&args).succeeded();
+/// Two folds in `f`, of which the second is gone.
+fn with_one_fold(place: &Workplace, args: &[&str]) {
+    place.train(args).succeeded();
     std::fs::remove_file(place.path("f/folds.json")).unwrap();
     std::fs::remove_dir_all(place.path("f/fold-2")).unwrap();
     std::fs::remove_dir_all(place.path("f/runs/fold-2")).unwrap();
+}
+
+/// The reviews with an author and a weight each.
+fn with_authors(author: fn(usize) -> usize, weight: fn(usize) -> usize) -> String {
+    let reviews = reviews(N_REVIEWS);
+    let line = |(row, line): (usize, &str)| match row {
+        0 => format!("{line},author,weight\n"),
+        row => format!("{line},a{},{}\n", author(row - 1), weight(row - 1)),
+    };
+    reviews.lines().enumerate().map(line).collect()
+}
+
+#[test]
+fn texts_weights_and_groups_that_change_between_two_folds_are_noticed() {
+    let place = Workplace::with_reviews();
+    let args = ["--folds", "2", "--output", "f"];
+    with_one_fold(&place, &args);
     place.write("reviews.csv", reviews(N_REVIEWS - 2));
-    place.train(&args).failed(1, &["reviews.csv: the texts have changed since fold 1/2"]);
+    let differs = "f/runs/fold-1 was trained differently than it would be now: data: ";
+    place.train(&args).failed(1, &[differs, "contents"]);
+
+    // Neither groups nor weights are part of what a table is recognised by.
+    let grouped = [&args[..], &["--group-column", "author"]].concat();
+    let place = Workplace::new();
+    place.write("reviews.csv", with_authors(|row| row / 4, |_| 1));
+    with_one_fold(&place, &grouped);
+    place.write("reviews.csv", with_authors(|row| row / 6, |_| 1));
+    place.train(&grouped).failed(1, &[differs, "test texts"]);
+
+    let weighted = [&args[..], &["--weight-column", "weight"]].concat();
+    let place = Workplace::new();
+    place.write("reviews.csv", with_authors(|row| row, |_| 1));
+    with_one_fold(&place, &weighted);
+    place.write("reviews.csv", with_authors(|row| row, |row| 1 + row % 2));
+    place.train(&weighted).failed(1, &[differs, "training texts"]);
+    // As it was, it goes on.
+    place.write("reviews.csv", with_authors(|row| row, |_| 1));
+    let outcome = place.train(&weighted).succeeded();
+    assert!(outcome.stderr.contains("fold 1/2: trained before"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_cross_validation_of_groups_and_of_a_sample_tests_each_text_once() {
+    let place = Workplace::new();
+    place.write("reviews.csv", with_authors(|row| row / 4, |_| 1));
+    let n_tested = |more: &[&str]| -> u64 {
+        let args = [&["--folds", "3", "--json"], more].concat();
+        let figures = place.train(&args).succeeded().json();
+        let folds = figures["folds"].as_array().unwrap();
+        folds.iter().map(|fold| fold["n_test"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(n_tested(&["--group-column", "author"]), 240);
+    assert_eq!(n_tested(&["--sample", "90"]), 90);
+}
+
+#[test]
+fn the_time_is_that_of_all_folds_and_standard_input_cannot_be_gone_on_with() {
+    let place = Workplace::with_reviews();
+    let args = ["--folds", "3", "--stop-after", "0s", "--output"];
+    let outcome = place.train(&[&args[..], &["f"]].concat());
+    assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("fold 2/3"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("go on with the same command"), "{}", outcome.stderr);
+    place.train(&["--folds", "3", "--output", "f"]).succeeded();
+
+    let mut piped = common::train_args(&args);
+    piped[2] = "-";
+    piped.extend(["g", "--format", "csv"]);
+    let outcome = place.run_with_input(&piped, reviews(N_REVIEWS).as_bytes());
+    assert!(outcome.stderr.contains("came from standard input"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use text_preprocessing::{PAD_ID, TextEncoder};
 
 use crate::error::Result;
+use crate::few_texts::counted;
 use crate::load::{DataRequest, LoadedData};
 use crate::own_splits::{LoadedFile, OwnSplits};
 use crate::prepare::Prepared;
@@ -133,9 +134,10 @@ impl Cache {
         let Header { columns, notes, findings, fingerprint, task, separator, summary, others } =
             serde_json::from_str(&header).ok()?;
         let tensors = SafeTensors::deserialize(&bytes).ok()?;
+        let sizes = [summary.n_train, summary.n_validation, summary.n_test];
         let encoder = TextEncoder::from_json(
             tensors.tensor(TOKENIZER).ok()?.data(),
-            request.few_texts.preprocessing(request.preprocessing, summary.n_train),
+            request.few_texts.preprocessing(request.preprocessing, counted(request.plan, sizes)),
             entry,
         )
         .ok()?;

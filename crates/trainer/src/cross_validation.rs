@@ -73,7 +73,7 @@ impl OutOfFold<'_> {
             let plan = SplitPlan { fold: Some(fold), ..*self.plan };
             let data =
                 prepare_few(texts, &plan, (&recipe.preprocessing, recipe.training.few_texts))?;
-            let recipe = recipe.adapted_to(&data);
+            let recipe = recipe.adapted_to(&data, &plan);
             on_fold(fold, &recipe, data.train.len());
             let origin = DataOrigin::in_memory(texts, plan, &data);
             let path = scratch.join(format!("fold-{}", fold.number()));

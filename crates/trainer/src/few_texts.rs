@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use text_preprocessing::PreprocessingConfig;
 
 use crate::config::TrainingConfig;
+use crate::prepare::SplitPlan;
 
 /// What becomes of settings that were made for many texts when there are few.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,15 @@ pub enum FewTexts {
     /// They follow the number of training texts. The batch size shrinks, so that an epoch has about 100 steps, but not
     /// below 8. With fewer than 2,000 texts, words that occur once are known, and there are three times as many epochs.
     Adapt,
+}
+
+/// The number of training texts that settings follow, of splits of these sizes: in a cross-validation one for all folds,
+/// whose sizes may differ, so that all are trained with the same settings.
+pub(crate) fn counted(plan: &SplitPlan, [n_train, n_validation, n_test]: [usize; 3]) -> usize {
+    let Some(fold) = plan.fold else { return n_train };
+    let outside = 1.0 - 1.0 / fold.of() as f64;
+    let for_training = plan.shares.train / (plan.shares.train + plan.shares.validation);
+    ((n_train + n_validation + n_test) as f64 * outside * for_training).round() as usize
 }
 
 /// Fewer training texts than these are few.
@@ -57,6 +67,8 @@ impl FewTexts {
 
 #[cfg(test)]
 mod tests {
+    use dataset::Fold;
+
     use super::*;
 
     fn adapted(n_train: usize) -> (usize, usize, u64) {
@@ -84,6 +96,17 @@ mod tests {
         ] {
             assert_eq!(adapted(n_train), expected, "{n_train}");
         }
+    }
+
+    #[test]
+    fn all_folds_have_the_settings_of_one_number_of_texts() {
+        let of_fold = |number, sizes| {
+            counted(&SplitPlan { fold: Fold::new(number, 5), ..SplitPlan::default() }, sizes)
+        };
+        // Folds of 563 and of 562 texts, on both sides of a limit.
+        assert_eq!(of_fold(1, [1999, 250, 563]), of_fold(5, [2000, 250, 562]));
+        assert_eq!(of_fold(1, [1999, 250, 563]), 2000);
+        assert_eq!(counted(&SplitPlan::default(), [1999, 250, 563]), 1999);
     }
 
     #[test]

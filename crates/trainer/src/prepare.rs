@@ -26,7 +26,7 @@ pub use self::parts::{digest_of_rows, encode_rows};
 use self::parts::{Part, Parts, Used};
 
 use crate::error::Result;
-use crate::few_texts::FewTexts;
+use crate::few_texts::{FewTexts, counted};
 use crate::from_model::Start;
 use crate::split_texts::SplitTexts;
 use crate::summary::DataSummary;
@@ -244,7 +244,10 @@ pub(crate) fn prepare_few(
     (preprocessing, few_texts): (&PreprocessingConfig, FewTexts),
 ) -> Result<Prepared> {
     let divided = split(table, plan)?;
-    let encoder = parts(table, &divided).encoder(preprocessing, few_texts)?;
+    let Split { train, validation, test } = &divided.split;
+    let n_train = counted(plan, [train, validation, test].map(Vec::len));
+    let config = few_texts.preprocessing(preprocessing, n_train);
+    let encoder = parts(table, &divided).encoder(config)?;
     encode(table, divided, encoder)
 }
 

@@ -59,7 +59,7 @@ impl TextsTraining<'_> {
     pub fn run_in(self, session: &mut Session<'_>) -> Result<TrainingReport> {
         let Self { texts, recipe, plan, small_data, comparison, device, folder } = self;
         let data = prepare_few(texts, plan, (&recipe.preprocessing, recipe.training.few_texts))?;
-        let recipe = &recipe.adapted_to(&data);
+        let recipe = &recipe.adapted_to(&data, plan);
         let origin = DataOrigin::in_memory(texts, *plan, &data);
         let (n_train, batch_size) = (data.train.len(), recipe.training.batch_size);
         if small_data == SmallData::Refuse || n_train >= batch_size {

@@ -23,6 +23,7 @@ use crate::{error, interrupt};
 /// Exit codes beside 0, which means that nothing worse than notes was found.
 const WARNINGS: u8 = 1;
 const UNUSABLE: u8 = 2;
+const NOT_DEEP: u8 = 3;
 /// Files of at least so many bytes take long enough for a sign of life.
 const LONG: u64 = 64 << 20;
 /// Classes that are printed one by one.
@@ -35,7 +36,7 @@ const N_CLASSES: usize = 20;
 /// worse or its figures mean less than they seem to; notes are only worth knowing.
 ///
 /// Exit code: 0 if nothing was found, or only notes; 1 with warnings; 2 if nothing can be trained on the file, because
-/// it cannot be read, has no text or label column, no rows, or a single class.
+/// it cannot be read, has no text or label column, no rows, or a single class; 3 if --deep was asked for and failed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -67,7 +68,7 @@ pub(crate) struct Args {
 
     /// Also train on folds of the texts, and list the texts whose label is likely wrong: models that were trained on the
     /// other folds find it unlikely (confident learning: Northcutt and others, 2021). Takes as long as --folds
-    /// trainings with the recipe; does not change the exit code
+    /// trainings with the recipe; what it finds does not change the exit code
     #[arg(long, help_heading = "Wrong labels")]
     deep: bool,
 
@@ -116,14 +117,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    // The code of other commands' errors means warnings here.
-    let failed = |problem: &anyhow::Error| {
-        error::report(problem);
-        Ok(ExitCode::from(UNUSABLE))
-    };
     let (report, file) = match report(args) {
         Ok(found) => found,
-        Err(problem) => return failed(&problem),
+        Err(problem) => {
+            // The code of other commands' errors means warnings here.
+            error::report(&problem);
+            return Ok(ExitCode::from(UNUSABLE));
+        }
     };
     let path = &args.data;
     tell_notes(path, &report.notes);
@@ -140,30 +140,34 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         out.write_all(in_words(path, &report)?.as_bytes())?;
         out.flush()?;
     }
-    let mut deep = None;
-    if args.deep
-        && report.worst() != Some(Severity::Unusable)
-        && let Some(file) = file
-    {
-        deep = match look_deep(args, &file) {
-            Ok(None) => {
-                eprintln!("interrupted");
-                return Ok(ExitCode::from(interrupt::EXIT_CODE));
-            }
-            Ok(found) => found,
-            Err(problem) => return failed(&problem),
-        };
-    }
+    let looks_deep = args.deep && report.worst() != Some(Severity::Unusable);
+    let deep = file.filter(|_| looks_deep).map(|file| look_deep(args, &file));
+    // What was found is printed, whatever becomes of the rest.
     if args.json {
         let mut value = as_json(path, &report)?;
-        if let Some(deep) = &deep {
-            value["doubtful_labels"] = deep.as_json();
+        match &deep {
+            None => {}
+            Some(Ok(Some(deep))) => value["doubtful_labels"] = deep.as_json(),
+            Some(Ok(None)) => value["doubtful_labels"] = json!({ "error": "interrupted" }),
+            Some(Err(problem)) => {
+                value["doubtful_labels"] = json!({ "error": format!("{problem:#}") });
+            }
         }
         writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
-    } else if let Some(deep) = &deep {
+    } else if let Some(Ok(Some(deep))) = &deep {
         out.write_all(deep.in_words(args.top)?.as_bytes())?;
     }
-    Ok(code)
+    match deep {
+        Some(Ok(None)) => {
+            eprintln!("interrupted");
+            Ok(ExitCode::from(interrupt::EXIT_CODE))
+        }
+        Some(Err(problem)) => {
+            error::report(&problem);
+            Ok(ExitCode::from(NOT_DEEP))
+        }
+        _ => Ok(code),
+    }
 }
 
 /// Trains on folds of the file, and looks for labels that are likely wrong; `None` if that was interrupted.

@@ -139,7 +139,7 @@ pub(crate) struct Args {
     /// Cross-validate: divide the texts into K folds, and train K times, each time testing on another fold. Prints mean and
     /// standard deviation of the figures, which say more than one test when texts are few. The folder --output [default:
     /// folds/RECIPE] gets the K models, their runs and folds.json; the same command goes on with what was stopped
-    #[arg(long, value_name = "K", value_parser = at_least_2_folds(), conflicts_with_all = ["resume", "force", "restart", "train"], help_heading = "Data")]
+    #[arg(long, value_name = "K", value_parser = at_least_2_folds(), conflicts_with_all = ["resume", "force", "restart", "train", "from"], help_heading = "Data")]
     pub(super) folds: Option<usize>,
 
     /// Read and encode the texts without using the cache in the user's cache folder

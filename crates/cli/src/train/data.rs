@@ -115,7 +115,8 @@ fn tell_findings(path: &Path, findings: Option<&[String]>) {
     let command = format!("{} check {}", program(), quoted(&path.to_string_lossy()));
     match findings {
         None => eprintln!(
-            "{shown}: not looked through for faults, as there are more than {MOST_CHECKED} texts; `{command}` does that"
+            "{shown}: not looked through for faults, as there are more than {MOST_CHECKED} texts; `{command}`, with the \
+             same flags for columns and reading, does that"
         ),
         Some([]) => {}
         Some(findings) => {
@@ -126,7 +127,9 @@ fn tell_findings(path: &Path, findings: Option<&[String]>) {
                 0 => String::new(),
                 n => format!("{n} more were found; "),
             };
-            eprintln!("{more}`{command}` says what to do");
+            eprintln!(
+                "{more}`{command}`, with the same flags for columns and reading, says what to do"
+            );
         }
     }
 }

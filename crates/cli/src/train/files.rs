@@ -99,6 +99,11 @@ impl Files {
         Ok(OpenFiles { data, others })
     }
 
+    /// Whether one is standard input.
+    pub(super) fn has_standard_input(&self) -> bool {
+        self.named().any(|(_, path)| is_standard_input(path))
+    }
+
     /// The paths with the names of their flags.
     fn named(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let first = if self.others.is_empty() { "data" } else { "train" };

@@ -10,16 +10,15 @@ use anyhow::{Context as _, bail};
 use dataset::Fold;
 use measures::{Metrics, Spread};
 use serde::Serialize;
-use trainer::{Ending, PathScore, RunFolder, SplitPlan, TrainingReport};
+use trainer::{Ending, PathScore, RunFolder, SplitPlan, TrainingReport, Warning};
 
 use super::args::Args;
 use super::files::OpenFiles;
 use super::place::{Place, is_same, is_unfinished};
 use super::wanted::Wanted;
-use super::{Means, train_in};
+use super::{Means, check_unchanged, train_in};
 use crate::columns::aligned;
-use crate::interrupt::{self, Interrupt};
-use crate::warnings;
+use crate::interrupt;
 
 const FOLDS: &str = "folds";
 /// The figures, in the folder of a cross-validation.
@@ -64,41 +63,29 @@ pub(super) fn run(args: &Args, n_folds: usize) -> anyhow::Result<ExitCode> {
     let files = wanted.files.open()?;
     // Read once: a pipe, or a file that changes meanwhile, is the same for all folds.
     let files = OpenFiles { data: files.data.in_memory()?, ..files };
-    let interrupt = Interrupt::listen()?;
-    let means = Means { files: &files, device: &device, interrupt };
+    let means = Means::new(&files, &device, args)?;
     let mut trained: Vec<Trained> = Vec::new();
     for fold in Fold::all(n_folds) {
         let wanted = of_fold(&wanted, fold);
-        let model = model(&folder, fold);
-        let report = match finished(&wanted, &model)? {
-            Some(report) => {
-                eprintln!("fold {fold}: trained before");
-                report
-            }
-            None => {
-                let place = match RunFolder::beside(&model) {
-                    run if run.holds_a_run() => Place::of(run, &model)?,
-                    _ => Place::new(&model)?,
-                };
-                eprintln!("fold {fold}");
-                place.tell()?;
-                train_in(&place, &wanted, args, &means)?
-            }
+        let (model, run) = places(&folder, fold);
+        let place = Place::named(&model, run)?;
+        let report = if is_done(&place)? {
+            check_unchanged(&place, &wanted, args, &means)?;
+            eprintln!("fold {fold}: trained before");
+            TrainingReport::load(&model)?
+        } else {
+            eprintln!("fold {fold}");
+            place.tell()?;
+            train_in(&place, &wanted, args, &means)?
         };
         if report.ended == Ending::Interrupted {
-            eprintln!("go on with the same command");
+            match wanted.files.has_standard_input() {
+                false => eprintln!("go on with the same command"),
+                true => eprintln!(
+                    "what was trained cannot be gone on with, as the texts came from standard input; name a file for that"
+                ),
+            }
             return Ok(ExitCode::from(interrupt::EXIT_CODE));
-        }
-        if let Some(first) = trained.first()
-            && first.report.data.fingerprint != report.data.fingerprint
-        {
-            bail!(
-                "{}: the texts have changed since fold {} was trained; remove {} or choose another folder with \
-                 --output",
-                files.data.path().display(),
-                first.fold,
-                folder.display()
-            );
         }
         trained.push(Trained { fold, model, report });
     }
@@ -119,17 +106,16 @@ fn of_fold(wanted: &Wanted, fold: Fold) -> Wanted {
     Wanted { plan, ..wanted.clone() }
 }
 
-fn model(folder: &Path, fold: Fold) -> PathBuf {
-    folder.join(format!("fold-{}", fold.number()))
+/// The folders of a fold's model and run.
+fn places(folder: &Path, fold: Fold) -> (PathBuf, RunFolder) {
+    let name = format!("fold-{}", fold.number());
+    let run = RunFolder::at(folder.join("runs").join(&name));
+    (folder.join(name), run)
 }
 
-/// The report of a training that has come to its end.
-fn finished(wanted: &Wanted, model: &Path) -> anyhow::Result<Option<TrainingReport>> {
-    let run = RunFolder::beside(model);
-    if !run.holds_a_run() || !is_same(wanted, &run.about()?) || is_unfinished(&run.status()?) {
-        return Ok(None);
-    }
-    Ok(Some(TrainingReport::load(model)?))
+/// Whether a training has come to its end.
+fn is_done(place: &Place) -> anyhow::Result<bool> {
+    Ok(place.run.holds_a_run() && !is_unfinished(&place.run.status()?))
 }
 
 /// The folder of this cross-validation: a new one, or that of the same one if it was stopped.
@@ -152,8 +138,13 @@ fn folder(args: &Args, wanted: &Wanted, n_folds: usize) -> anyhow::Result<PathBu
     found.context("no folder is free")
 }
 
+/// Whether nothing is in a folder but locks and what a killed program left.
 fn is_free(folder: &Path) -> bool {
-    !folder.exists() || folder.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+    let is_hidden = |name: std::ffi::OsString| name.to_string_lossy().starts_with('.');
+    !folder.exists()
+        || folder
+            .read_dir()
+            .is_ok_and(|entries| entries.flatten().all(|entry| is_hidden(entry.file_name())))
 }
 
 /// Whether a folder holds trainings of this cross-validation, and not yet all of them.
@@ -161,10 +152,10 @@ fn is_stopped(folder: &Path, wanted: &Wanted, n_folds: usize) -> bool {
     if folder.join(FILE).exists() {
         return false;
     }
-    let runs = Fold::all(n_folds).map(|fold| (fold, RunFolder::beside(&model(folder, fold))));
-    let mut abouts = runs.filter(|(_, run)| run.holds_a_run()).peekable();
-    abouts.peek().is_some()
-        && abouts.all(|(fold, run)| {
+    let runs = Fold::all(n_folds).map(|fold| (fold, places(folder, fold).1));
+    let mut runs = runs.filter(|(_, run)| run.holds_a_run()).peekable();
+    runs.peek().is_some()
+        && runs.all(|(fold, run)| {
             run.about().is_ok_and(|about| is_same(&of_fold(wanted, fold), &about))
         })
 }
@@ -244,13 +235,22 @@ impl<'a> Figures<'a> {
     }
 }
 
-/// The warnings of all trainings, each once.
+/// The warnings of all trainings, each once, with the folds that it is about unless these are all.
 fn tell_warnings(trained: &[Trained]) {
-    let mut told = Vec::new();
-    for warning in trained.iter().flat_map(|trained| &trained.report.warnings) {
-        if !told.contains(warning) {
-            told.push(warning.clone());
+    let mut told: Vec<(&Warning, Vec<String>)> = Vec::new();
+    for Trained { fold, report, .. } in trained {
+        for warning in &report.warnings {
+            let number = fold.number().to_string();
+            match told.iter_mut().find(|(other, _)| *other == warning) {
+                Some((_, folds)) => folds.push(number),
+                None => told.push((warning, vec![number])),
+            }
         }
     }
-    warnings::tell(&told);
+    for (warning, folds) in told {
+        match folds.len() == trained.len() {
+            true => eprintln!("warning: {warning}"),
+            false => eprintln!("warning: fold {}: {warning}", folds.join(", ")),
+        }
+    }
 }

@@ -11,9 +11,10 @@ mod wanted;
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use candle_core::Device;
 use trainer::{
-    Deadline, Ending, RecordPlan, RunAbout, RunFolder, RunFrom, RunRecorder, Session,
+    Deadline, Ending, Identity, RecordPlan, RunAbout, RunFolder, RunFrom, RunRecorder, Session,
     TrainingReport,
 };
 
@@ -62,8 +63,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     place.tell()?;
     let device = args.device.open_as(wanted.precision)?;
     let files = wanted.files.open()?;
-    let interrupt = Interrupt::listen()?;
-    let means = Means { files: &files, device: &device, interrupt };
+    let means = Means::new(&files, &device, args)?;
     let report = train_in(&place, &wanted, args, &means)?;
     if report.kept().is_some() {
         result::print(args.json, &report, (folder.path(), run.path()))?;
@@ -84,6 +84,14 @@ struct Means<'a> {
     files: &'a OpenFiles,
     device: &'a Device,
     interrupt: Interrupt,
+    deadline: Option<Deadline>,
+}
+
+impl<'a> Means<'a> {
+    fn new(files: &'a OpenFiles, device: &'a Device, args: &Args) -> anyhow::Result<Self> {
+        let deadline = args.stop_after.map(Deadline::after);
+        Ok(Self { files, device, interrupt: Interrupt::listen()?, deadline })
+    }
 }
 
 /// Prepares the texts, trains and tests.
@@ -94,10 +102,10 @@ fn train_in(
     means: &Means<'_>,
 ) -> anyhow::Result<TrainingReport> {
     let Place { model: folder, run, goes_on } = place;
-    let &Means { files, device, ref interrupt } = means;
+    let &Means { files, device, ref interrupt, deadline } = means;
     let (data, origin) = data::prepare(wanted, !args.no_cache, files)?;
     let about = RunAbout::new(&wanted.recipe, folder.path(), &origin, device);
-    let recipe = wanted.recipe.adapted_to(&data);
+    let recipe = wanted.recipe.adapted_to(&data, &wanted.plan);
     data::tell_adapted(wanted, &recipe);
     let job = recipe.job(&data, origin, device, folder);
     // Before an older run is removed.
@@ -116,7 +124,7 @@ fn train_in(
 
     eprintln!("training recipe {} on {}", recipe.name, place_in_words(device));
     let mut progress = TrainingProgress::new(&recipe, data.train.len());
-    let control = (interrupt.clone(), args.stop_after.map(Deadline::after));
+    let control = (interrupt.clone(), deadline);
     let mut session =
         Session { observer: &mut progress, control: &control, run: Some(&mut recorder) };
     let result = job.run_and_test_in(wanted.comparison, &mut session);
@@ -138,6 +146,33 @@ fn train_in(
         eprint!("{}", profile::table(measured));
     }
     Ok(report)
+}
+
+/// Fails if a training that was done before would not be the same now: with other texts, settings, or another program.
+fn check_unchanged(
+    place: &Place,
+    wanted: &Wanted,
+    args: &Args,
+    means: &Means<'_>,
+) -> anyhow::Result<()> {
+    let (data, origin) = data::prepare(wanted, !args.no_cache, means.files)?;
+    let recipe = wanted.recipe.adapted_to(&data, &wanted.plan);
+    data::tell_adapted(wanted, &recipe);
+    let identity = Identity::of(&recipe.job(&data, origin, means.device, &place.model))?;
+    let Some(before) = place.run.status()?.identity else {
+        bail!("{}: it is not known how it was trained", place.run.path().display());
+    };
+    let mut differences = identity.differences(&before);
+    differences.retain(|difference| !(args.anyway && difference.is_minor));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    bail!(
+        "{} was trained differently than it would be now: {}; choose another folder with --output",
+        place.run.path().display(),
+        differences.join("; ")
+    );
 }
 
 /// The device, and with how many threads or in which precision it computes.

@@ -57,10 +57,17 @@ impl Place {
         Ok(())
     }
 
-    /// In folders that are new.
-    pub(super) fn new(model: &Path) -> anyhow::Result<Self> {
-        let model = claimed(OutputFolder::claim(model, Existing::Refuse))?;
-        let run = RunFolder::beside(model.path());
+    /// In folders of their own that are named; those of the same training, if it was stopped.
+    pub(super) fn named(model: &Path, run: RunFolder) -> anyhow::Result<Self> {
+        if run.holds_a_run() {
+            return Self::of(run, model);
+        }
+        let claimed_now = OutputFolder::claim(model, Existing::Refuse);
+        if let Err(Error::Exists { path }) = claimed_now {
+            let (path, run) = (path.display(), run.path().display());
+            bail!("{path} holds a model, but its run {run} is not there; move the model away");
+        }
+        let model = claimed(claimed_now)?;
         run.check_nothing_foreign()?;
         Ok(Self { model, run, goes_on: false })
     }

@@ -88,7 +88,7 @@ pub(crate) fn prepare_own_few(
         test: given.test.unwrap_or_else(|| of_table(&[])),
     };
     let n_groups = table.groups().map(|groups| n_groups(groups, &split));
-    let encoder = parts.encoder(preprocessing, few_texts)?;
+    let encoder = parts.encoder(few_texts.preprocessing(preprocessing, split.train.len()))?;
     parts.prepared(encoder, Used { unique, n_groups, left_out: Some(left_out) })
 }
 

@@ -8,7 +8,6 @@ use text_preprocessing::{Encoded, PreprocessingConfig, TextEncoder, text_digest}
 
 use super::{Prepared, task_of};
 use crate::error::{Error, Result};
-use crate::few_texts::FewTexts;
 use crate::split_texts::SplitTexts;
 use crate::summary::{DataSummary, LeftOut, SplitSummaries, SplitSummary};
 
@@ -67,13 +66,8 @@ impl Parts<'_> {
     ///
     /// # Errors
     /// If there are no words.
-    pub(super) fn encoder(
-        &self,
-        preprocessing: &PreprocessingConfig,
-        few_texts: FewTexts,
-    ) -> Result<TextEncoder> {
+    pub(super) fn encoder(&self, config: PreprocessingConfig) -> Result<TextEncoder> {
         let Part { table, rows, .. } = self.train;
-        let config = few_texts.preprocessing(preprocessing, rows.len());
         let texts: Vec<&str> = table.texts_of(rows).collect();
         Ok(TextEncoder::learn(config, &texts)?)
     }

@@ -19,7 +19,7 @@ pub use self::error::RecipeError;
 use self::built_in::BUILT_IN;
 
 use crate::config::TrainingConfig;
-use crate::few_texts::FewTexts;
+use crate::few_texts::{FewTexts, counted};
 use crate::job::TrainingJob;
 use crate::prepare::{Prepared, SplitPlan};
 use crate::pretraining::PretrainingConfig;
@@ -147,12 +147,13 @@ impl Recipe {
     }
 
     /// The recipe as these texts are prepared and trained on: its own settings, unless they follow the number of
-    /// texts ([`FewTexts::Adapt`]).
+    /// texts ([`FewTexts::Adapt`]). `plan`: how they were divided.
     #[must_use]
-    pub fn adapted_to(&self, data: &Prepared) -> Self {
+    pub fn adapted_to(&self, data: &Prepared, plan: &SplitPlan) -> Self {
+        let sizes = [&data.train, &data.validation, &data.test].map(|split| split.len());
         Self {
             preprocessing: data.encoder.config().clone(),
-            training: FewTexts::training(&self.training, data.train.len()),
+            training: FewTexts::training(&self.training, counted(plan, sizes)),
             ..self.clone()
         }
     }

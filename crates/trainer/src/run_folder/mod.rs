@@ -53,6 +53,11 @@ impl RunFolder {
         Self(runs.join("runs").join(model.file_name().unwrap_or_default()))
     }
 
+    /// The folder at a path, whether or not there is a run in it.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
     /// A folder with a run in it.
     ///
     /// # Errors
