@@ -210,7 +210,7 @@ fn faults_are_told_with_the_file_and_row_that_they_are_in() {
         1,
         &[
             &format!(
-                "test.ft, row {row} (line {row}): label \"neutral\" is not in the training file"
+                "error: test.ft, row {row} (line {row}): label \"neutral\" is not in the training file"
             ),
             "whose labels are \"negative\", \"positive\"",
             "add texts with this label to the training file",

@@ -38,9 +38,9 @@ pub(super) fn prepare(
         None => trainer::load(&request, cache.as_ref()).map(|loaded| (loaded, labels.clone())),
     };
     spinner.finish_and_clear();
-    let (loaded, labels) = loaded.map_err(|error| with_path(error, path))?;
-    let LoadedData { data, columns, notes, findings, fingerprint, others: loaded, .. } = loaded;
     let paths = others.map(|file| file.path());
+    let (loaded, labels) = loaded.map_err(|error| with_path(error, path, paths))?;
+    let LoadedData { data, columns, notes, findings, fingerprint, others: loaded, .. } = loaded;
     // Of several folds, the first says it for all.
     if plan.fold.is_none_or(|fold| fold.number() == 1) {
         tell_notes(path, &notes);
@@ -173,10 +173,12 @@ fn texts_in_words(path: &Path, summary: &DataSummary) -> String {
 }
 
 /// Adds the file to an error that names none.
-fn with_path(error: trainer::Error, path: &Path) -> anyhow::Error {
-    let path = path.display().to_string();
-    let names_one =
-        matches!(error, trainer::Error::InFile { .. }) || error.to_string().contains(&path);
+fn with_path(error: trainer::Error, path: &Path, others: OwnSplits<&Path>) -> anyhow::Error {
+    let message = error.to_string();
+    let names = |path: &Path| message.contains(&path.display().to_string());
+    let names_one = matches!(error, trainer::Error::InFile { .. })
+        || names(path)
+        || others.iter().any(|(_, other)| names(other));
     let error = anyhow::Error::from(error);
-    if names_one { error } else { error.context(path) }
+    if names_one { error } else { error.context(path.display().to_string()) }
 }
