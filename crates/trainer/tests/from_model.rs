@@ -112,6 +112,26 @@ fn new_texts_are_learned_and_the_report_says_what_was_kept() {
 }
 
 #[test]
+fn new_ngrams_are_those_of_the_saved_model() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = trained(parent.path());
+    let counts = |name: &str, refit: &str| {
+        let settings = ["training.epochs=1", refit];
+        let report = train(parent.path(), name, &new_table(120), &model, &settings);
+        let folder = parent.path().join("models").join(name);
+        let classifier = Classifier::open(folder, &Device::Cpu).unwrap();
+        let n_all = classifier.network().vocabularies().ngrams.as_ref().unwrap().len();
+        (n_all, report.from.unwrap().n_new_ngrams, report.refit.is_some())
+    };
+    let (n_first, n_new_first, _) = counts("once", "training.refit=false");
+    let (n_both, n_new_both, is_retrained) = counts("twice", "training.refit=true");
+    assert!(is_retrained && n_both > n_first, "{n_both} {n_first}");
+    assert_eq!(n_new_both - n_new_first, n_both - n_first);
+    let stored = TrainingReport::load(&parent.path().join("models/twice")).unwrap();
+    assert_eq!(stored.from.unwrap().n_new_ngrams, n_new_both);
+}
+
+#[test]
 fn what_was_seen_is_what_both_trainings_have_seen() {
     let parent = tempfile::tempdir().unwrap();
     let model = trained(parent.path());
@@ -359,6 +379,49 @@ fn rates_are_lowered_once_however_many_trainings_follow() {
     let recipe = second.recipe(None, &[]).unwrap();
     assert_eq!(recipe.training, first.training);
     assert_eq!(recipe.preprocessing.max_vocab, None);
+}
+
+#[test]
+fn few_texts_multiply_the_epochs_once_however_many_trainings_follow() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = trained(parent.path());
+    let settings = ["training.few_texts=adapt".to_string(), "training.epochs=1".to_string()];
+    let wanted = model.recipe(None, &settings).unwrap();
+    let data = prepare_from(&new_table(120), &SplitPlan::default(), &model).unwrap();
+    let recipe = wanted.adapted_to(&data);
+    assert_eq!(recipe.training.epochs, 3);
+    let path = parent.path().join("models/more");
+    let folder = OutputFolder::claim(&path, Existing::Replace).unwrap();
+    let job = recipe.job(&data, origin(&new_table(120), &data), &Device::Cpu, &folder);
+    job.run(&mut Silent).unwrap();
+    let more = Arc::new(StartModel::load(&path).unwrap());
+    let next = more.recipe(None, &[]).unwrap();
+    assert_eq!((next.training.few_texts, next.training.epochs), (FewTexts::Keep, 3));
+    let data = prepare_from(&new_table(240), &SplitPlan::default(), &more).unwrap();
+    assert_eq!(next.adapted_to(&data).training.epochs, 3);
+}
+
+#[test]
+fn settings_that_would_overwrite_what_the_model_has_learned_are_refused_by_name() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = trained(parent.path());
+    let recipe = |setting: &str| model.recipe(None, &[setting.to_string()]);
+    for (setting, name) in [
+        ("training.word_vectors=glove.txt", "training.word_vectors"),
+        ("training.vectors=frozen", "training.vectors"),
+        ("pretraining.epochs=2", "pretraining.epochs"),
+    ] {
+        let told = recipe(setting).unwrap_err().to_string();
+        assert!(told.contains(&format!("{name} cannot be set")), "{told}");
+        assert!(told.contains("leave it out, or train a new model"), "{told}");
+    }
+    assert!(recipe("training.vectors=tuned").is_ok() && recipe("pretraining.epochs=0").is_ok());
+    // Of a recipe's file they are left out.
+    let file = parent.path().join("own.toml");
+    let text = "[training]\nword_vectors = \"glove.txt\"\nvectors = \"frozen\"\n[pretraining]\nepochs = 2\n";
+    fs::write(&file, text).unwrap();
+    let of_file = model.recipe(file.to_str(), &[]).unwrap();
+    assert_eq!((of_file.training.word_vectors, of_file.pretraining.epochs), (None, 0));
 }
 
 /// Asks to stop at some batch.
