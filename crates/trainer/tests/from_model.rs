@@ -249,17 +249,26 @@ fn without_a_list_of_what_the_model_has_seen_the_report_says_so_and_there_is_non
 
 /// Reads a CSV for a training that starts from a model.
 fn load(parent: &Path, csv: &str, model: &Arc<StartModel>) -> Result<Prepared> {
+    load_labelled(parent, csv, &LabelOptions::default(), model)
+}
+
+fn load_labelled(
+    parent: &Path,
+    csv: &str,
+    labels: &LabelOptions,
+    model: &Arc<StartModel>,
+) -> Result<Prepared> {
     let path = parent.join("new.csv");
     fs::write(&path, csv).unwrap();
     let file = DataFile::open(&path).unwrap();
-    let (columns, labels) = (ColumnChoice::default(), LabelOptions::default());
+    let columns = ColumnChoice::default();
     let (options, plan) = (ReadOptions::default(), SplitPlan::default());
     let preprocessing = model.recipe(None, &[]).unwrap().preprocessing;
     let request = DataRequest {
         file: &file,
         others: OwnSplits::default(),
         columns: &columns,
-        labels: &labels,
+        labels,
         options: &options,
         plan: &plan,
         preprocessing: &preprocessing,
@@ -346,6 +355,47 @@ fn other_classes_get_outputs_of_their_own() {
     assert_eq!(from.trained_share, 1.0);
     assert_eq!(report.task, model::Task::binary());
     assert!(report.test.as_ref().unwrap().accuracy() > 0.9, "{:?}", report.test);
+}
+
+#[test]
+fn a_few_other_labels_among_the_models_are_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = of_three_classes(parent.path());
+    let mut labels = vec!["blue", "red", "green"].repeat(30);
+    labels[40] = "unclear";
+    let error = load(parent.path(), &csv(90, &labels), &model).unwrap_err();
+    let Error::OtherLabels { n_known, n_rows, label, task, source } = error else {
+        unreachable!("{error:?}")
+    };
+    assert_eq!((n_known, n_rows, label.as_deref()), (89, 90, Some("unclear")));
+    assert_eq!(task, dataset::TaskKind::OneOf);
+    let told = source.to_string();
+    assert!(told.contains("row 41") && told.contains("not a class of the model"), "{told}");
+    // Half of the rows is not most of them.
+    let data = load(parent.path(), &csv(90, &["red", "good"]), &model).unwrap();
+    assert_eq!(data.task.classes(), ["good", "red"]);
+}
+
+#[test]
+fn a_stated_task_asks_for_new_outputs_whatever_the_labels() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = of_three_classes(parent.path());
+    let labels = ["blue", "red", "green", "unclear"];
+    let csv = csv(120, &labels);
+    assert!(matches!(load(parent.path(), &csv, &model), Err(Error::OtherLabels { .. })));
+    let stated = LabelOptions { task: Some(dataset::TaskKind::OneOf), ..LabelOptions::default() };
+    let data = load_labelled(parent.path(), &csv, &stated, &model).unwrap();
+    assert!(!data.start.as_ref().unwrap().keeps_outputs);
+    assert_eq!(data.task.classes(), ["blue", "green", "red", "unclear"]);
+}
+
+#[test]
+fn faults_that_are_not_about_labels_are_told_as_they_are() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = of_three_classes(parent.path());
+    let csv = csv(60, &["blue", "red", "green"]) + ",red\n";
+    let error = load(parent.path(), &csv, &model).unwrap_err().to_string();
+    assert!(error.contains("row 61") && error.contains("\"text\" has no value"), "{error}");
 }
 
 #[test]
