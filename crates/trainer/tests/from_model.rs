@@ -361,7 +361,7 @@ fn other_classes_get_outputs_of_their_own() {
 fn a_few_other_labels_among_the_models_are_refused() {
     let parent = tempfile::tempdir().unwrap();
     let model = of_three_classes(parent.path());
-    let mut labels = vec!["blue", "red", "green"].repeat(30);
+    let mut labels = ["blue", "red", "green"].repeat(30);
     labels[40] = "unclear";
     let error = load(parent.path(), &csv(90, &labels), &model).unwrap_err();
     let Error::OtherLabels { n_known, n_rows, label, task, source } = error else {
@@ -458,13 +458,14 @@ fn settings_that_would_overwrite_what_the_model_has_learned_are_refused_by_name(
     let recipe = |setting: &str| model.recipe(None, &[setting.to_string()]);
     for (setting, name) in [
         ("training.word_vectors=glove.txt", "training.word_vectors"),
-        ("training.vectors=frozen", "training.vectors"),
         ("pretraining.epochs=2", "pretraining.epochs"),
     ] {
         let told = recipe(setting).unwrap_err().to_string();
         assert!(told.contains(&format!("{name} cannot be set")), "{told}");
         assert!(told.contains("leave it out, or train a new model"), "{told}");
     }
+    let told = recipe("training.vectors=frozen").unwrap_err().to_string();
+    assert!(told.contains("vectors is frozen; expected tuned"), "{told}");
     assert!(recipe("training.vectors=tuned").is_ok() && recipe("pretraining.epochs=0").is_ok());
     // Of a recipe's file they are left out.
     let file = parent.path().join("own.toml");

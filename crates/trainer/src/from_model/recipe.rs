@@ -97,14 +97,11 @@ fn going_on(mut recipe: Recipe) -> Recipe {
 fn overwriting(recipe: &Recipe) -> Option<(&'static str, &'static str)> {
     let Recipe { training, pretraining, .. } = recipe;
     if training.word_vectors.is_some() {
+        // A recipe without these vectors has none that are frozen.
         Some(("training.word_vectors", "the vectors of its words"))
-    } else if training.vectors != VectorTraining::Tuned {
-        Some(("training.vectors", "the vectors of its words, which are trained further"))
     } else if pretraining.epochs > 0 {
-        Some((
-            "pretraining.epochs",
-            "its recurrent layers, which pre-training would change for another task",
-        ))
+        let part = "its recurrent layers, which pre-training would change for another task";
+        Some(("pretraining.epochs", part))
     } else {
         None
     }
