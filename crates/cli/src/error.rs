@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use dataset::TaskKind;
 use dataset::fetch::FetchError;
 use trainer::Difference;
 
@@ -59,6 +60,9 @@ fn advice(error: &anyhow::Error) -> Option<String> {
             Some(trainer::Error::Text(error)) => {
                 return advice_about_texts(error).map(str::to_owned);
             }
+            Some(trainer::Error::OtherLabels { label, task, source, .. }) => {
+                return Some(advice_about_labels(label.as_deref(), *task, source));
+            }
             Some(trainer::Error::NothingLeft { .. }) => {
                 return Some(
                     "Check that each file is the one of its split: no text may be in two of them.".into(),
@@ -110,6 +114,24 @@ fn advice_about_differences(differences: &[Difference]) -> String {
         ),
         false => format!("Use the settings and the data of the run. {RESTART_ADVICE}"),
     }
+}
+
+/// What to do about a label that is none of those of the model that a training starts from.
+fn advice_about_labels(label: Option<&str>, task: TaskKind, error: &dataset::Error) -> String {
+    let is_plain =
+        |label: &&str| label.chars().all(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(&c));
+    let first = match label.filter(is_plain) {
+        Some(label) => format!(
+            "Correct it, or leave out such rows with --labels \"{label}=skip\"; the name of a class in place of skip \
+             makes it one of that class."
+        ),
+        None => error.advice().unwrap_or_default(),
+    };
+    let anew = format!(
+        "If the classes of the file are to take the place of the model's, say so with --task {task}: its outputs are then \
+         made anew."
+    );
+    format!("{first} {anew}").trim_start().to_owned()
 }
 
 fn advice_about_texts(error: &text_preprocessing::Error) -> Option<&'static str> {

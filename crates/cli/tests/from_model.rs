@@ -117,7 +117,18 @@ fn what_contradicts_the_model_is_refused_and_named() {
     refused(&["--output", "model"], &["model already exists; use --force"]);
     let nothing = ["train", "--from", "nothing", "--data", "new.csv"];
     place.run(&nothing).failed(1, &["nothing is not a model folder"]);
-    place.run(&["train", "--from", "model"]).failed(1, &["pass them with --data FILE"]);
+    // Errors of usage.
+    for args in [&["train", "--from", "model"][..], &["train", "--from", "model", "--output", "o"]]
+    {
+        place.run(args).failed(2, &["required", "--data <FILE|FOLDER>"]);
+    }
+    for flag in ["--train", "--validation", "--test"] {
+        let args = ["train", "--from", "model", flag, "new.csv"];
+        place.run(&args).failed(2, &["'--from <MODEL>' cannot be used with", flag]);
+    }
+    let args = ["train", "--from", "model", "--train", "new.csv", "--test", "reviews.csv"];
+    place.run(&args).failed(2, &["'--from <MODEL>' cannot be used with"]);
+    refused(&["--set", "training.word_vectors=x.txt"], &["training.word_vectors cannot be set"]);
     // A recipe says how it is trained, and not what.
     let args = ["--recipe", "quick", "--set", "training.epochs=1", "--output", "more"];
     let told = place.run(&[&FROM[..], &args].concat()).succeeded().stderr;
@@ -128,6 +139,47 @@ fn what_contradicts_the_model_is_refused_and_named() {
         "{told}"
     );
     assert!(!told.contains("model.output_size"), "{told}");
+}
+
+#[test]
+fn a_stray_label_is_refused_and_not_made_a_class() {
+    let place = with_model_and_new_texts();
+    place.write("new.csv", new_texts(100) + "a film of which nobody knows,unclear\n");
+    let parts = [
+        "of 101 rows with labels, 100 have those of the model",
+        "new.csv, row 101",
+        "unknown label \"unclear\"",
+        "--labels \"unclear=skip\"",
+        "--task one-of",
+    ];
+    place.run(&[&FROM[..], &["--output", "more"]].concat()).failed(1, &parts);
+    let args = ["--labels", "unclear=skip", "--output", "more"];
+    let told = place.run(&[&FROM[..], &args].concat()).succeeded().stderr;
+    assert!(told.contains("output layer and linear path"), "{told}");
+}
+
+#[test]
+fn evaluating_says_that_the_starting_model_may_have_learned_the_test_texts() {
+    let place = with_model_and_new_texts();
+    std::fs::remove_file(place.path("model/seen_texts.safetensors")).unwrap();
+    place.run(&[&FROM[..], &["--output", "more"]].concat()).succeeded();
+    let told = place.run(&["evaluate", "--model", "more"]).succeeded().stderr;
+    let expected =
+        "the folder of the model that the training started from has no list of the texts";
+    assert!(told.contains(expected), "{told}");
+    // Of a model that was trained anew, the test split is unseen, whatever is known of it.
+    let told = place.run(&["evaluate", "--model", "model"]).succeeded().stderr;
+    assert!(!told.contains("has no list of the texts"), "{told}");
+}
+
+#[test]
+fn a_stopped_training_with_a_recipe_goes_on_with_the_same_flags() {
+    let place = with_model_and_new_texts();
+    let settings = ["--recipe", "quick", "--set", "training.epochs=1"];
+    let command = [&FROM[..], &settings, &["--output", "more", "--stop-after", "1ms"]].concat();
+    assert_eq!(place.run(&command).code, Some(130));
+    place.run(&[&["train", "--resume", "runs/more"], &settings[..]].concat()).succeeded();
+    assert_eq!(json(&place, "more/metrics.json")["training"]["epochs"], 1);
 }
 
 #[test]

@@ -109,6 +109,22 @@ pub enum Error {
         /// Why the new ones cannot be divided.
         reason: String,
     },
+    /// Most texts have labels of the model that a training starts from, but not all labels can be read as its classes.
+    #[error(
+        "of {n_rows} rows with labels, {n_known} have those of the model, so that all must be read as its classes"
+    )]
+    OtherLabels {
+        /// Rows whose labels the model knows.
+        n_known: usize,
+        /// Rows that have a label.
+        n_rows: usize,
+        /// The first other label, if it is one, and no label map says what labels stand for.
+        label: Option<String>,
+        /// What the labels would mean if they were not the model's.
+        task: dataset::TaskKind,
+        /// What is wrong, and where.
+        source: Box<dataset::Error>,
+    },
     /// There are fewer training texts than one batch needs.
     #[error(
         "{rows} training texts are fewer than one batch of {batch_size}; use more data or a smaller training.batch_size"

@@ -399,7 +399,10 @@ impl Warning {
         if !from.knows_its_texts {
             warnings.push(Self::SeenByModelUnknown);
         }
-        let Some(SplitSummaries { train, .. }) = &summary.splits else { return of_data };
+        let Some(SplitSummaries { train, .. }) = &summary.splits else {
+            warnings.extend(of_data);
+            return warnings;
+        };
         if from.keeps_outputs() {
             let counts = train.class_counts.iter().zip(task.classes());
             let missing = counts.filter(|(n_texts, _)| **n_texts == 0);
@@ -781,6 +784,26 @@ mod tests {
             of_data(&dropped),
             ["1 text has different labels: all rows of these texts were dropped"]
         );
+    }
+
+    #[test]
+    fn that_the_seen_texts_are_unknown_is_said_also_without_counts_of_the_splits() {
+        let from = FromRecord {
+            path: "m".into(),
+            id: String::new(),
+            kept: Vec::new(),
+            new: Vec::new(),
+            n_new_words: 0,
+            n_new_ngrams: 0,
+            trained_share: 1.0,
+            knows_its_texts: false,
+            n_learned: 0,
+            n_in_groups: 0,
+        };
+        let (summary, task) = (DataSummary::default(), Task::binary());
+        let of_data = vec![Warning::LoweredBatch { from: 4, to: 2 }];
+        let warnings = Warning::of_start(&from, (&summary, &task), of_data.clone());
+        assert_eq!(warnings, [vec![Warning::SeenByModelUnknown], of_data].concat());
     }
 
     #[test]

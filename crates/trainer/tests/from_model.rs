@@ -112,6 +112,26 @@ fn new_texts_are_learned_and_the_report_says_what_was_kept() {
 }
 
 #[test]
+fn new_ngrams_are_those_of_the_saved_model() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = trained(parent.path());
+    let counts = |name: &str, refit: &str| {
+        let settings = ["training.epochs=1", refit];
+        let report = train(parent.path(), name, &new_table(120), &model, &settings);
+        let folder = parent.path().join("models").join(name);
+        let classifier = Classifier::open(folder, &Device::Cpu).unwrap();
+        let n_all = classifier.network().vocabularies().ngrams.as_ref().unwrap().len();
+        (n_all, report.from.unwrap().n_new_ngrams, report.refit.is_some())
+    };
+    let (n_first, n_new_first, _) = counts("once", "training.refit=false");
+    let (n_both, n_new_both, is_retrained) = counts("twice", "training.refit=true");
+    assert!(is_retrained && n_both > n_first, "{n_both} {n_first}");
+    assert_eq!(n_new_both - n_new_first, n_both - n_first);
+    let stored = TrainingReport::load(&parent.path().join("models/twice")).unwrap();
+    assert_eq!(stored.from.unwrap().n_new_ngrams, n_new_both);
+}
+
+#[test]
 fn what_was_seen_is_what_both_trainings_have_seen() {
     let parent = tempfile::tempdir().unwrap();
     let model = trained(parent.path());
@@ -229,17 +249,26 @@ fn without_a_list_of_what_the_model_has_seen_the_report_says_so_and_there_is_non
 
 /// Reads a CSV for a training that starts from a model.
 fn load(parent: &Path, csv: &str, model: &Arc<StartModel>) -> Result<Prepared> {
+    load_labelled(parent, csv, &LabelOptions::default(), model)
+}
+
+fn load_labelled(
+    parent: &Path,
+    csv: &str,
+    labels: &LabelOptions,
+    model: &Arc<StartModel>,
+) -> Result<Prepared> {
     let path = parent.join("new.csv");
     fs::write(&path, csv).unwrap();
     let file = DataFile::open(&path).unwrap();
-    let (columns, labels) = (ColumnChoice::default(), LabelOptions::default());
+    let columns = ColumnChoice::default();
     let (options, plan) = (ReadOptions::default(), SplitPlan::default());
     let preprocessing = model.recipe(None, &[]).unwrap().preprocessing;
     let request = DataRequest {
         file: &file,
         others: OwnSplits::default(),
         columns: &columns,
-        labels: &labels,
+        labels,
         options: &options,
         plan: &plan,
         preprocessing: &preprocessing,
@@ -329,6 +358,47 @@ fn other_classes_get_outputs_of_their_own() {
 }
 
 #[test]
+fn a_few_other_labels_among_the_models_are_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = of_three_classes(parent.path());
+    let mut labels = ["blue", "red", "green"].repeat(30);
+    labels[40] = "unclear";
+    let error = load(parent.path(), &csv(90, &labels), &model).unwrap_err();
+    let Error::OtherLabels { n_known, n_rows, label, task, source } = error else {
+        unreachable!("{error:?}")
+    };
+    assert_eq!((n_known, n_rows, label.as_deref()), (89, 90, Some("unclear")));
+    assert_eq!(task, dataset::TaskKind::OneOf);
+    let told = source.to_string();
+    assert!(told.contains("row 41") && told.contains("not a class of the model"), "{told}");
+    // Half of the rows is not most of them.
+    let data = load(parent.path(), &csv(90, &["red", "good"]), &model).unwrap();
+    assert_eq!(data.task.classes(), ["good", "red"]);
+}
+
+#[test]
+fn a_stated_task_asks_for_new_outputs_whatever_the_labels() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = of_three_classes(parent.path());
+    let labels = ["blue", "red", "green", "unclear"];
+    let csv = csv(120, &labels);
+    assert!(matches!(load(parent.path(), &csv, &model), Err(Error::OtherLabels { .. })));
+    let stated = LabelOptions { task: Some(dataset::TaskKind::OneOf), ..LabelOptions::default() };
+    let data = load_labelled(parent.path(), &csv, &stated, &model).unwrap();
+    assert!(!data.start.as_ref().unwrap().keeps_outputs);
+    assert_eq!(data.task.classes(), ["blue", "green", "red", "unclear"]);
+}
+
+#[test]
+fn faults_that_are_not_about_labels_are_told_as_they_are() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = of_three_classes(parent.path());
+    let csv = csv(60, &["blue", "red", "green"]) + ",red\n";
+    let error = load(parent.path(), &csv, &model).unwrap_err().to_string();
+    assert!(error.contains("row 61") && error.contains("\"text\" has no value"), "{error}");
+}
+
+#[test]
 fn settings_of_another_network_or_preprocessing_are_refused_by_name() {
     let parent = tempfile::tempdir().unwrap();
     let model = trained(parent.path());
@@ -359,6 +429,50 @@ fn rates_are_lowered_once_however_many_trainings_follow() {
     let recipe = second.recipe(None, &[]).unwrap();
     assert_eq!(recipe.training, first.training);
     assert_eq!(recipe.preprocessing.max_vocab, None);
+}
+
+#[test]
+fn few_texts_multiply_the_epochs_once_however_many_trainings_follow() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = trained(parent.path());
+    let settings = ["training.few_texts=adapt".to_string(), "training.epochs=1".to_string()];
+    let wanted = model.recipe(None, &settings).unwrap();
+    let data = prepare_from(&new_table(120), &SplitPlan::default(), &model).unwrap();
+    let recipe = wanted.adapted_to(&data);
+    assert_eq!(recipe.training.epochs, 3);
+    let path = parent.path().join("models/more");
+    let folder = OutputFolder::claim(&path, Existing::Replace).unwrap();
+    let job = recipe.job(&data, origin(&new_table(120), &data), &Device::Cpu, &folder);
+    job.run(&mut Silent).unwrap();
+    let more = Arc::new(StartModel::load(&path).unwrap());
+    let next = more.recipe(None, &[]).unwrap();
+    assert_eq!((next.training.few_texts, next.training.epochs), (FewTexts::Keep, 3));
+    let data = prepare_from(&new_table(240), &SplitPlan::default(), &more).unwrap();
+    assert_eq!(next.adapted_to(&data).training.epochs, 3);
+}
+
+#[test]
+fn settings_that_would_overwrite_what_the_model_has_learned_are_refused_by_name() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = trained(parent.path());
+    let recipe = |setting: &str| model.recipe(None, &[setting.to_string()]);
+    for (setting, name) in [
+        ("training.word_vectors=glove.txt", "training.word_vectors"),
+        ("pretraining.epochs=2", "pretraining.epochs"),
+    ] {
+        let told = recipe(setting).unwrap_err().to_string();
+        assert!(told.contains(&format!("{name} cannot be set")), "{told}");
+        assert!(told.contains("leave it out, or train a new model"), "{told}");
+    }
+    let told = recipe("training.vectors=frozen").unwrap_err().to_string();
+    assert!(told.contains("vectors is frozen; expected tuned"), "{told}");
+    assert!(recipe("training.vectors=tuned").is_ok() && recipe("pretraining.epochs=0").is_ok());
+    // Of a recipe's file they are left out.
+    let file = parent.path().join("own.toml");
+    let text = "[training]\nword_vectors = \"glove.txt\"\nvectors = \"frozen\"\n[pretraining]\nepochs = 2\n";
+    fs::write(&file, text).unwrap();
+    let of_file = model.recipe(file.to_str(), &[]).unwrap();
+    assert_eq!((of_file.training.word_vectors, of_file.pretraining.epochs), (None, 0));
 }
 
 /// Asks to stop at some batch.

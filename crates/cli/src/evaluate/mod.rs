@@ -99,8 +99,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     )?;
     bar.finish_and_clear();
     if scope == Scope::Test {
-        // The fingerprint and the split's digest already show that these texts are unseen.
+        // The fingerprint and the split's digest already show that this training has not seen these texts, but not that
+        // the model that it started from has not.
         evaluation.warnings.retain(|warning| *warning != Warning::SeenUnknown);
+        if report.from.as_ref().is_some_and(|from| !from.knows_its_texts) {
+            evaluation.warnings.insert(0, Warning::SeenByModelUnknown);
+        }
     }
     print(args.json, &evaluation, (trained.task(), trained.thresholds()))?;
     warnings::tell(&evaluation.warnings);

@@ -49,6 +49,7 @@ Examples:
   sentiment train --resume runs/default
   tensorboard --logdir runs")]
 #[command(group(ArgGroup::new("others").multiple(true)))]
+#[command(group(ArgGroup::new("new texts").args(["data", "resume"]).multiple(true)))]
 pub(crate) struct Args {
     /// Recipe: quick, default, accurate, notebook, or a TOML file of your own [default: default]
     #[arg(long, value_name = "NAME|FILE")]
@@ -56,8 +57,14 @@ pub(crate) struct Args {
 
     /// Start from a trained model, and train it on the new or corrected texts of --data: its vocabulary and its network
     /// stay, and it is kept from forgetting. Settings are those of its own training, with a lower learning rate; of
-    /// --recipe, only the tables regularization, pretraining and training are used
-    #[arg(long, value_name = "MODEL")]
+    /// --recipe, only the tables regularization and training are used. Not with --train: --data is divided, as the texts
+    /// that the model has seen are for training only
+    #[arg(
+        long,
+        value_name = "MODEL",
+        requires = "new texts",
+        conflicts_with_all = ["train", "validation", "test"]
+    )]
     pub(super) from: Option<PathBuf>,
 
     /// Override a recipe setting, e.g. training.epochs=3; may be repeated

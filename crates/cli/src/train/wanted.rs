@@ -31,9 +31,6 @@ pub(super) struct Wanted {
 impl Wanted {
     /// What the flags say.
     pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
-        if args.from.is_some() && args.data.is_none() {
-            bail!("--from goes on from a model with new texts: pass them with --data FILE");
-        }
         let from = args.from.as_deref().map(StartModel::load).transpose()?.map(Arc::new);
         let recipe = match &from {
             Some(model) => {
@@ -73,7 +70,14 @@ impl Wanted {
     /// in what they differ.
     pub(super) fn of_run(args: &Args, about: &RunAbout, file: PathBuf) -> anyhow::Result<Self> {
         let run_file = file.to_string_lossy();
-        let recipe = recipe(args, args.recipe.as_deref().unwrap_or(&run_file))?;
+        let from = from_of_run(args, about)?;
+        let recipe = match (&from, &args.recipe) {
+            // The same as without --resume.
+            (Some(model), Some(name)) => {
+                over(args, of_flags(model.recipe(Some(name), &args.settings))?)
+            }
+            (_, name) => recipe(args, name.as_deref().unwrap_or(&run_file))?,
+        };
         let RunData { text_column, label_columns, group_column, weight_column, .. } = &about.data;
         let files = Files::of_run(args, &about.data)?;
         let labels = args.labels.columns();
@@ -87,7 +91,7 @@ impl Wanted {
         let is_given = given != LabelOptions::default();
         Ok(Self {
             recipe,
-            from: from_of_run(args, about)?,
+            from,
             files,
             columns: ColumnChoice {
                 text: args.text_column.clone().or_else(|| Some(text_column.clone())),

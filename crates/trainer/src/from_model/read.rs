@@ -6,9 +6,10 @@ use dataset::check::CheckedTable;
 use dataset::{ColumnChoice, LabelOptions, LabelledTexts};
 
 use super::divide::{DividedFrom, divide, united};
+use super::labels::{Failure, is_about_labels, of_model_mostly};
 use super::start_model::{Start, StartModel};
 use crate::data_check::findings_for_training;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::load::{DataRequest, LoadedData};
 use crate::own_splits::OwnSplits;
 use crate::prepare::{Prepared, SplitPlan, classes_of, encode, task_of};
@@ -18,7 +19,8 @@ use crate::prepare::{Prepared, SplitPlan, classes_of, encode, task_of};
 /// how the labels were read: where `request` does not say it, as the model's own texts, if that is possible.
 ///
 /// # Errors
-/// As [`LabelledTexts::read`] and [`prepare_from`].
+/// As [`LabelledTexts::read`] and [`prepare_from`]; [`Error::OtherLabels`] if most of the labels are the model's, but not
+/// all, and no task is stated.
 pub fn load_from(
     request: &DataRequest<'_>,
     model: &Arc<StartModel>,
@@ -47,7 +49,7 @@ pub fn load_from(
 /// its classes, in their order. Texts that the model has seen, and their groups, are for training only.
 ///
 /// # Errors
-/// As [`prepare`](crate::prepare); [`Error::NewTexts`](crate::Error::NewTexts) if too few texts are new to the model.
+/// As [`prepare`](crate::prepare); [`Error::NewTexts`] if too few texts are new to the model.
 pub fn prepare_from(
     table: &LabelledTexts,
     plan: &SplitPlan,
@@ -80,11 +82,11 @@ fn max_new_words(model: &StartModel, n_new: usize) -> usize {
     most.map_or(usize::MAX, |most| (most as f64 * share).ceil() as usize)
 }
 
-/// The table, and how its labels were read.
-fn read(
-    request: &DataRequest<'_>,
-    model: &StartModel,
-) -> dataset::Result<(CheckedTable, LabelOptions)> {
+/// The table, and how its labels were read: as the model's, unless they are others.
+///
+/// # Errors
+/// As [`load_from`].
+fn read(request: &DataRequest<'_>, model: &StartModel) -> Result<(CheckedTable, LabelOptions)> {
     let &DataRequest { file, columns, labels: given, options, .. } = request;
     let data = &model.report.data;
     let as_before = LabelOptions {
@@ -106,12 +108,29 @@ fn read(
         let known = classes_of(model.task(), labels.separator);
         given.task.is_none_or(|task| task == known.task).then_some(known)
     };
-    for labels in [&as_before, given] {
+    let ways = [&as_before, given];
+    let n_ways = if as_before == *given { 1 } else { 2 };
+    let mut failures = Vec::new();
+    for labels in ways.into_iter().take(n_ways) {
         let Some(known) = may_be_known(labels) else { continue };
         let with_known = LabelOptions { known: Some(known), ..labels.clone() };
-        if let Ok(table) = CheckedTable::read_strictly(file, &of_model, &with_known, options) {
-            return Ok((table, labels.clone()));
+        match CheckedTable::read_strictly(file, &of_model, &with_known, options) {
+            Ok(table) => return Ok((table, labels.clone())),
+            Err(error) if is_about_labels(&error) => {
+                failures.push(Failure { labels: with_known, error });
+            }
+            Err(error) => return Err(Error::Data(error)),
         }
     }
-    Ok((CheckedTable::read_strictly(file, columns, given, options)?, given.clone()))
+    let table = CheckedTable::read_strictly(file, columns, given, options)?;
+    // A stated task says that the classes are those of the file, whatever they are.
+    if given.task.is_none() && task_of(table.labelled().classes())? != *model.task() {
+        let mut failures = failures.into_iter();
+        let is_mapped = given.map.is_some();
+        let refused = |failure| of_model_mostly(failure, table.labelled(), is_mapped);
+        if let Some(error) = failures.find_map(refused) {
+            return Err(error);
+        }
+    }
+    Ok((table, given.clone()))
 }

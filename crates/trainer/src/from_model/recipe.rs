@@ -19,7 +19,8 @@ impl StartModel {
     /// texts, and without pre-training and word vectors; then `settings` over it, such as `training.epochs=3`.
     ///
     /// # Errors
-    /// As [`Recipe::load`]; [`RecipeError::OtherModel`] if a setting is of another preprocessing or network.
+    /// As [`Recipe::load`]; [`RecipeError::OtherModel`] if a setting is of another preprocessing or network;
+    /// [`RecipeError::Overwrites`] if it would overwrite what the model has learned.
     pub fn recipe(&self, name: Option<&str>, settings: &[String]) -> Result<Recipe, RecipeError> {
         let own = self.own_recipe();
         let base = match name {
@@ -30,10 +31,14 @@ impl StartModel {
             }
         };
         let recipe = base.with(settings)?;
+        let path = || self.path().to_path_buf();
         let differences = Difference::all(&kept(&own), &kept(&recipe));
-        match differences.is_empty() {
-            true => Ok(recipe),
-            false => Err(RecipeError::OtherModel { path: self.path().to_path_buf(), differences }),
+        if !differences.is_empty() {
+            return Err(RecipeError::OtherModel { path: path(), differences });
+        }
+        match overwriting(&recipe) {
+            None => Ok(recipe),
+            Some((setting, part)) => Err(RecipeError::Overwrites { path: path(), setting, part }),
         }
     }
 
@@ -58,26 +63,48 @@ impl StartModel {
             pretraining: report.pretraining.clone(),
             training: report.training.clone(),
         };
-        // That of a model that started from another one is low already.
-        if report.from.is_some() { recipe } else { lowered(recipe) }
+        // The rate of a model that started from another one is low already.
+        if report.from.is_some() { going_on(recipe) } else { lowered(recipe) }
     }
 }
 
 /// The settings of a training anew as those of one that starts from a model.
-fn lowered(mut recipe: Recipe) -> Recipe {
+fn lowered(recipe: Recipe) -> Recipe {
+    let mut recipe = going_on(recipe);
     let training = &mut recipe.training;
     training.learning_rate *= RATE_SHARE;
-    // The embedding and the recurrent layers are there.
-    training.word_vectors = None;
-    training.vectors = VectorTraining::Tuned;
-    recipe.pretraining.epochs = 0;
-    // A smaller batch and more epochs are more steps away from the model.
-    training.few_texts = FewTexts::Keep;
     // New texts are few: none of them is left out in the end.
     training.refit = training.schedule != Schedule::Plateau;
     // The weights that a training starts from have their paths' shares in them: a share alone would lower the logits.
     training.calibrate |= recipe.model.ngram_order > 0;
     recipe
+}
+
+/// The settings of any training without what has no place in one that starts from a model.
+fn going_on(mut recipe: Recipe) -> Recipe {
+    let training = &mut recipe.training;
+    // The embedding and the recurrent layers are there.
+    training.word_vectors = None;
+    training.vectors = VectorTraining::Tuned;
+    recipe.pretraining.epochs = 0;
+    // A smaller batch and more epochs are more steps away from the model. What a report says has followed the number of
+    // texts already, and would follow it again.
+    training.few_texts = FewTexts::Keep;
+    recipe
+}
+
+/// The setting that would overwrite what a model has learned, if there is one, and what that is.
+fn overwriting(recipe: &Recipe) -> Option<(&'static str, &'static str)> {
+    let Recipe { training, pretraining, .. } = recipe;
+    if training.word_vectors.is_some() {
+        // A recipe without these vectors has none that are frozen.
+        Some(("training.word_vectors", "the vectors of its words"))
+    } else if pretraining.epochs > 0 {
+        let part = "its recurrent layers, which pre-training would change for another task";
+        Some(("pretraining.epochs", part))
+    } else {
+        None
+    }
 }
 
 /// What must be the same in a model and in the recipe of a training that starts from it.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use model::NgramVocabulary;
 use serde::{Deserialize, Serialize};
 
 use super::anchor::TRAINED_SHARE;
@@ -20,7 +21,8 @@ pub struct FromRecord {
     pub new: Vec<Part>,
     /// Words that the model did not have.
     pub n_new_words: usize,
-    /// N-grams of a kept linear path that the model did not have; 0 until that path is fitted.
+    /// N-grams of a kept linear path that the model did not have; 0 until that path is fitted. After retraining, those of
+    /// the path that was fitted then.
     pub n_new_ngrams: usize,
     /// Where the weights of embedding, recurrent layers and output layer are between those of the model, 0, and those that
     /// the training reached, 1. The linear path is as it was trained.
@@ -66,6 +68,11 @@ impl FromRecord {
     /// Whether the classes are the model's, so that it goes on to tell them apart.
     pub fn keeps_outputs(&self) -> bool {
         self.kept.contains(&Part::OutputLayer)
+    }
+
+    /// Counts the new ones among the n-grams of the linear path that is saved.
+    pub(crate) fn count_ngrams(&mut self, start: &Start, ngrams: &NgramVocabulary) {
+        self.n_new_ngrams = start.n_new_ngrams(ngrams);
     }
 
     /// Before anything is trained.

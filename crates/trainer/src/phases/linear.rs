@@ -41,10 +41,9 @@ fn fit(training: &mut Training<'_, '_>) -> Result<()> {
     let judged = stacked.combined(&stacked.shifted(&logits));
     let metrics = metrics_of(&judged, &data.task, targets_of(&data.validation)?, None)?;
     training.state.linear_logits = Some(logits.recurrent);
-    let n_new = data.start.as_ref().map(|start| start.n_new_ngrams(&vocabulary));
     let report = &mut training.state.report;
-    if let (Some(from), Some(n_new)) = (&mut report.from, n_new) {
-        from.n_new_ngrams = n_new;
+    if let (Some(from), Some(start)) = (&mut report.from, &data.start) {
+        from.count_ngrams(start, &vocabulary);
     }
     (report.linear_rate, report.linear_path) = (Some(rate), Some(metrics.clone()));
     training.tell(Event::LinearPathFitted { metrics })

@@ -118,6 +118,11 @@ fn finish(training: &mut Training<'_, '_>) -> Result<RefitRecord> {
         train_s: state.phase_s(),
     };
     let mut report = TrainingReport { refit: Some(record.clone()), ..state.report.clone() };
+    if let (Some(from), Some(start), Some(ngrams)) =
+        (&mut report.from, &job.data.start, &state.step.vocabularies().ngrams)
+    {
+        from.count_ngrams(start, ngrams);
+    }
     report.judge();
     let rate = state.schedule.at(state.step.n_steps().saturating_sub(1));
     let seen = joined(&job.data.seen);
@@ -125,6 +130,8 @@ fn finish(training: &mut Training<'_, '_>) -> Result<RefitRecord> {
         let saved = save(job, &mut state.step, kept, &report, &seen)?;
         saved.map_err(|non_finite| diverged(state.step.n_steps(), non_finite, rate))?;
     }
+    // Not before: the report of a model that stays has its own n-grams.
+    state.report.from = report.from;
     training.tell(Event::Refitted { record: record.clone() })?;
     Ok(record)
 }

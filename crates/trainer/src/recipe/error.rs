@@ -88,4 +88,18 @@ pub enum RecipeError {
         /// What is set otherwise.
         differences: Vec<Difference>,
     },
+    /// A setting has no place in a training that starts from a model.
+    #[error(
+        "{}: {setting} cannot be set where a training starts from a model, because it keeps {part}; leave it out, or \
+         train a new model",
+        path.display()
+    )]
+    Overwrites {
+        /// The model's folder.
+        path: PathBuf,
+        /// The setting.
+        setting: &'static str,
+        /// What the training keeps.
+        part: &'static str,
+    },
 }
