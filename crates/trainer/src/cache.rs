@@ -75,6 +75,8 @@ struct Header {
     fingerprint: String,
     task: Task,
     separator: Option<char>,
+    /// How often a word had to occur to be in the vocabulary; it may follow the number of texts.
+    min_frequency: u64,
     summary: DataSummary,
     #[serde(default, skip_serializing_if = "OwnSplits::is_empty")]
     others: OwnSplits<LoadedFile>,
@@ -107,11 +109,12 @@ impl Cache {
         let &DataRequest { file, others, columns, labels, options, plan, preprocessing, few_texts } =
             request;
         // Every field, so that a new one cannot be forgotten.
-        let ColumnChoice { text, label, group, weight, known_text, known_label } = columns;
+        let ColumnChoice { text, label, group, weight, known_text, known_group, known_label } =
+            columns;
         let mut settings = serde_json::json!({
             "version": PREPARATION_VERSION,
             "extensions": extensions(file),
-            "columns": (text, label, group, weight, known_text, known_label),
+            "columns": (text, label, group, weight, known_text, known_group, known_label),
             "labels": labels,
             "options": options,
             "split": plan,
@@ -130,15 +133,18 @@ impl Cache {
         let bytes = fs::read(entry).ok()?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
         let header = metadata.metadata().as_ref()?.get(HEADER)?.clone();
-        let Header { columns, notes, findings, fingerprint, task, separator, summary, others } =
-            serde_json::from_str(&header).ok()?;
+        let header: Header = serde_json::from_str(&header).ok()?;
+        let Header { columns, notes, findings, fingerprint, task, separator, .. } = header;
+        let Header { min_frequency, summary, others, .. } = header;
+        let preprocessing = request.few_texts.preprocessing(request.preprocessing, summary.n_train);
+        // The rule of few texts may be another one since.
+        if preprocessing.min_frequency != min_frequency {
+            return None;
+        }
         let tensors = SafeTensors::deserialize(&bytes).ok()?;
-        let encoder = TextEncoder::from_json(
-            tensors.tensor(TOKENIZER).ok()?.data(),
-            request.few_texts.preprocessing(request.preprocessing, summary.n_train),
-            entry,
-        )
-        .ok()?;
+        let encoder =
+            TextEncoder::from_json(tensors.tensor(TOKENIZER).ok()?.data(), preprocessing, entry)
+                .ok()?;
         let split = |name: &str| {
             let tensor = |part: &str| tensors.tensor(&format!("{name}.{part}")).ok();
             let numbers = |part: &str| {
@@ -218,6 +224,7 @@ impl Cache {
             fingerprint: fingerprint.clone(),
             task: data.task.clone(),
             separator: data.separator,
+            min_frequency: data.encoder.config().min_frequency,
             summary: data.summary.clone(),
             others: others.clone(),
         };
