@@ -74,13 +74,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut all = Vec::new();
-    for file in &args.files {
-        let path = match Store::is_at(file)? {
-            true => {
-                refuse_settings(args, file)?;
-                file.clone()
+    for (file, to) in args.files.iter().zip(targets(args)?) {
+        let path = match to {
+            None => file.clone(),
+            Some(to) => {
+                make(args, file, &to)?;
+                to
             }
-            false => make(args, file)?,
         };
         let store = Store::open(&path)?;
         store.verify()?;
@@ -101,6 +101,73 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The store to make of each file, or `None` of one that is a store already. Fails before anything is written if a flag
+/// does not fit a file, or if a store exists or would be written over another file of the command.
+fn targets(args: &Args) -> anyhow::Result<Vec<Option<PathBuf>>> {
+    let mut targets = Vec::new();
+    for file in &args.files {
+        let is_store = Store::is_at(file)?;
+        if is_store {
+            refuse_settings(args, file)?;
+        }
+        targets.push(if is_store { None } else { Some(target(args, file)?) });
+    }
+    let made: Vec<(&PathBuf, &PathBuf)> = args
+        .files
+        .iter()
+        .zip(&targets)
+        .filter_map(|(file, to)| Some((file, to.as_ref()?)))
+        .collect();
+    for (idx, (file, to)) in made.iter().enumerate() {
+        if let Some((other, _)) = made[..idx].iter().find(|(_, other)| other == to) {
+            bail!(
+                "{} and {} would both become {}; make the stores one at a time, with --output STORE",
+                other.display(),
+                file.display(),
+                to.display()
+            );
+        }
+        let is_same = |other: &&PathBuf| match (other.canonicalize(), to.canonicalize()) {
+            (Ok(other), Ok(to)) => other == to,
+            _ => false,
+        };
+        if let Some(other) = args.files.iter().find(is_same) {
+            bail!(
+                "{} would become {}, which is read in the same command; choose another name with --output STORE",
+                file.display(),
+                other.display()
+            );
+        }
+        refuse_existing(args, to)?;
+    }
+    Ok(targets)
+}
+
+/// What the store of a file is called.
+fn target(args: &Args, file: &Path) -> anyhow::Result<PathBuf> {
+    match &args.output {
+        Some(output) => {
+            ensure!(args.files.len() == 1, "--output names one store; pass one FILE with it");
+            Ok(output.clone())
+        }
+        None => Ok(Path::new(FOLDER).join(format!("{}.{ENDING}", name_in(args, file)))),
+    }
+}
+
+/// The name of the vectors in a file.
+fn name_in(args: &Args, file: &Path) -> String {
+    name_of(args.member.as_deref().map_or(file, Path::new))
+}
+
+fn refuse_existing(args: &Args, store: &Path) -> anyhow::Result<()> {
+    ensure!(
+        args.force || !store.exists(),
+        "{} exists; replace it with --force, or choose another name with --output STORE",
+        store.display()
+    );
+    Ok(())
+}
+
 /// Flags that would do nothing for a file that is a store already.
 fn refuse_settings(args: &Args, file: &Path) -> anyhow::Result<()> {
     let given = [
@@ -116,21 +183,10 @@ fn refuse_settings(args: &Args, file: &Path) -> anyhow::Result<()> {
 }
 
 /// Makes a store of a file.
-fn make(args: &Args, file: &Path) -> anyhow::Result<PathBuf> {
-    let named = args.member.as_deref().map_or(file, Path::new);
-    let name = name_of(named);
-    let to = match &args.output {
-        Some(output) => {
-            ensure!(args.files.len() == 1, "--output names one store; pass one FILE with it");
-            output.clone()
-        }
-        None => Path::new(FOLDER).join(format!("{name}.{ENDING}")),
-    };
-    ensure!(
-        args.force || !to.exists(),
-        "{} exists; replace it with --force, or choose another name with --output STORE",
-        to.display()
-    );
+fn make(args: &Args, file: &Path, to: &Path) -> anyhow::Result<()> {
+    let name = name_in(args, file);
+    // It may have been made meanwhile.
+    refuse_existing(args, to)?;
     let style =
         ProgressStyle::with_template(CONVERTING).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::no_length().with_style(style).with_prefix(name.clone());
@@ -140,7 +196,7 @@ fn make(args: &Args, file: &Path) -> anyhow::Result<PathBuf> {
         origin: args.origin.clone(),
         ..Origin::default()
     };
-    let request = ConvertRequest { from: file, member: args.member.as_deref(), to: &to, origin };
+    let request = ConvertRequest { from: file, member: args.member.as_deref(), to, origin };
     let converted = convert(&request, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
@@ -151,7 +207,7 @@ fn make(args: &Args, file: &Path) -> anyhow::Result<PathBuf> {
         eprintln!("{}: {note}", file.display());
     }
     eprintln!("{}: {n_words} words, made of {} ({format})", to.display(), file.display());
-    Ok(to)
+    Ok(())
 }
 
 /// A file's name without its folder, and without what it is compressed with and its format.

@@ -201,6 +201,52 @@ fn what_is_in_several_files_is_left_out_told_and_written_down() {
 }
 
 #[test]
+fn groups_are_compared_with_the_test_file_if_it_has_them() {
+    let place = divided();
+    let with_authors = |file: &str, prefix: &str| {
+        let csv = place.read(file);
+        let lines = csv.lines().skip(1).enumerate();
+        let rows = lines.map(|(idx, line)| format!("{line},{prefix}{}\n", idx / 4));
+        format!("text,label,author\n{}", rows.collect::<String>())
+    };
+    let train_csv = with_authors("train.csv", "a");
+    place.write("train.csv", &train_csv);
+    let n = train_csv.lines().count() - 1;
+    place.write(
+        "test.csv",
+        "text,label,author\none,positive,a1\ntwo,negative,a3\nthree,positive,b\n",
+    );
+    let files =
+        ["--train", "train.csv", "--test", "test.csv", "--group-column", "author", "--json"];
+    let outcome = train(&place, &files, &["--output", "m"]).succeeded();
+    says(&outcome, "train.csv: left out 8 texts of 2 groups that are also in test.csv");
+    let left_out = json!({
+        "n_validation_rows": null,
+        "n_test_rows": 3,
+        "n_train_in_test": 0,
+        "n_train_in_validation": 0,
+        "n_validation_in_test": 0,
+        "groups": { "n_groups": 2, "n_texts": 8 },
+    });
+    let summary = metrics(&place, "m")["data"]["summary"].clone();
+    assert_eq!(summary["left_out"], left_out);
+    let n_used = summary["n_train"].as_u64().unwrap() + summary["n_validation"].as_u64().unwrap();
+    assert_eq!(n_used as usize, n - 8);
+    let figures = place.run(&["evaluate", "--model", "m", "--json"]).succeeded().json();
+    assert_eq!(figures["n_rows"], 3);
+    // From the cache, the same is told.
+    let again = train(&place, &files, &["--output", "again"]).succeeded();
+    says(&again, "train.csv: left out 8 texts of 2 groups that are also in test.csv");
+    let warning = "groups were not compared with the test file, which has no column of groups";
+    assert!(!again.stderr.contains(warning), "{}", again.stderr);
+    let files = ["--train", "train.csv", "--test", "test.ft", "--group-column", "author"];
+    let outcome = train(&place, &files, &["--output", "o"]).succeeded();
+    assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
+    let warnings = metrics(&place, "o")["warnings"].to_string();
+    assert!(warnings.contains("groups-not-compared"), "{warnings}");
+}
+
+#[test]
 fn faults_are_told_with_the_file_and_row_that_they_are_in() {
     let place = divided();
     let good = place.read("test.ft");

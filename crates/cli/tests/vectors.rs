@@ -60,6 +60,47 @@ fn what_cannot_be_done_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
+fn no_store_is_written_over_another_file_of_the_same_command() {
+    let place = Workplace::new();
+    for folder in ["a", "b"] {
+        std::fs::create_dir(place.path(folder)).unwrap();
+        place.write(format!("{folder}/glove.txt"), TEXT);
+    }
+    let store = "data/vectors/glove.safetensors";
+    for force in [&[][..], &["--force"]] {
+        let args = [&["vectors", "a/glove.txt", "b/glove.txt"], force].concat();
+        let both =
+            format!("a/glove.txt and b/glove.txt would both become {store}; make the stores");
+        place.run(&args).failed(1, &[&both, "--output STORE"]);
+        assert!(!place.path("data").exists());
+    }
+    let args = ["vectors", "a/glove.txt", "--output", "./a/glove.txt", "--force"];
+    place.run(&args).failed(1, &["a/glove.txt would become a/glove.txt, which is read"]);
+    assert_eq!(place.read("a/glove.txt"), TEXT);
+    place.run(&["vectors", "a/glove.txt"]).succeeded();
+    let made = place.bytes(store);
+    place.write("good.txt", TEXT);
+    // The first is not written either.
+    place.run(&["vectors", "good.txt", "a/glove.txt"]).failed(1, &["glove.safetensors exists"]);
+    assert!(!place.path("data/vectors/good.safetensors").exists());
+    let args = ["vectors", "a/glove.txt", store, "--force"];
+    place.run(&args).failed(1, &[&format!("a/glove.txt would become {store}, which is read")]);
+    assert!(place.bytes(store) == made);
+}
+
+/// The rows of a model's embedding for some words.
+fn rows(place: &Workplace, model: &str, words: [&str; 2]) -> [Vec<f32>; 2] {
+    let weights = place.path(format!("{model}/model.safetensors"));
+    let weights = candle_core::safetensors::load(weights, &candle_core::Device::Cpu).unwrap();
+    let tokenizer: Value =
+        serde_json::from_str(&place.read(format!("{model}/tokenizer.json"))).unwrap();
+    words.map(|word| {
+        let id = tokenizer["model"]["vocab"][word].as_u64().unwrap() as usize;
+        weights["embedding.weight"].get(id).unwrap().to_vec1().unwrap()
+    })
+}
+
+#[test]
 fn a_training_starts_from_a_store_and_keeps_its_vectors_if_they_are_frozen() {
     let place = Workplace::with_reviews();
     place.write("mine.txt", "good 1 2 3 4 5 6 7 8\nbad 8 7 6 5 4 3 2 1\n");
@@ -67,8 +108,19 @@ fn a_training_starts_from_a_store_and_keeps_its_vectors_if_they_are_frozen() {
     let set = |setting: &str| ["--set".to_string(), format!("training.{setting}")];
     let frozen = [set("word_vectors=mine.safetensors"), set("vectors=frozen")].concat();
     let frozen: Vec<&str> = frozen.iter().map(String::as_str).collect();
-    let trained = place.train(&frozen).succeeded();
+    let trained = place.train(&[&frozen[..], &["--output", "frozen"]].concat()).succeeded();
     assert!(trained.stderr.contains("mine.safetensors"), "{}", trained.stderr);
+    let vectors =
+        [[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], [8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]]
+            .map(|vector: [f32; 8]| vector.to_vec());
+    assert_eq!(rows(&place, "frozen", ["good", "bad"]), vectors);
+    place.train(&[&frozen[..2], &["--output", "tuned"]].concat()).succeeded();
+    let tuned = rows(&place, "tuned", ["good", "bad"]);
+    for (tuned, vector) in tuned.iter().zip(&vectors) {
+        assert_ne!(tuned, vector);
+        let is_near = |(a, b): (&f32, &f32)| (a - b).abs() < 2.0;
+        assert!(tuned.iter().zip(vector).all(is_near), "it did not start there: {tuned:?}");
+    }
 
     let other = [&frozen[..], &["--set", "model.embedding_dim=9", "--output", "other"]].concat();
     place.train(&other).failed(1, &["model.embedding_dim is 9", "set model.embedding_dim=8"]);

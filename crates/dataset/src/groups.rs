@@ -9,6 +9,36 @@ use crate::columns::GROUP;
 use crate::error::{Error, Result};
 use crate::tables::{Cells, Fault, JsonValue, Table};
 
+/// Which group each row is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Groups {
+    /// The number of each row's group, `[n_rows]`.
+    pub(crate) of_rows: Vec<u32>,
+    /// The name of each group by its number, by which groups of several tables are compared; `None` if they only have
+    /// numbers.
+    pub(crate) names: Option<Vec<String>>,
+}
+
+/// Names that get numbers, from 0 in order of appearance.
+#[derive(Default)]
+struct Numbers {
+    by_name: HashMap<String, u32>,
+    names: Vec<String>,
+}
+
+impl Numbers {
+    fn of(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.by_name.get(name) {
+            return number;
+        }
+        // Never more than u32::MAX rows: polars' own row index has 32 bits, and that of texts in memory is checked.
+        let number = self.names.len() as u32;
+        self.by_name.insert(name.to_owned(), number);
+        self.names.push(name.to_owned());
+        number
+    }
+}
+
 /// The groups of the given rows of a table, numbered from 0 in order of appearance; of all rows if
 /// `rows` is `None`. Values are equal if they print the same.
 ///
@@ -19,7 +49,7 @@ pub(crate) fn of_rows(
     table: &Table,
     name: &str,
     rows: Option<&[u32]>,
-) -> Result<Vec<u32>> {
+) -> Result<Groups> {
     let column = table.column(path, name)?;
     let wrong_type = || Error::ColumnType {
         path: path.to_owned(),
@@ -30,7 +60,7 @@ pub(crate) fn of_rows(
     };
     let values = column.cast(&DataType::String).map_err(|_| wrong_type())?;
     let values = values.str().map_err(|_| wrong_type())?;
-    let mut numbers: HashMap<String, u32> = HashMap::new();
+    let mut numbers = Numbers::default();
     let mut number_of = |row_idx: usize| {
         let value = values.get(row_idx)?;
         let value = match (table.cells, JsonValue::of(value)) {
@@ -38,13 +68,7 @@ pub(crate) fn of_rows(
             (Cells::Json, JsonValue::String(word)) => word,
             _ => value.into(),
         };
-        if let Some(&number) = numbers.get(&*value) {
-            return Some(number);
-        }
-        // Never more than u32::MAX rows: polars' own row index has 32 bits.
-        let number = numbers.len() as u32;
-        numbers.insert(value.into_owned(), number);
-        Some(number)
+        Some(numbers.of(&value))
     };
     let mut group_of = |row_idx: usize| {
         number_of(row_idx).ok_or_else(|| {
@@ -55,25 +79,18 @@ pub(crate) fn of_rows(
             )
         })
     };
-    match rows {
+    let of_rows: Result<Vec<u32>> = match rows {
         Some(rows) => rows.iter().map(|&row| group_of(row as usize)).collect(),
         None => (0..values.len()).map(group_of).collect(),
-    }
+    };
+    Ok(Groups { of_rows: of_rows?, names: Some(numbers.names) })
 }
 
 /// Numbers groups by name, from 0 in order of appearance.
-pub(crate) fn numbered<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Vec<u32> {
-    let mut numbers: HashMap<String, u32> = HashMap::new();
-    let number_of = |name: S| match numbers.get(name.as_ref()) {
-        Some(&number) => number,
-        None => {
-            // A table has at most u32::MAX rows, which is checked.
-            let number = numbers.len() as u32;
-            numbers.insert(name.as_ref().to_owned(), number);
-            number
-        }
-    };
-    names.into_iter().map(number_of).collect()
+pub(crate) fn numbered<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Groups {
+    let mut numbers = Numbers::default();
+    let of_rows = names.into_iter().map(|name| numbers.of(name.as_ref())).collect();
+    Groups { of_rows, names: Some(numbers.names) }
 }
 
 #[cfg(test)]
@@ -82,7 +99,11 @@ mod tests {
 
     use super::*;
 
-    fn groups(column: Column, cells: Cells, rows: Option<&[u32]>) -> Result<Vec<u32>> {
+    fn groups(
+        column: Column,
+        cells: Cells,
+        rows: Option<&[u32]>,
+    ) -> Result<(Vec<u32>, Vec<String>)> {
         let frame = DataFrame::new(column.len(), vec![column]).unwrap();
         let table = Table {
             frame,
@@ -92,18 +113,30 @@ mod tests {
             first_row: 0,
             bad: Vec::new(),
         };
-        of_rows(Path::new("x"), &table, "by", rows)
+        let groups = of_rows(Path::new("x"), &table, "by", rows)?;
+        let names = groups.names.unwrap();
+        assert!(groups.of_rows.iter().all(|&number| (number as usize) < names.len()));
+        Ok((groups.of_rows, names))
     }
 
     #[test]
     fn groups_are_numbered_as_they_appear() {
         let column = || Column::new("by".into(), ["b", "a", "b", "", "a"]);
-        assert_eq!(groups(column(), Cells::Text, None).unwrap(), [0, 1, 0, 2, 1]);
-        assert_eq!(groups(column(), Cells::Text, Some(&[1, 4, 3])).unwrap(), [0, 0, 1]);
+        let found = |column, cells, rows| groups(column, cells, rows).unwrap();
+        let named =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            found(column(), Cells::Text, None),
+            (vec![0, 1, 0, 2, 1], named(&["b", "a", ""]))
+        );
+        assert_eq!(
+            found(column(), Cells::Text, Some(&[1, 4, 3])),
+            (vec![0, 0, 1], named(&["a", ""]))
+        );
         let numbers = Column::new("by".into(), [7i64, 7, 8]);
-        assert_eq!(groups(numbers, Cells::Typed, None).unwrap(), [0, 0, 1]);
+        assert_eq!(found(numbers, Cells::Typed, None), (vec![0, 0, 1], named(&["7", "8"])));
         let json = Column::new("by".into(), ["\"a\"", "\"\\u0061\"", "1", "true"]);
-        assert_eq!(groups(json, Cells::Json, None).unwrap(), [0, 0, 1, 2]);
+        assert_eq!(found(json, Cells::Json, None), (vec![0, 0, 1, 2], named(&["a", "1", "true"])));
     }
 
     #[test]

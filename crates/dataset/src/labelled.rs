@@ -8,6 +8,7 @@ use crate::classes::Classes;
 use crate::columns::{ChosenColumn, ColumnChoice, ColumnNames, check_texts, choose_all};
 use crate::digest::hex;
 use crate::error::{Error, Result};
+use crate::groups::Groups;
 use crate::labels::{Found, LabelOptions, Writing};
 use crate::tables::{self, DataFile, Missing, ReadNotes, ReadOptions, Table, TextColumn, Texts};
 use crate::targets::Targets;
@@ -23,7 +24,7 @@ pub struct LabelledTexts {
     targets: Targets,
     classes: Classes,
     columns: ColumnNames,
-    groups: Option<Vec<u32>>,
+    groups: Option<Groups>,
     weights: Option<Vec<f32>>,
     notes: ReadNotes,
     /// The rows of the file that were kept; `None` if all of them were.
@@ -190,17 +191,13 @@ impl LabelledTexts {
 
     /// Adds a group to each text: rows of one group go into the same part of a split.
     ///
-    /// `groups`: `[n_rows]`, or one for each text that was given in memory, whether or not a label map left it out;
+    /// They have no [names](Self::group_names). `groups`: `[n_rows]`, or one for each text that was given in memory, whether or not a label map left it out;
     /// equal numbers for rows of one group.
     ///
     /// # Errors
     /// `LengthMismatch` if there are not as many groups as texts.
     pub fn with_groups(self, groups: Vec<u32>) -> Result<Self> {
-        let (expected, got) = (self.n_given.unwrap_or(self.len()), groups.len());
-        if got != expected {
-            return Err(self.worded(Error::LengthMismatch { what: "groups", expected, got }));
-        }
-        Ok(Self { groups: Some(self.kept(groups)), ..self })
+        self.with_all_groups(Groups { of_rows: groups, names: None })
     }
 
     /// Adds a group to each text by name: texts with equal names are of one group.
@@ -211,7 +208,15 @@ impl LabelledTexts {
         self,
         groups: impl IntoIterator<Item = S>,
     ) -> Result<Self> {
-        self.with_groups(groups::numbered(groups))
+        self.with_all_groups(groups::numbered(groups))
+    }
+
+    fn with_all_groups(self, Groups { of_rows, names }: Groups) -> Result<Self> {
+        let (expected, got) = (self.n_given.unwrap_or(self.len()), of_rows.len());
+        if got != expected {
+            return Err(self.worded(Error::LengthMismatch { what: "groups", expected, got }));
+        }
+        Ok(Self { groups: Some(Groups { of_rows: self.kept(of_rows), names }), ..self })
     }
 
     /// Adds a weight to each text, or to each that was given in memory: how much it counts in training.
@@ -263,7 +268,14 @@ impl LabelledTexts {
     /// The group of each row, if a group column was requested: `[n_rows]`, numbered from 0 in the
     /// order in which they appear.
     pub fn groups(&self) -> Option<&[u32]> {
-        self.groups.as_deref()
+        self.groups.as_ref().map(|groups| &*groups.of_rows)
+    }
+
+    /// The names of the [groups](Self::groups) by their numbers, `[n_groups]`: the values of their column as they
+    /// print, so that a number in a CSV file and the same integer in Parquet have one name. By their names, groups of
+    /// several tables can be compared. `None` without groups, or if they were given as numbers.
+    pub fn group_names(&self) -> Option<&[String]> {
+        self.groups.as_ref()?.names.as_deref()
     }
 
     /// What the user should know about how the file was read.

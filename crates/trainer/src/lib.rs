@@ -112,7 +112,9 @@ pub use seen::{Evaluation, SeenMetrics, SeenSplit, evaluate_seen};
 pub use split_texts::SplitTexts;
 pub use state::{Difference, Identity, Phase, Position};
 pub use step::{Outcome, StepPlan, TrainingStep};
-pub use summary::{CutTexts, DataSummary, LeftOut, SplitSummaries, SplitSummary, percent};
+pub use summary::{
+    CutTexts, DataSummary, LeftOut, SharedGroups, SplitSummaries, SplitSummary, percent,
+};
 pub use texts_training::{SmallData, TextsTraining};
 pub use thresholds::ThresholdGoal;
 pub use training::Session;

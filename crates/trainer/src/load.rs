@@ -23,7 +23,8 @@ pub struct DataRequest<'a> {
     /// The others, if the user divided the texts.
     pub others: OwnSplits<&'a DataFile>,
     /// Its columns. The others have the same text and label columns if they have columns of these names; otherwise
-    /// theirs are guessed. Test texts have no weights, and neither they nor validation texts have groups.
+    /// theirs are guessed. Test texts have no weights. They have groups if their file has the group column, so that no
+    /// group is both in training and in the test. Validation texts have none.
     pub columns: &'a ColumnChoice,
     /// What its labels mean. The others have its classes.
     pub labels: &'a LabelOptions,
@@ -112,6 +113,7 @@ fn read_other(
     let columns = ColumnChoice {
         known_text: Some(found.text.name.clone()),
         known_label: found.labels.iter().map(|column| column.name.clone()).collect(),
+        known_group: found.group.as_ref().map(|column| column.name.clone()),
         // Nothing is fitted to the test texts, and figures count texts.
         weight: request.columns.weight.clone().filter(|_| part != "test"),
         ..ColumnChoice::default()

@@ -71,6 +71,19 @@ pub struct LeftOut {
     pub n_train_in_validation: usize,
     /// Rows of the validation file whose texts are also in the test file.
     pub n_validation_in_test: usize,
+    /// Groups that the training and the test file share; absent if they were not compared, as one of the files has no
+    /// groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<SharedGroups>,
+}
+
+/// What was left out of the training file so that none of its groups is in the test file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedGroups {
+    /// The groups of these texts.
+    pub n_groups: usize,
+    /// Different texts that are not in the test file, but whose groups are.
+    pub n_texts: usize,
 }
 
 /// What is in each split.

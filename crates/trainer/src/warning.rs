@@ -191,6 +191,8 @@ pub enum Warning {
         /// Their fraction.
         share: f64,
     },
+    /// Training texts have groups, and test texts in a file of their own have none.
+    GroupsNotCompared,
     /// It is unknown which texts the model has seen that a training started from.
     SeenByModelUnknown,
     /// Training ended because values were no longer finite.
@@ -346,6 +348,11 @@ impl fmt::Display for Warning {
                  texts, if you have them",
                 percent(*share)
             ),
+            Self::GroupsNotCompared => write!(
+                f,
+                "groups were not compared with the test file, which has no column of groups: texts of one group may be \
+                 both in training and in the test, so the figures for the test may be too good"
+            ),
             Self::SeenByModelUnknown => write!(
                 f,
                 "the folder of the model that the training started from has no list of the texts that it had seen: \
@@ -367,6 +374,12 @@ impl Warning {
                 are_dropped: summary.n_dropped > 0,
                 in_memory: false,
             });
+        }
+        let is_compared = summary
+            .left_out
+            .is_none_or(|left_out| left_out.n_test_rows.is_none() || left_out.groups.is_some());
+        if summary.n_groups.is_some() && !is_compared {
+            warnings.push(Self::GroupsNotCompared);
         }
         let Some(splits) = &summary.splits else { return warnings };
         let scopes = [

@@ -8,7 +8,7 @@ use candle_nn::VarMap;
 use model::TABLE;
 use serde::{Deserialize, Serialize};
 use text_preprocessing::{TextEncoder, WordVectors};
-use word_vectors::Store;
+use word_vectors::{Store, WordsRead, read_words};
 
 use crate::error::{Error, Result};
 use crate::state::unread_vectors;
@@ -39,10 +39,11 @@ pub(crate) fn check(path: &Path, embedding_dim: usize) -> Result<()> {
     }
 }
 
-/// The vectors for the words of a vocabulary. Of a store only these are read.
+/// The vectors for the words of a vocabulary. Of a store only these are read; any other file is read to its end, and what
+/// is wrong with any of its words is an error.
 fn read(path: &Path, encoder: &TextEncoder) -> Result<WordVectors> {
     if !Store::is_at(path)? {
-        return Ok(WordVectors::read(path, encoder)?);
+        return read_whole(path, encoder);
     }
     let store = Store::open(path)?;
     let at = (path, store.n_features());
@@ -52,6 +53,21 @@ fn read(path: &Path, encoder: &TextEncoder) -> Result<WordVectors> {
     }
     let reason = "it has numbers that are not finite".into();
     Err(word_vectors::Error::Store { path: path.to_path_buf(), reason }.into())
+}
+
+/// The same of a file that is no store: only the vectors of the vocabulary's words are kept in memory.
+fn read_whole(path: &Path, encoder: &TextEncoder) -> Result<WordVectors> {
+    let is_wanted = WordVectors::wanted(path, encoder)?;
+    let (mut words, mut numbers): (Vec<String>, Vec<f32>) = (Vec::new(), Vec::new());
+    let WordsRead { n_features, .. } = read_words(path, &mut |word, vector| {
+        if is_wanted(word) {
+            words.push(word.to_string());
+            numbers.extend_from_slice(vector);
+        }
+    })?;
+    let vector = |place: usize| &numbers[place * n_features..][..n_features];
+    let words = words.iter().map(String::as_str);
+    Ok(WordVectors::pick((path, n_features), encoder, words, vector)?)
 }
 
 /// Replaces the embedding's rows by the vectors of a file, for the words in it.

@@ -438,7 +438,7 @@ fn few_texts_multiply_the_epochs_once_however_many_trainings_follow() {
     let settings = ["training.few_texts=adapt".to_string(), "training.epochs=1".to_string()];
     let wanted = model.recipe(None, &settings).unwrap();
     let data = prepare_from(&new_table(120), &SplitPlan::default(), &model).unwrap();
-    let recipe = wanted.adapted_to(&data);
+    let recipe = wanted.adapted_to(&data, &wanted.split_plan());
     assert_eq!(recipe.training.epochs, 3);
     let path = parent.path().join("models/more");
     let folder = OutputFolder::claim(&path, Existing::Replace).unwrap();
@@ -448,7 +448,7 @@ fn few_texts_multiply_the_epochs_once_however_many_trainings_follow() {
     let next = more.recipe(None, &[]).unwrap();
     assert_eq!((next.training.few_texts, next.training.epochs), (FewTexts::Keep, 3));
     let data = prepare_from(&new_table(240), &SplitPlan::default(), &more).unwrap();
-    assert_eq!(next.adapted_to(&data).training.epochs, 3);
+    assert_eq!(next.adapted_to(&data, &next.split_plan()).training.epochs, 3);
 }
 
 #[test]

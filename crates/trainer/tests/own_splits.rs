@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
     Cache, DataOrigin, DataRequest, Error, FewTexts, LeftOut, LoadedData, OwnOrigin, OwnSplits,
-    Prepared, SplitPlan, load, prepare, prepare_own, split,
+    Prepared, SharedGroups, SplitPlan, Warning, load, prepare, prepare_own, split,
 };
 
 /// Files of labelled texts, and how they are read.
@@ -215,6 +215,7 @@ fn texts_that_are_in_several_files_are_left_out_of_all_but_one_and_counted() {
         n_train_in_test: 2,
         n_train_in_validation: 1,
         n_validation_in_test: 2,
+        groups: None,
     };
     assert_eq!(found.summary.left_out, Some(left_out));
     assert_eq!(found.summary.n_duplicates, 1);
@@ -411,6 +412,79 @@ fn groups_are_kept_together_where_validation_texts_are_split_off_and_refused_els
     let message =
         place.message("train.csv", OwnSplits { validation: Some("other.csv"), test: None });
     assert!(message.starts_with("groups have no use here"), "{message}");
+}
+
+#[test]
+fn training_texts_of_groups_in_the_test_file_are_left_out_and_counted() {
+    let mut place = Place::new();
+    place.columns.group = Some("author".to_owned());
+    let rows = texts(0, 200).enumerate();
+    let rows = rows.map(|(i, (text, label))| format!("{text},{label},a{}\n", i / 4));
+    let csv = format!("text,label,author\n{}", rows.collect::<String>());
+    fs::write(place.path("train.csv"), csv).unwrap();
+    // Other numbers than in the training file, and another format. The first text is in both files.
+    let of_test = |authors: &[&str]| {
+        let texts = texts(0, 1).chain(texts(300, authors.len() - 1));
+        let rows = authors.iter().zip(texts);
+        let rows = rows.map(|(author, (text, label))| {
+            format!("{{\"text\":\"{text}\",\"label\":\"{label}\",\"Author\":\"{author}\"}}\n")
+        });
+        fs::write(place.path("test.jsonl"), rows.collect::<String>()).unwrap();
+    };
+    of_test(&["new", "a49", "a7", "a7", "a0"]);
+    let LoadedData { data, others, .. } = place.loaded("train.csv", only_test("test.jsonl"));
+    assert_eq!(others.test.unwrap().columns.group.unwrap().name, "Author");
+    let left_out = LeftOut {
+        n_test_rows: Some(5),
+        n_train_in_test: 1,
+        groups: Some(SharedGroups { n_groups: 3, n_texts: 11 }),
+        ..LeftOut::default()
+    };
+    assert_eq!((data.summary.left_out, data.summary.n_groups), (Some(left_out), Some(47)));
+    assert_eq!((data.train.len() + data.validation.len(), data.test.len()), (188, 5));
+    let digest = |from, n| {
+        texts(from, n).map(|(text, _)| text_preprocessing::text_digest(&text)).collect::<Vec<_>>()
+    };
+    for digest in [digest(0, 4), digest(28, 4), digest(196, 4)].concat() {
+        assert!(!data.seen.train.contains(&digest) && !data.seen.validation.contains(&digest));
+    }
+    assert!(!told(&data).iter().any(|warning| warning.contains("groups")), "{:?}", told(&data));
+    // Nothing in common is compared, too.
+    of_test(&["new", "newer"]);
+    let data = place.loaded("train.csv", only_test("test.jsonl")).data;
+    assert_eq!(data.summary.left_out.unwrap().groups, Some(SharedGroups::default()));
+    let all: Vec<String> = (2..50).map(|i| format!("a{i}")).collect();
+    of_test(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(
+        place.message("train.csv", only_test("test.jsonl")),
+        "only 7 of the 200 training texts are left, and 10 are needed: 1 also in the test file, 192 of groups in \
+         the test file"
+    );
+}
+
+/// The warnings about data.
+fn told(data: &Prepared) -> Vec<String> {
+    Warning::of_data(&data.summary, &data.task).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_test_file_without_the_column_of_groups_is_warned_about() {
+    let mut place = Place::new();
+    place.columns.group = Some("author".to_owned());
+    let rows = texts(0, 200).enumerate();
+    let rows = rows.map(|(i, (text, label))| format!("{text},{label},a{}\n", i / 4));
+    let csv = format!("text,label,author\n{}", rows.collect::<String>());
+    fs::write(place.path("train.csv"), csv).unwrap();
+    place.write("test.csv", texts(300, 200));
+    let data = place.loaded("train.csv", only_test("test.csv")).data;
+    assert_eq!(data.summary.left_out.unwrap().groups, None);
+    let warnings = told(&data);
+    let expected = "groups were not compared with the test file, which has no column of groups: ";
+    assert!(warnings.iter().any(|warning| warning.starts_with(expected)), "{warnings:?}");
+    // Without groups, there is nothing to compare.
+    place.columns.group = None;
+    let data = place.loaded("train.csv", only_test("test.csv")).data;
+    assert!(!told(&data).iter().any(|warning| warning.contains("groups")));
 }
 
 #[test]

@@ -81,6 +81,40 @@ fn a_store_starts_the_same_training_as_the_text_that_it_was_made_of() {
     assert!(tensors(&text) == tensors(&store));
 }
 
+/// So a file is no good for a store and good for a training, or the other way round, in no case.
+#[test]
+fn a_training_reads_text_by_the_rules_by_which_stores_are_made_of_it() {
+    let good = fs::read_to_string(VECTORS).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let file = parent.path().join("vectors.txt");
+    let mut case = vectors();
+    case.recipe.training.word_vectors = Some(file.clone());
+    let numbers = " 1 2 3 4 5 6\n";
+    for (more, expected) in [
+        (format!("neverheard x{}", &numbers[2..]), "\"x\" is not a finite number"),
+        (format!("neverheard 7{numbers}"), "more than a word and 6 numbers"),
+        ("neverheard 1 2\n".to_string(), "a word and 2 numbers, not 6"),
+    ] {
+        let text = format!("{good}{more}");
+        fs::write(&file, &text).unwrap();
+        let to = parent.path().join("store.safetensors");
+        let request =
+            ConvertRequest { from: &file, member: None, to: &to, origin: Origin::default() };
+        let converted = convert(&request, &mut |_, _| {}).unwrap_err().to_string();
+        let trained = run(&case, parent.path()).unwrap_err().to_string();
+        assert!(trained.contains(expected), "{trained}");
+        assert_eq!(trained, converted);
+    }
+    // It was cut short.
+    fs::write(&file, format!("1000 6\n{good}")).unwrap();
+    let error = run(&case, parent.path()).unwrap_err().to_string();
+    assert!(error.contains("announces 1000 words"), "{error}");
+    // Tabs, too.
+    fs::write(&file, good.replace(' ', "\t")).unwrap();
+    let report = run(&case, parent.path()).unwrap().word_vectors.unwrap();
+    assert!(report.n_found > 20, "{report:?}");
+}
+
 #[test]
 fn a_store_that_does_not_fit_is_refused_before_anything_is_trained() {
     let parent = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod counted;
 mod folder;
 mod identity;
 mod mapped;
@@ -8,6 +9,7 @@ mod staged;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+pub use counted::CountedFile;
 pub use folder::{folder_of, sync_folder};
 pub use identity::is_at;
 pub use mapped::Mapped;

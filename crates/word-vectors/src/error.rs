@@ -50,8 +50,8 @@ pub enum Error {
 
     /// A zip file does not say which of its files is meant.
     #[error(
-        "{} holds {} files ({}); choose one of them with --member NAME",
-        path.display(), members.len(), members.join(", ")
+        "{} holds {} files ({}); choose one of them with `sentiment vectors {} --member NAME`",
+        path.display(), members.len(), members.join(", "), path.display()
     )]
     Members {
         /// The zip file.

@@ -50,6 +50,17 @@ impl Sizes {
         self.n_words * self.n_features * size_of::<f32>()
     }
 
+    /// Whether all bytes can be counted. A damaged file may have any sizes.
+    fn fit(self) -> bool {
+        let bytes = |sizes: &[usize]| {
+            sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size))
+        };
+        let vectors = bytes(&[self.n_words, self.n_features, size_of::<f32>()]);
+        let ends = bytes(&[self.n_words, size_of::<u32>()]);
+        let all = vectors.zip(ends).and_then(|(vectors, ends)| vectors.checked_add(ends));
+        all.and_then(|all| all.checked_add(self.n_bytes)).is_some()
+    }
+
     /// Bytes of the ends of words.
     pub(crate) fn end_bytes(self) -> usize {
         self.n_words * size_of::<u32>()
@@ -132,6 +143,12 @@ impl Header {
             return Err("a tensor has another shape".into());
         };
         let sizes = Sizes { n_words, n_features, n_bytes };
+        if n_header + LENGTH_BYTES != HEADER_BYTES || n_words == 0 || n_features == 0 {
+            return Err("its header is not as it is written".into());
+        }
+        if !sizes.fit() {
+            return Err("it has more words than memory could hold".into());
+        }
         let mut from = 0;
         for (name, dtype, shape, n_bytes) in sizes.tensors() {
             let is_as_written = found.info(name).is_some_and(|info| {
@@ -143,9 +160,6 @@ impl Header {
                 return Err(format!("the tensor {name} is not as it is written"));
             }
             from += n_bytes;
-        }
-        if n_header + LENGTH_BYTES != HEADER_BYTES || n_words == 0 || n_features == 0 {
-            return Err("its header is not as it is written".into());
         }
         let said = |key: &str| of(key).cloned();
         Ok(Self {
@@ -159,5 +173,47 @@ impl Header {
             },
             contents_sha256: said("contents_sha256").unwrap_or_default(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with a header of these shapes and places, and nothing after it.
+    fn file(vectors: [u64; 2], ends: u64) -> Vec<u8> {
+        let tensor = |dtype: &str, shape: &[u64]| json!({ "dtype": dtype, "shape": shape, "data_offsets": [0, 0] });
+        let text = json!({
+            "__metadata__": { "format": FORMAT },
+            VECTORS: tensor("F32", &vectors),
+            ENDS: tensor("U32", &[ends]),
+            WORDS: tensor("U8", &[0]),
+        })
+        .to_string();
+        let room = HEADER_BYTES - LENGTH_BYTES;
+        let mut bytes = (room as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.resize(HEADER_BYTES, b' ');
+        bytes
+    }
+
+    #[test]
+    fn sizes_that_no_file_has_are_an_error_and_no_overflow() {
+        for (vectors, ends) in
+            [([1 << 62, 0], 0), ([1 << 63, 0], 0), ([0, 1 << 62], 0), ([0, 0], 0)]
+        {
+            let error = Header::parse(&file(vectors, ends)).unwrap_err();
+            assert_eq!(error, "its header is not as it is written", "{vectors:?}");
+        }
+        let sizes = |n_words, n_features, n_bytes| Sizes { n_words, n_features, n_bytes };
+        assert!(sizes(3, 2, 9).fit());
+        for large in [
+            sizes(1 << 62, 1, 0),
+            sizes(1 << 40, 1 << 40, 0),
+            sizes(1, usize::MAX / 4, 0),
+            sizes(1, 1, usize::MAX),
+        ] {
+            assert!(!large.fit(), "{large:?}");
+        }
     }
 }

@@ -15,6 +15,6 @@ pub use error::{Error, Result};
 pub use nearest::Near;
 pub use notes::{Counted, Notes};
 pub use origin::Origin;
-pub use read::{ConvertRequest, Converted, convert, read_json};
+pub use read::{ConvertRequest, Converted, WordsRead, convert, read_json, read_words};
 pub use store::Store;
 pub use writer::StoreWriter;

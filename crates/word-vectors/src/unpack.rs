@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use whole_file::CountedFile;
 use zip::ZipArchive;
 
 use crate::error::{Error, Result};
@@ -52,17 +53,15 @@ pub(crate) fn with_reader<T>(
     read: impl FnOnce(&Source, &mut dyn Read) -> Result<T>,
 ) -> Result<T> {
     let plain = Source::unpacked(path);
-    let open = || -> io::Result<(File, Vec<u8>, u64)> {
+    let open = || {
         let mut file = File::open(path)?;
         let mut head = Vec::new();
         Read::by_ref(&mut file).take(4).read_to_end(&mut head)?;
         file.seek(SeekFrom::Start(0))?;
-        let n_bytes = file.metadata()?.len();
-        Ok((file, head, n_bytes))
+        Ok((head, CountedFile::new(file, BUFFER_BYTES as u64, on_bytes)?))
     };
-    let (file, head, total) = open().map_err(|source| plain.failed(source))?;
-    let counting = Counting { file, done: 0, told: 0, total, on_bytes };
-    let buffered = BufReader::with_capacity(BUFFER_BYTES, counting);
+    let (head, file) = open().map_err(|source| plain.failed(source))?;
+    let buffered = BufReader::with_capacity(BUFFER_BYTES, file);
     let compressed =
         |compression| Source { compression: Some(compression), ..Source::unpacked(path) };
     if head == ZIP {
@@ -113,33 +112,4 @@ fn with_member<T>(
     };
     let mut unpacked = zip.by_name(member).map_err(failed)?;
     read(source, &mut unpacked)
-}
-
-/// A file that tells how far it has been read.
-struct Counting<'a> {
-    file: File,
-    done: u64,
-    told: u64,
-    total: u64,
-    on_bytes: OnBytes<'a>,
-}
-
-impl Read for Counting<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buffer)?;
-        self.done += n as u64;
-        if self.done >= self.told + BUFFER_BYTES as u64 || (n == 0 && self.told < self.done) {
-            self.told = self.done;
-            (self.on_bytes)(self.done, self.total);
-        }
-        Ok(n)
-    }
-}
-
-impl Seek for Counting<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = self.file.seek(to)?;
-        (self.done, self.told) = (at, at);
-        Ok(at)
-    }
 }

@@ -9,6 +9,7 @@ use whole_file::Staged;
 use crate::error::{Error, Result};
 use crate::header::{HEADER_BYTES, Header, Sizes};
 use crate::origin::Origin;
+use crate::read;
 use crate::words::{Added, Words};
 
 /// Bytes written at a time.
@@ -71,15 +72,7 @@ impl StoreWriter {
     /// [`Error::Vector`] if the vector is empty, has another number of features than the first one, or a number is not
     /// finite; [`Error::TooManyWords`]; [`Error::Write`].
     pub fn add(&mut self, word: &str, vector: &[f32]) -> Result<bool> {
-        let wrong = |reason: String| Error::Vector { word: word.to_string(), reason };
-        let n_features = *self.n_features.get_or_insert(vector.len());
-        if vector.len() != n_features || vector.is_empty() {
-            let (n, expected) = (numbers(vector.len()), n_features.max(1));
-            return Err(wrong(format!("has {n}; expected {expected}")));
-        }
-        if let Some(number) = vector.iter().find(|number| !number.is_finite()) {
-            return Err(wrong(format!("has the number {number}; expected finite numbers")));
-        }
+        read::check(word, vector, &mut self.n_features)?;
         match self.words.add(word) {
             Added::New => {}
             Added::Repeated => return Ok(false),

@@ -6,7 +6,10 @@ use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use word_vectors::{ConvertRequest, Converted, Error, Origin, Result, Store, StoreWriter, convert};
+use word_vectors::{
+    ConvertRequest, Converted, Error, Origin, Result, Store, StoreWriter, WordsRead, convert,
+    read_words,
+};
 
 const WORDS: [&str; 4] = ["the", "café", ". . .", "good"];
 const VECTORS: [[f32; 3]; 4] =
@@ -170,6 +173,26 @@ fn what_is_left_out_is_counted_with_its_lines() {
 }
 
 #[test]
+fn words_are_handed_over_in_the_order_of_the_file_and_as_often_as_they_occur() {
+    let place = Place::new();
+    for contents in [glove().into_bytes(), json().into_bytes(), gzipped(glove().as_bytes())] {
+        let mut found = Vec::new();
+        let read = read_words(&place.file("v", contents), &mut |word, vector| {
+            found.push((word.to_string(), vector.to_vec()));
+        });
+        assert_eq!(read.unwrap(), WordsRead { n_words: 4, n_features: 3 });
+        let expected = WORDS.iter().zip(VECTORS).map(|(word, of)| ((*word).into(), of.to_vec()));
+        assert_eq!(found, expected.collect::<Vec<_>>());
+    }
+    let mut found = Vec::new();
+    let path = place.file("v", b"2 1\ngood 1\n\xff\xfe 7\ngood 5\n");
+    let read = read_words(&path, &mut |word, vector| found.push((word.to_string(), vector[0])));
+    assert_eq!(read.unwrap(), WordsRead { n_words: 2, n_features: 1 });
+    assert_eq!(found, [("good".to_string(), 1.0), ("good".to_string(), 5.0)]);
+    assert!(!place.store().exists());
+}
+
+#[test]
 fn damaged_files_are_errors_with_their_places_and_leave_no_store() {
     let place = Place::new();
     let cut = |bytes: &[u8], n: usize| bytes[..bytes.len() - n].to_vec();
@@ -206,10 +229,14 @@ fn damaged_files_are_errors_with_their_places_and_leave_no_store() {
         let shown = String::from_utf8_lossy(&contents);
         assert!(error.contains(expected), "{shown}: {error}");
         assert!(!place.store().exists(), "{shown}");
+        // Reading without a store has the same rules.
+        assert_eq!(read_words(&path, &mut |_, _| {}).unwrap_err().to_string(), error);
     }
     let error = place.convert(Path::new("no"), None).unwrap_err();
     assert!(matches!(error, Error::Read { .. }), "{error}");
     let error = place.convert(place.0.path(), None).unwrap_err();
+    assert!(matches!(error, Error::NotAFile { .. }), "{error}");
+    let error = read_words(place.0.path(), &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, Error::NotAFile { .. }), "{error}");
     let folder = place.store().parent().unwrap().to_path_buf();
     assert_eq!(fs::read_dir(folder).map_or(0, Iterator::count), 0);

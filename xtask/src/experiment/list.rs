@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::compare::{difference, mean_and_deviation};
+use measures::Spread;
+
+use super::compare::{MOST, difference};
+use super::inputs::Inputs;
 use super::seed::{Figures, Plan, train};
 
 /// A list, as TOML.
@@ -18,7 +21,7 @@ use super::seed::{Figures, Plan, train};
 struct List {
     /// The recipe of all.
     recipe: String,
-    /// Seeds are counted from 0.
+    /// Seeds are counted from 0; at most [`MOST`].
     seeds: u64,
     /// Other labelled texts on which choices may be made.
     #[serde(default)]
@@ -44,6 +47,9 @@ struct Line {
     recipe: String,
     settings: Vec<String>,
     seed: u64,
+    /// What it was trained with; absent in lines of earlier versions, which are not used again.
+    #[serde(default)]
+    inputs: Option<Inputs>,
     figures: Figures,
 }
 
@@ -55,7 +61,16 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         toml::from_str(&text).with_context(|| format!("{} is no list", path.display()))?;
     list.check()?;
     let results = path.with_extension("jsonl");
-    let mut lines = read(&results)?;
+    let inputs = list.inputs()?;
+    let (mut lines, others): (Vec<Line>, Vec<Line>) =
+        read(&results)?.into_iter().partition(|line| line.inputs.as_ref() == Some(&inputs));
+    if !others.is_empty() {
+        println!(
+            "{}: {} results are not used, as they are of another recipe or program, or of other texts",
+            results.display(),
+            others.len()
+        );
+    }
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     // Seed by seed, so that a list that is stopped can be compared.
     for seed in 0..list.seeds {
@@ -67,11 +82,17 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
             let (recipe, settings) = (&*list.recipe, &*tried.settings);
             let plan = Plan { recipe, settings, seed, also: &list.also, tests: false };
             let figures = train(&plan, &folder.path().join("model"))?;
+            ensure!(
+                list.inputs()? == inputs,
+                "the recipe, the program's sources or the texts were changed during the training, so its figures are not \
+                 kept; run the list again"
+            );
             let line = Line {
                 name: tried.name.clone(),
                 recipe: list.recipe.clone(),
                 settings: tried.settings.clone(),
                 seed,
+                inputs: Some(inputs.clone()),
                 figures,
             };
             append(&results, &line)?;
@@ -91,6 +112,10 @@ impl Line {
 impl List {
     fn check(&self) -> anyhow::Result<()> {
         ensure!(self.seeds > 0, "seeds must be at least 1");
+        ensure!(
+            self.seeds <= MOST as u64,
+            "seeds must be at most {MOST}: all signs of the differences are tried"
+        );
         ensure!(!self.tries.is_empty(), "nothing is tried");
         for (idx, tried) in self.tries.iter().enumerate() {
             if self.tries[..idx].iter().any(|other| other.settings == tried.settings) {
@@ -100,7 +125,13 @@ impl List {
         Ok(())
     }
 
-    /// Markdown: a row for each of the settings, a column for each figure, with the difference from the first.
+    fn inputs(&self) -> anyhow::Result<Inputs> {
+        // The folder that every task runs in.
+        Inputs::now(Path::new(""), &self.recipe, &self.also)
+    }
+
+    /// Markdown: a row for each of the settings, a column for each figure, with the difference from the first. The number
+    /// of seeds is said of a figure that not all trainings of the row have, or not both of a pair.
     fn table(&self, lines: &[Line]) -> String {
         let of = |tried: &Try| -> BTreeMap<u64, &Figures> {
             let lines = lines.iter();
@@ -127,27 +158,40 @@ impl List {
             for name in &names {
                 let values: Vec<f64> =
                     figures.values().filter_map(|of| of.get(*name)).copied().collect();
-                let (mean, deviation) = mean_and_deviation(values.iter().copied());
+                let Some(Spread { mean, deviation, .. }) = Spread::of(&values) else {
+                    table.push_str(" |");
+                    continue;
+                };
                 let pairs = base.iter().filter_map(|(seed, before)| {
                     Some((*before.get(*name)?, *figures.get(seed)?.get(*name)?))
                 });
                 let pairs: Vec<(f64, f64)> = pairs.collect();
                 let is_count = ["train_s", "parameters", "bytes"].contains(name);
-                let _ = match difference(&pairs) {
-                    _ if values.is_empty() => write!(table, " |"),
-                    _ if is_count => write!(table, " {mean:.0} |"),
-                    Some(of) if tried.settings != self.tries[0].settings => write!(
-                        table,
-                        " {mean:.4} ± {deviation:.4} ({:+.4} ± {:.4}, p {:.2}) |",
-                        of.mean, of.error, of.p
-                    ),
-                    _ => write!(table, " {mean:.4} ± {deviation:.4} |"),
+                let _ = match is_count {
+                    true => write!(table, " {mean:.0}"),
+                    false => write!(table, " {mean:.4} ± {deviation:.4}"),
                 };
+                if values.len() != figures.len() {
+                    let _ = write!(table, ", of {}", seeds(values.len()));
+                }
+                let is_base = tried.settings == self.tries[0].settings;
+                if let Some(of) = difference(&pairs).filter(|_| !is_base && !is_count) {
+                    let _ = write!(table, " ({:+.4} ± {:.4}, p {:.2}", of.mean, of.error, of.p);
+                    if of.n != values.len() {
+                        let _ = write!(table, ", of {}", seeds(of.n));
+                    }
+                    table.push(')');
+                }
+                table.push_str(" |");
             }
             table.push('\n');
         }
         table
     }
+}
+
+fn seeds(n: usize) -> String {
+    format!("{n} seed{}", if n == 1 { "" } else { "s" })
 }
 
 fn read(path: &PathBuf) -> anyhow::Result<Vec<Line>> {
@@ -193,6 +237,7 @@ mod tests {
             recipe: list.recipe.clone(),
             settings: list.tries[tried].settings.clone(),
             seed,
+            inputs: None,
             figures: [("validation accuracy".to_string(), accuracy)].into(),
         }
     }
@@ -215,6 +260,41 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_seeds_is_said_where_figures_have_fewer() {
+        let list = list();
+        let mut lines = [
+            line(&list, 0, 0, 0.8),
+            line(&list, 1, 0, 0.9),
+            line(&list, 0, 1, 0.7),
+            line(&list, 1, 1, 0.8),
+        ];
+        let figure = |x| ("ECE".to_string(), x);
+        lines[0].figures.extend([figure(0.1)]);
+        lines[1].figures.extend([figure(0.2)]);
+        lines[3].figures.extend([figure(0.4)]);
+        let table = list.table(&lines);
+        assert!(table.contains("| as it is | 2 | 0.1000 ± 0.0000, of 1 seed |"), "{table}");
+        assert!(
+            table.contains("| slow | 2 | 0.3000 ± 0.1414 (+0.1000 ± 0.0000, p 1.00, of 1 seed) |"),
+            "{table}"
+        );
+        let table = list.table(&lines[..3]);
+        assert!(
+            table.contains("| slow | 1 | 0.2000 ± 0.0000 (+0.1000 ± 0.0000, p 1.00) |"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn more_seeds_than_are_compared_are_refused() {
+        let mut list = list();
+        list.seeds = 20;
+        assert!(list.check().is_ok());
+        list.seeds = 21;
+        assert!(list.check().unwrap_err().to_string().contains("seeds must be at most 20"));
+    }
+
+    #[test]
     fn a_list_with_the_same_settings_twice_is_refused() {
         let mut list = list();
         assert!(list.check().is_ok());
@@ -228,8 +308,14 @@ mod tests {
         let path = folder.path().join("a.jsonl");
         assert!(read(&path).unwrap().is_empty());
         let list = list();
-        append(&path, &line(&list, 1, 3, 0.5)).unwrap();
+        let inputs = Inputs::now(Path::new(".."), "quick", &[]).unwrap();
+        let written = Line { inputs: Some(inputs.clone()), ..line(&list, 1, 3, 0.5) };
+        append(&path, &written).unwrap();
+        let older = r#"{"name":"a","recipe":"quick","settings":[],"seed":0,"figures":{}}"#;
+        let text = fs::read_to_string(&path).unwrap() + older;
+        fs::write(&path, text).unwrap();
         let lines = read(&path).unwrap();
+        assert_eq!((&lines[0].inputs, &lines[1].inputs), (&Some(inputs), &None));
         assert!(
             lines[0].is_of(&list, &list.tries[1], 3) && !lines[0].is_of(&list, &list.tries[1], 2)
         );

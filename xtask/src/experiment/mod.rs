@@ -1,6 +1,7 @@
 //! `cargo xtask experiment`: trains with several seeds, and compares settings seed by seed.
 
 mod compare;
+mod inputs;
 mod list;
 mod one;
 mod seed;
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 ///
 /// A list is a TOML file with `recipe`, `seeds`, perhaps `also` (more files of labelled texts to evaluate on), and a table
 /// `[[try]]` with `name` and `settings` for each. The figures of each training are a line of a .jsonl file beside it; a
-/// list that was stopped goes on where it was.
+/// list that was stopped goes on where it was. A line is used again as long as the recipe, the sources of the program and
+/// the files of labelled texts are the same.
 ///
 /// Make choices on validation splits: test accuracies are neither shown nor logged without --test,
 /// which is meant for finished recipes.

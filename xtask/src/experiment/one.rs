@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
+use measures::Spread;
 
 use super::Args;
-use super::compare::mean_and_deviation;
 use super::seed::{Figures, Plan, train};
 
 pub(super) fn run(args: &Args, recipe: &str) -> anyhow::Result<()> {
@@ -57,8 +57,10 @@ fn of(figures: &Figures, name: &str) -> f64 {
 
 /// A row for the log's table.
 fn log_line(args: &Args, recipe: &str, outcomes: &[Figures]) -> String {
-    let spread_of =
-        |name: &str| mean_and_deviation(outcomes.iter().map(|figures| of(figures, name)));
+    let spread_of = |name: &str| {
+        let values: Vec<f64> = outcomes.iter().map(|figures| of(figures, name)).collect();
+        Spread::of(&values).map_or((f64::NAN, f64::NAN), |of| (of.mean, of.deviation))
+    };
     let spread = |name| {
         let (mean, deviation) = spread_of(name);
         format!("{mean:.4} ± {deviation:.4}")

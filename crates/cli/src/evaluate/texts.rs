@@ -170,6 +170,7 @@ fn read(
         label: args.labels.columns(),
         group: data.group_column.clone().filter(|_| needs_groups && has_columns),
         known_text: Some(data.text_column.clone()).filter(|_| has_columns),
+        known_group: None,
         known_label: if has_columns { data.label_columns.clone() } else { Vec::new() },
         // Figures count texts, whatever they weighed in training.
         weight: None,

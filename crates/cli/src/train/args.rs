@@ -114,8 +114,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(super) text_column: Option<String>,
 
-    /// Column of groups, such as author, film or thread: all rows of a group go to the same split. Not with --validation,
-    /// where nothing is divided
+    /// Column of groups, such as author, film or thread: all rows of a group go to the same split. With --test, training
+    /// rows whose groups are in the test file are left out, if it has the column. Not with --validation, where nothing
+    /// is divided
     #[arg(long, value_name = "NAME", help_heading = "Data", conflicts_with = "validation")]
     pub(super) group_column: Option<String>,
 

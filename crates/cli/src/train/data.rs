@@ -4,7 +4,7 @@ use std::path::Path;
 
 use trainer::{
     Cache, DataOrigin, DataRequest, DataSummary, LeftOut, LoadedData, MOST_CHECKED, OwnOrigin,
-    OwnSplits, Prepared, Recipe,
+    OwnSplits, Prepared, Recipe, SharedGroups,
 };
 
 use super::files::OpenFiles;
@@ -92,6 +92,7 @@ fn tell_own(path: &Path, others: OwnSplits<&Path>, summary: &DataSummary, left_o
         summary.vocab_size,
     );
     tell_left_out(path, left_out.n_train_in_test, others.test);
+    tell_groups(path, left_out.groups, others.test);
     tell_left_out(path, left_out.n_train_in_validation, others.validation);
     if let (Some(path), Some(n_rows)) = (others.validation, left_out.n_validation_rows) {
         let n_used = summary.n_validation;
@@ -160,6 +161,19 @@ fn tell_left_out(path: &Path, n_texts: usize, other: Option<&Path>) {
         let (texts, are) = if n_texts == 1 { ("text", "is") } else { ("texts", "are") };
         let (path, other) = (path.display(), other.display());
         eprintln!("{path}: left out {n_texts} {texts} that {are} also in {other}");
+    }
+}
+
+/// Prints how many texts of a file were left out because their groups are in another, if any were.
+fn tell_groups(path: &Path, groups: Option<SharedGroups>, other: Option<&Path>) {
+    if let (Some(SharedGroups { n_groups, n_texts: n_texts @ 1.. }), Some(other)) = (groups, other)
+    {
+        let texts = if n_texts == 1 { "text" } else { "texts" };
+        let (of, are) = if n_groups == 1 { ("group", "is") } else { ("groups", "are") };
+        let (path, other) = (path.display(), other.display());
+        eprintln!(
+            "{path}: left out {n_texts} {texts} of {n_groups} {of} that {are} also in {other}"
+        );
     }
 }
 

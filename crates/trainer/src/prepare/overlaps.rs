@@ -1,11 +1,13 @@
 //! Which rows of a training, a validation and a test table are used, so that no text is in two splits.
 //!
-//! Texts are told apart by their digests; this module only compares numbers.
+//! Texts are told apart by their digests, groups by their names.
 
 use std::collections::HashSet;
 
+use dataset::LabelledTexts;
+
 use crate::own_splits::OwnSplits;
-use crate::summary::LeftOut;
+use crate::summary::{LeftOut, SharedGroups};
 
 /// The rows of each table that are used, ascending, and how many are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +52,24 @@ impl Apart {
             n_train_in_test: in_test.len(),
             n_train_in_validation: in_validation.len(),
             n_validation_in_test: n_validation_rows.unwrap_or_default() - n_left,
+            groups: None,
         };
         Self { train, others: OwnSplits { validation, test }, left_out }
+    }
+
+    /// Leaves out training texts whose groups the test table has, too. Nothing is compared if one of the tables has no
+    /// groups, or only numbers of them.
+    pub(super) fn without_groups_of(self, test: &LabelledTexts, table: &LabelledTexts) -> Self {
+        let names = table.groups().zip(table.group_names()).zip(test.group_names());
+        let Some(((groups, names), of_test)) = names else { return self };
+        let of_test: HashSet<&str> = of_test.iter().map(String::as_str).collect();
+        let is_shared: Vec<bool> = names.iter().map(|name| of_test.contains(&**name)).collect();
+        let group_of = |row: &u32| groups[*row as usize];
+        let (out, train): (Vec<u32>, Vec<u32>) =
+            self.train.into_iter().partition(|row| is_shared[group_of(row) as usize]);
+        let n_groups = out.iter().map(group_of).collect::<HashSet<u32>>().len();
+        let groups = Some(SharedGroups { n_groups, n_texts: out.len() });
+        Self { train, left_out: LeftOut { groups, ..self.left_out }, ..self }
     }
 }
 
@@ -84,6 +102,7 @@ mod tests {
                 n_train_in_test: 2,
                 n_train_in_validation: 1,
                 n_validation_in_test: 3,
+                groups: None,
             },
         };
         assert_eq!(found, expected);

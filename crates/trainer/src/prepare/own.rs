@@ -31,7 +31,8 @@ impl SplitPlan {
 /// All test texts are tested, also those that occur several times, so that figures can be compared with those of other
 /// programs. Validation texts that are also test texts are left out, and so are training texts that are also test or
 /// validation texts, as [`DataSummary::left_out`](crate::DataSummary::left_out) says; texts are the same if their
-/// [`text_digest`](text_preprocessing::text_digest) is. Repeated texts are removed from the training texts only. Without
+/// [`text_digest`](text_preprocessing::text_digest) is. If training and test texts have groups with
+/// [names](LabelledTexts::group_names), training texts of groups that the test texts have, too, are left out. Repeated texts are removed from the training texts only. Without
 /// validation texts, a tenth of the training texts is split off with the seed of `plan`, of whose shares nothing else is
 /// used ([`SplitPlan::with_own_splits`]). Without test texts, there is no test.
 ///
@@ -70,7 +71,12 @@ pub(crate) fn prepare_own_few(
     let unique = unique(table, &digests, &plan).map_err(|error| table.worded(error))?;
     let other_digests = others.map(digests_of);
     let of_others = other_digests.as_ref().map(Vec::as_slice);
-    let Apart { train, others: rows, left_out } = Apart::of((&digests, &unique.kept), of_others);
+    let apart = Apart::of((&digests, &unique.kept), of_others);
+    let apart = match others.test {
+        Some(test) => apart.without_groups_of(test, table),
+        None => apart,
+    };
+    let Apart { train, others: rows, left_out } = apart;
     check_left("training", (unique.kept.len(), train.len()), &left_out)?;
     for (name, (table, rows)) in others.zip(rows.as_ref()).iter() {
         check_left(name, (table.len(), rows.len()), &left_out)?;

