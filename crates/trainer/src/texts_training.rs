@@ -46,8 +46,8 @@ impl TextsTraining<'_> {
     /// Prepares the texts, then trains and tests as [`TrainingJob::run_and_test`](crate::TrainingJob::run_and_test).
     ///
     /// # Errors
-    /// As [`prepare`] and [`run_and_test`](crate::TrainingJob::run_and_test). Errors about the texts name them by
-    /// number, from 1.
+    /// As [`prepare`](crate::prepare) and [`run_and_test`](crate::TrainingJob::run_and_test). Errors about the texts
+    /// name them by number, from 1.
     pub fn run(self, observer: &mut dyn Observer) -> Result<TrainingReport> {
         self.run_in(&mut Session::watched_by(observer))
     }
