@@ -29,6 +29,11 @@ impl LabelArgs {
         self.label_column.clone()
     }
 
+    /// The options, with a task.
+    pub(crate) fn options_for(&self, task: Option<TaskName>) -> LabelOptions {
+        LabelOptions { task: task.map(Into::into), ..self.options() }
+    }
+
     /// The options; the task is left open.
     pub(crate) fn options(&self) -> LabelOptions {
         LabelOptions {

@@ -20,6 +20,7 @@ mod progress;
 mod reading;
 mod runs;
 mod same_file;
+mod settings;
 mod shell;
 mod train;
 mod understanding;

@@ -65,7 +65,11 @@ fn a_cross_validation_that_was_killed_goes_on_with_the_same_command() {
     training.wait_for("fold 2/3");
     training.wait_for("epoch 3 ");
     training.kill();
+    // One of its trainings alone says what it found, whichever it is.
+    let alone = place.run(&["train", "--resume", "killed/runs/fold-2", "--stop-after", "0s"]);
+    assert!(alone.stderr.contains("240 texts"), "{}", alone.stderr);
     let outcome = place.train(&[&args("killed")[..], &["--json"]].concat()).succeeded();
+    assert_eq!(outcome.stderr.matches("240 texts").count(), 1, "{}", outcome.stderr);
     for part in ["fold 1/3: trained before", "runs/fold-2: this training was not finished"] {
         assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
     }

@@ -7,17 +7,17 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use dataset::check::{Finding, Report, Severity};
-use dataset::{ColumnChoice, DataFile, LabelOptions, LabelledTexts, MIN_FOLDS};
+use dataset::{ColumnChoice, DataFile, LabelledTexts, MIN_FOLDS};
 use serde_json::{Value, json};
-use trainer::{CheckRequest, Recipe, RecipeError};
+use trainer::{CheckRequest, Recipe};
 
 use self::deep::Deep;
 use crate::device::DeviceArgs;
 use crate::labels::{LabelArgs, TaskName};
 use crate::progress::spinner;
 use crate::reading::{ReadingArgs, tell_guesses, tell_notes};
+use crate::settings::of_flags;
 use crate::{error, interrupt};
 
 /// Exit codes beside 0, which means that nothing worse than notes was found.
@@ -173,7 +173,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Trains on folds of the file, and looks for labels that are likely wrong; `None` if that was interrupted.
 fn look_deep(args: &Args, file: &DataFile) -> anyhow::Result<Option<Deep>> {
     let recipe = recipe(args)?;
-    let (columns, labels) = (columns(args), labels(args));
+    let (columns, labels) = (columns(args), args.labels.options_for(args.task));
     let texts = LabelledTexts::read(file, &columns, &labels, &args.reading.options())?;
     Deep::look(texts, &recipe, args.folds, args.device)
 }
@@ -188,7 +188,7 @@ fn report(args: &Args) -> anyhow::Result<(Report, Option<DataFile>)> {
         Ok(files) => files,
         Err(error) => return Ok((Report::of_error(&error), None)),
     };
-    let (columns, labels) = (columns(args), labels(args));
+    let (columns, labels) = (columns(args), args.labels.options_for(args.task));
     let is_long = args.data.metadata().is_ok_and(|metadata| metadata.len() >= LONG);
     let spinner = is_long.then(|| spinner(format!("checking {}", args.data.display())));
     let report = trainer::check_data(&CheckRequest {
@@ -206,11 +206,7 @@ fn report(args: &Args) -> anyhow::Result<(Report, Option<DataFile>)> {
 }
 
 fn recipe(args: &Args) -> anyhow::Result<Recipe> {
-    Recipe::load(&args.recipe, &args.settings).map_err(|problem| match problem {
-        // The setting is the value of a flag.
-        RecipeError::Setting { .. } => anyhow!("--set {problem}"),
-        problem => problem.into(),
-    })
+    of_flags(Recipe::load(&args.recipe, &args.settings))
 }
 
 fn columns(args: &Args) -> ColumnChoice {
@@ -221,10 +217,6 @@ fn columns(args: &Args) -> ColumnChoice {
         weight: args.weight_column.clone(),
         ..ColumnChoice::default()
     }
-}
-
-fn labels(args: &Args) -> LabelOptions {
-    LabelOptions { task: args.task.map(Into::into), ..args.labels.options() }
 }
 
 /// The figures, and each finding with its kind, its figures, and the sentences that are printed without `--json`.

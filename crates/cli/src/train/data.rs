@@ -17,11 +17,12 @@ use crate::shell::{program, quoted};
 /// Findings of a check that are printed one by one.
 const MOST_FINDINGS: usize = 4;
 
-/// Reads, splits and encodes the data, and prints what it found.
+/// Reads, splits and encodes the data, and prints what it found if it `tells`.
 pub(super) fn prepare(
     wanted: &Wanted,
     uses_cache: bool,
     files: &OpenFiles,
+    tells: bool,
 ) -> anyhow::Result<(Prepared, DataOrigin)> {
     let Wanted { recipe, from, columns, labels, options, plan, .. } = wanted;
     let preprocessing = &recipe.preprocessing;
@@ -41,8 +42,7 @@ pub(super) fn prepare(
     let paths = others.map(|file| file.path());
     let (loaded, labels) = loaded.map_err(|error| with_path(error, path, paths))?;
     let LoadedData { data, columns, notes, findings, fingerprint, others: loaded, .. } = loaded;
-    // Of several folds, the first says it for all.
-    if plan.fold.is_none_or(|fold| fold.number() == 1) {
+    if tells {
         tell_notes(path, &notes);
         tell_guesses(path, &columns);
         for (_, (path, loaded)) in paths.zip(loaded.as_ref()).iter() {
@@ -136,11 +136,8 @@ fn tell_findings(path: &Path, findings: Option<&[String]>) {
 }
 
 /// Says which settings follow the number of texts.
-pub(super) fn tell_adapted(wanted: &Wanted, adapted: &Recipe) {
-    if wanted.plan.fold.is_some_and(|fold| fold.number() > 1) {
-        return;
-    }
-    let [was, is] = [&wanted.recipe, adapted];
+pub(super) fn tell_adapted(recipe: &Recipe, adapted: &Recipe) {
+    let [was, is] = [recipe, adapted];
     let mut changes = Vec::new();
     let mut note = |name: &str, [was, is]: [u64; 2]| {
         if was != is {

@@ -63,12 +63,13 @@ pub(super) fn run(args: &Args, n_folds: usize) -> anyhow::Result<ExitCode> {
     let files = wanted.files.open()?;
     // Read once: a pipe, or a file that changes meanwhile, is the same for all folds.
     let files = OpenFiles { data: files.data.in_memory()?, ..files };
-    let means = Means::new(&files, &device, args)?;
+    let mut means = Means::new(&files, &device, args)?;
     let mut trained: Vec<Trained> = Vec::new();
     for fold in Fold::all(n_folds) {
         let wanted = of_fold(&wanted, fold);
         let (model, run) = places(&folder, fold);
         let place = Place::named(&model, run)?;
+        means.tells = fold.number() == 1;
         let report = if is_done(&place)? {
             check_unchanged(&place, &wanted, args, &means)?;
             eprintln!("fold {fold}: trained before");

@@ -85,12 +85,14 @@ struct Means<'a> {
     device: &'a Device,
     interrupt: Interrupt,
     deadline: Option<Deadline>,
+    /// Whether what is found in the texts is printed: of several folds, the first says it for all.
+    tells: bool,
 }
 
 impl<'a> Means<'a> {
     fn new(files: &'a OpenFiles, device: &'a Device, args: &Args) -> anyhow::Result<Self> {
         let deadline = args.stop_after.map(Deadline::after);
-        Ok(Self { files, device, interrupt: Interrupt::listen()?, deadline })
+        Ok(Self { files, device, interrupt: Interrupt::listen()?, deadline, tells: true })
     }
 }
 
@@ -102,11 +104,13 @@ fn train_in(
     means: &Means<'_>,
 ) -> anyhow::Result<TrainingReport> {
     let Place { model: folder, run, goes_on } = place;
-    let &Means { files, device, ref interrupt, deadline } = means;
-    let (data, origin) = data::prepare(wanted, !args.no_cache, files)?;
+    let &Means { files, device, ref interrupt, deadline, tells } = means;
+    let (data, origin) = data::prepare(wanted, !args.no_cache, files, tells)?;
     let about = RunAbout::new(&wanted.recipe, folder.path(), &origin, device);
     let recipe = wanted.recipe.adapted_to(&data, &wanted.plan);
-    data::tell_adapted(wanted, &recipe);
+    if tells {
+        data::tell_adapted(&wanted.recipe, &recipe);
+    }
     let job = recipe.job(&data, origin, device, folder);
     // Before an older run is removed.
     job.check()?;
@@ -155,9 +159,11 @@ fn check_unchanged(
     args: &Args,
     means: &Means<'_>,
 ) -> anyhow::Result<()> {
-    let (data, origin) = data::prepare(wanted, !args.no_cache, means.files)?;
+    let (data, origin) = data::prepare(wanted, !args.no_cache, means.files, means.tells)?;
     let recipe = wanted.recipe.adapted_to(&data, &wanted.plan);
-    data::tell_adapted(wanted, &recipe);
+    if means.tells {
+        data::tell_adapted(&wanted.recipe, &recipe);
+    }
     let identity = Identity::of(&recipe.job(&data, origin, means.device, &place.model))?;
     let Some(before) = place.run.status()?.identity else {
         bail!("{}: it is not known how it was trained", place.run.path().display());

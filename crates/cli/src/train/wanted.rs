@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use dataset::{ColumnChoice, LabelOptions, ReadOptions};
 use model::Precision;
-use trainer::{Recipe, RecipeError, RunAbout, RunData, SplitPlan, StartModel};
+use trainer::{Recipe, RunAbout, RunData, SplitPlan, StartModel};
 
 use super::args::{Args, ConflictsName};
 use super::files::Files;
 use super::start;
+use crate::settings::of_flags;
 
 /// Everything that decides the result, before anything is read.
 #[derive(Clone)]
@@ -58,7 +59,7 @@ impl Wanted {
                 weight: args.weight_column.clone(),
                 ..ColumnChoice::default()
             },
-            labels: LabelOptions { task: args.task.map(Into::into), ..args.labels.options() },
+            labels: args.labels.options_for(args.task),
             options: args.reading.options(),
             plan,
             comparison: !args.no_baseline,
@@ -87,7 +88,7 @@ impl Wanted {
         if args.conflicts != ConflictsName::default() {
             plan.conflicts = args.conflicts.into();
         }
-        let given = LabelOptions { task: args.task.map(Into::into), ..args.labels.options() };
+        let given = args.labels.options_for(args.task);
         let is_given = given != LabelOptions::default();
         Ok(Self {
             recipe,
@@ -122,14 +123,6 @@ fn divided(plan: SplitPlan, files: &Files) -> SplitPlan {
 
 fn recipe(args: &Args, name: &str) -> anyhow::Result<Recipe> {
     Ok(over(args, of_flags(Recipe::load(name, &args.settings))?))
-}
-
-/// A recipe whose settings are the values of a flag.
-fn of_flags(recipe: Result<Recipe, RecipeError>) -> anyhow::Result<Recipe> {
-    recipe.map_err(|error| match error {
-        RecipeError::Setting { .. } => anyhow!("--set {error}"),
-        error => error.into(),
-    })
 }
 
 /// A recipe with the settings over it that have flags of their own.
