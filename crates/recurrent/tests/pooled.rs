@@ -39,6 +39,32 @@ fn everything(case: &Case, pooling: Pooling, backend: Backend) -> Vec<(String, T
     all
 }
 
+/// Whether a maximum is reached at several steps but for rounding, such as where a network without input comes to rest.
+/// The gradient goes to one of these steps, and which one that is may change with the last bit: one random case in about
+/// two thousand failed for that, always a network with ReLU. (At the kink of ReLU itself, one in 12,000.) Of units that
+/// are 0 all the time, none has a gradient.
+fn has_tie(case: &Case) -> bool {
+    const ROUNDING: f32 = 1e-5;
+    let weights = case.weights.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone()));
+    let vb = VarBuilder::from_tensors(weights.collect(), DType::F32, &Device::Cpu);
+    let layer = Recurrent::new(case.kind.cell(), &case.config, vb).unwrap();
+    let layer = layer.with_backend(Backend::Reference);
+    let mut options = RunOptions::new();
+    options.lengths = case.lengths.as_deref();
+    let (outputs, _) = layer.forward_with(case.x.as_tensor(), options).unwrap();
+    let outputs = if case.config.batch_first { outputs } else { outputs.transpose(0, 1).unwrap() };
+    let outputs: Vec<Vec<Vec<f32>>> = outputs.to_vec3().unwrap();
+    outputs.iter().enumerate().any(|(row, steps)| {
+        let length = case.lengths.as_ref().map_or(steps.len(), |lengths| lengths[row]);
+        (0..case.config.output_size()).any(|feature| {
+            let values = || steps[..length].iter().map(|step| step[feature]);
+            let max = values().fold(f32::NEG_INFINITY, f32::max);
+            let near = values().filter(|value| max - value <= ROUNDING * max.abs().max(1.0));
+            max != 0.0 && near.count() > 1
+        })
+    })
+}
+
 prop_compose! {
     fn cases()(
         kind in prop::sample::select(Kind::ALL.to_vec()),
@@ -68,6 +94,7 @@ proptest! {
 
     #[test]
     fn pooling_equals_the_plain_form((case, pooling) in cases()) {
+        prop_assume!(!(pooling.max && has_tie(&case)));
         let expected = everything(&case, pooling, Backend::Reference);
         for backend in backends() {
             let got = everything(&case, pooling, backend);
