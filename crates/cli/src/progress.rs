@@ -89,6 +89,9 @@ impl TrainingProgress {
                 metrics.loss(),
                 headline(metrics)
             )),
+            Event::TeacherStart { n_models } => {
+                self.line(&format!("fitting {n_models} linear models to teach the network"));
+            }
             Event::WordVectors { used } => self.line(&format!(
                 "{}: found vectors for {} of the {} words",
                 used.path.display(),

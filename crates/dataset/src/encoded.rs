@@ -124,6 +124,23 @@ impl EncodedSplit {
         }
     }
 
+    /// Some of the rows, in the given order, with their classes and weights.
+    ///
+    /// # Panics
+    /// If a row is past the end, like a slice.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let (mut ids, mut offsets) = (Vec::new(), vec![0]);
+        for &row in rows {
+            ids.extend_from_slice(self.row(row as usize));
+            offsets.push(ids.len());
+        }
+        let targets = self.targets.as_ref().map(|targets| targets.select(rows));
+        let weights = self.weights.as_ref();
+        let weights = weights.map(|all| rows.iter().map(|&row| all[row as usize]).collect());
+        Self { ids, offsets, targets, weights }
+    }
+
     /// Adds classes.
     fn labelled(mut self, targets: Targets) -> Result<Self> {
         if targets.len() != self.len() {
@@ -216,6 +233,17 @@ mod tests {
         assert!(matches!(EncodedSplit::joined(&split, &any), Err(Error::DifferentTargets)));
         let again = EncodedSplit::from_parts(vec![7], &[1], Targets::any_of([[2, 1]]))?;
         assert_eq!(again, any);
+        Ok(())
+    }
+
+    #[test]
+    fn selected_rows_keep_their_classes_and_weights() -> Result<()> {
+        let rows = [vec![1, 2], vec![], vec![3]];
+        let split = EncodedSplit::new(&rows, vec![0, 1, 1])?.with_weights(vec![0.5, 0.0, 2.0])?;
+        let expected = EncodedSplit::new([vec![3], vec![1, 2], vec![3]], vec![1, 0, 1])?;
+        let expected = expected.with_weights(vec![2.0, 0.5, 2.0])?;
+        assert_eq!(split.select(&[2, 0, 2]), expected);
+        assert!(split.select(&[]).is_empty());
         Ok(())
     }
 

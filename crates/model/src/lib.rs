@@ -9,6 +9,7 @@ mod network;
 mod ngrams;
 mod parameters;
 mod path_scales;
+mod pieces;
 mod pooling;
 mod precision;
 mod recurrent_layer;

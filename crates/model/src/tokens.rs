@@ -9,6 +9,7 @@ use text_preprocessing::PAD_ID;
 
 use crate::config::Padding;
 use crate::error::{Error, Result};
+use crate::pieces::Pieces;
 
 /// A batch of texts as the network reads them: B left-aligned rows of T steps.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Tokens {
     pub(crate) steps: usize,
     /// `[B]`: number of real steps in each row.
     pub(crate) lengths: Vec<usize>,
+    /// Set where the rows are pieces of texts.
+    pub(crate) pieces: Option<Pieces>,
 }
 
 impl Tokens {
@@ -51,7 +54,7 @@ impl Tokens {
                 for (to, row) in ids.chunks_exact_mut(steps.max(1)).zip(rows) {
                     to[steps - row.len()..].copy_from_slice(row);
                 }
-                Self { ids, steps, lengths: vec![steps; rows.len()] }
+                Self { ids, steps, lengths: vec![steps; rows.len()], pieces: None }
             }
             Padding::Skip => Self::without_padding(rows),
         })
@@ -66,9 +69,23 @@ impl Tokens {
                 &row[n_padding..]
             })
             .collect();
-        let lengths: Vec<usize> = real.iter().map(|row| row.len()).collect();
-        let (ids, steps) = left_aligned(&real);
-        Self { ids, steps, lengths }
+        Self::left_aligned(&real)
+    }
+
+    /// Rows of ids without padding.
+    pub(crate) fn left_aligned(rows: &[&[u32]]) -> Self {
+        let lengths: Vec<usize> = rows.iter().map(|row| row.len()).collect();
+        let steps = lengths.iter().copied().max().unwrap_or(0).max(1);
+        let mut ids = vec![PAD_ID; rows.len() * steps];
+        for (to, from) in ids.chunks_exact_mut(steps).zip(rows) {
+            to[..from.len()].copy_from_slice(from);
+        }
+        Self { ids, steps, lengths, pieces: None }
+    }
+
+    /// The real ids of a row.
+    pub(crate) fn row(&self, row: usize) -> &[u32] {
+        &self.ids[row * self.steps..][..self.lengths[row]]
     }
 
     /// `[B·T]`: the ids row by row, left-aligned.
@@ -76,7 +93,7 @@ impl Tokens {
         &self.ids
     }
 
-    /// B, the number of texts.
+    /// B, the number of rows: texts, or their pieces.
     pub fn n_rows(&self) -> usize {
         self.lengths.len()
     }
@@ -141,16 +158,6 @@ impl Tokens {
         }
         Words { ids, texts: Some(texts), places }
     }
-}
-
-/// Rows of ids as one left-aligned matrix, as wide as the longest row.
-fn left_aligned(rows: &[&[u32]]) -> (Vec<u32>, usize) {
-    let steps = rows.iter().map(|row| row.len()).max().unwrap_or(0).max(1);
-    let mut ids = vec![PAD_ID; rows.len() * steps];
-    for (to, from) in ids.chunks_exact_mut(steps).zip(rows) {
-        to[..from.len()].copy_from_slice(from);
-    }
-    (ids, steps)
 }
 
 /// Words of a batch whose vectors several tokens share.

@@ -87,6 +87,9 @@ impl Progress {
             Event::LinearPathFitted { metrics } => {
                 self.tell("linear_path_fitted", &json!({ "metrics": metrics }));
             }
+            Event::TeacherStart { n_models } => {
+                self.tell("teacher_start", &json!({ "n_models": n_models }));
+            }
             Event::PretrainingStart { epoch, n_rows, .. } => {
                 self.tell("pretraining_start", &json!({ "epoch": epoch, "n_texts": n_rows }));
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use model::{ModelConfig, Padding};
 use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,9 @@ pub struct TrainingConfig {
     pub weight_decay: f64,
     /// The momentum of optimizer `sgd`.
     pub momentum: f64,
+    /// Steps in each of the pieces in which a text is read in training, each piece from a zero state, cut at random
+    /// places; max and mean are pooled over the whole text. 0 reads texts whole. Validation and answers always do.
+    pub piece_length: usize,
     /// Batches whose gradients are averaged into one optimiser step, as if they were one batch.
     pub accumulation: usize,
     /// Decay of an exponential moving average of the weights, such as 0.999; the average is then
@@ -60,6 +64,10 @@ pub struct TrainingConfig {
     pub decay_epochs: usize,
     /// Schedule `plateau`: validations without a lower loss to tolerate before a reduction.
     pub decay_patience: usize,
+    /// Distillation: the share of a teacher's probabilities in the network's targets; the rest is the label's. The
+    /// teacher is a linear model over n-grams of one to three words, which has not seen the text: five of them are fitted,
+    /// each without a fifth of the texts. 0 for none.
+    pub distillation: f64,
     /// Label smoothing in training: 0.1 turns the labels 0 and 1 of a sigmoid into 0.05 and 0.95; of the C
     /// classes of a softmax, the labelled one into 0.9 + 0.1/C and the others into 0.1/C.
     pub label_smoothing: f64,
@@ -214,6 +222,7 @@ impl Default for TrainingConfig {
             optimizer: OptimizerKind::Adam,
             weight_decay: 0.0,
             momentum: 0.0,
+            piece_length: 0,
             accumulation: 1,
             average_decay: 0.0,
             schedule: Schedule::Constant,
@@ -221,6 +230,7 @@ impl Default for TrainingConfig {
             decay_factor: 0.5,
             decay_epochs: 1,
             decay_patience: 0,
+            distillation: 0.0,
             label_smoothing: 0.0,
             class_weights: ClassWeights::None,
             threshold: None,
@@ -243,6 +253,22 @@ impl TrainingConfig {
     pub fn optimizer(&self) -> OptimizerConfig {
         let &Self { optimizer: kind, weight_decay, momentum, .. } = self;
         OptimizerConfig { kind, weight_decay, momentum }
+    }
+
+    /// Checks that a network can be trained like this.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) with the field that does not fit it.
+    pub fn check_for(&self, model: &ModelConfig) -> Result<()> {
+        let length = self.piece_length;
+        let check = |is_met: bool, expected| {
+            settings::check("piece_length", length == 0 || is_met, expected, length)
+        };
+        check(model.padding == Padding::Skip, "0 where padding is computed")?;
+        let is_pooled = model.pooling.part_of_whole_texts().is_none();
+        check(is_pooled, "0 unless max, mean or both are pooled and nothing else")?;
+        check(self.state == StateCarry::Zero, "0 where the state is carried on")?;
+        Ok(())
     }
 
     /// Checks every value's range.
@@ -272,6 +298,7 @@ impl TrainingConfig {
         let (factor, expected) = (self.decay_factor, "above 0 and at most 1");
         settings::check("decay_factor", factor > 0.0 && factor <= 1.0, expected, factor)?;
         settings::rate("label_smoothing", self.label_smoothing)?;
+        settings::rate("distillation", self.distillation)?;
         settings::rate("average_decay", self.average_decay)?;
         settings::not_negative("adversarial_norm", self.adversarial_norm)?;
         self.optimizer().check()?;

@@ -58,6 +58,7 @@ mod stacking;
 mod state;
 mod step;
 mod summary;
+mod teacher;
 mod tested;
 mod texts_training;
 mod thresholds;

@@ -8,6 +8,7 @@ use recurrent::OutOfRange;
 
 use crate::class_weights::{ClassWeights, LossWeights};
 use crate::error::{Error, Result};
+use crate::teacher::Taught;
 
 /// The loss of a task: binary cross-entropy of one output, softmax cross-entropy of one for each class, or
 /// the mean binary cross-entropy of all outputs.
@@ -64,16 +65,26 @@ impl Objective {
     /// # Errors
     /// [`Error::NoLabels`] if the targets are of another task; an error of the device.
     pub fn loss(&self, logits: &Tensor, targets: &Targets, rows: Option<&[f32]>) -> Result<Tensor> {
+        self.taught_loss(logits, (targets, None), rows)
+    }
+
+    /// The same with a teacher's probabilities as a share of the targets.
+    pub(crate) fn taught_loss(
+        &self,
+        logits: &Tensor,
+        (targets, taught): (&Targets, Option<Taught<'_>>),
+        rows: Option<&[f32]>,
+    ) -> Result<Tensor> {
         let of_row = |row: usize| rows.map_or(1.0, |rows| rows[row]);
         match (&self.weights, self.task) {
             (LossWeights::Softmax(classes), TaskKind::OneOf) => {
                 let labels = targets.one_of().ok_or(Error::NoLabels)?;
-                let weights = self.softmax_weights(classes, labels, of_row);
+                let weights = self.softmax_weights(classes, (labels, taught), of_row);
                 let weights = Tensor::from_vec(weights, logits.dims2()?, logits.device())?;
                 softmax_cross_entropy(logits, &weights)
             }
             (LossWeights::Sigmoid(outputs), TaskKind::Binary | TaskKind::AnyOf) => {
-                let (both, having) = self.sigmoid_weights(outputs, targets, of_row);
+                let (both, having) = self.sigmoid_weights(outputs, (targets, taught), of_row);
                 let tensor =
                     |values| Tensor::from_vec(values, logits.elem_count(), logits.device());
                 binary_cross_entropy(&logits.flatten_all()?, &tensor(both)?, &tensor(having)?)
@@ -87,7 +98,7 @@ impl Objective {
     fn softmax_weights(
         &self,
         classes: &[f64],
-        labels: &[u32],
+        (labels, taught): (&[u32], Option<Taught<'_>>),
         of_row: impl Fn(usize) -> f32,
     ) -> Vec<f32> {
         let n_classes = self.n_outputs;
@@ -99,7 +110,11 @@ impl Objective {
             for (class, weight) in weights.iter_mut().enumerate() {
                 let labelled =
                     if class == label as usize { 1.0 - self.label_smoothing } else { 0.0 };
-                *weight = ((labelled + spread) * classes[class]) as f32 * of_row(row);
+                let mut target = labelled + spread;
+                if let Some(taught) = taught {
+                    target = f64::from(taught.target(row * n_classes + class, target as f32));
+                }
+                *weight = (target * classes[class]) as f32 * of_row(row);
             }
         }
         weights
@@ -110,7 +125,7 @@ impl Objective {
     fn sigmoid_weights(
         &self,
         outputs: &[[f64; 2]],
-        targets: &Targets,
+        (targets, taught): (&Targets, Option<Taught<'_>>),
         of_row: impl Fn(usize) -> f32,
     ) -> (Vec<f32>, Vec<f32>) {
         let (keep, add) =
@@ -123,7 +138,9 @@ impl Objective {
                     TaskKind::Binary => targets.of_row(row) == [1],
                     _ => targets.has(row, output as u32),
                 };
-                let y = f32::from(u8::from(has_label)) * keep + add;
+                let label = f32::from(u8::from(has_label)) * keep + add;
+                let number = row * self.n_outputs + output;
+                let y = taught.map_or(label, |taught| taught.target(number, label));
                 let with = y * *with as f32;
                 both.push((y * -*without as f32 + *without as f32 + with) * of_row(row));
                 having.push(with * of_row(row));
@@ -293,6 +310,53 @@ mod tests {
             }
         }
         assert!((f64::from(loss) - expected).abs() < 1e-6, "{loss} {expected}");
+        Ok(())
+    }
+
+    /// The loss is linear in the targets, so a teacher that says other labels adds their loss.
+    #[test]
+    fn a_teacher_has_its_share_of_the_loss() -> Result<()> {
+        let (labels, taught) = ([2u32, 0, 1], [1u32, 0, 2]);
+        let logits = [0.5f32, -1.0, 2.0, 1.0, -3.0, 0.25, 0.1, 0.2, 0.3];
+        for kind in [TaskKind::Binary, TaskKind::OneOf, TaskKind::AnyOf] {
+            let names = ["a", "b", "c"];
+            let (task, n, weights) = match kind {
+                TaskKind::Binary => (Task::binary(), 1, LossWeights::Sigmoid(vec![[0.5, 2.0]])),
+                TaskKind::OneOf => {
+                    (Task::new(kind, names)?, 3, LossWeights::Softmax(vec![0.5, 2.0, 1.0]))
+                }
+                TaskKind::AnyOf => {
+                    let weights = vec![[1.0, 1.0], [1.0, 2.0], [0.5, 3.0]];
+                    (Task::new(kind, names)?, 3, LossWeights::Sigmoid(weights))
+                }
+            };
+            let targets = |labels: [u32; 3]| match kind {
+                TaskKind::Binary => Targets::OneOf(labels.map(|label| label.min(1)).to_vec()),
+                TaskKind::OneOf => Targets::OneOf(labels.to_vec()),
+                TaskKind::AnyOf => Targets::any_of(labels.map(|label| [label])),
+            };
+            let said: Vec<f32> = taught
+                .iter()
+                .flat_map(|&label| match n {
+                    1 => vec![label.min(1) as f32],
+                    _ => (0..3).map(|class| f32::from(u8::from(class == label))).collect(),
+                })
+                .collect();
+            let objective = Objective::weighted(&task, 0.0, weights);
+            let x = Tensor::from_slice(&logits[..3 * n], (3, n), &Device::Cpu)?;
+            let rows = [0.5f32, 1.5, 1.0];
+            let of = |labels| -> Result<f32> {
+                Ok(objective.loss(&x, &targets(labels), Some(&rows))?.to_scalar()?)
+            };
+            let (own, others) = (of(labels)?, of(taught)?);
+            for share in [0.0, 0.3, 1.0] {
+                let taught = Taught { share, probabilities: &said };
+                let got = objective.taught_loss(&x, (&targets(labels), Some(taught)), Some(&rows));
+                let got: f32 = got?.to_scalar()?;
+                let expected = (1.0 - share) * own + share * others;
+                assert!((got - expected).abs() < 1e-6, "{kind:?} {share}: {got}, not {expected}");
+            }
+        }
         Ok(())
     }
 

@@ -32,6 +32,11 @@ pub enum Event {
         /// Its metrics alone on the validation split, before its logits are scaled.
         metrics: Metrics,
     },
+    /// The linear models are being fitted that teach the network.
+    TeacherStart {
+        /// How many.
+        n_models: usize,
+    },
     /// A file of word vectors was read.
     WordVectors {
         /// What was found in it.

@@ -22,6 +22,7 @@ use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
 use crate::scalar::{Scalar, is_here};
 use crate::state::{Restored, Snapshot};
+use crate::teacher::{Taught, Teacher};
 
 /// Keeps the dropout's random numbers apart from those of the initial weights.
 const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
@@ -55,6 +56,8 @@ pub struct StepPlan<'a> {
 pub struct TrainingStep {
     config: TrainingConfig,
     objective: Objective,
+    /// Whose probabilities are a share of the targets, if there is one.
+    teacher: Option<Teacher>,
     network: RecurrentClassifier,
     variables: VarMap,
     optimizer: Optimizer,
@@ -205,6 +208,7 @@ impl TrainingStep {
         Ok(Self {
             config: config.clone(),
             objective,
+            teacher: None,
             network,
             variables,
             optimizer,
@@ -216,6 +220,16 @@ impl TrainingStep {
             accumulated: Accumulated::default(),
             profile: Profile::default(),
         })
+    }
+
+    /// Who teaches the texts of the batches from now on.
+    pub(crate) fn set_teacher(&mut self, teacher: Teacher) {
+        self.teacher = Some(teacher);
+    }
+
+    /// Who teaches them, if anyone does.
+    pub(crate) fn teacher(&self) -> Option<&Teacher> {
+        self.teacher.as_ref()
     }
 
     /// The network and its variables.
@@ -336,6 +350,10 @@ impl TrainingStep {
         let Self { config, network, optimizer, frozen, dropout, profile, .. } = self;
         let tokens =
             profile.time(Part::Load, || network.tokens_of_rows(&batch.ids(), batch.n_steps))?;
+        let tokens = match config.piece_length {
+            0 => tokens,
+            length => tokens.in_pieces(length, dropout),
+        };
         let unknown = network.vocab_size().saturating_sub(1) as u32;
         let tokens =
             tokens.with_word_dropout(network.regularization().word_dropout, unknown, dropout);
@@ -386,7 +404,7 @@ impl TrainingStep {
 
     /// Forward and backward from the embedded texts on.
     fn pass(&mut self, x: &Var, input: &PassInput<'_>, state: Option<&State>) -> Result<Pass> {
-        let Self { network, optimizer, frozen, dropout, profile, objective, .. } = self;
+        let Self { network, optimizer, frozen, dropout, profile, objective, teacher, .. } = self;
         let &PassInput { batch, tokens, ref distinct, ref words, weight } = input;
         let reading = profile.time(Part::RecurrentForward, || match words {
             Some(words) => network.read_words(x, words, tokens, state, Some(&mut *dropout)),
@@ -400,7 +418,14 @@ impl TrainingStep {
         let (weighed, loss) = profile.time(Part::Head, || -> Result<_> {
             let logits = network.classify(&reading, tokens, Some(&mut *dropout))?;
             let targets = batch.targets.as_ref().ok_or(Error::NoLabels)?;
-            let mean = objective.loss(&logits, targets, batch.weights.as_deref())?;
+            let n_outputs = logits.dim(1)?;
+            let taught =
+                teacher.as_ref().map(|teacher| (teacher, teacher.of_rows(&batch.rows, n_outputs)));
+            let taught = taught
+                .as_ref()
+                .map(|(teacher, probabilities)| Taught { share: teacher.share(), probabilities });
+            let mean =
+                objective.taught_loss(&logits, (targets, taught), batch.weights.as_deref())?;
             let loss = Scalar::of(&mean)?;
             Ok((if weight == 1.0 { mean } else { (mean * weight)? }, loss))
         })?;

@@ -97,6 +97,7 @@ impl TrainingJob<'_> {
     /// of the model.
     pub fn check(&self) -> Result<()> {
         self.training.check()?;
+        self.training.check_for(self.model)?;
         self.pretraining.check(self.model)?;
         self.regularization.check()?;
         self.model.for_task(&self.data.task)?;

@@ -241,12 +241,15 @@ fn every_regularisation_and_pooling_learns_and_repeats_bit_for_bit() {
         ("words", base.pooling, Regularization { word_dropout: 0.1, ..little }),
         ("attention", attention, little),
         ("all", all, little),
+        ("pieces", "max-mean".parse().unwrap(), little),
+        ("pieces with the largest", PoolingPart::Max.into(), little),
     ];
     for (name, pooling, regularization) in ways {
         let model = ModelConfig { pooling, ..base.clone() };
         let weights = |run: &str| {
             let folder = parent.path().join(format!("{name}-{run}"));
-            let training = fast_training();
+            let piece_length = if name.starts_with("pieces") { 3 } else { 0 };
+            let training = TrainingConfig { piece_length, ..fast_training() };
             let report = train_with(&regularization, &model, &training, &folder).unwrap();
             let best = report.kept().unwrap();
             assert!(best.validation.accuracy() > 0.9, "{name}: {:?}", best.validation);
@@ -254,6 +257,25 @@ fn every_regularisation_and_pooling_learns_and_repeats_bit_for_bit() {
         };
         assert!(weights("a") == weights("b"), "{name}");
     }
+}
+
+#[test]
+fn texts_are_read_in_pieces_only_where_max_and_mean_are_pooled() {
+    let folder = tempfile::tempdir().unwrap();
+    let training = TrainingConfig { piece_length: 3, ..fast_training() };
+    let refusal = |model: &ModelConfig, training: &TrainingConfig| {
+        train(model, training, &folder.path().join("model"), &mut Silent).unwrap_err().to_string()
+    };
+    let pooled = ModelConfig { pooling: "max-mean".parse().unwrap(), ..small_model() };
+    let last = ModelConfig { pooling: "last-max".parse().unwrap(), ..small_model() };
+    let error = refusal(&last, &training);
+    assert!(error.contains("piece_length is 3, expected 0 unless max, mean or both"), "{error}");
+    let computed = ModelConfig { padding: Padding::Compute, ..pooled.clone() };
+    let error = refusal(&computed, &training);
+    assert!(error.contains("piece_length is 3, expected 0 where padding is computed"), "{error}");
+    let carried = TrainingConfig { state: StateCarry::Carry, ..training };
+    let error = refusal(&pooled, &carried);
+    assert!(error.contains("expected 0 where the state is carried on"), "{error}");
 }
 
 #[test]

@@ -79,6 +79,7 @@ pub(super) const SETTINGS: [Setting; 5] = [
             "training.optimizer=sgd",
             "training.momentum=0.9",
             "training.learning_rate=0.2",
+            "training.piece_length=50",
         ],
         phases: &[phase::LINEAR_PATH, phase::EPOCHS],
         log_every: "10",

@@ -7,10 +7,11 @@ use crate::linear_search::{Fitted, fit_best};
 use crate::observer::{Event, Stop};
 use crate::scoring::metrics_of;
 use crate::state::Phase;
+use crate::teacher::{self, Teacher};
 use crate::training::Training;
 use crate::word_vectors;
 
-/// Fits the linear path, if the network has one, and reads the word vectors, if there are any. `Some` if it was asked
+/// Fits the linear path, if the network has one, asks the network's teacher, if it has one, and reads the word vectors, if there are any. `Some` if it was asked
 /// to stop; a fit that was stopped begins anew.
 pub(crate) fn linear(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
     if training.state.position.phase != Phase::LinearPath {
@@ -20,6 +21,7 @@ pub(crate) fn linear(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
         return Ok(Some(stop));
     }
     fit(training)?;
+    teach(training)?;
     let &TrainingJob { training: settings, data, .. } = training.job;
     if let Some(path) = &settings.word_vectors {
         let used = word_vectors::start_from(path, &data.encoder, training.state.step.network().1)?;
@@ -47,4 +49,21 @@ fn fit(training: &mut Training<'_, '_>) -> Result<()> {
     }
     (report.linear_rate, report.linear_path) = (Some(rate), Some(metrics.clone()));
     training.tell(Event::LinearPathFitted { metrics })
+}
+
+/// Asks the network's teacher about the texts of this phase, if it has one.
+pub(super) fn teach(training: &mut Training<'_, '_>) -> Result<()> {
+    let &TrainingJob { training: settings, data, .. } = training.job;
+    if settings.distillation == 0.0 {
+        return Ok(());
+    }
+    training.tell(Event::TeacherStart { n_models: teacher::N_FOLDS })?;
+    let state = &mut training.state;
+    let rate = match state.report.linear_rate {
+        Some(rate) => rate,
+        None => teacher::rate(data, settings)?,
+    };
+    let teacher = Teacher::ask(&state.texts, &data.task, settings, rate)?;
+    state.step.set_teacher(teacher);
+    Ok(())
 }

@@ -8,6 +8,7 @@ use crate::job::{loader_config, save, steps_per_epoch};
 use crate::linear_model::{Features, LinearModel};
 use crate::observer::Event;
 use crate::phases::figures::Place;
+use crate::phases::linear::teach;
 use crate::record::RefitRecord;
 use crate::report::TrainingReport;
 use crate::state::{Phase, Start};
@@ -56,7 +57,7 @@ fn begin(training: &mut Training<'_, '_>) -> Result<()> {
         let path = LinearModel::fit(ngrams, texts, &job.data.task, job.training, rate)?;
         path.set_path(state.step.network().1)?;
     }
-    Ok(())
+    teach(training)
 }
 
 fn set_weights(step: &mut TrainingStep, start: &Start) -> Result<()> {

@@ -19,6 +19,7 @@ use crate::record::Ending;
 use crate::report::TrainingReport;
 use crate::schedule::LearningRate;
 use crate::step::TrainingStep;
+use crate::teacher::Teacher;
 
 /// The initial weights of a training run, by name, without the linear path's.
 pub(crate) type Start = BTreeMap<String, Tensor>;
@@ -26,6 +27,8 @@ pub(crate) type Start = BTreeMap<String, Tensor>;
 /// Before the names of initial weights.
 const START: &str = "start.";
 const LINEAR_LOGITS: &str = "linear logits";
+/// A teacher's probabilities of the texts of this phase.
+const TEACHER: &str = "teacher";
 /// The id of the model that is in the model folder.
 const MODEL: &str = "model";
 /// The id of the model that was in the folder when the training began.
@@ -188,6 +191,9 @@ impl TrainState {
         for (name, tensor) in self.start.iter().flatten() {
             to.tensor(format!("{START}{name}"), tensor)?;
         }
+        if let Some(teacher) = self.step.teacher() {
+            to.numbers(TEACHER, teacher.probabilities(), &[teacher.probabilities().len()]);
+        }
         if let Some(logits) = &self.linear_logits {
             to.numbers(LINEAR_LOGITS, logits, &[logits.len()]);
         }
@@ -231,6 +237,11 @@ impl TrainState {
                 Ok((name, tensor))
             });
             state.start = Some(tensors.collect::<Result<_>>()?);
+        }
+        if from.has(TEACHER) {
+            let n_probabilities = state.texts.len() * job.data.task.n_outputs();
+            let probabilities = from.numbers(TEACHER, &[n_probabilities])?;
+            state.step.set_teacher(Teacher::of(probabilities, job.training));
         }
         if from.has(LINEAR_LOGITS) {
             let n_logits = job.data.validation.len() * job.data.task.n_outputs();

@@ -1,0 +1,240 @@
+//! A linear model as the network's teacher (distillation, Hinton et al. 2015, [Distilling the knowledge in a neural
+//! network](https://arxiv.org/abs/1503.02531)): its probabilities become a share of the network's targets.
+//!
+//! About its own training texts it would say little more than their labels. So the texts are divided into folds, and
+//! those of each fold are taught by a model of the others. The teacher does not know the weights of classes: they are in
+//! the network's loss.
+
+use classifier::PathLogits;
+use dataset::{EncodedSplit, epoch_order};
+use model::{NgramChoice, NgramVocabulary, Task};
+use rayon::prelude::*;
+
+use crate::class_weights::{ClassWeights, LossWeights, Weighting};
+use crate::config::TrainingConfig;
+use crate::error::Result;
+use crate::evaluate::targets_of;
+use crate::job::{max_ngrams, rows_of, text_classes};
+use crate::linear_model::{Features, LinearModel};
+use crate::linear_search::fit_best;
+use crate::prepare::Prepared;
+use crate::stacking::Stacked;
+
+/// Parts into which the texts are divided, each with a model of the others.
+pub(crate) const N_FOLDS: usize = 5;
+/// The longest n-grams that the teacher knows.
+const ORDER: usize = 3;
+/// Keeps the folds apart from other random numbers.
+const SEED: u64 = 0x7465_6163_6865_7221;
+
+/// What a teacher says of all training texts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Teacher {
+    /// Its share of the targets.
+    share: f32,
+    /// `[N·O]`: of each text the probability of each output.
+    probabilities: Vec<f32>,
+}
+
+/// What a teacher says of the texts of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taught<'a> {
+    /// Its share of the targets.
+    pub(crate) share: f32,
+    /// `[B·O]`.
+    pub(crate) probabilities: &'a [f32],
+}
+
+impl Taught<'_> {
+    /// The target of an output, numbered through all texts, of which `label` is the label's.
+    pub(crate) fn target(&self, output: usize, label: f32) -> f32 {
+        label + self.share * (self.probabilities[output] - label)
+    }
+}
+
+impl Teacher {
+    /// Asks models of the other folds about each of the texts. `rate`: that of the linear models.
+    ///
+    /// # Errors
+    /// As [`LinearModel::fit`].
+    pub(crate) fn ask(
+        texts: &EncodedSplit,
+        task: &Task,
+        training: &TrainingConfig,
+        rate: f64,
+    ) -> Result<Self> {
+        let training = TrainingConfig { class_weights: ClassWeights::None, ..training.clone() };
+        let order = epoch_order(texts.len(), training.seed ^ SEED, 0);
+        let of_fold = |fold: usize| -> Result<(Vec<u32>, Vec<f32>)> {
+            let (taught, others): (Vec<_>, Vec<_>) =
+                order.iter().enumerate().partition(|(at, _)| at % N_FOLDS == fold);
+            let rows = |some: Vec<(usize, &usize)>| -> Vec<u32> {
+                some.into_iter().map(|(_, &row)| row as u32).collect()
+            };
+            let (taught, others) = (rows(taught), texts.select(&rows(others)));
+            let vocabulary = vocabulary(&others, task, &training)?;
+            let features = Features::of(&vocabulary, &others);
+            let model =
+                LinearModel::fit(&vocabulary, (&features, &others), task, &training, (rate, None))?;
+            let logits = model.logits(&texts.select(&taught));
+            Ok((taught, logits))
+        };
+        let folds: Vec<_> = (0..N_FOLDS).into_par_iter().map(of_fold).collect::<Result<_>>()?;
+        let n_outputs = task.n_outputs();
+        let mut logits = vec![0.0; texts.len() * n_outputs];
+        for (rows, of_fold) in &folds {
+            for (&row, of_text) in rows.iter().zip(of_fold.chunks_exact(n_outputs)) {
+                logits[row as usize * n_outputs..][..n_outputs].copy_from_slice(of_text);
+            }
+        }
+        let probabilities = calibrated(logits, texts, task)?;
+        Ok(Self { share: training.distillation as f32, probabilities })
+    }
+
+    /// One of the probabilities that [`probabilities`](Self::probabilities) gave.
+    pub(crate) fn of(probabilities: Vec<f32>, training: &TrainingConfig) -> Self {
+        Self { share: training.distillation as f32, probabilities }
+    }
+
+    /// `[N·O]`.
+    pub(crate) fn probabilities(&self) -> &[f32] {
+        &self.probabilities
+    }
+
+    /// What it says of some texts, `[B·O]`.
+    pub(crate) fn of_rows(&self, rows: &[u32], n_outputs: usize) -> Vec<f32> {
+        let of_row = |&row: &u32| &self.probabilities[row as usize * n_outputs..][..n_outputs];
+        rows.iter().flat_map(of_row).copied().collect()
+    }
+
+    /// Its share of the targets.
+    pub(crate) fn share(&self) -> f32 {
+        self.share
+    }
+}
+
+/// The rate for the linear models: the one that fits the validation texts best.
+///
+/// # Errors
+/// As [`fit_best`].
+pub(crate) fn rate(data: &Prepared, training: &TrainingConfig) -> Result<f64> {
+    let training = TrainingConfig { class_weights: ClassWeights::None, ..training.clone() };
+    let vocabulary = vocabulary(&data.train, &data.task, &training)?;
+    let equal = equal_weights(&data.train, &data.task)?;
+    let rows = data.validation.weights();
+    let weighting = Weighting { classes: &equal, trained: &equal, rows };
+    Ok(fit_best(&vocabulary, data, &training, weighting, None)?.rate)
+}
+
+fn vocabulary(
+    texts: &EncodedSplit,
+    task: &Task,
+    training: &TrainingConfig,
+) -> Result<NgramVocabulary> {
+    let choice = NgramChoice {
+        order: ORDER,
+        min_texts: training.ngram_min_texts,
+        max_ngrams: Some(max_ngrams(task)),
+    };
+    let classes = text_classes(targets_of(texts)?);
+    Ok(NgramVocabulary::learn(&rows_of(texts), classes, task.classes().len(), choice))
+}
+
+fn equal_weights(texts: &EncodedSplit, task: &Task) -> Result<LossWeights> {
+    ClassWeights::None.of(task, targets_of(texts)?)
+}
+
+/// The probabilities of each output, `[N·O]`, with the temperatures that fit the texts' labels: no model has seen them.
+fn calibrated(logits: Vec<f32>, texts: &EncodedSplit, task: &Task) -> Result<Vec<f32>> {
+    let (targets, equal) = (targets_of(texts)?, equal_weights(texts, task)?);
+    let logits = PathLogits { recurrent: logits, linear: None, n_outputs: task.n_outputs() };
+    let weighting = Weighting { classes: &equal, trained: &equal, rows: texts.weights() };
+    let stacked = Stacked::fit(task, &logits, targets, weighting, true);
+    let scaled = stacked.combined(&stacked.shifted(&logits));
+    let of_text = |logits: &[f32]| {
+        let probabilities = task.probabilities(logits);
+        // Of two classes, the network's output is that of the second.
+        probabilities[probabilities.len() - logits.len()..].to_vec()
+    };
+    Ok(scaled.chunks_exact(task.n_outputs()).flat_map(of_text).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use dataset::Targets;
+    use model::TaskKind;
+    use recurrent::SeededRng;
+
+    use super::*;
+
+    const RATE: f64 = 8.0;
+
+    /// Texts of six words of 40; `label` is told the first word and a random number below 3.
+    fn texts(n: usize, label: impl Fn(usize, usize) -> u32) -> EncodedSplit {
+        let mut rng = SeededRng::new(5);
+        let (mut texts, mut labels) = (Vec::new(), Vec::new());
+        for _ in 0..n {
+            let text: Vec<u32> = (0..6).map(|_| 3 + rng.below(40) as u32).collect();
+            labels.push(label(text[0] as usize, rng.below(3)));
+            texts.push(text);
+        }
+        EncodedSplit::with_targets(&texts, Targets::OneOf(labels)).unwrap()
+    }
+
+    fn ask(texts: &EncodedSplit, task: &Task) -> Teacher {
+        let training = TrainingConfig { distillation: 0.5, ..TrainingConfig::default() };
+        Teacher::ask(texts, task, &training, RATE).unwrap()
+    }
+
+    /// A model that had seen the texts would know most of these labels.
+    #[test]
+    fn the_teacher_has_not_seen_the_texts() {
+        let texts = texts(600, |_, random| u32::from(random == 0));
+        let teacher = ask(&texts, &Task::binary());
+        let labels = texts.targets().unwrap().one_of().unwrap();
+        let (mut with, mut without) = ((0.0, 0.0), (0.0, 0.0));
+        for (&p, &label) in teacher.probabilities().iter().zip(labels) {
+            let (sum, n) = if label == 1 { &mut with } else { &mut without };
+            (*sum, *n) = (*sum + f64::from(p), *n + 1.0);
+        }
+        let gap = with.0 / with.1 - without.0 / without.1;
+        assert!(gap.abs() < 0.06, "{gap}");
+        // One text in three has the label, which the temperature makes it say.
+        let mean = (with.0 + without.0) / 600.0;
+        assert!((mean - 1.0 / 3.0).abs() < 0.1, "{mean}");
+    }
+
+    #[test]
+    fn what_can_be_learned_is_taught_for_every_task_and_again_the_same() {
+        let three = ["a", "b", "c"];
+        for kind in [TaskKind::OneOf, TaskKind::AnyOf] {
+            let task = Task::new(kind, three).unwrap();
+            let one = texts(900, |first, _| (first % 3) as u32);
+            let texts = match kind {
+                TaskKind::AnyOf => {
+                    let labels = one.targets().unwrap().one_of().unwrap();
+                    let targets = Targets::any_of(labels.iter().map(|&label| [label]));
+                    let rows = (0..one.len()).map(|row| one.row(row));
+                    EncodedSplit::with_targets(rows, targets).unwrap()
+                }
+                _ => one.clone(),
+            };
+            let teacher = ask(&texts, &task);
+            let labels = one.targets().unwrap().one_of().unwrap();
+            let probabilities = teacher.probabilities().chunks_exact(3);
+            let n_right = probabilities
+                .zip(labels)
+                .filter(|(of_text, label)| {
+                    let best = (0..3).max_by(|&a, &b| of_text[a].total_cmp(&of_text[b]));
+                    best == Some(**label as usize)
+                })
+                .count();
+            // Words stand anywhere, so the first is known only with luck: one in three would be chance.
+            assert!(n_right > 360, "{kind:?}: {n_right}");
+            assert_eq!(ask(&texts, &task), teacher);
+            let some = teacher.of_rows(&[7, 2], 3);
+            assert_eq!(some[..3], teacher.probabilities()[21..24]);
+            assert_eq!(some[3..], teacher.probabilities()[6..9]);
+        }
+    }
+}
