@@ -679,14 +679,14 @@ fn other_formats_are_refused_with_what_is_needed() {
     let file = path.join("config.json");
     let config = fs::read_to_string(&file).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
-    assert_eq!(config["format_version"], 5);
+    assert_eq!(config["format_version"], 6);
     assert_eq!(config["program_version"], env!("CARGO_PKG_VERSION"));
     let mut newer = config.clone();
-    newer["format_version"] = json!(6);
+    newer["format_version"] = json!(7);
     newer["program_version"] = json!("0.7.0");
     fs::write(&file, newer.to_string()).unwrap();
     let error = error_of(loaded(&path));
-    let cure = "has format 6, written by sentiment-rnn 0.7.0; this program reads formats 2 to 5: \
+    let cure = "has format 7, written by sentiment-rnn 0.7.0; this program reads formats 2 to 6: \
                 install version 0.7.0 or newer";
     assert!(error.ends_with(cure), "{error}");
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::parameters::{PATH_BIAS, PATH_SCALES};
+use crate::parameters::{PATH_BIAS, PATH_SCALES, Weights};
 use crate::vocabularies::Vocabularies;
 
 /// Steps of the texts that get the first of two scales, and of those that get the second.
@@ -105,6 +105,22 @@ impl LengthScales {
             linear: paths.linear.then(|| LengthScale::constant(1.0)),
             ratios: paths.ratios.then(|| LengthScale::constant(0.0)),
         }
+    }
+
+    /// The weights of a network with these scales and `bias`, `[O]`. All others share their memory with the given ones.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn applied(&self, bias: &[f64], weights: &Weights) -> candle_core::Result<Weights> {
+        let mut scaled = weights.clone();
+        if let Some(scales) = scaled.get_mut(PATH_SCALES) {
+            *scales = self.tensor(scales.device())?;
+        }
+        if let Some(of_paths) = scaled.get_mut(PATH_BIAS) {
+            let bias: Vec<f32> = bias.iter().map(|&bias| bias as f32).collect();
+            *of_paths = Tensor::new(&*bias, of_paths.device())?;
+        }
+        Ok(scaled)
     }
 
     /// `[paths, 2]`, f32.
