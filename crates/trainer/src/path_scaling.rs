@@ -24,7 +24,7 @@ use crate::windows;
 const MIN_TEXTS: usize = 200;
 /// How strongly the scales of a path at both lengths are pulled towards each other, as a share of its mean squared logit.
 /// Where all texts are about equally long, the two columns are nearly the same one, and only their sum is known: the pull
-/// makes them equal. It is a hundredth of what texts of different lengths say, or less.
+/// makes them equal. Where texts have all lengths, it takes a few hundredths off the difference.
 const PULL: f64 = 1e-3;
 
 /// The scales of each path by length, and what is added to the scaled logits.

@@ -201,7 +201,9 @@ impl TrainState {
         if let Some(logits) = &self.linear_logits {
             to.numbers(LINEAR_LOGITS, logits, &[logits.len()]);
         }
-        if let Some(logits) = self.lengths.as_ref().and_then(|lengths| lengths.linear.as_ref()) {
+        let of_windows = self.lengths.as_ref().and_then(|lengths| lengths.linear.as_ref());
+        // Of short texts there are no windows, and nothing to save.
+        if let Some(logits) = of_windows.filter(|logits| !logits.is_empty()) {
             to.numbers(WINDOW_LOGITS, logits, &[logits.len()]);
         }
         Ok(to)
@@ -250,10 +252,13 @@ impl TrainState {
             state.linear_logits = Some(from.numbers(LINEAR_LOGITS, &[n_logits])?);
         }
         if let Some(lengths) = &mut state.lengths
-            && from.has(WINDOW_LOGITS)
+            && state.linear_logits.is_some()
         {
             let n_logits = lengths.windows.len() * job.data.task.n_outputs();
-            lengths.linear = Some(from.numbers(WINDOW_LOGITS, &[n_logits])?);
+            lengths.linear = Some(match n_logits {
+                0 => Vec::new(),
+                _ => from.numbers(WINDOW_LOGITS, &[n_logits])?,
+            });
         }
         // Last: building the network took time that was counted before.
         state.clock = (from.fact("elapsed_s")?, Instant::now());
