@@ -277,9 +277,9 @@ fn scales_by_length_are_those_of_the_formula() {
             let n = (ids.len() as f64).clamp(8.0, 800.0);
             let t = (n.ln() - 8f64.ln()) / (800f64.ln() - 8f64.ln());
             let s = |scale: LengthScale| (1.0 - t) * scale.at_8 + t * scale.at_800;
-            for output in 0..outputs {
+            for (output, bias) in bias.iter().enumerate().take(outputs) {
                 let at = text * outputs + output;
-                let mut expected = s(scales.recurrent) * f64::from(recurrent[at]) + bias[output];
+                let mut expected = s(scales.recurrent) * f64::from(recurrent[at]) + bias;
                 if let (Some(scale), Some(linear)) = (scales.linear, &linear) {
                     expected += s(scale) * f64::from(linear[at]);
                 }

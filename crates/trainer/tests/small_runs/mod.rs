@@ -69,7 +69,7 @@ fn plateau() -> Case {
 }
 
 /// A linear path, pre-training in two directions, epochs, retraining.
-fn every_phase() -> Case {
+pub fn every_phase() -> Case {
     let model = ModelConfig {
         num_layers: 1,
         bidirectional: true,
