@@ -16,8 +16,8 @@ use candle_nn::VarMap;
 use classifier::folder::{self, Existing, OutputFolder, SavedModel, SeenTexts};
 use classifier::{Classifier, Error};
 use model::{
-    InitConfig, ModelConfig, NgramChoice, Padding, RecurrentClassifier, Regularization, Task,
-    TaskKind, TextClasses, Vocabularies,
+    InitConfig, ModelConfig, NgramChoice, Padding, PathScaling, RecurrentClassifier,
+    Regularization, Task, TaskKind, TextClasses, Vocabularies,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -177,6 +177,54 @@ fn equal_models_are_equal_files_and_other_weights_another_id() {
     assert_ne!(save("c", 2), save("d", 1));
     assert_eq!(id("a"), id("b"));
     assert_ne!(id("a"), id("c"));
+}
+
+#[test]
+fn scales_by_length_go_with_the_folder_bit_for_bit() {
+    let constant = Made::new(1);
+    let config = ModelConfig { path_scales: PathScaling::ByLength, ..constant.config.clone() };
+    let ids = constant.encoder.encode_batch(&TEXTS).unwrap();
+    let ngrams = constant.vocabularies.ngrams.clone().map(|all| all.with_ratios(&ids, &[1, 0, 1]));
+    let vocabularies = Vocabularies { ngrams, ..constant.vocabularies.clone() };
+    let init = InitConfig { seed: 1, ..InitConfig::default() };
+    let (_, variables) = RecurrentClassifier::init(
+        &config,
+        &Regularization::NONE,
+        vocabularies.clone(),
+        init,
+        &Device::Cpu,
+    )
+    .unwrap();
+    for (name, var) in model::sorted(&variables) {
+        if name.starts_with("paths.") || name.starts_with("ngrams.") {
+            let n = var.elem_count();
+            let numbers: Vec<f32> = (0..n).map(|i| 0.3 + (i as f32 * 0.37).sin()).collect();
+            var.set(&Tensor::from_vec(numbers, var.dims(), &Device::Cpu).unwrap()).unwrap();
+        }
+    }
+    let weights = model::weights(&variables);
+    let network = RecurrentClassifier::frozen(&config, vocabularies.clone(), &weights).unwrap();
+    let (_parent, path) = place();
+    let made = Made { config, vocabularies, network, variables, ..constant };
+    made.save_to(&path);
+    assert_eq!(loaded_logits(&path), made.logits());
+    let ratios = loaded(&path).unwrap().network().vocabularies().ngrams.clone().unwrap();
+    assert!(ratios.has_ratios() && ratios.ratio(&ids[0]) != 0.0);
+    // A model that is told to have them, and has not.
+    let (_parent, path) = place();
+    Made::new(1).save_to(&path);
+    let file = path.join("config.json");
+    let config: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let mut wrong = config.clone();
+    wrong["model"]["path_scales"] = json!("by-length");
+    fs::write(&file, wrong.to_string()).unwrap();
+    let error = error_of(loaded(&path));
+    assert!(error.contains("lacks paths."), "{error}");
+    // The format before had no such setting, and is the same otherwise.
+    let mut older = config;
+    older["format_version"] = json!(5);
+    fs::write(&file, older.to_string()).unwrap();
+    assert_eq!(loaded_logits(&path), Made::new(1).logits());
 }
 
 #[test]
@@ -679,14 +727,14 @@ fn other_formats_are_refused_with_what_is_needed() {
     let file = path.join("config.json");
     let config = fs::read_to_string(&file).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
-    assert_eq!(config["format_version"], 5);
+    assert_eq!(config["format_version"], 6);
     assert_eq!(config["program_version"], env!("CARGO_PKG_VERSION"));
     let mut newer = config.clone();
-    newer["format_version"] = json!(6);
+    newer["format_version"] = json!(7);
     newer["program_version"] = json!("0.7.0");
     fs::write(&file, newer.to_string()).unwrap();
     let error = error_of(loaded(&path));
-    let cure = "has format 6, written by sentiment-rnn 0.7.0; this program reads formats 2 to 5: \
+    let cure = "has format 7, written by sentiment-rnn 0.7.0; this program reads formats 2 to 6: \
                 install version 0.7.0 or newer";
     assert!(error.ends_with(cure), "{error}");
 }

@@ -253,8 +253,8 @@ fn damaged_model_files_are_named() {
         ("config.json", b"{}".to_vec(), &["it has no format_version", again]),
         (
             "config.json",
-            edited("\"format_version\": 5", "\"format_version\": 6"),
-            &["has format 6, written by sentiment-rnn", "reads formats 2 to 5: install version"],
+            edited("\"format_version\": 6", "\"format_version\": 7"),
+            &["has format 7, written by sentiment-rnn", "reads formats 2 to 6: install version"],
         ),
         (
             "config.json",

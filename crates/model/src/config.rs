@@ -36,6 +36,9 @@ pub struct ModelConfig {
     /// Longest n-gram with a weight of its own, for each output, in the linear path beside the recurrent
     /// layers: 2 for words and word pairs; 0 for no linear path.
     pub ngram_order: usize,
+    /// How much each path counts: the same for texts of all lengths, or by length.
+    #[serde(skip_serializing_if = "PathScaling::is_constant")]
+    pub path_scales: PathScaling,
 }
 
 impl Default for ModelConfig {
@@ -50,6 +53,7 @@ impl Default for ModelConfig {
             pooling: PoolingPart::Last.into(),
             padding: Padding::Compute,
             ngram_order: 0,
+            path_scales: PathScaling::Constant,
         }
     }
 }
@@ -88,6 +92,26 @@ pub enum Padding {
     /// Padding is computed like any other token, as in the notebook. Every text must then be padded to
     /// the same length, in training and afterwards.
     Compute,
+}
+
+/// How the logits of a network's paths are scaled before they are added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathScaling {
+    /// A text's length makes no difference.
+    #[default]
+    Constant,
+    /// By the number of a text's steps n: each path has a scale at 8 steps and one at 800, between which its scale
+    /// changes linearly with ln n. A binary task with a linear path then has a third path, the log-count ratios of
+    /// the text's words and pairs of words. Padding must be skipped, as it has no length otherwise.
+    ByLength,
+}
+
+impl PathScaling {
+    /// Whether a text's length makes no difference.
+    pub fn is_constant(&self) -> bool {
+        *self == Self::Constant
+    }
 }
 
 impl ModelConfig {
@@ -153,6 +177,9 @@ impl ModelConfig {
         }
         let order = self.ngram_order;
         settings::check("ngram_order", order <= MAX_NGRAM_ORDER, "at most 5", order)?;
+        let has_lengths = self.path_scales.is_constant() || self.padding == Padding::Skip;
+        let expected = "constant where padding is computed, since all texts are then equally long";
+        settings::check("path_scales", has_lengths, expected, "by-length")?;
         Ok(())
     }
 }
@@ -177,6 +204,21 @@ mod tests {
         let error = two.for_task(&Task::binary()).unwrap_err().to_string();
         let expected = "model.output_size is 2, but 2 classes need 1 output; remove the setting";
         assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn scales_by_length_need_lengths_and_constant_ones_are_not_written() {
+        let by_length =
+            ModelConfig { path_scales: PathScaling::ByLength, ..ModelConfig::default() };
+        let error = by_length.check().unwrap_err().to_string();
+        assert!(error.contains("path_scales is by-length; expected constant where"), "{error}");
+        let by_length = ModelConfig { padding: Padding::Skip, ..by_length };
+        by_length.check().unwrap();
+        let written = serde_json::to_value(&by_length).unwrap();
+        assert_eq!(written["path_scales"], "by-length");
+        assert_eq!(serde_json::from_value::<ModelConfig>(written).unwrap(), by_length);
+        let constant = serde_json::to_value(ModelConfig::default()).unwrap();
+        assert!(constant.get("path_scales").is_none(), "{constant}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod network;
 mod ngrams;
 mod parameters;
 mod path_scales;
+mod path_scaling;
 mod pieces;
 mod pooling;
 mod precision;
@@ -23,15 +24,17 @@ mod tokens;
 mod vocabularies;
 mod weights;
 
-pub use config::{CellKind, ModelConfig, Padding};
+pub use config::{CellKind, ModelConfig, Padding, PathScaling};
 pub use device::{DeviceChoice, card_name, device_name};
 pub use error::{Error, Result};
 pub use network::{PathLogits, Reading, RecurrentClassifier};
 pub use ngrams::{NgramChoice, NgramStart, NgramVocabulary, Renumbered, TextClasses};
 pub use parameters::{
-    InitConfig, NGRAM_BIAS, NGRAM_TABLE, OUTPUT_PARAMETERS, TABLE, Weights, sorted, weights,
+    FITTED_PARAMETERS, InitConfig, NGRAM_BIAS, NGRAM_TABLE, OUTPUT_PARAMETERS, PATH_BIAS,
+    PATH_SCALES, TABLE, Weights, sorted, weights,
 };
 pub use path_scales::PathScales;
+pub use path_scaling::{LengthScale, LengthScales, length_position};
 pub use pooling::{Pooling, PoolingPart};
 pub use precision::Precision;
 pub use recurrent::{error_in_words, is_out_of_memory};

@@ -13,6 +13,7 @@ use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::ngrams::NgramVocabulary;
 use crate::parameters::{NGRAM_BIAS, NGRAM_TABLE};
+use crate::path_scaling::ScaledPaths;
 use crate::tokens::Tokens;
 use crate::vocabularies::Vocabularies;
 
@@ -45,8 +46,14 @@ impl LinearPath {
         Ok(Some(Self { vocabulary, table, bias }))
     }
 
-    /// The logits of this path, `[B, O]`, f32, on `device`.
-    pub(crate) fn logits(&self, tokens: &Tokens, device: &Device) -> Result<Tensor> {
+    /// The logits of this path, `[B, O]`, f32, on `device`. `scaled`: scales by length, with which the log-count ratios
+    /// and the bias are added, too.
+    pub(crate) fn logits(
+        &self,
+        tokens: &Tokens,
+        scaled: Option<&ScaledPaths>,
+        device: &Device,
+    ) -> Result<Tensor> {
         let n_outputs = self.bias.dim(0)?;
         let bias: Vec<f32> = self.bias.to_vec1()?;
         let storage = self.table.storage_and_layout();
@@ -57,10 +64,15 @@ impl LinearPath {
             .zip(tokens.ids.par_chunks_exact(tokens.steps.max(1)))
             .zip(&tokens.lengths)
             .for_each(|((logits, ids), &length)| {
-                let (ngrams, values) = self.vocabulary.of_text(&ids[..length]);
+                let ids = &ids[..length];
+                let (ngrams, values) = self.vocabulary.of_text(ids);
                 for (&ngram, value) in ngrams.iter().zip(values) {
                     let row = &weights[ngram as usize * n_outputs..][..n_outputs];
                     logits.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
+                }
+                if let Some(scaled) = scaled {
+                    let ratio = scaled.scales.ratios.map(|_| self.vocabulary.ratio(ids));
+                    scaled.of_linear(logits, length, ratio.unwrap_or(0.0));
                 }
             });
         Ok(Tensor::from_vec(logits, (tokens.n_rows(), n_outputs), device)?)
@@ -93,7 +105,7 @@ mod tests {
         let path = LinearPath::new(&config, &vocabularies, &vb)?;
         for padding in [Padding::Compute, Padding::Skip] {
             let tokens = Tokens::new(&Tensor::new(&texts, &Device::Cpu)?, padding, 10)?;
-            let logits = path.as_ref().map(|path| path.logits(&tokens, &Device::Cpu));
+            let logits = path.as_ref().map(|path| path.logits(&tokens, None, &Device::Cpu));
             let logits: Vec<Vec<f32>> = logits.transpose()?.map_or(Ok(vec![]), |l| l.to_vec2())?;
             for (text, got) in texts.iter().zip(&logits) {
                 let (ngrams, values) = vocabulary.of_text(text);

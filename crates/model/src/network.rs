@@ -9,6 +9,7 @@ use crate::embedding::{self, Embedding};
 use crate::error::{Error, Result};
 use crate::linear_path::LinearPath;
 use crate::parameters::{self, InitConfig, Weights};
+use crate::path_scaling::ScaledPaths;
 use crate::pooling::{self, PoolingPart};
 use crate::recurrent_layer::{self, State};
 use crate::regularization::Regularization;
@@ -18,7 +19,9 @@ use crate::vocabularies::Vocabularies;
 /// Most vectors of shared words per hundred tokens for which sharing pays off in training.
 const SHARED_PERCENT: usize = 70;
 
-/// The logits of a network's two paths, each `[B, O]`; the network's logits are their sum.
+/// The logits of a network's two paths, each `[B, O]`; the network's logits are their sum. With scales by length, they
+/// are scaled; the linear path's then include the log-count ratios and the bias, and without a linear path the recurrent
+/// layers' the bias.
 #[derive(Debug, Clone)]
 pub struct PathLogits {
     /// Logits of the recurrent layers.
@@ -64,11 +67,13 @@ pub struct Reading {
 ///                     └────────────────── linear path ──────────────────────────────► + [B, O]
 /// ```
 ///
-/// The linear path is fitted separately, before the network is trained, and receives no gradient.
+/// The linear path is fitted separately, before the network is trained, and receives no gradient. With scales by length
+/// ([`PathScaling::ByLength`](crate::PathScaling::ByLength)), each path's logits are scaled before they are added.
 ///
 /// Parameter names are those of the course notebook's PyTorch module: `embedding.weight`,
 /// `lstm.weight_ih_l0`, ... (`gru.`, `rnn.` for those cells), `fc.weight`, `fc.bias`; with attention,
-/// `attention.weight`; with a linear path, `ngrams.weight` and `ngrams.bias`.
+/// `attention.weight`; with a linear path, `ngrams.weight` and `ngrams.bias`; with scales by length, `paths.scales` and
+/// `paths.bias`.
 #[derive(Debug, Clone)]
 pub struct RecurrentClassifier {
     config: ModelConfig,
@@ -76,6 +81,7 @@ pub struct RecurrentClassifier {
     vocabularies: Vocabularies,
     embedding: Embedding,
     linear_path: Option<LinearPath>,
+    scaled_paths: Option<ScaledPaths>,
     recurrent: Recurrent,
     attention: Option<Tensor>,
     fc: Linear,
@@ -116,6 +122,7 @@ impl RecurrentClassifier {
         config.check()?;
         regularization.check()?;
         let linear_path = LinearPath::new(config, &vocabularies, &vb)?;
+        let scaled_paths = ScaledPaths::new(config, &vocabularies, &vb)?;
         let attention = (config.pooling.has(PoolingPart::Attention))
             .then(|| vb.get(parameters::attention_shape(config), parameters::ATTENTION))
             .transpose()?;
@@ -129,6 +136,7 @@ impl RecurrentClassifier {
             vocabularies,
             embedding,
             linear_path,
+            scaled_paths,
             recurrent: recurrent_layer::new(config, regularization, vb.clone())?,
             attention,
             fc,
@@ -187,8 +195,8 @@ impl RecurrentClassifier {
         Ok(frozen)
     }
 
-    /// The recurrent layers alone: the same network without its linear path, if it has one. Its
-    /// configuration still includes the path.
+    /// The recurrent layers alone, scaled as in the network: the same network without its linear path, if it has one.
+    /// Its configuration still includes the path.
     #[must_use]
     pub fn without_linear_path(&self) -> Self {
         Self { linear_path: None, ..self.clone() }
@@ -255,8 +263,8 @@ impl RecurrentClassifier {
     ///
     /// # Errors
     /// [`Error::UnknownId`] for an id beyond the vocabulary; [`Error::NotChunked`] if a state is passed
-    /// to a network that pools over steps, reads in both directions or has a linear path; an error of
-    /// the layers if a shape or device does not fit.
+    /// to a network that pools over steps, reads in both directions, has a linear path or scales paths
+    /// by length; an error of the layers if a shape or device does not fit.
     pub fn logits(
         &self,
         ids: &Tensor,
@@ -281,6 +289,11 @@ impl RecurrentClassifier {
         if state.is_some() && self.linear_path.is_some() {
             return Err(Error::NotChunked {
                 reason: "its linear path needs the n-grams of the whole text",
+            });
+        }
+        if state.is_some() && self.scaled_paths.is_some() {
+            return Err(Error::NotChunked {
+                reason: "its paths are scaled by the length of the whole text",
             });
         }
         let tokens = self.tokens(ids)?;
@@ -312,8 +325,15 @@ impl RecurrentClassifier {
         dropout: Option<&mut SeededRng>,
     ) -> Result<PathLogits> {
         let recurrent = self.classify(reading, tokens, dropout)?;
-        let linear = self.linear_path.as_ref();
-        let linear = linear.map(|path| path.logits(tokens, &self.device)).transpose()?;
+        let (linear, scaled) = (self.linear_path.as_ref(), self.scaled_paths.as_ref());
+        let recurrent = match scaled {
+            // Where there is a linear path, that one has the bias, here or in the network with it.
+            Some(scaled) => {
+                scaled.of_recurrent(&recurrent, &tokens.lengths, self.config.ngram_order == 0)?
+            }
+            None => recurrent,
+        };
+        let linear = linear.map(|path| path.logits(tokens, scaled, &self.device)).transpose()?;
         Ok(PathLogits { recurrent, linear })
     }
 

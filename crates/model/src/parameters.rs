@@ -9,6 +9,7 @@ use recurrent::{SeededRng, settings};
 
 use crate::config::ModelConfig;
 use crate::error::Result;
+use crate::path_scaling::{LengthScales, Paths};
 use crate::pooling::PoolingPart;
 use crate::recurrent_layer;
 use crate::vocabularies::Vocabularies;
@@ -28,8 +29,19 @@ pub(crate) const FC_WEIGHT: &str = "fc.weight";
 /// The name of its bias, `[O]`.
 pub(crate) const FC_BIAS: &str = "fc.bias";
 
-/// The names of the parameters whose shape depends on the number of outputs: all that follow the recurrent layers.
-pub const OUTPUT_PARAMETERS: [&str; 4] = [FC_WEIGHT, FC_BIAS, NGRAM_TABLE, NGRAM_BIAS];
+/// The name of the paths' scales by length, `[paths, 2]`: a row each for the recurrent layers, the linear path and the
+/// log-count ratios, as far as the network has them, with the scales at 8 and at 800 steps.
+pub const PATH_SCALES: &str = "paths.scales";
+
+/// The name of what is added to the scaled logits of all paths, `[O]`.
+pub const PATH_BIAS: &str = "paths.bias";
+
+/// The names of the parameters that follow the recurrent layers: they are for certain classes.
+pub const OUTPUT_PARAMETERS: [&str; 6] =
+    [FC_WEIGHT, FC_BIAS, NGRAM_TABLE, NGRAM_BIAS, PATH_SCALES, PATH_BIAS];
+
+/// The names of the parameters that receive no gradient: they are fitted by themselves.
+pub const FITTED_PARAMETERS: [&str; 4] = [NGRAM_TABLE, NGRAM_BIAS, PATH_SCALES, PATH_BIAS];
 
 /// The name of attention's weight, `[1, F]`.
 pub(crate) const ATTENTION: &str = "attention.weight";
@@ -86,6 +98,12 @@ pub(crate) fn init(
             parameters.push((name.to_string(), Tensor::zeros(shape, DType::F32, device)?));
         }
     }
+    if let Some(paths) = Paths::by_length(config, vocabularies)? {
+        let scales = LengthScales::initial(paths).tensor(device)?;
+        parameters.push((PATH_SCALES.to_string(), scales));
+        let bias = Tensor::zeros(config.outputs(), DType::F32, device)?;
+        parameters.push((PATH_BIAS.to_string(), bias));
+    }
 
     let variables = VarMap::new();
     {
@@ -133,6 +151,10 @@ pub(crate) fn shapes(
     if n_ngrams > 0 {
         let of_path = linear_path_shapes(config, n_ngrams);
         shapes.extend(of_path.map(|(name, shape)| (name.to_string(), shape)));
+    }
+    if let Some(paths) = Paths::by_length(config, vocabularies)? {
+        shapes.insert(PATH_SCALES.to_string(), vec![paths.n_paths(), 2]);
+        shapes.insert(PATH_BIAS.to_string(), vec![config.outputs()]);
     }
     Ok(shapes)
 }

@@ -5,8 +5,9 @@
 use candle_core::{Device, Tensor};
 use candle_nn::VarMap;
 use model::{
-    CellKind, InitConfig, ModelConfig, NgramChoice, Padding, Pooling, PoolingPart,
-    RecurrentClassifier, Regularization, TextClasses, Vocabularies,
+    CellKind, InitConfig, LengthScale, LengthScales, ModelConfig, NgramChoice, NgramVocabulary,
+    Padding, PathScaling, Pooling, PoolingPart, RecurrentClassifier, Regularization, TextClasses,
+    Vocabularies,
 };
 use proptest::prelude::*;
 use recurrent::SeededRng;
@@ -212,4 +213,91 @@ fn hidden_states_have_the_documented_shape() {
     let state = build(&config).init_hidden(7).unwrap();
     assert_eq!(state.h.dims(), [2, 7, 4]);
     assert_eq!(state.c.unwrap().dims(), [2, 7, 4]);
+}
+
+/// The n-grams of up to `order` ids of 40 texts in two classes, with log-count ratios.
+fn ngrams(order: usize) -> Option<NgramVocabulary> {
+    let mut rng = SeededRng::new(9);
+    let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| 1 + rng.below(28) as u32).collect() };
+    let texts: Vec<Vec<u32>> = (0..40).map(|i| ids(3 + i % 9)).collect();
+    let labels: Vec<u32> = texts.iter().map(|text| u32::from(text[0] > 14)).collect();
+    let choice = NgramChoice { order, min_texts: 1, max_ngrams: None };
+    let learned = NgramVocabulary::learn(&texts, TextClasses::OneOf(&labels), 2, choice);
+    (order > 0).then(|| learned.with_ratios(&texts, &labels))
+}
+
+#[test]
+fn scales_by_length_are_those_of_the_formula() {
+    let mut rng = SeededRng::new(4);
+    let texts: Vec<Vec<u32>> = [0, 1, 7, 9, 30, 140, 900]
+        .map(|n| (0..n).map(|_| 1 + rng.below(28) as u32).collect())
+        .to_vec();
+    let rows: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let scale = |at_8, at_800| LengthScale { at_8, at_800 };
+    for (ngram_order, outputs) in [(0, 1), (0, 3), (2, 1), (2, 3), (3, 1)] {
+        let config = ModelConfig {
+            embedding_dim: 4,
+            hidden_dim: 3,
+            num_layers: 1,
+            output_size: Some(outputs),
+            padding: Padding::Skip,
+            ngram_order,
+            ..ModelConfig::default()
+        };
+        let by_length = ModelConfig { path_scales: PathScaling::ByLength, ..config.clone() };
+        let vocabularies = Vocabularies { n_ids: VOCAB as usize, ngrams: ngrams(ngram_order) };
+        let (network, variables) = init(&by_length, vocabularies.clone(), 7);
+        if ngram_order > 0 {
+            let table = &model::sorted(&variables)[model::NGRAM_TABLE];
+            table.set(&table.ones_like().unwrap().affine(0.3, 0.0).unwrap()).unwrap();
+        }
+        let mut plain_weights = model::weights(&variables);
+        plain_weights.retain(|name, _| !name.starts_with("paths."));
+        let plain = RecurrentClassifier::frozen(&config, vocabularies.clone(), &plain_weights);
+        let z = plain.unwrap().path_logits_of_rows(&rows, 1000).unwrap();
+        let (recurrent, linear) = (flat(&z.recurrent), z.linear.as_ref().map(flat));
+
+        let has_ratios = ngram_order > 0 && outputs == 1;
+        let scales = LengthScales {
+            recurrent: scale(1.5, 0.25),
+            linear: (ngram_order > 0).then_some(scale(0.125, 3.0)),
+            ratios: has_ratios.then_some(scale(2.0, 0.5)),
+        };
+        let bias = [0.5, -1.0, 0.25];
+        let weights = model::weights(&variables);
+        let weights = scales.applied(&bias[..outputs], &weights).unwrap();
+        let frozen =
+            RecurrentClassifier::frozen(&by_length, vocabularies.clone(), &weights).unwrap();
+        let got = frozen.path_logits_of_rows(&rows, 1000).unwrap();
+        let alone = frozen.without_linear_path().path_logits_of_rows(&rows, 1000).unwrap();
+        assert_eq!(flat(&alone.recurrent), flat(&got.recurrent));
+        let got = flat(&got.sum().unwrap());
+        let ngrams = vocabularies.ngrams.as_ref();
+        for (text, ids) in texts.iter().enumerate() {
+            let n = (ids.len() as f64).clamp(8.0, 800.0);
+            let t = (n.ln() - 8f64.ln()) / (800f64.ln() - 8f64.ln());
+            let s = |scale: LengthScale| (1.0 - t) * scale.at_8 + t * scale.at_800;
+            for (output, bias) in bias.iter().enumerate().take(outputs) {
+                let at = text * outputs + output;
+                let mut expected = s(scales.recurrent) * f64::from(recurrent[at]) + bias;
+                if let (Some(scale), Some(linear)) = (scales.linear, &linear) {
+                    expected += s(scale) * f64::from(linear[at]);
+                }
+                if let (Some(scale), Some(ngrams)) = (scales.ratios, ngrams) {
+                    expected += s(scale) * f64::from(ngrams.ratio(ids));
+                }
+                let got = f64::from(got[at]);
+                assert!((got - expected).abs() < 1e-5, "{ngram_order} {text}: {got} {expected}");
+            }
+        }
+        // Before they are fitted, scales change nothing.
+        let first = network.path_logits_of_rows(&rows, 1000).unwrap();
+        assert_close(&flat(&first.recurrent), &recurrent);
+        assert_eq!(first.linear.as_ref().map(flat), linear);
+        // A text in chunks has no known length.
+        let state = network.init_hidden(1).unwrap();
+        let ids = padded(&[vec![1, 2]], 2);
+        let error = frozen.forward(&ids, &state).unwrap_err().to_string();
+        assert!(error.contains("in chunks"), "{error}");
+    }
 }

@@ -3,6 +3,7 @@
 //! among any number. `softmax_calibration` is the same for one class of several; `stacking` chooses.
 
 use crate::newton::{Convex, dot, minimum};
+use crate::ties::{Tie, Tied, says_nothing};
 
 /// The highest temperature of a single path, and the inverse of the lowest; beyond them the fit follows a
 /// handful of texts.
@@ -55,6 +56,16 @@ impl<'a> Sample<'a> {
 ///
 /// `paths`: one logit per text. `None` if there are no texts, or a logit is not finite.
 pub(crate) fn fit(paths: &[&[f32]], sample: Sample<'_>, intercept: Intercept) -> Option<Fit> {
+    fit_tied(paths, &[], sample, intercept)
+}
+
+/// The same with scales of some paths pulled towards each other.
+pub(crate) fn fit_tied(
+    paths: &[&[f32]],
+    ties: &[Tie],
+    sample: Sample<'_>,
+    intercept: Intercept,
+) -> Option<Fit> {
     let is_finite = paths.iter().flat_map(|path| path.iter()).all(|logit| logit.is_finite());
     if paths.is_empty() || sample.labels.is_empty() || !is_finite {
         return None;
@@ -65,6 +76,8 @@ pub(crate) fn fit(paths: &[&[f32]], sample: Sample<'_>, intercept: Intercept) ->
     }
     loop {
         let problem = Problem { paths, sample, targets: targets(sample.labels), used: &used };
+        let place = |path| used.iter().position(|column| *column == Column::Path(path));
+        let problem = Tied::new(problem, ties, place);
         // At 0 no probability is extreme, so that the first step is a good one whatever the logits are.
         let found = minimum(&problem, vec![0.0; used.len()]);
         // A path that would count against itself is left out.
@@ -76,7 +89,7 @@ pub(crate) fn fit(paths: &[&[f32]], sample: Sample<'_>, intercept: Intercept) ->
                 for (&column, value) in used.iter().zip(found) {
                     match column {
                         // Any scale fits a path whose logits are all 0.
-                        Column::Path(path) if paths[path].iter().all(|logit| *logit == 0.0) => {
+                        Column::Path(path) if says_nothing(paths, path, ties) => {
                             fit.scales[path] = 1.0;
                         }
                         Column::Path(path) => fit.scales[path] = value,

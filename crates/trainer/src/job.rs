@@ -56,10 +56,9 @@ pub(crate) fn save(
 ) -> Result<std::result::Result<(), NonFinite>> {
     let config = job.model.for_task(&job.data.task)?;
     let &TrainingJob { data, folder, .. } = job;
-    let scales = stacked_of(kept).path_scales();
     let weights = step.weights()?;
     let started = Instant::now();
-    let weights = scales.applied(&weights)?;
+    let weights = stacked_of(kept).applied(&weights, config.outputs())?;
     let non_finite = finite::first_in(&weights)?;
     if non_finite.is_none() {
         let model = SavedModel {
@@ -79,8 +78,8 @@ pub(crate) fn save(
 
 /// What a validation found about the paths.
 fn stacked_of(record: &ValidationRecord) -> Stacked {
-    let ValidationRecord { linear_share, temperature, shift, .. } = record.clone();
-    Stacked { linear_share, temperature, shift }
+    let ValidationRecord { linear_share, temperature, shift, path_scales, .. } = record.clone();
+    Stacked { linear_share, temperature, shift, by_length: path_scales }
 }
 
 /// The vocabularies of a network trained on some texts.
@@ -91,9 +90,15 @@ pub(crate) fn vocabularies(job: &TrainingJob<'_>, texts: &EncodedSplit) -> Resul
         min_texts: job.training.ngram_min_texts,
         max_ngrams: Some(max_ngrams(task)),
     };
-    let (rows, classes) = (rows_of(texts), text_classes(targets_of(texts)?));
-    let n_classes = task.classes().len();
-    let learned = Vocabularies::learn(encoder.vocab_size(), &rows, classes, n_classes, choice);
+    let (rows, targets) = (rows_of(texts), targets_of(texts)?);
+    let (classes, n_classes) = (text_classes(targets), task.classes().len());
+    let mut learned = Vocabularies::learn(encoder.vocab_size(), &rows, classes, n_classes, choice);
+    if let (Task::Binary(_), Some(labels), false) =
+        (task, targets.one_of(), job.model.path_scales.is_constant())
+        && let Ok(Vocabularies { ngrams, .. }) = &mut learned
+    {
+        *ngrams = ngrams.take().map(|ngrams| ngrams.with_ratios(&rows, labels));
+    }
     match &job.data.start {
         Some(start) => start.vocabularies(learned, max_ngrams(task)),
         None => Ok(learned?),

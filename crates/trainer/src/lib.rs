@@ -37,6 +37,7 @@ mod optimizer;
 #[cfg(test)]
 mod other_device;
 mod own_splits;
+mod path_scaling;
 mod paths;
 mod per_output;
 mod phases;
@@ -62,9 +63,11 @@ mod teacher;
 mod tested;
 mod texts_training;
 mod thresholds;
+mod ties;
 mod training;
 mod validation;
 mod warning;
+mod windows;
 mod word_vectors;
 
 pub use average::WeightAverage;
@@ -91,6 +94,7 @@ pub use measures::{Intervals, Metrics};
 pub use observer::{Control, Deadline, Event, Never, Observer, Silent, Stamp, Stop};
 pub use optimizer::{Gradients, Optimizer, OptimizerConfig, OptimizerKind, RowGradient};
 pub use own_splits::{LoadedFile, OwnOrigin, OwnSplits};
+pub use path_scaling::ScalesByLength;
 pub use paths::{PathScore, PathScores};
 pub use per_output::PerOutput;
 pub use prepare::{

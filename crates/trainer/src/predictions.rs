@@ -198,12 +198,18 @@ impl Predictions<'_> {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
+    use std::ops::ControlFlow;
 
+    use candle_core::Device;
+    use classifier::Classifier;
     use model::TaskKind;
     use polars::prelude::{Column, DataFrame, ParquetReader, SerReader};
     use polars_parquet::read::read_metadata;
 
     use super::*;
+    use crate::evaluate::path_logits;
+    use crate::observer::{Never, Silent};
+    use crate::run_folder::RecordPlan;
 
     /// N texts of a task with made-up classes and logits.
     struct Made {
@@ -288,6 +294,32 @@ mod tests {
 
     fn bits_of(numbers: &[f32]) -> Vec<u32> {
         numbers.iter().map(|number| number.to_bits()).collect()
+    }
+
+    #[test]
+    fn what_a_validation_says_of_each_path_the_saved_model_says_too() {
+        for mut case in [crate::small_runs::every_phase(), crate::small_runs::by_length()] {
+            case.recipe.training.refit = false;
+            let folder = tempfile::tempdir().unwrap();
+            case.run(folder.path(), Some(RecordPlan::default()), &Never, &mut Silent).unwrap();
+            let said = read(&folder.path().join("runs/m/predictions/validation.parquet"));
+            let model = folder.path().join("models/m");
+            let saved = Classifier::open(model, &Device::Cpu).unwrap();
+            let (texts, seq_len) = (case.data().0.validation, saved.encoder().config().seq_len);
+            let go_on = &mut |_| ControlFlow::Continue(());
+            let logits = path_logits(saved.network(), &texts, seq_len, go_on).unwrap();
+            let (linear, sum) = (logits.linear.clone().unwrap(), logits.sum());
+            for (name, got) in
+                [("recurrent", &logits.recurrent), ("linear", &linear), ("final", &sum)]
+            {
+                let said = bits(said.column(name).unwrap(), None);
+                assert_eq!(said.len(), got.len());
+                for (said, got) in said.into_iter().map(f32::from_bits).zip(got) {
+                    let tolerance = 1e-5 * said.abs().max(1.0);
+                    assert!((said - got).abs() < tolerance, "{} {name}: {said} {got}", case.name);
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use measures::Metrics;
 use serde::{Deserialize, Serialize};
 
+use crate::path_scaling::ScalesByLength;
 use crate::paths::PathScores;
 use crate::per_output::PerOutput;
 
@@ -22,17 +23,21 @@ pub struct ValidationRecord {
     /// Texts trained on per second.
     #[serde(alias = "reviews_per_s")]
     pub texts_per_s: f64,
-    /// The linear path's fraction of the logits, if there is one; the rest is the recurrent layers'.
+    /// The linear path's fraction of the logits, if there is one; the rest is the recurrent layers'. With scales by length,
+    /// that at the median length of the validation texts, where the log-count ratios do not count.
     #[serde(default)]
     pub linear_share: Option<f64>,
     /// The divisor of the logits, in these measurements and in the model if it is kept; absent without
-    /// `calibrate`.
+    /// `calibrate`. With scales by length, that of each label beside the scales; absent where a text has one class.
     #[serde(default)]
     pub temperature: Option<PerOutput>,
     /// What is added to the logits of every path before they are scaled, in these metrics and in the model if
     /// it is kept; absent where all classes count alike.
     #[serde(default)]
     pub shift: Option<PerOutput>,
+    /// The paths' scales by length, in these metrics and in the model if it is kept; absent where they are constant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_scales: Option<ScalesByLength>,
     /// The decision thresholds in these metrics and in the model if it is kept; absent where none were chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<Vec<f32>>,

@@ -2,6 +2,7 @@
 //! paths and calibrates its probabilities.
 
 use crate::newton::{Convex, minimum};
+use crate::ties::{Tie, Tied, says_nothing};
 
 /// With more classes there are too few texts of each to fit an intercept for every one.
 pub(crate) const MAX_INTERCEPTS: usize = 100;
@@ -34,6 +35,16 @@ pub(crate) struct Sample<'a> {
 ///
 /// `paths`: `[N·C]`, row by row. `None` if there are no texts, or a logit is not finite.
 pub(crate) fn fit(paths: &[&[f32]], sample: Sample<'_>, with_intercepts: bool) -> Option<Fit> {
+    fit_tied(paths, &[], sample, with_intercepts)
+}
+
+/// The same with scales of some paths pulled towards each other.
+pub(crate) fn fit_tied(
+    paths: &[&[f32]],
+    ties: &[Tie],
+    sample: Sample<'_>,
+    with_intercepts: bool,
+) -> Option<Fit> {
     let is_finite = paths.iter().flat_map(|path| path.iter()).all(|logit| logit.is_finite());
     if paths.is_empty() || sample.labels.is_empty() || !is_finite {
         return None;
@@ -43,6 +54,8 @@ pub(crate) fn fit(paths: &[&[f32]], sample: Sample<'_>, with_intercepts: bool) -
     let mut used: Vec<usize> = (0..paths.len()).collect();
     loop {
         let problem = Problem { paths, sample, used: &used, n_intercepts };
+        let place = |path| used.iter().position(|&other| other == path);
+        let problem = Tied::new(problem, ties, place);
         let found = minimum(&problem, vec![0.0; used.len() + n_intercepts]);
         let (scales, intercepts) = found.split_at(used.len());
         // A path that would count against itself is left out.
@@ -53,8 +66,7 @@ pub(crate) fn fit(paths: &[&[f32]], sample: Sample<'_>, with_intercepts: bool) -
                     Fit { scales: vec![0.0; paths.len()], intercepts: intercepts.to_vec() };
                 for (&path, &scale) in used.iter().zip(scales) {
                     // Any scale fits a path whose logits are all 0.
-                    let says_nothing = paths[path].iter().all(|logit| *logit == 0.0);
-                    fit.scales[path] = if says_nothing { 1.0 } else { scale };
+                    fit.scales[path] = if says_nothing(paths, path, ties) { 1.0 } else { scale };
                 }
                 return Some(fit);
             }

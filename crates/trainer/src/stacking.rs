@@ -2,28 +2,33 @@
 
 use classifier::PathLogits;
 use dataset::Targets;
-use model::{PathScales, Task};
+use model::{PathScales, Task, Weights};
 use rayon::prelude::*;
 
 use crate::calibration::{self, FEW_TEXTS, Intercept, temperature};
 use crate::class_weights::{LossWeights, Weighting};
+use crate::error::Result;
+use crate::path_scaling::ScalesByLength;
 use crate::per_output::PerOutput;
 use crate::softmax_calibration;
 
 /// Neither path's fraction is 0: a saved path whose logits are all 0 could not be measured alone.
-const SMALLEST_SHARE: f64 = 1e-4;
+pub(crate) const SMALLEST_SHARE: f64 = 1e-4;
 /// The least sum of scales, so that the temperature is a number.
-const SMALLEST_SCALE: f64 = 1e-6;
+pub(crate) const SMALLEST_SCALE: f64 = 1e-6;
 /// Most pairs of a text and a label that a fit to all labels together takes.
 const MAX_POOLED: usize = 200_000;
 
-/// What is done to a network's logits: `Σ share · (logit + shift) / temperature` over its paths.
+/// What is done to a network's logits: `Σ share · (logit + shift) / temperature` over its paths, or the same with scales
+/// by length.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Stacked {
     /// The linear path's share, if there is one; the rest is the recurrent layers'.
     pub(crate) linear_share: Option<f64>,
     pub(crate) temperature: Option<PerOutput>,
     pub(crate) shift: Option<PerOutput>,
+    /// Scales by length, in place of the share: then the logits are `Σ scale · (logit + shift) / temperature + bias`.
+    pub(crate) by_length: Option<ScalesByLength>,
 }
 
 impl Stacked {
@@ -76,6 +81,7 @@ impl Stacked {
                 .then(|| share.clamp(SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)),
             temperature: Some(PerOutput::All(1.0 / sum)),
             shift: Some(shift(sum)),
+            by_length: None,
         }
     }
 
@@ -127,14 +133,31 @@ impl Stacked {
         PathLogits { recurrent, linear, n_outputs }
     }
 
-    /// The scales that give a saved network these logits.
-    pub(crate) fn path_scales(&self) -> PathScales {
+    /// The weights that give a saved network these logits.
+    pub(crate) fn applied(&self, weights: &Weights, n_outputs: usize) -> Result<Weights> {
+        let scaled = self.path_scales().applied(weights)?;
+        match &self.by_length {
+            None => Ok(scaled),
+            Some(ScalesByLength { scales, bias }) => {
+                let bias: Vec<f64> = (0..n_outputs).map(|output| bias.of(output)).collect();
+                Ok(scales.applied(&bias, &scaled)?)
+            }
+        }
+    }
+
+    /// What is multiplied into the weights of each path.
+    fn path_scales(&self) -> PathScales {
         let share = self.linear_share.unwrap_or(0.0);
+        let shares = match self.by_length {
+            // The network has them itself.
+            Some(_) => [1.0; 2],
+            None => [1.0 - share, share],
+        };
         let temperature = self.temperature.clone().unwrap_or(PerOutput::All(1.0));
         let scales = temperature.numbers().iter().map(|temperature| 1.0 / temperature);
         PathScales {
-            recurrent: scales.clone().map(|scale| (1.0 - share) * scale).collect(),
-            linear: scales.map(|scale| share * scale).collect(),
+            recurrent: scales.clone().map(|scale| shares[0] * scale).collect(),
+            linear: scales.map(|scale| shares[1] * scale).collect(),
             shift: self.shift.as_ref().map_or(vec![0.0], |shift| shift.numbers().to_vec()),
         }
     }
@@ -194,7 +217,7 @@ fn any_of(
     weighting: Weighting<'_>,
     weights: &[[f64; 2]],
 ) -> Stacked {
-    let (n_labels, is_weighted) = (paths.n_outputs, !weighting.classes.are_equal());
+    let is_weighted = !weighting.classes.are_equal();
     let explained = weighting.classes.shift_from(weighting.trained);
     let shift = is_weighted.then(|| PerOutput::Each(explained.clone()));
     let paths = Stacked { shift, ..Stacked::default() }.shifted(paths);
@@ -203,8 +226,35 @@ fn any_of(
         return Stacked::default();
     };
     let mixed = pooled.combined(&paths);
-    let of_label = |label: usize| -> (f64, f64) {
-        let logits: Vec<f32> = mixed.iter().skip(label).step_by(n_labels).copied().collect();
+    let fits = fits_of_labels(&mixed, targets, weighting, weights);
+    let of_label = |(fit, explained): (Option<calibration::Fit>, f64)| match fit {
+        Some(fit) => {
+            // The logits have the temperature of all labels already.
+            let temperature = of_all * temperature(fit.scales[0]);
+            (temperature, explained + fit.intercept * temperature)
+        }
+        None => (of_all, explained),
+    };
+    let (temperatures, shifts) = fits.into_iter().zip(explained).map(of_label).unzip();
+    Stacked {
+        linear_share: pooled.linear_share,
+        temperature: Some(PerOutput::Each(temperatures)),
+        shift: is_weighted.then_some(PerOutput::Each(shifts)),
+        by_length: None,
+    }
+}
+
+/// For each label a scale of the network's logits, `[N·O]`, above 0, and an intercept where classes are weighted; `None`
+/// for labels that too few texts have or lack, and where a fit fails.
+pub(crate) fn fits_of_labels(
+    logits: &[f32],
+    targets: &Targets,
+    weighting: Weighting<'_>,
+    weights: &[[f64; 2]],
+) -> Vec<Option<calibration::Fit>> {
+    let (n_labels, is_weighted) = (weights.len(), !weighting.classes.are_equal());
+    let of_label = |label: usize| {
+        let logits: Vec<f32> = logits.iter().skip(label).step_by(n_labels).copied().collect();
         let has_label = |text| u32::from(targets.has(text, label as u32));
         let labels: Vec<u32> = (0..targets.len()).map(has_label).collect();
         let n_having = labels.iter().filter(|&&label| label == 1).count();
@@ -213,22 +263,9 @@ fn any_of(
         let intercept = if is_weighted { Intercept::Fitted } else { Intercept::None };
         let is_rare = n_having.min(labels.len() - n_having) < FEW_TEXTS;
         let fit = calibration::fit(&[&logits], sample, intercept);
-        match fit.filter(|fit| !is_rare && fit.scales[0] > 0.0) {
-            Some(fit) => {
-                // The logits have the temperature of all labels already.
-                let temperature = of_all * temperature(fit.scales[0]);
-                (temperature, explained[label] + fit.intercept * temperature)
-            }
-            None => (of_all, explained[label]),
-        }
+        fit.filter(|fit| !is_rare && fit.scales[0] > 0.0)
     };
-    let fitted: Vec<(f64, f64)> = (0..n_labels).into_par_iter().map(of_label).collect();
-    let (temperatures, shifts) = fitted.into_iter().unzip();
-    Stacked {
-        linear_share: pooled.linear_share,
-        temperature: Some(PerOutput::Each(temperatures)),
-        shift: is_weighted.then_some(PerOutput::Each(shifts)),
-    }
+    (0..n_labels).into_par_iter().map(of_label).collect()
 }
 
 /// Share and temperature of all labels together, on at most [`MAX_POOLED`] pairs of a text and a label.
@@ -238,26 +275,48 @@ fn pooled(
     rows: Option<&[f32]>,
     weights: &[[f64; 2]],
 ) -> Stacked {
-    let n_labels = paths.n_outputs;
-    let step = (targets.len() * n_labels).div_ceil(MAX_POOLED).max(1);
-    let texts: Vec<usize> = (0..targets.len()).step_by(step).collect();
-    let (mut labels, mut all_weights) = (Vec::new(), Vec::new());
-    for &text in &texts {
-        let of_row = rows.map_or(1.0, |rows| f64::from(rows[text]));
-        for (label, of_label) in weights.iter().enumerate() {
-            let has_label = targets.has(text, label as u32);
-            labels.push(u32::from(has_label));
-            all_weights.push((of_row * of_label[usize::from(has_label)]) as f32);
-        }
-    }
-    let of_texts = |logits: &[f32]| -> Vec<f32> {
-        texts.iter().flat_map(|text| &logits[text * n_labels..][..n_labels]).copied().collect()
-    };
-    let some: Vec<Vec<f32>> = paths.all().into_iter().map(of_texts).collect();
+    let pooled = Pooled::of(targets, rows, weights);
+    let some: Vec<Vec<f32>> = paths.all().into_iter().map(|path| pooled.logits(path)).collect();
     let some: Vec<&[f32]> = some.iter().map(Vec::as_slice).collect();
-    let sample =
-        calibration::Sample { row_weights: Some(&all_weights), ..calibration::Sample::of(&labels) };
-    binary(&some, sample, false)
+    binary(&some, pooled.sample(), false)
+}
+
+/// At most [`MAX_POOLED`] pairs of a text and a label, as texts of two classes.
+pub(crate) struct Pooled {
+    texts: Vec<usize>,
+    n_labels: usize,
+    labels: Vec<u32>,
+    weights: Vec<f32>,
+}
+
+impl Pooled {
+    /// `rows`: the weight of each text; `weights`: those of lacking and of having each label.
+    pub(crate) fn of(targets: &Targets, rows: Option<&[f32]>, weights: &[[f64; 2]]) -> Self {
+        let n_labels = weights.len();
+        let step = (targets.len() * n_labels).div_ceil(MAX_POOLED).max(1);
+        let texts: Vec<usize> = (0..targets.len()).step_by(step).collect();
+        let (mut labels, mut all_weights) = (Vec::new(), Vec::new());
+        for &text in &texts {
+            let of_row = rows.map_or(1.0, |rows| f64::from(rows[text]));
+            for (label, of_label) in weights.iter().enumerate() {
+                let has_label = targets.has(text, label as u32);
+                labels.push(u32::from(has_label));
+                all_weights.push((of_row * of_label[usize::from(has_label)]) as f32);
+            }
+        }
+        Self { texts, n_labels, labels, weights: all_weights }
+    }
+
+    /// The logits of the pairs, of those of all texts, `[N·O]`.
+    pub(crate) fn logits(&self, logits: &[f32]) -> Vec<f32> {
+        let of_text = |text: &usize| &logits[text * self.n_labels..][..self.n_labels];
+        self.texts.iter().flat_map(of_text).copied().collect()
+    }
+
+    pub(crate) fn sample(&self) -> calibration::Sample<'_> {
+        let of_labels = calibration::Sample::of(&self.labels);
+        calibration::Sample { row_weights: Some(&self.weights), ..of_labels }
+    }
 }
 
 #[cfg(test)]

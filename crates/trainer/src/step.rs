@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor, Var};
 use candle_nn::VarMap;
 use dataset::{Batch, Targets};
 use model::{
-    DistinctIds, InitConfig, ModelConfig, NGRAM_BIAS, NGRAM_TABLE, OUTPUT_PARAMETERS,
+    DistinctIds, FITTED_PARAMETERS, InitConfig, ModelConfig, OUTPUT_PARAMETERS,
     RecurrentClassifier, Regularization, State, TABLE, Task, Tokens, Vocabularies, Weights, Words,
 };
 use recurrent::{SeededRng, State as _};
@@ -186,12 +186,12 @@ impl TrainingStep {
                 anchored.insert(name.clone(), given);
             }
         }
-        anchored.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
+        anchored.retain(|name, _| !FITTED_PARAMETERS.contains(&name.as_str()));
         // New outputs are made for what the layers below become, and there is nothing of the old ones to keep.
         let keeps_outputs = OUTPUT_PARAMETERS.iter().any(|name| anchored.contains_key(*name));
         let anchor = keeps_outputs.then(|| Anchor::new(anchored));
-        // The linear path is fitted, not trained.
-        parameters.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
+        // The linear path and the scales of the paths are fitted, not trained.
+        parameters.retain(|name, _| !FITTED_PARAMETERS.contains(&name.as_str()));
         let average = (config.average_decay > 0.0)
             .then(|| {
                 let mut averaged = parameters.clone();

@@ -57,14 +57,37 @@ pub(crate) fn measure(training: &mut Training<'_, '_>) -> Result<Measured> {
     // Why it stopped, if it did.
     told?;
     let recurrent = recurrent?;
+    let windows = match &training.state.lengths {
+        // Their progress is not that of the validation texts.
+        Some(lengths) => {
+            let on_rows = &mut |_| ControlFlow::Continue(());
+            Some(path_logits(&network, &lengths.windows, seq_len, on_rows)?.recurrent)
+        }
+        None => None,
+    };
     step.profile().add(Part::Evaluation, started.elapsed());
     let linear = training.state.linear_logits.clone();
     let weighting = training.weighting();
     let paths = PathLogits { linear, ..recurrent };
     let targets = targets_of(&data.validation)?;
-    let stacked = Stacked::fit(task, &paths, targets, weighting, settings.calibrate);
+    let lengths = training.state.lengths.as_ref().zip(windows.as_deref());
+    let stacked = match lengths {
+        Some((lengths, windows)) => {
+            Stacked::fit_by_length(task, (&paths, windows), lengths, weighting)
+        }
+        None => Stacked::fit(task, &paths, targets, weighting, settings.calibrate),
+    };
     let shifted = stacked.shifted(&paths);
-    let logits = stacked.combined(&shifted);
+    let (logits, alone, predictions) = match (&stacked.by_length, lengths) {
+        (Some(scales), Some((lengths, _))) => {
+            let scaled = scales.scaled(stacked.scaled(shifted), lengths);
+            (scaled.sum(), scores(&scaled, task, targets)?, scaled)
+        }
+        _ => {
+            let logits = stacked.combined(&shifted);
+            (logits, scores(&shifted, task, targets)?, stacked.scaled(shifted))
+        }
+    };
     let is_finite = logits.iter().all(|logit| logit.is_finite());
     let goal = settings.threshold.filter(|_| is_finite);
     let thresholds = goal.and_then(|goal| goal.choose(task, &logits, targets, weighting.rows));
@@ -76,8 +99,6 @@ pub(crate) fn measure(training: &mut Training<'_, '_>) -> Result<Measured> {
     let is_weighted = !weighting.classes.are_equal() || weighting.rows.is_some();
     let weighted_loss =
         is_weighted.then(|| weighted_loss(&logits, task, targets, weighting)).transpose()?;
-    let alone = scores(&shifted, task, targets)?;
-    let predictions = stacked.scaled(shifted);
     Ok(Measured { metrics, weighted_loss, stacked, thresholds, alone, predictions })
 }
 

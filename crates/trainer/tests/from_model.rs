@@ -13,7 +13,7 @@ use candle_core::Device;
 use classifier::folder::{Existing, OutputFolder, SEEN_TEXTS_FILE, SeenTexts};
 use classifier::{Classifier, path_logits};
 use dataset::{ColumnChoice, DataFile, LabelOptions, LabelledTexts, ReadOptions, Targets};
-use small_runs::{cases, table};
+use small_runs::{by_length, cases, table};
 use text_preprocessing::text_digests;
 use trainer::{
     Control, DataOrigin, DataRequest, Ending, Error, FewTexts, Identity, ModelPart, Never,
@@ -89,6 +89,36 @@ fn a_training_that_does_not_move_has_the_models_recurrent_layers() {
     for (before, after) in before.iter().zip(&after) {
         assert!((before * ratio - after).abs() < 1e-4 * most, "{before} {after} {ratio}");
     }
+}
+
+#[test]
+fn a_training_from_a_model_has_its_scales_by_length_or_its_constant_ones() {
+    let parent = tempfile::tempdir().unwrap();
+    by_length().run(parent.path(), None, &Never, &mut Silent).unwrap();
+    let model = Arc::new(StartModel::load(&parent.path().join("models/m")).unwrap());
+    // The network is the model's, whatever a recipe by name has.
+    let recipe = model.recipe(Some("quick"), &[]).unwrap();
+    assert!(!recipe.model.path_scales.is_constant() && recipe.training.calibrate);
+    let constant = model.recipe(None, &["model.path_scales=constant".to_string()]).unwrap_err();
+    assert!(constant.to_string().contains("path_scales"), "{constant}");
+    let report = train(parent.path(), "more", &new_table(300), &model, &["training.epochs=4"]);
+    let scales = report.kept().unwrap().path_scales.clone().unwrap().scales;
+    assert!(scales.ratios.is_some() && scales.linear.is_some());
+    assert!(report.test.as_ref().unwrap().accuracy() > 0.9, "{:?}", report.test);
+    Classifier::open(parent.path().join("models/more"), &Device::Cpu).unwrap();
+    // Other classes have outputs, n-grams and scales of their own.
+    let (texts, labels) = new_texts(300);
+    let classes = dataset::Classes::new(
+        dataset::TaskKind::OneOf,
+        ["a", "b", "c"].map(str::to_string).to_vec(),
+    );
+    let labels =
+        labels.iter().enumerate().map(|(i, &label)| if i % 5 == 0 { 2 } else { u32::from(label) });
+    let other =
+        LabelledTexts::with_targets(&texts, Targets::OneOf(labels.collect()), classes).unwrap();
+    let report = train(parent.path(), "other", &other, &model, &[]);
+    assert_eq!(report.kept().unwrap().path_scales.clone().unwrap().scales.ratios, None);
+    Classifier::open(parent.path().join("models/other"), &Device::Cpu).unwrap();
 }
 
 #[test]

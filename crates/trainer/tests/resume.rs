@@ -121,6 +121,11 @@ fn a_training_that_is_stopped_at_any_batch_ends_as_if_it_had_not_been() {
                 assert!(rates.first() > rates.last(), "the rate never fell: {rates:?}");
             }
             "sparse" => assert_eq!(whole.report["ended"], "early-stopping"),
+            "by length" => {
+                // Enough texts for it, so that the windows' logits count.
+                let scale = &whole.report["history"][0]["path_scales"]["linear"];
+                assert!(scale["at_8"].is_f64() && scale["at_8"] != scale["at_800"], "{scale}");
+            }
             _ => {}
         }
         let mut n_batches = 0;

@@ -8,7 +8,7 @@ use classifier::Classifier;
 use classifier::folder::{Existing, OutputFolder};
 use dataset::{Classes, LabelOptions, LabelledTexts, ReadOptions, Targets, TaskKind};
 use measures::{AnyOf, Metrics, OneOf};
-use model::{ModelConfig, Padding, Pooling, Regularization, Task};
+use model::{ModelConfig, Padding, PathScaling, Pooling, Regularization, Task};
 use recurrent::SeededRng;
 use text_preprocessing::PreprocessingConfig;
 use trainer::{
@@ -166,9 +166,12 @@ fn assert_kept(report: &TrainingReport, data: &Prepared, folder: &Path) {
     assert_eq!(again.alone, kept.alone);
     let on_disk = TrainingReport::load(folder).unwrap();
     assert_eq!(on_disk.task, report.task);
+    // Scales by length are temperatures themselves, except beside those of labels.
     let numbers = |report: &TrainingReport| {
-        report.kept().unwrap().temperature.as_ref().unwrap().numbers().to_vec()
+        let temperature = report.kept().unwrap().temperature.clone();
+        temperature.map(|all| all.numbers().to_vec()).unwrap_or_default()
     };
+    assert_eq!(kept.path_scales.is_some(), !report.model.path_scales.is_constant());
     // JSON may lose the last bit.
     for (a, b) in numbers(&on_disk).into_iter().zip(numbers(report)) {
         assert!((a - b).abs() < 1e-12, "{a} {b}");
@@ -310,6 +313,37 @@ fn rows_that_weigh_nothing_teach_nothing() {
         let plain = accuracy(&table(None), "plain");
         assert!(plain < weighted, "order {ngram_order}: {plain} {weighted}");
     }
+}
+
+#[test]
+fn paths_are_scaled_by_length_whatever_the_task() {
+    let parent = tempfile::tempdir().unwrap();
+    let (topics, tags) = (topics(2_100, [6, 6, 6, 2], 6), tags(2_100, 6));
+    let in_arts = topics.targets().one_of().unwrap().iter().map(|&topic| u8::from(topic == 0));
+    let texts: Vec<&str> = topics.texts().collect();
+    let binary = LabelledTexts::new(texts, in_arts.collect()).unwrap();
+    let tables = [("binary", &binary), ("one-of", &topics), ("any-of", &tags)];
+    for (name, table) in tables {
+        for (ngram_order, class_weights) in [(0, ClassWeights::Balanced), (2, ClassWeights::None)] {
+            let folder = parent.path().join(format!("{name}-{ngram_order}"));
+            let path_scales = PathScaling::ByLength;
+            let model = ModelConfig { ngram_order, path_scales, ..small_model() };
+            let training = TrainingConfig { epochs: 2, class_weights, ..training() };
+            let (report, data) = train(table, (&model, &training), &folder).unwrap();
+            assert_kept(&report, &data, &folder);
+            let kept = report.kept().unwrap();
+            let scales = kept.path_scales.clone().unwrap().scales;
+            assert_eq!(kept.linear_share.is_some(), ngram_order > 0);
+            assert_eq!(scales.linear.is_some(), ngram_order > 0);
+            assert_eq!(scales.ratios.is_some(), ngram_order > 0 && name == "binary");
+            assert_ne!(scales.recurrent.at_8, scales.recurrent.at_800, "{name} {ngram_order}");
+            assert_eq!(kept.temperature.is_some(), name == "any-of");
+        }
+    }
+    let model = ModelConfig { path_scales: PathScaling::ByLength, ..small_model() };
+    let uncalibrated = TrainingConfig { calibrate: false, ..training() };
+    let error = train(&topics, (&model, &uncalibrated), &parent.path().join("no")).err().unwrap();
+    assert!(error.to_string().contains("calibrate is false"), "{error}");
 }
 
 #[test]

@@ -7,9 +7,11 @@
 //! | 3 | 0.1.0 | `model_id`, `tokenizer_digest`, `program_version`; `preprocessing.cleaning`; `seen_texts.safetensors` |
 //! | 4 | 0.1.0 | `ngrams.bias`, the linear path's intercept; three training-only settings are gone |
 //! | 5 | 0.1.0 | `task` and `thresholds`; `model` is the architecture alone, without settings of training |
+//! | 6 | 0.1.0 | `model.path_scales`; the tensors `paths.scales` and `paths.bias`; `ratios` of n-grams |
 //!
-//! An older format is migrated as a JSON value, one version at a time, before anything else reads it. Its models
-//! answer negative or positive.
+//! An older format is migrated as a JSON value, one version at a time, before anything else reads it. Models before
+//! format 5 answer negative or positive; those before format 6 have paths whose scales do not depend on the length, and
+//! nothing of them has to be changed.
 
 use std::path::Path;
 
@@ -23,7 +25,7 @@ use super::identity::ModelId;
 use crate::error::{Error, Result};
 
 /// The format that this version writes.
-pub(super) const NEWEST: u64 = 5;
+pub(super) const NEWEST: u64 = 6;
 /// The oldest format that is read.
 const OLDEST: u64 = 2;
 
@@ -166,7 +168,7 @@ impl FolderConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::TaskKind;
+    use model::{PathScaling, TaskKind};
 
     #[test]
     fn format_2_gets_the_first_rules_of_cleaning() {
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_newest_format_stays_as_it_is() {
-        let config = json!({ "format_version": 5, "preprocessing": { "cleaning": 2 } });
+        let config = json!({ "format_version": 6, "preprocessing": { "cleaning": 2 } });
         let mut migrated = config.clone();
         migrate(&mut migrated, NEWEST);
         assert_eq!(migrated, config);
@@ -227,22 +229,22 @@ mod tests {
                 .to_string()
         };
         assert_eq!(
-            refusal(json!({ "format_version": 6, "program_version": "0.9.1", "model": "other" })),
-            "m/config.json has format 6, written by sentiment-rnn 0.9.1; this program reads formats 2 to 5: \
+            refusal(json!({ "format_version": 7, "program_version": "0.9.1", "model": "other" })),
+            "m/config.json has format 7, written by sentiment-rnn 0.9.1; this program reads formats 2 to 6: \
              install version 0.9.1 or newer"
         );
         assert_eq!(
-            refusal(json!({ "format_version": 6 })),
-            "m/config.json has format 6, written by a newer version of sentiment-rnn; this program reads \
-             formats 2 to 5: install a newer version"
+            refusal(json!({ "format_version": 7 })),
+            "m/config.json has format 7, written by a newer version of sentiment-rnn; this program reads \
+             formats 2 to 6: install a newer version"
         );
         assert_eq!(
             refusal(json!({ "format_version": 1 })),
-            "m/config.json has format 1, which is too old; this program reads formats 2 to 5: retrain the \
+            "m/config.json has format 1, which is too old; this program reads formats 2 to 6: retrain the \
              model"
         );
         assert!(refusal(json!({ "format_version": "3" })).contains("has no format_version"));
-        assert!(refusal(json!({ "format_version": 5 })).contains("cannot be read"));
+        assert!(refusal(json!({ "format_version": 6 })).contains("cannot be read"));
     }
 
     /// A configuration of the newest format, as JSON.
@@ -263,6 +265,13 @@ mod tests {
 
     fn parsed(config: &Value) -> Result<FolderConfig> {
         FolderConfig::parse(config.to_string().as_bytes(), Path::new("m/config.json"))
+    }
+
+    #[test]
+    fn format_5_has_constant_scales() {
+        let mut config = newest();
+        config["format_version"] = json!(5);
+        assert_eq!(parsed(&config).unwrap().model.path_scales, PathScaling::Constant);
     }
 
     #[test]

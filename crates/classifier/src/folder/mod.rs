@@ -6,7 +6,7 @@
 //! | `config.json` | format version, id, task, thresholds, network, preprocessing, vocabulary size |
 //! | `tokenizer.json` | the vocabulary, readable by the Python `tokenizers` package |
 //! | `metrics.json` | what training measured |
-//! | `ngrams.safetensors` | with a linear path: its n-grams and their values |
+//! | `ngrams.safetensors` | with a linear path: its n-grams, their values and, where they are a path, their ratios |
 //! | `seen_texts.safetensors` | digests of the texts that the model has seen; may be deleted |
 //! | `curve.svg` | the learning curve, for people; may be deleted |
 //!

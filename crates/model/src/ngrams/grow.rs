@@ -32,30 +32,55 @@ pub struct NgramStart {
     pub factor: f32,
 }
 
+/// The rows of an n-gram in the model's vocabulary and in that of the new texts: at least one of them.
+#[derive(Clone, Copy)]
+struct Origin {
+    own: Option<u32>,
+    new: Option<u32>,
+}
+
+impl Origin {
+    /// The n-gram's value, or ratio, in both together.
+    fn number(self, own: &[f32], new: &[f32]) -> f32 {
+        let of = |row: Option<u32>, numbers: &[f32]| row.map(|row| numbers[row as usize]);
+        let of_new = of(self.new, new).unwrap_or(0.0);
+        let Some(own) = of(self.own, own) else { return of_new };
+        let of_new = of_new * NEW_VALUE_SHARE;
+        if of_new.abs() > own.abs() { of_new } else { own }
+    }
+}
+
 impl NgramVocabulary {
     /// The n-grams of this vocabulary, and those of `new` that it lacks. Both must have the same order; `new` has the
     /// ids after words were added. N-grams of one and two ids with an unknown word are found under its new id, too;
-    /// longer ones are not: only their hashes are known, and there are too many that they may be of.
+    /// longer ones are not: only their hashes are known, and there are too many that they may be of. Log-count ratios,
+    /// if both have them, become those of both by the same rule as values.
     ///
     /// `max_ngrams`: of more, the last of `new`'s are left out, by hash; this vocabulary's are all kept.
     #[must_use]
     pub fn grown(&self, new: &Self, ids: Renumbered, max_ngrams: usize) -> Self {
         let copies = self.copies(ids);
-        let copied = copies.iter().map(|(key, row)| (*key, self.values[*row as usize]));
-        let own = self.keys.iter().copied().zip(self.values.iter().copied());
-        let in_both = |(key, value): (u32, f32)| {
-            let of_new = new.row(key).map_or(0.0, |row| new.values[row as usize]);
-            let of_new = of_new * NEW_VALUE_SHARE;
-            (key, if of_new.abs() > value.abs() { of_new } else { value })
-        };
-        let mut all: Vec<(u32, f32)> = own.chain(copied).map(in_both).collect();
+        let copied = copies.iter().map(|(key, row)| (*key, *row));
+        let own = self.keys.iter().copied().zip(0..).chain(copied);
+        let mut all: Vec<(u32, Origin)> =
+            own.map(|(key, row)| (key, Origin { own: Some(row), new: new.row(key) })).collect();
         let room = max_ngrams.saturating_sub(all.len());
-        let of_new = new.keys.iter().copied().zip(new.values.iter().copied());
+        let of_new = new.keys.iter().copied().zip(0..);
         let lacks = |key: &u32| self.row(*key).is_none() && !copies.contains_key(key);
-        all.extend(of_new.filter(|(key, _)| lacks(key)).take(room));
+        let origin = |(key, row)| (key, Origin { own: None, new: Some(row) });
+        all.extend(of_new.filter(|(key, _)| lacks(key)).take(room).map(origin));
         all.sort_unstable_by_key(|(key, _)| *key);
-        let (keys, values): (Vec<u32>, Vec<f32>) = all.into_iter().unzip();
-        Self { order: self.order, keys: Arc::new(keys), values: Arc::new(values) }
+        let (keys, origins): (Vec<u32>, Vec<Origin>) = all.into_iter().unzip();
+        let merged = |own: &[f32], new: &[f32]| -> Arc<Vec<f32>> {
+            Arc::new(origins.iter().map(|origin| origin.number(own, new)).collect())
+        };
+        let ratios = self.ratios.as_ref().zip(new.ratios.as_ref());
+        Self {
+            order: self.order,
+            keys: Arc::new(keys),
+            values: merged(&self.values, &new.values),
+            ratios: ratios.map(|(own, new)| merged(own, new)),
+        }
     }
 
     /// Where the weights of each n-gram start in a vocabulary that is this one [grown](Self::grown): `[n-grams]`,
@@ -154,6 +179,20 @@ mod tests {
         }
         // 6 is in a text of either class of the old ones: it told nothing.
         assert_eq!(n_raised, 1);
+    }
+
+    #[test]
+    fn ratios_of_both_follow_the_rule_of_values() {
+        let old_texts = [[5, 6], [7, 6]];
+        let new_texts = [[5, 3], [6, 3], [5, 4]];
+        let (old, new) =
+            (old().with_ratios(&old_texts, &[0, 1]), new().with_ratios(&new_texts, &[1, 0, 1]));
+        let both = old.grown(&new, SAME, 1000);
+        let ratio = |of: &NgramVocabulary, id: u32| of.ratio(&[id]);
+        assert_eq!(ratio(&both, 3), ratio(&new, 3));
+        assert_eq!(ratio(&both, 7), ratio(&old, 7));
+        assert!((ratio(&both, 6) - NEW_VALUE_SHARE * ratio(&new, 6)).abs() < 1e-6);
+        assert!(!old.grown(&super::tests::new(), SAME, 1000).has_ratios());
     }
 
     #[test]

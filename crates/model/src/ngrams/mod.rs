@@ -4,6 +4,7 @@ mod classes;
 mod count;
 mod grow;
 mod keys;
+mod ratio;
 mod value;
 
 use std::sync::Arc;
@@ -21,19 +22,23 @@ pub use self::grow::{NgramStart, Renumbered};
 /// Names of the stored tensors.
 const KEYS: &str = "keys";
 const VALUES: &str = "values";
+const RATIOS: &str = "ratios";
 
 /// The n-grams (runs of 1 to `order` ids) that occur in enough training texts.
 ///
 /// An n-gram is identified by a 32-bit hash of its ids: among a million n-grams about a hundred
 /// collide, and one in four thousand unknown n-grams is mistaken for a known one.
 ///
-/// Each has a value, which says how much it tells about a text's classes: see `value.rs`.
+/// Each has a value, which says how much it tells about a text's classes: see `value.rs`. Of two classes, n-grams of one
+/// and two ids may have log-count ratios besides: see `ratio.rs`.
 #[derive(Clone)]
 pub struct NgramVocabulary {
     order: usize,
     /// The n-grams' hashes, ascending. An n-gram's index here is its row in the path's table.
     keys: Arc<Vec<u32>>,
     values: Arc<Vec<f32>>,
+    /// `[n-grams]`, 0 for n-grams of more than two ids; absent unless they were learned.
+    ratios: Option<Arc<Vec<f32>>>,
 }
 
 impl std::fmt::Debug for NgramVocabulary {
@@ -72,7 +77,7 @@ impl NgramVocabulary {
         let ngrams = count::chosen(&pairs, classes, choice);
         let values = value::values(&ngrams, classes, n_classes, texts.len());
         let keys = ngrams.iter().map(count::Ngram::key).collect();
-        Self { order: choice.order, keys: Arc::new(keys), values: Arc::new(values) }
+        Self { order: choice.order, keys: Arc::new(keys), values: Arc::new(values), ratios: None }
     }
 
     /// Number of n-grams: the rows of the linear path's table.
@@ -90,14 +95,18 @@ impl NgramVocabulary {
     /// The distinct known n-grams of a text, ascending, and their values scaled to length 1.
     #[must_use]
     pub fn of_text(&self, ids: &[u32]) -> (Vec<u32>, Vec<f32>) {
-        let keys = keys::keys_of(ids, self.order);
-        let rows: Vec<u32> = keys.into_iter().filter_map(|key| self.row(key)).collect();
+        let rows = self.rows(ids, self.order);
         let mut values: Vec<f32> = rows.iter().map(|&row| self.values[row as usize]).collect();
         let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
         if length > 0.0 {
             values.iter_mut().for_each(|value| *value /= length);
         }
         (rows, values)
+    }
+
+    /// The distinct known n-grams of up to `order` ids of a text, ascending.
+    fn rows(&self, ids: &[u32], order: usize) -> Vec<u32> {
+        keys::keys_of(ids, order).into_iter().filter_map(|key| self.row(key)).collect()
     }
 
     /// Hashes are spread evenly, so a key's value predicts its index: the search starts there and
@@ -120,13 +129,18 @@ impl NgramVocabulary {
         Some((low + found) as u32)
     }
 
-    /// The n-grams as tensors, to be stored: `keys`, u32, and `values`, f32, each `[n-grams]`.
+    /// The n-grams as tensors, to be stored: `keys`, u32, `values` and, if they were learned, `ratios`, f32, each
+    /// `[n-grams]`.
     ///
     /// # Errors
     /// If candle fails.
-    pub fn tensors(&self) -> Result<[(&'static str, Tensor); 2]> {
-        let keys = Tensor::new(&**self.keys, &Device::Cpu)?;
-        Ok([(KEYS, keys), (VALUES, Tensor::new(&**self.values, &Device::Cpu)?)])
+    pub fn tensors(&self) -> Result<Vec<(&'static str, Tensor)>> {
+        let keys = (KEYS, Tensor::new(&**self.keys, &Device::Cpu)?);
+        let numbers = [(VALUES, Some(&self.values)), (RATIOS, self.ratios.as_ref())];
+        let stored = numbers.into_iter().filter_map(|(name, numbers)| Some((name, numbers?)));
+        let tensors =
+            stored.map(|(name, numbers)| Ok((name, Tensor::new(&***numbers, &Device::Cpu)?)));
+        std::iter::once(Ok(keys)).chain(tensors).collect()
     }
 
     /// The n-grams, of up to `order` ids, of stored [`tensors`](Self::tensors).
@@ -136,21 +150,28 @@ impl NgramVocabulary {
     pub fn from_stored(stored: &StoredTensors, order: usize) -> Result<Self> {
         let unreadable = |reason: String| Error::Unreadable { reason };
         let keys = numbers(stored, KEYS, Dtype::U32, u32::from_le_bytes)?;
-        let values = numbers(stored, VALUES, Dtype::F32, f32::from_le_bytes)?;
-        if keys.len() != values.len() {
-            let (n_keys, n_values) = (keys.len(), values.len());
-            return Err(unreadable(format!("it has {n_keys} keys, but {n_values} values")));
-        }
-        if !values.iter().all(|value| value.is_finite()) {
-            return Err(unreadable("its values are not all finite".to_string()));
-        }
+        let of_keys = |name: &str| -> Result<Vec<f32>> {
+            let numbers = numbers(stored, name, Dtype::F32, f32::from_le_bytes)?;
+            if keys.len() != numbers.len() {
+                let (n_keys, n_numbers) = (keys.len(), numbers.len());
+                return Err(unreadable(format!("it has {n_keys} keys, but {n_numbers} {name}")));
+            }
+            if !numbers.iter().all(|number| number.is_finite()) {
+                return Err(unreadable(format!("its {name} are not all finite")));
+            }
+            Ok(numbers)
+        };
+        let values = of_keys(VALUES)?;
+        let has_ratios = stored.shapes().any(|(name, _)| name == RATIOS);
+        let ratios = has_ratios.then(|| of_keys(RATIOS)).transpose()?;
         if keys.is_empty() {
             return Err(unreadable("it has no n-grams".to_string()));
         }
         if !keys.is_sorted_by(|a, b| a < b) {
             return Err(unreadable("its keys are not ascending".to_string()));
         }
-        Ok(Self { order, keys: Arc::new(keys), values: Arc::new(values) })
+        let (values, ratios) = (Arc::new(values), ratios.map(Arc::new));
+        Ok(Self { order, keys: Arc::new(keys), values, ratios })
     }
 }
 
@@ -250,12 +271,18 @@ mod tests {
 
     #[test]
     fn stored_ngrams_are_the_same() -> Result<()> {
-        let vocabulary = vocabulary();
-        let bytes = safetensors::serialize(vocabulary.tensors()?, None)
-            .map_err(candle_core::Error::from)?;
-        let stored = StoredTensors::parse(Bytes::new(bytes)).map_err(candle_core::Error::from)?;
-        let read = NgramVocabulary::from_stored(&stored, 3)?;
-        assert_eq!((read.keys, read.values), (vocabulary.keys, vocabulary.values));
+        let plain = vocabulary();
+        assert_eq!(plain.tensors()?.len(), 2);
+        let with_ratios = plain.clone().with_ratios(&[[1, 2, 3]], &[1]);
+        for vocabulary in [plain, with_ratios] {
+            let bytes = safetensors::serialize(vocabulary.tensors()?, None)
+                .map_err(candle_core::Error::from)?;
+            let stored =
+                StoredTensors::parse(Bytes::new(bytes)).map_err(candle_core::Error::from)?;
+            let read = NgramVocabulary::from_stored(&stored, 3)?;
+            assert_eq!((read.keys, read.values), (vocabulary.keys, vocabulary.values));
+            assert_eq!(read.ratios, vocabulary.ratios);
+        }
         Ok(())
     }
 }

@@ -57,20 +57,20 @@ fn weighted(share: f64, ratio: f64) -> f64 {
 /// and as many for the number of each where they have not. An n-gram that says nothing has the ratio of the
 /// classes, and the value 0.
 #[derive(Clone, Copy)]
-struct Smoothing {
+pub(super) struct Smoothing {
     class: f64,
     rest: f64,
 }
 
 impl Smoothing {
     /// For a class of `n_of_class` of the texts.
-    fn new(n_of_class: usize, n_texts: usize) -> Self {
+    pub(super) fn new(n_of_class: usize, n_texts: usize) -> Self {
         let added = |n: usize| 2.0 * (n as f64 + 1.0) / (n_texts as f64 + 2.0);
         Self { class: added(n_of_class), rest: added(n_texts.saturating_sub(n_of_class)) }
     }
 
     /// p and q of an n-gram in `count` texts of the class and `n_texts` in all.
-    fn apply(self, count: usize, n_texts: usize) -> (f64, f64) {
+    pub(super) fn apply(self, count: usize, n_texts: usize) -> (f64, f64) {
         (count as f64 + self.class, n_texts.saturating_sub(count) as f64 + self.rest)
     }
 }

@@ -76,7 +76,7 @@ fn lowered(recipe: Recipe) -> Recipe {
     // New texts are few: none of them is left out in the end.
     training.refit = training.schedule != Schedule::Plateau;
     // The weights that a training starts from have their paths' shares in them: a share alone would lower the logits.
-    training.calibrate |= recipe.model.ngram_order > 0;
+    training.calibrate |= recipe.model.ngram_order > 0 || !recipe.model.path_scales.is_constant();
     recipe
 }
 

@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use model::{
-    NGRAM_BIAS, NGRAM_TABLE, NgramStart, NgramVocabulary, OUTPUT_PARAMETERS, TABLE, Vocabularies,
-    Weights,
+    NGRAM_BIAS, NGRAM_TABLE, NgramStart, NgramVocabulary, OUTPUT_PARAMETERS, PATH_BIAS,
+    PATH_SCALES, TABLE, Vocabularies, Weights,
 };
 
 use super::start_model::Start;
@@ -50,6 +50,8 @@ impl Start {
     /// If candle fails.
     pub(crate) fn weights(&self, ngrams: Option<&NgramVocabulary>) -> Result<Weights> {
         let mut weights = self.model.weights.clone();
+        // Scales by length are fitted anew at each validation, on the logits of the paths as they are.
+        weights.retain(|name, _| name != PATH_SCALES && name != PATH_BIAS);
         if let Some(table) = weights.get_mut(TABLE) {
             *table = self.table(table)?;
         }

@@ -1,7 +1,7 @@
 //! The epochs: the network learns the classes, and is validated now and then.
 
 use dataset::{Batch, Loader};
-use model::{NGRAM_BIAS, NGRAM_TABLE};
+use model::FITTED_PARAMETERS;
 
 use crate::error::{Error, Result};
 use crate::job::loader_config;
@@ -33,10 +33,10 @@ pub(crate) fn epochs(training: &mut Training<'_, '_>) -> Result<Ending> {
     Ok(Ending::Complete)
 }
 
-/// Copies of all weights but the linear path's.
+/// Copies of all weights that are trained: all but the linear path's, and the scales of the paths.
 fn initial_weights(training: &Training<'_, '_>) -> Result<Start> {
     let mut weights = model::weights(training.state.step.network().1);
-    weights.retain(|name, _| name != NGRAM_TABLE && name != NGRAM_BIAS);
+    weights.retain(|name, _| !FITTED_PARAMETERS.contains(&name.as_str()));
     let copies = weights.into_iter().map(|(name, tensor)| Ok((name, tensor.copy()?)));
     copies.collect::<candle_core::Result<Start>>().map_err(Error::from)
 }

@@ -39,6 +39,9 @@ fn fit(training: &mut Training<'_, '_>) -> Result<()> {
     let start = data.start.as_ref().map(|start| start.linear(&vocabulary)).transpose()?.flatten();
     let Fitted { model, rate, logits, stacked, .. } =
         fit_best(&vocabulary, data, settings, training.weighting(), start.as_ref())?;
+    if let Some(lengths) = &mut training.state.lengths {
+        lengths.linear = Some(model.logits(&lengths.windows));
+    }
     model.set_path(training.state.step.network().1)?;
     let judged = stacked.combined(&stacked.shifted(&logits));
     let metrics = metrics_of(&judged, &data.task, targets_of(&data.validation)?, None)?;

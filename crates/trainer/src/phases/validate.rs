@@ -42,6 +42,7 @@ pub(crate) fn validate(
         linear_share: stacked.linear_share,
         temperature: stacked.temperature,
         shift: stacked.shift,
+        path_scales: stacked.by_length,
         thresholds,
         alone,
         weighted_loss,

@@ -14,6 +14,7 @@ use super::snapshot::Snapshot;
 use crate::error::Result;
 use crate::evaluate::targets_of;
 use crate::job::{TrainingJob, new_step, steps_per_epoch, vocabularies};
+use crate::path_scaling::LengthSample;
 use crate::pretraining::LanguageModel;
 use crate::record::Ending;
 use crate::report::TrainingReport;
@@ -29,6 +30,7 @@ const START: &str = "start.";
 const LINEAR_LOGITS: &str = "linear logits";
 /// A teacher's probabilities of the texts of this phase.
 const TEACHER: &str = "teacher";
+const WINDOW_LOGITS: &str = "linear logits of windows";
 /// The id of the model that is in the model folder.
 const MODEL: &str = "model";
 /// The id of the model that was in the folder when the training began.
@@ -54,6 +56,8 @@ pub(crate) struct TrainState {
     pub(crate) start: Option<Start>,
     /// The linear path's logits of the validation texts, once it is fitted.
     pub(crate) linear_logits: Option<Vec<f32>>,
+    /// What scales by length are fitted on, if the network has them; not in retraining.
+    pub(crate) lengths: Option<LengthSample>,
     /// What was trained since the last measurement.
     pub(crate) progress: Progress,
     /// Validations since the lowest loss.
@@ -98,7 +102,12 @@ impl TrainState {
             Phase::Refit => Arc::new(EncodedSplit::joined(&job.data.train, &job.data.validation)?),
             _ => Arc::clone(&job.data.train),
         };
-        let step = new_step(job, vocabularies(job, &texts)?, targets_of(&texts)?)?;
+        let vocabularies = vocabularies(job, &texts)?;
+        let has_lengths = !job.model.path_scales.is_constant() && phase != Phase::Refit;
+        let ngrams = vocabularies.ngrams.as_ref();
+        let sample = || LengthSample::new(&job.data.validation, ngrams, job.training.seed);
+        let lengths = has_lengths.then(sample).transpose()?;
+        let step = new_step(job, vocabularies, targets_of(&texts)?)?;
         let mut state = Self {
             position: Position::start_of(phase),
             n_batches: 0,
@@ -109,6 +118,7 @@ impl TrainState {
             language_model: None,
             start: None,
             linear_logits: None,
+            lengths,
             progress: Progress::default(),
             n_worse: 0,
             replaced: None,
@@ -197,6 +207,11 @@ impl TrainState {
         if let Some(logits) = &self.linear_logits {
             to.numbers(LINEAR_LOGITS, logits, &[logits.len()]);
         }
+        let of_windows = self.lengths.as_ref().and_then(|lengths| lengths.linear.as_ref());
+        // Of short texts there are no windows, and nothing to save.
+        if let Some(logits) = of_windows.filter(|logits| !logits.is_empty()) {
+            to.numbers(WINDOW_LOGITS, logits, &[logits.len()]);
+        }
         Ok(to)
     }
 
@@ -246,6 +261,15 @@ impl TrainState {
         if from.has(LINEAR_LOGITS) {
             let n_logits = job.data.validation.len() * job.data.task.n_outputs();
             state.linear_logits = Some(from.numbers(LINEAR_LOGITS, &[n_logits])?);
+        }
+        if let Some(lengths) = &mut state.lengths
+            && state.linear_logits.is_some()
+        {
+            let n_logits = lengths.windows.len() * job.data.task.n_outputs();
+            lengths.linear = Some(match n_logits {
+                0 => Vec::new(),
+                _ => from.numbers(WINDOW_LOGITS, &[n_logits])?,
+            });
         }
         // Last: building the network took time that was counted before.
         state.clock = (from.fact("elapsed_s")?, Instant::now());

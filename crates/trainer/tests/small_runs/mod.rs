@@ -5,8 +5,8 @@ use std::path::Path;
 
 use candle_core::Device;
 use classifier::folder::{Existing, OutputFolder};
-use dataset::LabelledTexts;
-use model::{CellKind, ModelConfig, Padding, Pooling, Regularization};
+use dataset::{LabelledTexts, SplitConfig};
+use model::{CellKind, ModelConfig, Padding, PathScaling, Pooling, Regularization};
 use recurrent::SeededRng;
 use text_preprocessing::{PreprocessingConfig, TokenScheme};
 use trainer::{
@@ -23,8 +23,8 @@ pub struct Case {
 }
 
 /// All of them.
-pub fn cases() -> [Case; 5] {
-    [plateau(), every_phase(), sparse(), momentum(), vectors()]
+pub fn cases() -> [Case; 6] {
+    [plateau(), every_phase(), sparse(), momentum(), vectors(), by_length()]
 }
 
 fn recipe(model: ModelConfig, training: TrainingConfig) -> Recipe {
@@ -69,7 +69,7 @@ fn plateau() -> Case {
 }
 
 /// A linear path, pre-training in two directions, epochs, retraining.
-fn every_phase() -> Case {
+pub fn every_phase() -> Case {
     let model = ModelConfig {
         num_layers: 1,
         bidirectional: true,
@@ -134,6 +134,16 @@ fn momentum() -> Case {
     Case { name: "momentum", recipe: recipe(model, training) }
 }
 
+/// Paths that are scaled by length, with enough validation texts for it, epochs and retraining.
+pub fn by_length() -> Case {
+    let Case { mut recipe, .. } = every_phase();
+    recipe.model.path_scales = PathScaling::ByLength;
+    (recipe.pretraining.epochs, recipe.training.accumulation) = (0, 1);
+    Case { name: BY_LENGTH, recipe }
+}
+
+const BY_LENGTH: &str = "by length";
+
 /// Vectors for the words, of six features.
 pub const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/small_runs/vectors.txt");
 
@@ -159,8 +169,12 @@ pub fn vectors() -> Case {
 
 /// 200 texts of 2 to 29 synthetic words; the label is whether more of them are even than odd.
 pub fn table() -> LabelledTexts {
+    table_of(200)
+}
+
+fn table_of(n_texts: usize) -> LabelledTexts {
     let mut rng = SeededRng::new(20);
-    let (texts, labels) = (0..200)
+    let (texts, labels) = (0..n_texts)
         .map(|_| {
             let length = 2 + rng.below(28);
             let words: Vec<usize> = (0..length).map(|_| rng.below(9) * rng.below(9)).collect();
@@ -175,7 +189,14 @@ pub fn table() -> LabelledTexts {
 impl Case {
     /// The texts.
     pub fn data(&self) -> (Prepared, DataOrigin) {
-        let (table, plan) = (table(), SplitPlan::default());
+        let (table, plan) = match self.name {
+            // 176 texts for training, and 220 for validation.
+            BY_LENGTH => {
+                let shares = SplitConfig { train: 0.4, validation: 0.5, test: 0.1, seed: 0 };
+                (table_of(440), SplitPlan { shares, ..SplitPlan::default() })
+            }
+            _ => (table(), SplitPlan::default()),
+        };
         let data = prepare(&table, &plan, &self.recipe.preprocessing).unwrap();
         let options = (dataset::ReadOptions::default(), dataset::LabelOptions::default());
         let columns = table.columns().clone();
