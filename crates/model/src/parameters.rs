@@ -29,8 +29,8 @@ pub(crate) const FC_WEIGHT: &str = "fc.weight";
 /// The name of its bias, `[O]`.
 pub(crate) const FC_BIAS: &str = "fc.bias";
 
-/// The name of the paths' scales by length, `[paths, 2]`: a row each for the recurrent layers, the linear path and the
-/// log-count ratios, as far as the network has them, with the scales at 8 and at 800 steps.
+/// The name of the paths' scales by length, `[paths, 3]`: a row each for the recurrent layers, the linear path and the
+/// log-count ratios, as far as the network has them, with the scales at 8, at 80 and at 800 steps.
 pub const PATH_SCALES: &str = "paths.scales";
 
 /// The name of what is added to the scaled logits of all paths, `[O]`.
@@ -153,7 +153,8 @@ pub(crate) fn shapes(
         shapes.extend(of_path.map(|(name, shape)| (name.to_string(), shape)));
     }
     if let Some(paths) = Paths::by_length(config, vocabularies)? {
-        shapes.insert(PATH_SCALES.to_string(), vec![paths.n_paths(), 2]);
+        let (n_paths, n_scales) = paths.shape();
+        shapes.insert(PATH_SCALES.to_string(), vec![n_paths, n_scales]);
         shapes.insert(PATH_BIAS.to_string(), vec![config.outputs()]);
     }
     Ok(shapes)

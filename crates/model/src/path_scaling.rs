@@ -1,12 +1,12 @@
 //! Scales of a network's paths that depend on a text's length.
 //!
 //! ```text
-//! logit = Σ_k s_k(n) · z_k + b        s_k(n) = (1 − t) · u_k + t · v_k
-//! t = (ln n − ln 8) / (ln 800 − ln 8), within 0..=1
+//! logit = Σ_k s_k(n) · z_k + b
 //! ```
 //!
 //! over the paths k: the recurrent layers, the linear path and the log-count ratios, as far as the network has them. n is
-//! the number of a text's steps, u_k the scale at 8 steps and v_k that at 800.
+//! the number of a text's steps. s_k has a value at 8, one at 80 and one at 800 steps, between which it is linear in ln n,
+//! and stays as it is below 8 and above 800.
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
@@ -17,10 +17,13 @@ use crate::error::Result;
 use crate::parameters::{PATH_BIAS, PATH_SCALES, Weights};
 use crate::vocabularies::Vocabularies;
 
-/// Steps of the texts that get the first of two scales, and of those that get the second.
+/// Steps of the shortest texts and of the longest between which scales differ; 80 are in the middle.
 const STEPS: [f64; 2] = [8.0, 800.0];
 
-/// Where a text of `n_steps` is between the two lengths, t: 0 up to 8 steps, 1 from 800 on.
+/// Scales of a path.
+const N_SCALES: usize = 3;
+
+/// Where a text of `n_steps` is between 8 and 800 steps, as a logarithm: 0 up to 8 steps, ½ at 80, 1 from 800 on.
 #[must_use]
 pub fn length_position(n_steps: usize) -> f64 {
     let [short, long] = STEPS;
@@ -29,12 +32,14 @@ pub fn length_position(n_steps: usize) -> f64 {
     (n_steps / short).ln() / (long / short).ln()
 }
 
-/// The scales of one path: at 8 and at 800 steps.
+/// The scales of one path: at 8, at 80 and at 800 steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LengthScale {
-    /// u, up to 8 steps.
+    /// Up to 8 steps.
     pub at_8: f64,
-    /// v, from 800 steps on.
+    /// At 80 steps.
+    pub at_80: f64,
+    /// From 800 steps on.
     pub at_800: f64,
 }
 
@@ -42,13 +47,34 @@ impl LengthScale {
     /// The same for texts of all lengths.
     #[must_use]
     pub fn constant(scale: f64) -> Self {
-        Self { at_8: scale, at_800: scale }
+        [scale; N_SCALES].into()
     }
 
-    /// s at a [position](length_position).
+    /// How much each of the scales counts at a [position](length_position): 1 in all.
+    #[must_use]
+    pub fn shares(position: f64) -> [f64; 3] {
+        let before = (1.0 - 2.0 * position).max(0.0);
+        let after = (2.0 * position - 1.0).max(0.0);
+        [before, 1.0 - before - after, after]
+    }
+
+    /// The scale at a [position](length_position).
     #[must_use]
     pub fn at(self, position: f64) -> f64 {
-        (1.0 - position) * self.at_8 + position * self.at_800
+        let shares = Self::shares(position);
+        self.numbers().iter().zip(shares).map(|(scale, share)| scale * share).sum()
+    }
+
+    /// The scales, the one of short texts first.
+    #[must_use]
+    pub fn numbers(self) -> [f64; 3] {
+        [self.at_8, self.at_80, self.at_800]
+    }
+}
+
+impl From<[f64; 3]> for LengthScale {
+    fn from([at_8, at_80, at_800]: [f64; 3]) -> Self {
+        Self { at_8, at_80, at_800 }
     }
 }
 
@@ -92,8 +118,9 @@ impl Paths {
         Ok(Some(Self { linear, ratios }))
     }
 
-    pub(crate) fn n_paths(self) -> usize {
-        1 + usize::from(self.linear) + usize::from(self.ratios)
+    /// The shape of their scales, `[paths, 3]`.
+    pub(crate) fn shape(self) -> (usize, usize) {
+        (1 + usize::from(self.linear) + usize::from(self.ratios), N_SCALES)
     }
 }
 
@@ -123,21 +150,21 @@ impl LengthScales {
         Ok(scaled)
     }
 
-    /// `[paths, 2]`, f32.
+    /// `[paths, 3]`, f32.
     pub(crate) fn tensor(&self, device: &Device) -> candle_core::Result<Tensor> {
         let rows = [Some(self.recurrent), self.linear, self.ratios].into_iter().flatten();
         let numbers: Vec<f32> =
-            rows.flat_map(|row| [row.at_8, row.at_800]).map(|scale| scale as f32).collect();
-        let n_paths = numbers.len() / 2;
-        Tensor::from_vec(numbers, (n_paths, 2), device)
+            rows.flat_map(LengthScale::numbers).map(|scale| scale as f32).collect();
+        let n_paths = numbers.len() / N_SCALES;
+        Tensor::from_vec(numbers, (n_paths, N_SCALES), device)
     }
 
     /// The reverse; `tensor` has a row for each of the paths.
     fn of_tensor(tensor: &Tensor, paths: Paths) -> candle_core::Result<Self> {
         let rows: Vec<Vec<f32>> = tensor.to_vec2()?;
-        let mut rows = rows.iter().filter_map(|row| match **row {
-            [short, long] => Some(LengthScale { at_8: f64::from(short), at_800: f64::from(long) }),
-            _ => None,
+        let mut rows = rows.iter().filter_map(|row| {
+            let numbers: [f32; N_SCALES] = row.as_slice().try_into().ok()?;
+            Some(LengthScale::from(numbers.map(f64::from)))
         });
         let lacks = || candle_core::Error::msg(format!("{PATH_SCALES} lacks the scales of a path"));
         let mut next = || rows.next().ok_or_else(lacks);
@@ -165,7 +192,7 @@ impl ScaledPaths {
         vb: &VarBuilder,
     ) -> Result<Option<Self>> {
         let Some(paths) = Paths::by_length(config, vocabularies)? else { return Ok(None) };
-        let scales = vb.get((paths.n_paths(), 2), PATH_SCALES)?;
+        let scales = vb.get(paths.shape(), PATH_SCALES)?;
         let bias = vb.get(config.outputs(), PATH_BIAS)?.to_vec1()?;
         Ok(Some(Self { scales: LengthScales::of_tensor(&scales, paths)?, bias }))
     }
@@ -212,13 +239,19 @@ mod tests {
             let got = length_position(n_steps);
             assert!((got - expected).abs() < 1e-12, "{n_steps}: {got}");
         }
-        let scale = LengthScale { at_8: 2.0, at_800: 6.0 };
-        assert!((scale.at(length_position(80)) - 4.0).abs() < 1e-12);
+        let scale = LengthScale::from([2.0, 6.0, 1.0]);
+        // √(8 · 80) is about 25, √(80 · 800) about 253.
+        for (n_steps, expected) in
+            [(0, 2.0), (8, 2.0), (25, 4.0), (80, 6.0), (253, 3.5), (800, 1.0), (9999, 1.0)]
+        {
+            let got = scale.at(length_position(n_steps));
+            assert!((got - expected).abs() < 0.03, "{n_steps}: {got}");
+        }
     }
 
     #[test]
     fn scales_are_the_rows_of_a_tensor() -> candle_core::Result<()> {
-        let scale = |at_8| LengthScale { at_8, at_800: at_8 + 0.5 };
+        let scale = |first| LengthScale::from([first, first + 0.25, first + 0.5]);
         for (linear, ratios) in [(false, false), (true, false), (true, true)] {
             let scales = LengthScales {
                 recurrent: scale(1.0),
@@ -227,7 +260,8 @@ mod tests {
             };
             let paths = Paths { linear, ratios };
             let tensor = scales.tensor(&Device::Cpu)?;
-            assert_eq!(tensor.dims(), [paths.n_paths(), 2]);
+            let (n_paths, n_scales) = paths.shape();
+            assert_eq!(tensor.dims(), [n_paths, n_scales]);
             assert_eq!(LengthScales::of_tensor(&tensor, paths)?, scales);
         }
         Ok(())

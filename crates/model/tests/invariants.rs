@@ -233,7 +233,7 @@ fn scales_by_length_are_those_of_the_formula() {
         .map(|n| (0..n).map(|_| 1 + rng.below(28) as u32).collect())
         .to_vec();
     let rows: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
-    let scale = |at_8, at_800| LengthScale { at_8, at_800 };
+    let scale = |at_8, at_800| LengthScale { at_8, at_80: 1.5, at_800 };
     for (ngram_order, outputs) in [(0, 1), (0, 3), (2, 1), (2, 3), (3, 1)] {
         let config = ModelConfig {
             embedding_dim: 4,
@@ -275,8 +275,12 @@ fn scales_by_length_are_those_of_the_formula() {
         let ngrams = vocabularies.ngrams.as_ref();
         for (text, ids) in texts.iter().enumerate() {
             let n = (ids.len() as f64).clamp(8.0, 800.0);
-            let t = (n.ln() - 8f64.ln()) / (800f64.ln() - 8f64.ln());
-            let s = |scale: LengthScale| (1.0 - t) * scale.at_8 + t * scale.at_800;
+            // 0 at 8 and at 80, or at 80 and at 800; 1 at the other end.
+            let t = (n.ln() - if n < 80.0 { 8f64.ln() } else { 80f64.ln() }) / 10f64.ln();
+            let s = |scale: LengthScale| match n < 80.0 {
+                true => (1.0 - t) * scale.at_8 + t * scale.at_80,
+                false => (1.0 - t) * scale.at_80 + t * scale.at_800,
+            };
             for (output, bias) in bias.iter().enumerate().take(outputs) {
                 let at = text * outputs + output;
                 let mut expected = s(scales.recurrent) * f64::from(recurrent[at]) + bias;

@@ -1,7 +1,7 @@
 //! Scales of a network's paths by length, fitted on validation texts and on windows cut from them.
 //!
-//! A scale is linear in the text's position t between 8 and 800 words: each path is two columns of the same fits as
-//! elsewhere, its logits times 1 − t and times t, whose scales are those at 8 and at 800 words.
+//! A path has three scales, at 8, 80 and 800 words, and a text between two of these has a share of each. So each path is
+//! three columns of the same fits as elsewhere: its logits times the text's share of each scale.
 
 use classifier::PathLogits;
 use dataset::{EncodedSplit, Targets};
@@ -23,14 +23,14 @@ use crate::windows;
 /// Fewest validation texts for scales by length; of fewer, each path has one for all lengths.
 const MIN_TEXTS: usize = 200;
 /// How strongly the scales of a path at both lengths are pulled towards each other, as a share of its mean squared logit.
-/// Where all texts are about equally long, the two columns are nearly the same one, and only their sum is known: the pull
-/// makes them equal. Where texts have all lengths, it takes a few hundredths off the difference.
+/// Where all texts are about equally long, the columns are nearly the same one, and only their sum is known: the pull
+/// makes their scales equal. Where texts have all lengths, it takes a few hundredths off the differences.
 const PULL: f64 = 1e-3;
 
 /// The scales of each path by length, and what is added to the scaled logits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalesByLength {
-    /// At 8 and at 800 words.
+    /// At 8, at 80 and at 800 words.
     #[serde(flatten)]
     pub scales: LengthScales,
     /// Of each output.
@@ -93,7 +93,7 @@ impl LengthSample {
 
 /// The columns of a fit.
 struct Columns {
-    /// `[N·O]` each: of the first path, one or two, then those of the next.
+    /// `[N·O]` each: of the first path, one or three, then those of the next.
     logits: Vec<Vec<f32>>,
     ties: Vec<Tie>,
     n_of_path: usize,
@@ -106,7 +106,7 @@ impl Columns {
         Self { logits, ties: Vec::new(), n_of_path: 1 }
     }
 
-    /// Two columns for each path, tied to each other, of texts and windows.
+    /// Three columns for each path, each tied to the next, of texts and windows.
     fn by_length(paths: &[&[f32]], n_outputs: usize, positions: &[f64]) -> Self {
         let times = |path: &[f32], factor: &dyn Fn(f64) -> f64| -> Vec<f32> {
             let scaled = |(i, logit): (usize, &f32)| {
@@ -114,14 +114,16 @@ impl Columns {
             };
             path.iter().enumerate().map(scaled).collect()
         };
-        let both = |path: &&[f32]| [times(path, &|t| 1.0 - t), times(path, &|t| t)];
+        let of_path = |path: &&[f32]| {
+            [0, 1, 2].map(|scale| times(path, &|position| LengthScale::shares(position)[scale]))
+        };
         let tie = |(index, path): (usize, &&[f32])| {
             let squares: f64 = path.iter().map(|logit| f64::from(*logit).powi(2)).sum();
-            let mean = squares / path.len().max(1) as f64;
-            Tie { columns: [2 * index, 2 * index + 1], weight: PULL * mean }
+            let weight = PULL * squares / path.len().max(1) as f64;
+            [0, 1].map(|scale| Tie { columns: [3 * index + scale, 3 * index + scale + 1], weight })
         };
-        let ties = paths.iter().enumerate().map(tie).collect();
-        Self { logits: paths.iter().flat_map(both).collect(), ties, n_of_path: 2 }
+        let ties = paths.iter().enumerate().flat_map(tie).collect();
+        Self { logits: paths.iter().flat_map(of_path).collect(), ties, n_of_path: 3 }
     }
 
     fn all(&self) -> Vec<&[f32]> {
@@ -131,7 +133,7 @@ impl Columns {
     /// The scales of paths, of those of the columns.
     fn scales(&self, of_columns: &[f64], with: WhichPaths) -> LengthScales {
         let mut of_paths = of_columns.chunks(self.n_of_path).map(|scales| match *scales {
-            [short, long] => LengthScale { at_8: short, at_800: long },
+            [short, middle, long] => [short, middle, long].into(),
             _ => LengthScale::constant(scales.first().copied().unwrap_or(0.0)),
         });
         let mut next = || of_paths.next().unwrap_or(LengthScale::constant(0.0));
@@ -324,9 +326,9 @@ fn of_labels(
 /// No path counts nothing at all, which could not be measured alone, except the ratios, which are part of the linear
 /// path's figures; and a single path is scaled within the bounds of temperatures.
 fn within_bounds(scales: LengthScales) -> LengthScales {
-    let each = |scale: LengthScale, bound: &dyn Fn(f64, f64) -> f64| LengthScale {
-        at_8: bound(scale.at_8, 0.0),
-        at_800: bound(scale.at_800, 1.0),
+    let each = |scale: LengthScale, bound: &dyn Fn(f64, f64) -> f64| {
+        let [short, middle, long] = scale.numbers();
+        LengthScale::from([bound(short, 0.0), bound(middle, 0.5), bound(long, 1.0)])
     };
     let Some(linear) = scales.linear else {
         let bounded = |scale: f64, _| scale.clamp(1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE);
@@ -385,12 +387,14 @@ mod tests {
         Stacked::fit_by_length(&task, (paths, &[]), sample, weighting)
     }
 
-    const OPPOSITE: [LengthScale; 2] =
-        [LengthScale { at_8: 2.0, at_800: 0.25 }, LengthScale { at_8: 0.25, at_800: 2.0 }];
+    const OPPOSITE: [LengthScale; 2] = [
+        LengthScale { at_8: 2.0, at_80: 1.0, at_800: 0.25 },
+        LengthScale { at_8: 0.25, at_80: 1.0, at_800: 2.0 },
+    ];
 
-    fn numbers(stacked: &Stacked) -> [[f64; 2]; 2] {
+    fn numbers(stacked: &Stacked) -> [[f64; 3]; 2] {
         let scales = stacked.by_length.as_ref().unwrap().scales;
-        [scales.recurrent, scales.linear.unwrap()].map(|scale| [scale.at_8, scale.at_800])
+        [scales.recurrent, scales.linear.unwrap()].map(LengthScale::numbers)
     }
 
     #[test]
@@ -398,8 +402,9 @@ mod tests {
         let (paths, sample) = made(20_000, None, OPPOSITE);
         let stacked = fit(&paths, &sample);
         for (got, expected) in numbers(&stacked).into_iter().zip(OPPOSITE) {
-            assert!((got[0] - expected.at_8).abs() < 0.15, "{got:?}");
-            assert!((got[1] - expected.at_800).abs() < 0.15, "{got:?}");
+            for (got, expected) in got.into_iter().zip(expected.numbers()) {
+                assert!((got - expected).abs() < 0.2, "{got} {expected}");
+            }
         }
         let bias = stacked.by_length.as_ref().unwrap().bias.of(0);
         assert!((bias - 0.5).abs() < 0.1, "{bias}");
@@ -410,8 +415,7 @@ mod tests {
         let linear = paths.linear.unwrap();
         let [of_recurrent, of_linear] = numbers(&stacked);
         for (row, got) in scaled.sum().into_iter().enumerate().take(50) {
-            let t = sample.positions[row];
-            let s = |scale: [f64; 2]| (1.0 - t) * scale[0] + t * scale[1];
+            let s = |scale: [f64; 3]| LengthScale::from(scale).at(sample.positions[row]);
             let expected = s(of_recurrent) * f64::from(paths.recurrent[row])
                 + s(of_linear) * f64::from(linear[row])
                 + bias;
@@ -420,14 +424,12 @@ mod tests {
     }
 
     #[test]
-    fn where_all_texts_are_equally_long_both_scales_of_a_path_are_equal() {
+    fn where_all_texts_are_equally_long_the_scales_of_a_path_are_equal() {
         for position in [0.0, 0.02, 0.4, 1.0] {
             let (paths, sample) = made(1_000, Some(position), OPPOSITE);
-            for [short, long] in numbers(&fit(&paths, &sample)) {
-                assert!(
-                    (short - long).abs() < 1e-3 && (0.0..4.0).contains(&short),
-                    "{short} {long}"
-                );
+            for [short, middle, long] in numbers(&fit(&paths, &sample)) {
+                let is_equal = (short - middle).abs() < 2e-3 && (middle - long).abs() < 2e-3;
+                assert!(is_equal && (0.0..4.0).contains(&short), "{short} {middle} {long}");
             }
         }
     }
@@ -435,11 +437,11 @@ mod tests {
     #[test]
     fn of_few_texts_scales_are_constant_and_none_of_logits_that_are_not_finite() {
         let (mut paths, sample) = made(MIN_TEXTS - 1, None, OPPOSITE);
-        for [short, long] in numbers(&fit(&paths, &sample)) {
-            assert!(short == long && short > 0.0, "{short} {long}");
+        for [short, middle, long] in numbers(&fit(&paths, &sample)) {
+            assert!(short == middle && middle == long && short > 0.0, "{short} {middle} {long}");
         }
         paths.recurrent[0] = f32::NAN;
-        assert_eq!(numbers(&fit(&paths, &sample)), [[1.0; 2]; 2]);
+        assert_eq!(numbers(&fit(&paths, &sample)), [[1.0; 3]; 2]);
     }
 
     #[test]

@@ -214,6 +214,7 @@ fn every_way_of_training_learns_and_repeats_bit_for_bit() {
         ("average", TrainingConfig { average_decay: 0.9, ..base.clone() }),
         ("accumulation", TrainingConfig { accumulation: 3, batch_size: 5, ..base.clone() }),
         ("adversarial", TrainingConfig { adversarial_norm: 0.05, ..base.clone() }),
+        ("taught", TrainingConfig { distillation: 0.5, ..base.clone() }),
         ("buckets", TrainingConfig { batches: BatchOrder::LengthBuckets, ..base }),
     ];
     for (name, training) in ways {

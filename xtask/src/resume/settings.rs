@@ -80,6 +80,8 @@ pub(super) const SETTINGS: [Setting; 5] = [
             "training.momentum=0.9",
             "training.learning_rate=0.2",
             "training.piece_length=50",
+            "training.distillation=0.5",
+            "model.path_scales=by-length",
         ],
         phases: &[phase::LINEAR_PATH, phase::EPOCHS],
         log_every: "10",

@@ -68,7 +68,7 @@ fn plateau() -> Case {
     Case { name: "plateau", recipe }
 }
 
-/// A linear path, pre-training in two directions, epochs, retraining.
+/// A linear path and a teacher, pre-training in two directions, epochs, retraining, in pieces of texts.
 pub fn every_phase() -> Case {
     let model = ModelConfig {
         num_layers: 1,
@@ -87,6 +87,8 @@ pub fn every_phase() -> Case {
         calibrate: true,
         refit: true,
         accumulation: 3,
+        distillation: 0.3,
+        piece_length: 7,
         ..TrainingConfig::default()
     };
     let mut recipe = recipe(model, training);
