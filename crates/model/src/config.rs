@@ -103,7 +103,7 @@ pub enum PathScaling {
     Constant,
     /// By the number of a text's steps n: each path has a scale at 8 steps, one at 80 and one at 800, between which its
     /// scale changes linearly with ln n. A binary task with a linear path then has a third path, the log-count ratios of
-    /// the text's words and pairs of words. Padding must be skipped, as it has no length otherwise.
+    /// the text's n-grams. Padding must be skipped, as it has no length otherwise.
     ByLength,
 }
 

@@ -29,15 +29,15 @@ const RATIOS: &str = "ratios";
 /// An n-gram is identified by a 32-bit hash of its ids: among a million n-grams about a hundred
 /// collide, and one in four thousand unknown n-grams is mistaken for a known one.
 ///
-/// Each has a value, which says how much it tells about a text's classes: see `value.rs`. Of two classes, n-grams of one
-/// and two ids may have log-count ratios besides: see `ratio.rs`.
+/// Each has a value, which says how much it tells about a text's classes: see `value.rs`. Of two classes, they
+/// may have log-count ratios besides: see `ratio.rs`.
 #[derive(Clone)]
 pub struct NgramVocabulary {
     order: usize,
     /// The n-grams' hashes, ascending. An n-gram's index here is its row in the path's table.
     keys: Arc<Vec<u32>>,
     values: Arc<Vec<f32>>,
-    /// `[n-grams]`, 0 for n-grams of more than two ids; absent unless they were learned.
+    /// `[n-grams]`; absent unless they were learned.
     ratios: Option<Arc<Vec<f32>>>,
 }
 
@@ -95,7 +95,7 @@ impl NgramVocabulary {
     /// The distinct known n-grams of a text, ascending, and their values scaled to length 1.
     #[must_use]
     pub fn of_text(&self, ids: &[u32]) -> (Vec<u32>, Vec<f32>) {
-        let rows = self.rows(ids, self.order);
+        let rows = self.rows(ids);
         let mut values: Vec<f32> = rows.iter().map(|&row| self.values[row as usize]).collect();
         let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
         if length > 0.0 {
@@ -104,9 +104,9 @@ impl NgramVocabulary {
         (rows, values)
     }
 
-    /// The distinct known n-grams of up to `order` ids of a text, ascending.
-    fn rows(&self, ids: &[u32], order: usize) -> Vec<u32> {
-        keys::keys_of(ids, order).into_iter().filter_map(|key| self.row(key)).collect()
+    /// The distinct known n-grams of a text, ascending.
+    fn rows(&self, ids: &[u32]) -> Vec<u32> {
+        keys::keys_of(ids, self.order).into_iter().filter_map(|key| self.row(key)).collect()
     }
 
     /// Hashes are spread evenly, so a key's value predicts its index: the search starts there and

@@ -1,8 +1,15 @@
-//! How much a text's words and pairs of words speak for the second of two classes, by counts alone.
+//! How much a text's n-grams speak for the second of two classes, by counts alone.
 //!
-//! It is the sum of the log-count ratios r of `value.rs`, without the inverse document frequency, over the text's distinct
-//! known n-grams of one and two ids, divided by the square root of their number: naive Bayes, less certain of long texts,
-//! whose words are not independent. Longer n-grams have no part in it: all of a text's words are in several of them.
+//! It is naive Bayes, less certain of long texts, whose words are not independent:
+//!
+//! ```text
+//! Σ r·√|r| / √m
+//! ```
+//!
+//! over the text's m distinct known n-grams, with r the log-count ratio of `value.rs`, but three times as much added to the
+//! counts: what is said by few texts is trusted less, and what is said clearly counts more. Both figures were chosen on
+//! Rotten Tomatoes sentences, with counts of reviews: the sign alone is right to 0.755 with words and pairs of words, r and
+//! the plain addition, 0.763 with n-grams of one to three words, 0.769 with three times the addition, 0.773 with r·√|r|.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,8 +19,8 @@ use rayon::prelude::*;
 use super::NgramVocabulary;
 use super::value::Smoothing;
 
-/// The longest n-grams that have a ratio.
-const MAX_ORDER: usize = 2;
+/// How much more is added to the counts than for the linear path's values.
+const SMOOTHING: f64 = 3.0;
 
 impl NgramVocabulary {
     /// The same n-grams with log-count ratios.
@@ -25,14 +32,14 @@ impl NgramVocabulary {
         let zeros = || -> Vec<AtomicU32> { (0..self.len()).map(|_| AtomicU32::new(0)).collect() };
         let (n_texts_with, n_positive_with) = (zeros(), zeros());
         texts.par_iter().zip(labels).for_each(|(text, &label)| {
-            for row in self.rows(text.as_ref(), self.order.min(MAX_ORDER)) {
+            for row in self.rows(text.as_ref()) {
                 n_texts_with[row as usize].fetch_add(1, Ordering::Relaxed);
                 n_positive_with[row as usize].fetch_add(u32::from(label == 1), Ordering::Relaxed);
             }
         });
         let n_positive = labels.iter().filter(|&&label| label == 1).count();
-        let smoothing = Smoothing::new(n_positive, texts.len());
-        // p and q of an n-gram; `None` for a longer one, which was not counted.
+        let smoothing = Smoothing::new(n_positive, texts.len()).times(SMOOTHING);
+        // p and q of an n-gram; `None` if it is in none of the texts.
         let smoothed: Vec<Option<(f64, f64)>> = n_texts_with
             .into_iter()
             .zip(n_positive_with)
@@ -43,7 +50,10 @@ impl NgramVocabulary {
             .collect();
         let counted = smoothed.iter().flatten();
         let (sum_p, sum_q) = counted.fold((0.0, 0.0), |(a, b), (p, q)| (a + p, b + q));
-        let ratio = |(p, q): (f64, f64)| ((p / sum_p) / (q / sum_q)).ln() as f32;
+        let ratio = |(p, q): (f64, f64)| {
+            let ratio = ((p / sum_p) / (q / sum_q)).ln();
+            (ratio * ratio.abs().sqrt()) as f32
+        };
         let ratios = smoothed.into_iter().map(|both| both.map_or(0.0, ratio)).collect();
         Self { ratios: Some(Arc::new(ratios)), ..self }
     }
@@ -54,12 +64,11 @@ impl NgramVocabulary {
         self.ratios.is_some()
     }
 
-    /// The sum of the log-count ratios of a text's distinct known n-grams of one and two ids, divided by the square root
-    /// of their number; 0 if there are none.
+    /// What a text's distinct known n-grams say by their log-count ratios, Σ r·√|r| / √m; 0 if there are none.
     #[must_use]
     pub fn ratio(&self, ids: &[u32]) -> f32 {
         let Some(ratios) = &self.ratios else { return 0.0 };
-        let rows = self.rows(ids, self.order.min(MAX_ORDER));
+        let rows = self.rows(ids);
         let sum: f32 = rows.iter().map(|&row| ratios[row as usize]).sum();
         sum / (rows.len().max(1) as f32).sqrt()
     }
@@ -81,7 +90,7 @@ mod tests {
             .with_ratios(&TEXTS, &LABELS)
     }
 
-    /// Distinct words and pairs of words.
+    /// Distinct runs of words.
     fn ngrams(text: &[u32], order: usize) -> BTreeSet<Vec<u32>> {
         let real: Vec<u32> = text.iter().copied().filter(|&id| id != 0).collect();
         (1..=order).flat_map(|n| real.windows(n).map(<[u32]>::to_vec).collect::<Vec<_>>()).collect()
@@ -98,39 +107,27 @@ mod tests {
         counts.retain(|_, [q, p]| *p + *q >= 2.0);
         // Two of five texts are positive.
         let (p, q) =
-            (|[_, p]: &[f64; 2]| p + 2.0 * 3.0 / 7.0, |[q, _]: &[f64; 2]| q + 2.0 * 4.0 / 7.0);
+            (|[_, p]: &[f64; 2]| p + 6.0 * 3.0 / 7.0, |[q, _]: &[f64; 2]| q + 6.0 * 4.0 / 7.0);
         let (sum_p, sum_q): (f64, f64) =
             (counts.values().map(p).sum(), counts.values().map(q).sum());
         let known: Vec<f64> = ngrams(text, order)
             .iter()
             .filter_map(|ngram| counts.get(ngram))
             .map(|both| ((p(both) / sum_p) / (q(both) / sum_q)).ln())
+            .map(|ratio| ratio.signum() * ratio.abs().powf(1.5))
             .collect();
         known.iter().sum::<f64>() / (known.len().max(1) as f64).sqrt()
     }
 
     #[test]
-    fn ratios_are_sums_of_log_count_ratios_over_the_root_of_their_number() {
-        for (order, of_ratios) in [(1, 1), (2, 2), (3, 2)] {
+    fn ratios_are_sums_over_the_root_of_their_number() {
+        for order in 1..=3 {
             let vocabulary = learn(order);
             for text in TEXTS.iter().copied().chain([&[9, 8][..], &[4], &[7, 8, 9, 8, 4]]) {
-                let (got, expected) = (f64::from(vocabulary.ratio(text)), plain(text, of_ratios));
+                let (got, expected) = (f64::from(vocabulary.ratio(text)), plain(text, order));
                 assert!((got - expected).abs() < 1e-5, "{order} {text:?}: {got}, not {expected}");
             }
         }
         assert_eq!(learn(2).ratio(&[]), 0.0);
-    }
-
-    #[test]
-    fn the_values_of_words_and_pairs_are_their_ratios_times_the_inverse_document_frequency() {
-        let vocabulary = learn(2);
-        let ratios = vocabulary.ratios.as_ref().unwrap();
-        for id in [7, 8, 9] {
-            let row = vocabulary.rows(&[id], 1)[0] as usize;
-            let n_texts = TEXTS.iter().filter(|text| text.contains(&id)).count() as f32;
-            let idf = 1.0 + (6.0 / (1.0 + n_texts)).ln();
-            let (value, ratio) = (vocabulary.values[row], ratios[row]);
-            assert!((value - ratio * idf).abs() < 1e-6, "{id}: {value} {ratio}");
-        }
     }
 }

@@ -69,6 +69,11 @@ impl Smoothing {
         Self { class: added(n_of_class), rest: added(n_texts.saturating_sub(n_of_class)) }
     }
 
+    /// So many times as much.
+    pub(super) fn times(self, factor: f64) -> Self {
+        Self { class: factor * self.class, rest: factor * self.rest }
+    }
+
     /// p and q of an n-gram in `count` texts of the class and `n_texts` in all.
     pub(super) fn apply(self, count: usize, n_texts: usize) -> (f64, f64) {
         (count as f64 + self.class, n_texts.saturating_sub(count) as f64 + self.rest)
