@@ -720,6 +720,32 @@ fn models_of_older_formats_are_read_and_predict_what_they_did() {
     }
 }
 
+/// A committed folder of format 5, of three classes: the first with a task, before scales by length.
+#[test]
+fn a_model_of_format_5_is_read_and_predicts_what_it_did() {
+    const TOLERANCE: f64 = 1e-5;
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let (model, records) =
+        folder::load_with_records(&golden.join("format-5"), &Device::Cpu).unwrap();
+    assert!(records.id.is_some() && records.seen.is_some());
+    let network = model.network();
+    assert!(network.has_linear_path() && network.config().path_scales.is_constant());
+    assert!(!network.vocabularies().ngrams.as_ref().unwrap().has_ratios());
+    let answers = fs::read_to_string(golden.join("format-5.predictions.json")).unwrap();
+    let answers: Value = serde_json::from_str(&answers).unwrap();
+    let answers = answers.as_array().unwrap();
+    assert_eq!(answers.len(), 12);
+    for answer in answers {
+        let text = answer["text"].as_str().unwrap();
+        let probabilities = model.task().probabilities(&logits(network, model.encoder(), &[text]));
+        let names = model.task().classes();
+        let class = (0..3).find(|&class| names[class] == answer["label"].as_str().unwrap());
+        let got = f64::from(probabilities[class.unwrap()]);
+        let expected = answer["probability"].as_f64().unwrap();
+        assert!((got - expected).abs() <= TOLERANCE, "{text:?}: {got} instead of {expected}");
+    }
+}
+
 #[test]
 fn other_formats_are_refused_with_what_is_needed() {
     let (_parent, path) = place();

@@ -16,8 +16,8 @@ pub(crate) struct Pieces {
 }
 
 impl Tokens {
-    /// The same texts in pieces of `length` steps, in their order. Where a text is cut first is random, so that its first
-    /// piece and its last one are usually shorter; a text of at most `length` steps is one piece. Pooling makes one vector
+    /// The same texts in pieces of `length` steps, in their order. The first cut is at a random place, so that the first piece
+    /// and the last one are usually shorter; a text of at most `length` steps is one piece. Pooling makes one vector
     /// of a text's pieces again.
     #[must_use]
     pub fn in_pieces(&self, length: usize, rng: &mut SeededRng) -> Self {

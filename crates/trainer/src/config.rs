@@ -47,7 +47,8 @@ pub struct TrainingConfig {
     /// The momentum of optimizer `sgd`.
     pub momentum: f64,
     /// Steps in each of the pieces in which a text is read in training, each piece from a zero state, cut at random
-    /// places; max and mean are pooled over the whole text. 0 reads texts whole. Validation and answers always do.
+    /// places; max and mean are pooled over the whole text. Each piece has dropout of its own. 0 reads texts whole, as
+    /// pre-training, validation and answers always do.
     pub piece_length: usize,
     /// Batches whose gradients are averaged into one optimiser step, as if they were one batch.
     pub accumulation: usize,
@@ -66,7 +67,8 @@ pub struct TrainingConfig {
     pub decay_patience: usize,
     /// Distillation: the share of a teacher's probabilities in the network's targets; the rest is the label's. The
     /// teacher is a linear model over n-grams of one to three words, which has not seen the text: five of them are fitted,
-    /// each without a fifth of the texts. 0 for none.
+    /// each without a fifth of the texts, whatever their groups. Of a class that few texts have it knows little. 0 for
+    /// none, which a training that starts from a model has unless it is set.
     pub distillation: f64,
     /// Label smoothing in training: 0.1 turns the labels 0 and 1 of a sigmoid into 0.05 and 0.95; of the C
     /// classes of a softmax, the labelled one into 0.9 + 0.1/C and the others into 0.1/C.
@@ -268,6 +270,11 @@ impl TrainingConfig {
         let is_pooled = model.pooling.part_of_whole_texts().is_none();
         check(is_pooled, "0 unless max, mean or both are pooled and nothing else")?;
         check(self.state == StateCarry::Zero, "0 where the state is carried on")?;
+        // A text is moved as a whole.
+        check(self.adversarial_norm == 0.0, "0 with adversarial training")?;
+        let is_calibrated = self.calibrate || model.path_scales.is_constant();
+        let expected = "true with model.path_scales by-length, which are a calibration";
+        settings::check("calibrate", is_calibrated, expected, self.calibrate)?;
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub enum Event {
         /// Its metrics alone on the validation split, before its logits are scaled.
         metrics: Metrics,
     },
-    /// The linear models are being fitted that teach the network.
+    /// The linear models that teach the network are being fitted.
     TeacherStart {
         /// How many.
         n_models: usize,

@@ -9,7 +9,7 @@ use model::{LengthScale, LengthScales, NgramVocabulary, Task, length_position};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::{self, Intercept, MAX_TEMPERATURE, temperature};
+use crate::calibration::{self, FEW_TEXTS, Intercept, MAX_TEMPERATURE, temperature};
 use crate::class_weights::{LossWeights, Weighting};
 use crate::error::Result;
 use crate::evaluate::targets_of;
@@ -20,11 +20,13 @@ use crate::stacking::{Pooled, SMALLEST_SCALE, SMALLEST_SHARE, Stacked, fits_of_l
 use crate::ties::Tie;
 use crate::windows;
 
+/// Most logits of a path that the fit is on.
+const MAX_FITTED: usize = 2_000_000;
 /// Fewest validation texts for scales by length; of fewer, each path has one for all lengths.
 const MIN_TEXTS: usize = 200;
-/// How strongly the scales of a path at both lengths are pulled towards each other, as a share of its mean squared logit.
+/// How strongly the scales of a path are pulled towards each other, as a share of its mean squared logit.
 /// Where all texts are about equally long, the columns are nearly the same one, and only their sum is known: the pull
-/// makes their scales equal. Where texts have all lengths, it takes a few hundredths off the differences.
+/// makes their scales nearly equal. Where texts have all lengths, it takes a few hundredths off the differences.
 const PULL: f64 = 1e-3;
 
 /// The scales of each path by length, and what is added to the scaled logits.
@@ -49,7 +51,7 @@ pub(crate) struct LengthSample {
     targets: Targets,
     /// its weight, so that all together weigh as much as their number where the texts count equally,
     weights: Vec<f32>,
-    /// its position between both lengths,
+    /// its position between 8 and 800 words,
     positions: Vec<f64>,
     /// and its log-count ratio, if the ratios are a path.
     ratios: Option<Vec<f32>>,
@@ -81,6 +83,34 @@ impl LengthSample {
         let ratios = ngrams.map(|ngrams| rows.par_iter().map(|row| ngrams.ratio(row)).collect());
         let targets = Targets::joined(targets, &targets.select(&of))?;
         Ok(Self { n_texts, windows, linear: None, targets, weights, positions, ratios })
+    }
+
+    /// Those that the fit is on: all, unless they are so many that fewer tell as much.
+    fn rows(&self, n_outputs: usize) -> Vec<u32> {
+        let step = (self.positions.len() * n_outputs).div_ceil(MAX_FITTED).max(1);
+        (0..self.positions.len() as u32).step_by(step).collect()
+    }
+
+    /// Some of the texts and windows, in their order, without the windows' ids.
+    fn of_rows(&self, rows: &[u32]) -> Self {
+        let n_texts = rows.partition_point(|&row| (row as usize) < self.n_texts);
+        let each = |row: &u32| *row as usize;
+        Self {
+            n_texts,
+            windows: self.windows.select(&[]),
+            linear: None,
+            targets: self.targets.select(rows),
+            weights: rows.iter().map(|row| self.weights[each(row)]).collect(),
+            positions: rows.iter().map(|row| self.positions[each(row)]).collect(),
+            ratios: self.ratios.as_ref().map(|all| rows.iter().map(|row| all[each(row)]).collect()),
+        }
+    }
+
+    /// Whether there are some texts of both classes, if there are two: of one alone, a bias would say everything.
+    fn has_both(&self, task: &Task) -> bool {
+        let Task::Binary(_) = task else { return true };
+        let n_second = (0..self.n_texts).filter(|&text| self.targets.has(text, 1)).count();
+        n_second.min(self.n_texts - n_second) >= FEW_TEXTS
     }
 
     /// The position of the median validation text.
@@ -160,11 +190,12 @@ struct Fitted {
 }
 
 impl Stacked {
-    /// Fits scales by length, and shifts where classes are weighted. Of any number of labels, the scales are those of all
-    /// together, and each label has a temperature beside them.
+    /// Fits scales by length, and a bias where classes are weighted or ratios are a path. Of any number of labels, the
+    /// scales are those of all together, and each label has a temperature beside them.
     ///
     /// `paths`: of the N validation texts; `windows`: the recurrent layers' logits of the windows, `[W·O]`. With fewer
-    /// than 200 texts, or where the fit fails, scales are the same for all lengths.
+    /// than 200 texts, with hardly any of one of two classes, or where the fit fails, scales are the same for all lengths,
+    /// and ratios do not count.
     pub(crate) fn fit_by_length(
         task: &Task,
         (paths, windows): (&PathLogits, &[f32]),
@@ -172,25 +203,44 @@ impl Stacked {
         weighting: Weighting<'_>,
     ) -> Self {
         let n_outputs = paths.n_outputs;
-        let joined = |texts: &[f32], windows: &[f32]| [texts, windows].concat();
-        let linear = paths.linear.as_deref().zip(sample.linear.as_deref());
+        let (rows, of_windows) = (sample.rows(n_outputs), sample.linear.as_deref());
+        let sample = &sample.of_rows(&rows);
+        let weighting = Weighting {
+            rows: weighting.rows.map(|_| &sample.weights[..sample.n_texts]),
+            ..weighting
+        };
+        let n_all = paths.recurrent.len() / n_outputs;
+        let joined = |texts: &[f32], windows: &[f32]| -> Vec<f32> {
+            let of_row = |&row: &u32| match (row as usize).checked_sub(n_all) {
+                None => &texts[row as usize * n_outputs..][..n_outputs],
+                Some(window) => &windows[window * n_outputs..][..n_outputs],
+            };
+            rows.iter().flat_map(of_row).copied().collect()
+        };
+        let linear = paths.linear.as_deref().zip(of_windows);
         let linear = linear.map(|(texts, windows)| joined(texts, windows));
         let all = PathLogits { recurrent: joined(&paths.recurrent, windows), linear, n_outputs };
         let shift = explained_shift(task, weighting).map(PerOutput::Each);
-        let shifted = Self { shift: shift.clone(), ..Self::default() }.shifted(&all);
-        let mut of_paths = shifted.all();
-        of_paths.extend(sample.ratios.as_deref());
+        let shifted = match shift {
+            Some(_) => Self { shift: shift.clone(), ..Self::default() }.shifted(&all),
+            None => all,
+        };
+        let of_paths = shifted.all();
         let with = WhichPaths { linear: shifted.linear.is_some(), ratios: sample.ratios.is_some() };
 
-        let by_length = (sample.n_texts >= MIN_TEXTS)
-            .then(|| Columns::by_length(&of_paths, n_outputs, &sample.positions));
+        let by_length = || {
+            let paths: Vec<&[f32]> =
+                of_paths.iter().copied().chain(sample.ratios.as_deref()).collect();
+            Columns::by_length(&paths, n_outputs, &sample.positions)
+        };
         let constant = || Columns::constant(&of_paths, sample.n_texts * n_outputs);
         let fit = |columns: Columns| {
             let fitted = fitted(task, &columns, sample, weighting)?;
             let scales = columns.scales(&fitted.scales, with);
             Some((scales, fitted.bias, fitted.temperature))
         };
-        let fitted = by_length.and_then(fit).or_else(|| fit(constant()));
+        let is_enough = n_all >= MIN_TEXTS && sample.has_both(task);
+        let fitted = is_enough.then(by_length).and_then(fit).or_else(|| fit(constant()));
         let (scales, bias, temperature) = fitted.unwrap_or_else(|| {
             let one = LengthScale::constant(1.0);
             let zero = LengthScale::constant(0.0);
@@ -269,9 +319,11 @@ fn fitted(
     match (task, weighting.classes) {
         (Task::Binary(_), LossWeights::Sigmoid(weights)) => {
             let (labels, &class_weights) = (targets.one_of()?, weights.first()?);
-            let sample = calibration::Sample { labels, class_weights, row_weights };
             // The ratios of all words together are not centred.
-            let intercept = Intercept::Fitted;
+            let with_ratios = columns.n_of_path > 1 && sample.ratios.is_some();
+            let intercept =
+                if is_weighted || with_ratios { Intercept::Fitted } else { Intercept::None };
+            let sample = calibration::Sample { labels, class_weights, row_weights };
             let fit = calibration::fit_tied(&columns.all(), &columns.ties, sample, intercept)?;
             let bias = PerOutput::All(fit.intercept);
             Some(Fitted { scales: fit.scales, bias, temperature: None })
@@ -323,8 +375,8 @@ fn of_labels(
     Some(Fitted { scales, bias: PerOutput::Each(biases), temperature })
 }
 
-/// No path counts nothing at all, which could not be measured alone, except the ratios, which are part of the linear
-/// path's figures; and a single path is scaled within the bounds of temperatures.
+/// No scale is 0, as a path that counts nothing could not be measured alone, except that of the ratios, which are part of
+/// the linear path's figures; and a single path is scaled within the bounds of temperatures.
 fn within_bounds(scales: LengthScales) -> LengthScales {
     let each = |scale: LengthScale, bound: &dyn Fn(f64, f64) -> f64| {
         let [short, middle, long] = scale.numbers();
@@ -362,7 +414,7 @@ mod tests {
         for _ in 0..n {
             let position = at.unwrap_or_else(|| number(1.0));
             let z = [number(4.0) - 2.0, number(4.0) - 2.0];
-            let logit = scales[0].at(position) * z[0] + scales[1].at(position) * z[1] + 0.5;
+            let logit = scales[0].at(position) * z[0] + scales[1].at(position) * z[1];
             labels.push(u32::from(number(1.0) < 1.0 / (1.0 + (-logit).exp())));
             positions.push(position);
             recurrent.push(z[0] as f32);
@@ -407,7 +459,7 @@ mod tests {
             }
         }
         let bias = stacked.by_length.as_ref().unwrap().bias.of(0);
-        assert!((bias - 0.5).abs() < 0.1, "{bias}");
+        assert_eq!(bias, 0.0, "without ratios, and without weights of classes");
         // In the middle both paths count alike.
         assert!((stacked.linear_share.unwrap() - 0.5).abs() < 0.05, "{stacked:?}");
         // What is made of it are the logits of the formula.
@@ -444,8 +496,44 @@ mod tests {
         assert_eq!(numbers(&fit(&paths, &sample)), [[1.0; 3]; 2]);
     }
 
+    /// All reviews of a user's validation file may be positive: that is no reason to call every text positive.
     #[test]
-    fn a_path_that_does_not_help_counts_hardly_and_a_single_one_is_in_bounds() {
+    fn validation_texts_of_one_class_give_no_bias() {
+        let (paths, mut sample) = made(1_000, None, OPPOSITE);
+        sample.targets = Targets::OneOf(vec![1; 1_000]);
+        sample.ratios = Some(paths.recurrent.clone());
+        let by_length = fit(&paths, &sample).by_length.unwrap();
+        assert_eq!(by_length.bias, PerOutput::All(0.0));
+        assert_eq!(by_length.scales.ratios, Some(LengthScale::constant(0.0)));
+    }
+
+    #[test]
+    fn ratios_come_with_a_bias_that_is_found() {
+        let (paths, mut sample) = made(20_000, None, OPPOSITE);
+        // The linear path's logits, but with an offset.
+        let ratios: Vec<f32> = paths.linear.iter().flatten().map(|logit| logit + 3.0).collect();
+        sample.ratios = Some(ratios);
+        let stacked = fit(&paths, &sample);
+        let ScalesByLength { scales, bias } = stacked.by_length.unwrap();
+        let ratios = scales.ratios.unwrap();
+        // What made the labels has no offset, so the bias takes back what the ratios bring.
+        for scale in ratios.numbers() {
+            assert!((3.0 * scale + bias.of(0)).abs() < 0.3, "{scales:?} {bias:?}");
+        }
+    }
+
+    #[test]
+    fn of_very_many_logits_some_are_enough() {
+        let (_, sample) = made(10, None, OPPOSITE);
+        assert_eq!(sample.rows(1).len(), 10);
+        assert_eq!(sample.rows(400_000), [0, 2, 4, 6, 8]);
+        let some = sample.of_rows(&[0, 2, 4]);
+        assert_eq!((some.n_texts, some.targets.len(), some.weights.len()), (3, 3, 3));
+        assert_eq!(some.positions, [0, 2, 4].map(|row| sample.positions[row]));
+    }
+
+    #[test]
+    fn a_path_that_does_not_help_hardly_counts_and_a_single_one_is_in_bounds() {
         let (mut paths, sample) = made(2_000, None, OPPOSITE);
         let linear = paths.linear.take().unwrap();
         let against = linear.iter().map(|logit| -logit).collect();

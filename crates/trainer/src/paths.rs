@@ -44,7 +44,7 @@ impl PathScore {
 }
 
 /// A network's paths, each alone on the same texts. Where classes are weighted, both have the shift that was
-/// fitted for their sum.
+/// fitted for their sum; with scales by length, the linear path has the bias and the ratios.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PathScores {
     /// The linear path.

@@ -32,7 +32,7 @@ pub struct ValidationRecord {
     #[serde(default)]
     pub temperature: Option<PerOutput>,
     /// What is added to the logits of every path before they are scaled, in these metrics and in the model if
-    /// it is kept; absent where all classes count alike.
+    /// it is kept; absent where all classes count alike, and where scales by length have a bias instead.
     #[serde(default)]
     pub shift: Option<PerOutput>,
     /// The paths' scales by length, in these metrics and in the model if it is kept; absent where they are constant.

@@ -478,6 +478,7 @@ impl TrainingStep {
     pub(crate) fn forget(&mut self) -> Result<()> {
         self.optimizer = Optimizer::new(self.config.optimizer(), [])?;
         (self.average, self.state, self.accumulated) = (None, None, Accumulated::default());
+        self.teacher = None;
         self.frozen = FrozenTable::default();
         Ok(())
     }

@@ -7,8 +7,7 @@
 
 use classifier::PathLogits;
 use dataset::{EncodedSplit, epoch_order};
-use model::{NgramChoice, NgramVocabulary, Task};
-use rayon::prelude::*;
+use model::{NgramChoice, NgramVocabulary, Task, Vocabularies};
 
 use crate::class_weights::{ClassWeights, LossWeights, Weighting};
 use crate::config::TrainingConfig;
@@ -24,6 +23,8 @@ use crate::stacking::Stacked;
 pub(crate) const N_FOLDS: usize = 5;
 /// The longest n-grams that the teacher knows.
 const ORDER: usize = 3;
+/// Most logits by which the teacher is calibrated.
+const MAX_CALIBRATED: usize = 1_000_000;
 /// Keeps the folds apart from other random numbers.
 const SEED: u64 = 0x7465_6163_6865_7221;
 
@@ -53,18 +54,23 @@ impl Taught<'_> {
 }
 
 impl Teacher {
-    /// Asks models of the other folds about each of the texts. `rate`: that of the linear models.
+    /// Asks models of the other folds about each of the texts; `None` if it is to stop.
+    ///
+    /// `rate`: that of the linear models. `is_stopped` is asked before each of them.
     ///
     /// # Errors
-    /// As [`LinearModel::fit`].
+    /// As [`LinearModel::fit`]; [`Error::Model`](crate::Error::Model) if no n-gram occurs in enough texts.
     pub(crate) fn ask(
         texts: &EncodedSplit,
         task: &Task,
-        training: &TrainingConfig,
-        rate: f64,
-    ) -> Result<Self> {
+        (training, rate): (&TrainingConfig, f64),
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>> {
         let training = TrainingConfig { class_weights: ClassWeights::None, ..training.clone() };
-        let order = epoch_order(texts.len(), training.seed ^ SEED, 0);
+        let mut order = epoch_order(texts.len(), training.seed ^ SEED, 0);
+        // Class by class, so that each is spread evenly over the folds.
+        let targets = targets_of(texts)?;
+        order.sort_by_key(|&row| targets.of_row(row).first());
         let of_fold = |fold: usize| -> Result<(Vec<u32>, Vec<f32>)> {
             let (taught, others): (Vec<_>, Vec<_>) =
                 order.iter().enumerate().partition(|(at, _)| at % N_FOLDS == fold);
@@ -79,16 +85,20 @@ impl Teacher {
             let logits = model.logits(&texts.select(&taught));
             Ok((taught, logits))
         };
-        let folds: Vec<_> = (0..N_FOLDS).into_par_iter().map(of_fold).collect::<Result<_>>()?;
         let n_outputs = task.n_outputs();
         let mut logits = vec![0.0; texts.len() * n_outputs];
-        for (rows, of_fold) in &folds {
+        // One after the other, as the n-grams of all texts are large.
+        for fold in 0..N_FOLDS {
+            if is_stopped() {
+                return Ok(None);
+            }
+            let (rows, of_fold) = of_fold(fold)?;
             for (&row, of_text) in rows.iter().zip(of_fold.chunks_exact(n_outputs)) {
                 logits[row as usize * n_outputs..][..n_outputs].copy_from_slice(of_text);
             }
         }
         let probabilities = calibrated(logits, texts, task)?;
-        Ok(Self { share: training.distillation as f32, probabilities })
+        Ok(Some(Self::of(probabilities, &training)))
     }
 
     /// One of the probabilities that [`probabilities`](Self::probabilities) gave.
@@ -136,8 +146,10 @@ fn vocabulary(
         min_texts: training.ngram_min_texts,
         max_ngrams: Some(max_ngrams(task)),
     };
-    let classes = text_classes(targets_of(texts)?);
-    Ok(NgramVocabulary::learn(&rows_of(texts), classes, task.classes().len(), choice))
+    let (classes, n_classes) = (text_classes(targets_of(texts)?), task.classes().len());
+    let learned = Vocabularies::learn(0, &rows_of(texts), classes, n_classes, choice)?;
+    // There are some, or it would have failed.
+    learned.ngrams.ok_or_else(|| model::Error::LacksNgrams { order: ORDER }.into())
 }
 
 fn equal_weights(texts: &EncodedSplit, task: &Task) -> Result<LossWeights> {
@@ -147,16 +159,24 @@ fn equal_weights(texts: &EncodedSplit, task: &Task) -> Result<LossWeights> {
 /// The probabilities of each output, `[N·O]`, with the temperatures that fit the texts' labels: no model has seen them.
 fn calibrated(logits: Vec<f32>, texts: &EncodedSplit, task: &Task) -> Result<Vec<f32>> {
     let (targets, equal) = (targets_of(texts)?, equal_weights(texts, task)?);
-    let logits = PathLogits { recurrent: logits, linear: None, n_outputs: task.n_outputs() };
-    let weighting = Weighting { classes: &equal, trained: &equal, rows: texts.weights() };
-    let stacked = Stacked::fit(task, &logits, targets, weighting, true);
-    let scaled = stacked.combined(&stacked.shifted(&logits));
-    let of_text = |logits: &[f32]| {
-        let probabilities = task.probabilities(logits);
+    let n_outputs = task.n_outputs();
+    // More would change nothing but the time.
+    let step = logits.len().div_ceil(MAX_CALIBRATED).max(1);
+    let some: Vec<u32> = (0..texts.len() as u32).step_by(step).collect();
+    let of_row = |&row: &u32| &logits[row as usize * n_outputs..][..n_outputs];
+    let of_some: Vec<f32> = some.iter().flat_map(of_row).copied().collect();
+    let rows: Option<Vec<f32>> =
+        texts.weights().map(|all| some.iter().map(|&row| all[row as usize]).collect());
+    let weighting = Weighting { classes: &equal, trained: &equal, rows: rows.as_deref() };
+    let paths = |recurrent| PathLogits { recurrent, linear: None, n_outputs };
+    let stacked = Stacked::fit(task, &paths(of_some), &targets.select(&some), weighting, true);
+    let mut probabilities = stacked.combined(&paths(logits));
+    for of_text in probabilities.chunks_exact_mut(n_outputs) {
+        let of_classes = task.probabilities(of_text);
         // Of two classes, the network's output is that of the second.
-        probabilities[probabilities.len() - logits.len()..].to_vec()
-    };
-    Ok(scaled.chunks_exact(task.n_outputs()).flat_map(of_text).collect())
+        of_text.copy_from_slice(&of_classes[of_classes.len() - n_outputs..]);
+    }
+    Ok(probabilities)
 }
 
 #[cfg(test)]
@@ -183,7 +203,7 @@ mod tests {
 
     fn ask(texts: &EncodedSplit, task: &Task) -> Teacher {
         let training = TrainingConfig { distillation: 0.5, ..TrainingConfig::default() };
-        Teacher::ask(texts, task, &training, RATE).unwrap()
+        Teacher::ask(texts, task, (&training, RATE), &|| false).unwrap().unwrap()
     }
 
     /// A model that had seen the texts would know most of these labels.
@@ -199,7 +219,7 @@ mod tests {
         }
         let gap = with.0 / with.1 - without.0 / without.1;
         assert!(gap.abs() < 0.06, "{gap}");
-        // One text in three has the label, which the temperature makes it say.
+        // One text in three has the label, and the calibrated teacher says so.
         let mean = (with.0 + without.0) / 600.0;
         assert!((mean - 1.0 / 3.0).abs() < 0.1, "{mean}");
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dataset::{Batch, Loader};
-use recurrent::settings;
 
 use crate::class_weights::{LossWeights, Weighting};
 use crate::error::{Error, Result};
@@ -103,9 +102,6 @@ impl TrainingJob<'_> {
         self.regularization.check()?;
         self.model.check()?;
         self.model.for_task(&self.data.task)?;
-        let is_calibrated = self.training.calibrate || self.model.path_scales.is_constant();
-        let expected = "true with model.path_scales by-length, which are a calibration";
-        settings::check("calibrate", is_calibrated, expected, self.training.calibrate)?;
         if let Some(goal) = self.training.threshold {
             goal.check(&self.data.task)?;
         }

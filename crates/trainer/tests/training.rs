@@ -229,6 +229,24 @@ fn every_way_of_training_learns_and_repeats_bit_for_bit() {
     }
 }
 
+/// As the texts are learned with these settings as well as without, only the losses tell that they do something.
+#[test]
+fn a_teacher_and_pieces_change_what_is_learned() {
+    let parent = tempfile::tempdir().unwrap();
+    let model = ModelConfig { pooling: "max-mean".parse().unwrap(), ..small_model() };
+    let losses = |name: &str, training: TrainingConfig| -> Vec<f64> {
+        let report = train(&model, &training, &parent.path().join(name), &mut Silent).unwrap();
+        report.history.iter().map(|record| record.train_loss).collect()
+    };
+    let plain = losses("plain", fast_training());
+    let taught = losses("taught", TrainingConfig { distillation: 0.5, ..fast_training() });
+    let in_pieces = losses("pieces", TrainingConfig { piece_length: 3, ..fast_training() });
+    assert_ne!(plain, taught);
+    assert_ne!(plain, in_pieces);
+    // Half of a target is the teacher's doubt.
+    assert!(taught.last() > plain.last(), "{taught:?} {plain:?}");
+}
+
 #[test]
 fn every_regularisation_and_pooling_learns_and_repeats_bit_for_bit() {
     let parent = tempfile::tempdir().unwrap();
@@ -274,6 +292,9 @@ fn texts_are_read_in_pieces_only_where_max_and_mean_are_pooled() {
     let computed = ModelConfig { padding: Padding::Compute, ..pooled.clone() };
     let error = refusal(&computed, &training);
     assert!(error.contains("piece_length is 3, expected 0 where padding is computed"), "{error}");
+    let moved = TrainingConfig { adversarial_norm: 0.1, ..training.clone() };
+    let error = refusal(&pooled, &moved);
+    assert!(error.contains("piece_length is 3, expected 0 with adversarial training"), "{error}");
     let carried = TrainingConfig { state: StateCarry::Carry, ..training };
     let error = refusal(&pooled, &carried);
     assert!(error.contains("expected 0 where the state is carried on"), "{error}");

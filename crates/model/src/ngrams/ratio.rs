@@ -39,22 +39,25 @@ impl NgramVocabulary {
         });
         let n_positive = labels.iter().filter(|&&label| label == 1).count();
         let smoothing = Smoothing::new(n_positive, texts.len()).times(SMOOTHING);
-        // p and q of an n-gram; `None` if it is in none of the texts.
-        let smoothed: Vec<Option<(f64, f64)>> = n_texts_with
-            .into_iter()
-            .zip(n_positive_with)
-            .map(|(n_texts, n_positive)| match n_texts.into_inner() as usize {
-                0 => None,
-                n_texts => Some(smoothing.apply(n_positive.into_inner() as usize, n_texts)),
+        let counts = || {
+            let each = n_texts_with.iter().zip(&n_positive_with);
+            each.map(|(all, positive)| {
+                (all.load(Ordering::Relaxed) as usize, positive.load(Ordering::Relaxed) as usize)
             })
-            .collect();
-        let counted = smoothed.iter().flatten();
-        let (sum_p, sum_q) = counted.fold((0.0, 0.0), |(a, b), (p, q)| (a + p, b + q));
-        let ratio = |(p, q): (f64, f64)| {
+        };
+        let smoothed = |(n_texts, n_positive)| smoothing.apply(n_positive, n_texts);
+        let in_texts = counts().filter(|(n_texts, _)| *n_texts > 0).map(smoothed);
+        let (sum_p, sum_q) = in_texts.fold((0.0, 0.0), |(a, b), (p, q)| (a + p, b + q));
+        let ratio = |counts: (usize, usize)| {
+            // An n-gram of other texts says nothing.
+            if counts.0 == 0 {
+                return 0.0;
+            }
+            let (p, q) = smoothed(counts);
             let ratio = ((p / sum_p) / (q / sum_q)).ln();
             (ratio * ratio.abs().sqrt()) as f32
         };
-        let ratios = smoothed.into_iter().map(|both| both.map_or(0.0, ratio)).collect();
+        let ratios = counts().map(ratio).collect();
         Self { ratios: Some(Arc::new(ratios)), ..self }
     }
 

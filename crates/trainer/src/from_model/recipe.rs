@@ -87,6 +87,8 @@ fn going_on(mut recipe: Recipe) -> Recipe {
     training.word_vectors = None;
     training.vectors = VectorTraining::Tuned;
     recipe.pretraining.epochs = 0;
+    // A teacher would know the new texts only, and less than the model.
+    training.distillation = 0.0;
     // A smaller batch and more epochs are more steps away from the model. What a report says has followed the number of
     // texts already, and would follow it again.
     training.few_texts = FewTexts::Keep;

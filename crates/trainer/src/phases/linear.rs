@@ -1,5 +1,7 @@
 //! Before any epoch: the linear path is fitted, and vectors of words are read.
 
+use std::cell::Cell;
+
 use crate::error::Result;
 use crate::evaluate::targets_of;
 use crate::job::TrainingJob;
@@ -11,8 +13,8 @@ use crate::teacher::{self, Teacher};
 use crate::training::Training;
 use crate::word_vectors;
 
-/// Fits the linear path, if the network has one, asks the network's teacher, if it has one, and reads the word vectors, if there are any. `Some` if it was asked
-/// to stop; a fit that was stopped begins anew.
+/// Fits the linear path, if the network has one, asks the network's teacher, if it has one, and reads the word vectors, if
+/// there are any. `Some` if it was asked to stop; a fit that was stopped begins anew.
 pub(crate) fn linear(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
     if training.state.position.phase != Phase::LinearPath {
         return Ok(None);
@@ -21,7 +23,10 @@ pub(crate) fn linear(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
         return Ok(Some(stop));
     }
     fit(training)?;
-    teach(training)?;
+    if let Some(stop) = teach(training, true)? {
+        training.save_state()?;
+        return Ok(Some(stop));
+    }
     let &TrainingJob { training: settings, data, .. } = training.job;
     if let Some(path) = &settings.word_vectors {
         let used = word_vectors::start_from(path, &data.encoder, training.state.step.network().1)?;
@@ -54,19 +59,29 @@ fn fit(training: &mut Training<'_, '_>) -> Result<()> {
     training.tell(Event::LinearPathFitted { metrics })
 }
 
-/// Asks the network's teacher about the texts of this phase, if it has one.
-pub(super) fn teach(training: &mut Training<'_, '_>) -> Result<()> {
+/// Asks the network's teacher about the texts of this phase, if it has one. `Some` if the training was asked to stop.
+///
+/// `may_stop`: whether it looks for that.
+pub(super) fn teach(training: &mut Training<'_, '_>, may_stop: bool) -> Result<Option<Stop>> {
     let &TrainingJob { training: settings, data, .. } = training.job;
     if settings.distillation == 0.0 {
-        return Ok(());
+        return Ok(None);
     }
     training.tell(Event::TeacherStart { n_models: teacher::N_FOLDS })?;
     let state = &mut training.state;
     let rate = match state.report.linear_rate {
-        Some(rate) => rate,
-        None => teacher::rate(data, settings)?,
+        // That of a path which starts from a model is lower.
+        Some(rate) if data.start.is_none() => rate,
+        _ => teacher::rate(data, settings)?,
     };
-    let teacher = Teacher::ask(&state.texts, &data.task, settings, rate)?;
-    state.step.set_teacher(teacher);
-    Ok(())
+    let (control, stop) = (training.session.control, Cell::new(None));
+    let is_stopped = || {
+        stop.set(control.stop().filter(|_| may_stop));
+        stop.get().is_some()
+    };
+    let teacher = Teacher::ask(&state.texts, &data.task, (settings, rate), &is_stopped)?;
+    if let Some(teacher) = teacher {
+        state.step.set_teacher(teacher);
+    }
+    Ok(stop.get())
 }

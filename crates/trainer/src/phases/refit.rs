@@ -57,7 +57,9 @@ fn begin(training: &mut Training<'_, '_>) -> Result<()> {
         let path = LinearModel::fit(ngrams, texts, &job.data.task, job.training, rate)?;
         path.set_path(state.step.network().1)?;
     }
-    teach(training)
+    // What was begun here could not be gone on with: no state of it is saved yet.
+    teach(training, false)?;
+    Ok(())
 }
 
 fn set_weights(step: &mut TrainingStep, start: &Start) -> Result<()> {

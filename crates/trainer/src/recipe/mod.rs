@@ -125,6 +125,7 @@ impl Recipe {
             ("regularization", regularization.check().map_err(|error| error.to_string())),
             ("pretraining", pretraining.check(&model).map_err(|error| error.to_string())),
             ("training", training.check().map_err(|error| error.to_string())),
+            ("training", training.check_for(&model).map_err(|error| error.to_string())),
         ];
         for (table, check) in checks {
             check.map_err(|reason| wrong(table, reason))?;
