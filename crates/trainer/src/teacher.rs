@@ -5,11 +5,11 @@
 //! those of each fold are taught by a model of the others. The teacher does not know the weights of classes: they are in
 //! the network's loss.
 
-use classifier::PathLogits;
 use dataset::{EncodedSplit, epoch_order};
 use model::{NgramChoice, NgramVocabulary, Task, Vocabularies};
 
-use crate::class_weights::{ClassWeights, LossWeights, Weighting};
+use crate::calibration::{self, Intercept};
+use crate::class_weights::{ClassWeights, Weighting};
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::evaluate::targets_of;
@@ -17,7 +17,7 @@ use crate::job::{max_ngrams, rows_of, text_classes};
 use crate::linear_model::{Features, LinearModel};
 use crate::linear_search::fit_best;
 use crate::prepare::Prepared;
-use crate::stacking::Stacked;
+use crate::softmax_calibration;
 
 /// Parts into which the texts are divided, each with a model of the others.
 pub(crate) const N_FOLDS: usize = 5;
@@ -130,7 +130,7 @@ impl Teacher {
 pub(crate) fn rate(data: &Prepared, training: &TrainingConfig) -> Result<f64> {
     let training = TrainingConfig { class_weights: ClassWeights::None, ..training.clone() };
     let vocabulary = vocabulary(&data.train, &data.task, &training)?;
-    let equal = equal_weights(&data.train, &data.task)?;
+    let equal = ClassWeights::None.of(&data.task, targets_of(&data.train)?)?;
     let rows = data.validation.weights();
     let weighting = Weighting { classes: &equal, trained: &equal, rows };
     Ok(fit_best(&vocabulary, data, &training, weighting, None)?.rate)
@@ -152,31 +152,53 @@ fn vocabulary(
     learned.ngrams.ok_or_else(|| model::Error::LacksNgrams { order: ORDER }.into())
 }
 
-fn equal_weights(texts: &EncodedSplit, task: &Task) -> Result<LossWeights> {
-    ClassWeights::None.of(task, targets_of(texts)?)
-}
-
-/// The probabilities of each output, `[N·O]`, with the temperatures that fit the texts' labels: no model has seen them.
-fn calibrated(logits: Vec<f32>, texts: &EncodedSplit, task: &Task) -> Result<Vec<f32>> {
-    let (targets, equal) = (targets_of(texts)?, equal_weights(texts, task)?);
+/// The probabilities of each output, `[N·O]`, by a scale and intercepts that fit the texts' labels: no model has seen
+/// them. Without intercepts, a teacher that knows nothing would say one half, and not how frequent a label is.
+fn calibrated(mut logits: Vec<f32>, texts: &EncodedSplit, task: &Task) -> Result<Vec<f32>> {
     let n_outputs = task.n_outputs();
     // More would change nothing but the time.
     let step = logits.len().div_ceil(MAX_CALIBRATED).max(1);
     let some: Vec<u32> = (0..texts.len() as u32).step_by(step).collect();
-    let of_row = |&row: &u32| &logits[row as usize * n_outputs..][..n_outputs];
-    let of_some: Vec<f32> = some.iter().flat_map(of_row).copied().collect();
+    let targets = targets_of(texts)?.select(&some);
     let rows: Option<Vec<f32>> =
         texts.weights().map(|all| some.iter().map(|&row| all[row as usize]).collect());
-    let weighting = Weighting { classes: &equal, trained: &equal, rows: rows.as_deref() };
-    let paths = |recurrent| PathLogits { recurrent, linear: None, n_outputs };
-    let stacked = Stacked::fit(task, &paths(of_some), &targets.select(&some), weighting, true);
-    let mut probabilities = stacked.combined(&paths(logits));
-    for of_text in probabilities.chunks_exact_mut(n_outputs) {
+    let row_weights = rows.as_deref();
+    let of_row = |&row: &u32| &logits[row as usize * n_outputs..][..n_outputs];
+    let of_some: Vec<f32> = some.iter().flat_map(of_row).copied().collect();
+    // A scale and an intercept for each output; where a fit fails, the logits stay as they are.
+    let mut scales = vec![(1.0, 0.0); n_outputs];
+    if let (Task::OneOf(_), Some(labels)) = (task, targets.one_of()) {
+        let class_weights = &*vec![1.0; n_outputs];
+        let sample = softmax_calibration::Sample { labels, class_weights, row_weights };
+        if let Some(fit) = softmax_calibration::fit(&[&of_some], sample, true) {
+            for (output, scale) in scales.iter_mut().enumerate() {
+                *scale = (fit.scales[0], fit.intercepts.get(output).copied().unwrap_or(0.0));
+            }
+        }
+    } else {
+        for (output, scale) in scales.iter_mut().enumerate() {
+            let of_output: Vec<f32> =
+                of_some.iter().skip(output).step_by(n_outputs).copied().collect();
+            let has_label = |text| match task {
+                Task::Binary(_) => u32::from(targets.has(text, 1)),
+                _ => u32::from(targets.has(text, output as u32)),
+            };
+            let labels: Vec<u32> = (0..targets.len()).map(has_label).collect();
+            let sample = calibration::Sample { row_weights, ..calibration::Sample::of(&labels) };
+            if let Some(fit) = calibration::fit(&[&of_output], sample, Intercept::Fitted) {
+                *scale = (fit.scales[0], fit.intercept);
+            }
+        }
+    }
+    for of_text in logits.chunks_exact_mut(n_outputs) {
+        for (logit, (scale, intercept)) in of_text.iter_mut().zip(&scales) {
+            *logit = (f64::from(*logit) * scale + intercept) as f32;
+        }
         let of_classes = task.probabilities(of_text);
         // Of two classes, the network's output is that of the second.
         of_text.copy_from_slice(&of_classes[of_classes.len() - n_outputs..]);
     }
-    Ok(probabilities)
+    Ok(logits)
 }
 
 #[cfg(test)]

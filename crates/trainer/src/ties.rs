@@ -10,11 +10,21 @@ pub(crate) struct Tie {
     pub(crate) weight: f64,
 }
 
-/// Whether any scale fits a column: its logits are all 0, and those of the columns tied to it, too.
+/// Whether any scale fits a column: its logits are all 0, and those of the columns tied to it, directly or by way of
+/// others, too.
 pub(crate) fn says_nothing(columns: &[&[f32]], column: usize, ties: &[Tie]) -> bool {
-    let is_zero = |column: usize| columns[column].iter().all(|logit| *logit == 0.0);
-    let others = ties.iter().filter(|tie| tie.columns.contains(&column));
-    is_zero(column) && others.flat_map(|tie| tie.columns).all(is_zero)
+    let is_zero = |column: &usize| columns[*column].iter().all(|logit| *logit == 0.0);
+    let mut tied = vec![column];
+    let mut next = 0;
+    while let Some(&column) = tied.get(next) {
+        next += 1;
+        for tie in ties.iter().filter(|tie| tie.columns.contains(&column)) {
+            tied.extend(
+                tie.columns.iter().filter(|other| !tied.contains(other)).collect::<Vec<_>>(),
+            );
+        }
+    }
+    tied.iter().all(is_zero)
 }
 
 /// A function of some columns' scales, with ties.

@@ -288,13 +288,13 @@ fn texts_are_read_in_pieces_only_where_max_and_mean_are_pooled() {
     let pooled = ModelConfig { pooling: "max-mean".parse().unwrap(), ..small_model() };
     let last = ModelConfig { pooling: "last-max".parse().unwrap(), ..small_model() };
     let error = refusal(&last, &training);
-    assert!(error.contains("piece_length is 3, expected 0 unless max, mean or both"), "{error}");
+    assert!(error.contains("piece_length is 3; expected 0 unless max, mean or both"), "{error}");
     let computed = ModelConfig { padding: Padding::Compute, ..pooled.clone() };
     let error = refusal(&computed, &training);
-    assert!(error.contains("piece_length is 3, expected 0 where padding is computed"), "{error}");
+    assert!(error.contains("piece_length is 3; expected 0 where padding is computed"), "{error}");
     let moved = TrainingConfig { adversarial_norm: 0.1, ..training.clone() };
     let error = refusal(&pooled, &moved);
-    assert!(error.contains("piece_length is 3, expected 0 with adversarial training"), "{error}");
+    assert!(error.contains("piece_length is 3; expected 0 with adversarial training"), "{error}");
     let carried = TrainingConfig { state: StateCarry::Carry, ..training };
     let error = refusal(&pooled, &carried);
     assert!(error.contains("expected 0 where the state is carried on"), "{error}");

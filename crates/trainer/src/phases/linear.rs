@@ -22,9 +22,12 @@ pub(crate) fn linear(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
     if let Some(stop) = training.pause()? {
         return Ok(Some(stop));
     }
+    if training.job.training.distillation > 0.0 {
+        // The teacher may be stopped, and what is fitted until then begins anew.
+        training.save_state()?;
+    }
     fit(training)?;
     if let Some(stop) = teach(training, true)? {
-        training.save_state()?;
         return Ok(Some(stop));
     }
     let &TrainingJob { training: settings, data, .. } = training.job;
