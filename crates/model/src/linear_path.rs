@@ -64,14 +64,14 @@ impl LinearPath {
             .zip(tokens.ids.par_chunks_exact(tokens.steps.max(1)))
             .zip(&tokens.lengths)
             .for_each(|((logits, ids), &length)| {
-                let ids = &ids[..length];
-                let (ngrams, values) = self.vocabulary.of_text(ids);
+                let (ngrams, values) = self.vocabulary.of_text(&ids[..length]);
                 for (&ngram, value) in ngrams.iter().zip(values) {
                     let row = &weights[ngram as usize * n_outputs..][..n_outputs];
                     logits.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
                 }
                 if let Some(scaled) = scaled {
-                    let ratio = scaled.scales.ratios.map(|_| self.vocabulary.ratio(ids));
+                    let ratio =
+                        scaled.scales.ratios.map(|_| self.vocabulary.ratio_of_rows(&ngrams));
                     scaled.of_linear(logits, length, ratio.unwrap_or(0.0));
                 }
             });

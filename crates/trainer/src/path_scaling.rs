@@ -160,9 +160,9 @@ impl Columns {
         self.logits.iter().map(Vec::as_slice).collect()
     }
 
-    /// The scales of paths, of those of the columns.
-    fn scales(&self, of_columns: &[f64], with: WhichPaths) -> LengthScales {
-        let mut of_paths = of_columns.chunks(self.n_of_path).map(|scales| match *scales {
+    /// The scales of paths, of those of their columns, as many of each; 0 for a path without any.
+    fn scales(of_columns: &[f64], n_of_path: usize, with: WhichPaths) -> LengthScales {
+        let mut of_paths = of_columns.chunks(n_of_path).map(|scales| match *scales {
             [short, middle, long] => [short, middle, long].into(),
             _ => LengthScale::constant(scales.first().copied().unwrap_or(0.0)),
         });
@@ -236,20 +236,14 @@ impl Stacked {
         let constant = || Columns::constant(&of_paths, sample.n_texts * n_outputs);
         let fit = |columns: Columns| {
             let fitted = fitted(task, &columns, sample, weighting)?;
-            let scales = columns.scales(&fitted.scales, with);
+            let scales = Columns::scales(&fitted.scales, columns.n_of_path, with);
             Some((scales, fitted.bias, fitted.temperature))
         };
         let is_enough = n_all >= MIN_TEXTS && sample.has_both(task);
         let fitted = is_enough.then(by_length).and_then(fit).or_else(|| fit(constant()));
         let (scales, bias, temperature) = fitted.unwrap_or_else(|| {
-            let one = LengthScale::constant(1.0);
-            let zero = LengthScale::constant(0.0);
-            let scales = LengthScales {
-                recurrent: one,
-                linear: with.linear.then_some(one),
-                ratios: with.ratios.then_some(zero),
-            };
-            (scales, PerOutput::All(0.0), None)
+            let ones = vec![1.0; of_paths.len()];
+            (Columns::scales(&ones, 1, with), PerOutput::All(0.0), None)
         });
         let scales = within_bounds(scales);
         let linear_share = scales.linear.map(|linear| {

@@ -70,8 +70,12 @@ impl NgramVocabulary {
     /// What a text's distinct known n-grams say by their log-count ratios, Σ r·√|r| / √m; 0 if there are none.
     #[must_use]
     pub fn ratio(&self, ids: &[u32]) -> f32 {
+        self.ratio_of_rows(&self.rows(ids))
+    }
+
+    /// The same of n-grams that [`of_text`](Self::of_text) found already.
+    pub(crate) fn ratio_of_rows(&self, rows: &[u32]) -> f32 {
         let Some(ratios) = &self.ratios else { return 0.0 };
-        let rows = self.rows(ids);
         let sum: f32 = rows.iter().map(|&row| ratios[row as usize]).sum();
         sum / (rows.len().max(1) as f32).sqrt()
     }

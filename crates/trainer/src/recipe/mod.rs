@@ -336,4 +336,23 @@ mod tests {
         assert!(message("training.threshold=recall").contains("such as cost=5:1"));
         assert!(message("model.cell=lstn").ends_with("did you mean `lstm`?"));
     }
+
+    #[test]
+    fn settings_of_different_tables_that_contradict_each_other_are_refused() {
+        let message = |recipe: &str, settings: &[&str]| {
+            let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+            Recipe::load(recipe, &settings).unwrap_err().to_string()
+        };
+        let error = message("notebook", &["training.piece_length=50"]);
+        assert!(
+            error.contains("piece_length is 50; expected 0 where padding is computed"),
+            "{error}"
+        );
+        let uncalibrated = ["model.path_scales=by-length", "training.calibrate=false"];
+        let error = message("default", &uncalibrated);
+        assert!(
+            error.contains("calibrate is false; expected true with model.path_scales"),
+            "{error}"
+        );
+    }
 }
