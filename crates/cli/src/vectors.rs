@@ -30,8 +30,7 @@ Examples:
   sentiment vectors cc.de.300.vec.gz --nearest gut       make a store, and look at it
   sentiment vectors data/vectors/*.safetensors           what each of them holds
   sentiment vectors data/vectors/glove.6B.100d.safetensors --nearest good --nearest bad
-  sentiment train --set training.word_vectors=data/vectors/glove.6B.100d.safetensors \\
-                  --set model.embedding_dim=100 --set training.vectors=frozen-then-tuned
+  sentiment train --vectors data/vectors/glove.6B.100d.safetensors --set training.vectors=frozen-then-tuned
 
 In the repository, `cargo xtask fetch-vectors` downloads English vectors of 100 features.")]
 pub(crate) struct Args {

@@ -38,7 +38,8 @@ fn train_help_tells_recipes_formats_labels_and_what_ctrl_c_does() {
         &[
             "--recipe <NAME|FILE>",
             "[default: default]",
-            "quick, default, accurate, notebook, or a TOML file",
+            "quick, default, recurrent, accurate, notebook, or a TOML file",
+            "--vectors <FILE>",
             "--set <TABLE.KEY=VALUE>",
             "--seed <N>",
             ".parquet, .csv, .tsv or .jsonl",
@@ -132,7 +133,7 @@ fn vectors_help_tells_formats_and_how_to_train_with_a_store() {
             "--nearest <WORD>",
             "--json",
             "Examples:",
-            "--set training.word_vectors=data/vectors/",
+            "sentiment train --vectors data/vectors/",
         ],
     );
 }

@@ -105,9 +105,7 @@ fn a_training_starts_from_a_store_and_keeps_its_vectors_if_they_are_frozen() {
     let place = Workplace::with_reviews();
     place.write("mine.txt", "good 1 2 3 4 5 6 7 8\nbad 8 7 6 5 4 3 2 1\n");
     place.run(&["vectors", "mine.txt", "--output", "mine.safetensors"]).succeeded();
-    let set = |setting: &str| ["--set".to_string(), format!("training.{setting}")];
-    let frozen = [set("word_vectors=mine.safetensors"), set("vectors=frozen")].concat();
-    let frozen: Vec<&str> = frozen.iter().map(String::as_str).collect();
+    let frozen = ["--vectors", "mine.safetensors", "--set", "training.vectors=frozen"];
     let trained = place.train(&[&frozen[..], &["--output", "frozen"]].concat()).succeeded();
     assert!(trained.stderr.contains("mine.safetensors"), "{}", trained.stderr);
     let vectors =

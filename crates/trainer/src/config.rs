@@ -28,6 +28,10 @@ pub struct TrainingConfig {
     pub embedding_std: f64,
     /// Number of training texts in which an n-gram must occur to get a weight in the linear path.
     pub ngram_min_texts: usize,
+    /// Most n-grams of the linear path: of more, those that occur in the fewest texts get no weight. Absent for as many as
+    /// the program can handle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ngrams: Option<usize>,
     /// Passes over the training texts.
     pub epochs: usize,
     /// Texts in a batch.
@@ -216,6 +220,7 @@ impl Default for TrainingConfig {
             vectors: VectorTraining::Tuned,
             embedding_std: 1.0,
             ngram_min_texts: 2,
+            max_ngrams: None,
             epochs: 4,
             batch_size: 50,
             few_texts: FewTexts::Keep,
@@ -292,6 +297,7 @@ impl TrainingConfig {
             settings::at_least_1(field, value)?;
         }
         settings::above_0("learning_rate", self.learning_rate)?;
+        settings::at_least_1("max_ngrams", self.max_ngrams.unwrap_or(1))?;
         settings::above_0("ngram_learning_rate", self.ngram_learning_rate)?;
         settings::above_0("embedding_std", self.embedding_std)?;
         let has_vectors = self.vectors.is_tuned() || self.word_vectors.is_some();

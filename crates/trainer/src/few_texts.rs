@@ -15,7 +15,8 @@ pub enum FewTexts {
     #[default]
     Keep,
     /// They follow the number of training texts. The batch size shrinks, so that an epoch has about 100 steps, but not
-    /// below 8. With fewer than 2,000 texts, words that occur once are known, and there are three times as many epochs.
+    /// below 8. With fewer than 2,000 texts, words that occur once are known, and there are three times as many epochs, at
+    /// least 12.
     Adapt,
 }
 
@@ -36,6 +37,8 @@ const STEPS: usize = 100;
 const SMALLEST_BATCH: usize = 8;
 /// How many times the recipe's epochs few texts are gone through.
 const TIMES_EPOCHS: usize = 3;
+/// At least so often: a recipe that is quick with many texts would be over before it begins.
+const FEWEST_EPOCHS: usize = 12;
 
 impl FewTexts {
     /// How `n_train` training texts become ids.
@@ -58,7 +61,7 @@ impl FewTexts {
             let batch = (n_train / STEPS).max(SMALLEST_BATCH).min(n_train.max(1));
             training.batch_size = training.batch_size.min(batch);
             if n_train < MANY {
-                training.epochs = training.epochs.saturating_mul(TIMES_EPOCHS);
+                training.epochs = training.epochs.saturating_mul(TIMES_EPOCHS).max(FEWEST_EPOCHS);
             }
         }
         training
@@ -71,11 +74,11 @@ mod tests {
 
     use super::*;
 
-    fn adapted(n_train: usize) -> (usize, usize, u64) {
+    fn adapted(epochs: usize, n_train: usize) -> (usize, usize, u64) {
         let config = TrainingConfig {
             few_texts: FewTexts::Adapt,
             batch_size: 50,
-            epochs: 4,
+            epochs,
             ..TrainingConfig::default()
         };
         let training = FewTexts::training(&config, n_train);
@@ -87,15 +90,16 @@ mod tests {
     #[test]
     fn settings_follow_the_number_of_texts() {
         for (n_train, expected) in [
-            (5, (5, 12, 1)),
-            (240, (8, 12, 1)),
-            (1500, (15, 12, 1)),
-            (2000, (20, 4, 3)),
-            (5000, (50, 4, 3)),
-            (20_000, (50, 4, 3)),
+            (5, (5, 15, 1)),
+            (240, (8, 15, 1)),
+            (1500, (15, 15, 1)),
+            (2000, (20, 5, 3)),
+            (5000, (50, 5, 3)),
+            (20_000, (50, 5, 3)),
         ] {
-            assert_eq!(adapted(n_train), expected, "{n_train}");
+            assert_eq!(adapted(5, n_train), expected, "{n_train}");
         }
+        assert_eq!(adapted(2, 1500).1, 12);
     }
 
     #[test]

@@ -465,20 +465,20 @@ fn rates_are_lowered_once_however_many_trainings_follow() {
 fn few_texts_multiply_the_epochs_once_however_many_trainings_follow() {
     let parent = tempfile::tempdir().unwrap();
     let model = trained(parent.path());
-    let settings = ["training.few_texts=adapt".to_string(), "training.epochs=1".to_string()];
+    let settings = ["training.few_texts=adapt".to_string(), "training.epochs=4".to_string()];
     let wanted = model.recipe(None, &settings).unwrap();
     let data = prepare_from(&new_table(120), &SplitPlan::default(), &model).unwrap();
     let recipe = wanted.adapted_to(&data, &wanted.split_plan());
-    assert_eq!(recipe.training.epochs, 3);
+    assert_eq!(recipe.training.epochs, 12);
     let path = parent.path().join("models/more");
     let folder = OutputFolder::claim(&path, Existing::Replace).unwrap();
     let job = recipe.job(&data, origin(&new_table(120), &data), &Device::Cpu, &folder);
     job.run(&mut Silent).unwrap();
     let more = Arc::new(StartModel::load(&path).unwrap());
     let next = more.recipe(None, &[]).unwrap();
-    assert_eq!((next.training.few_texts, next.training.epochs), (FewTexts::Keep, 3));
+    assert_eq!((next.training.few_texts, next.training.epochs), (FewTexts::Keep, 12));
     let data = prepare_from(&new_table(240), &SplitPlan::default(), &more).unwrap();
-    assert_eq!(next.adapted_to(&data, &next.split_plan()).training.epochs, 3);
+    assert_eq!(next.adapted_to(&data, &next.split_plan()).training.epochs, 12);
 }
 
 #[test]

@@ -321,6 +321,22 @@ fn a_linear_path_is_fitted_first_and_measured_alone() {
     // A scale above 0 changes no class.
     assert_eq!(again.alone.unwrap().linear.accuracy, alone.linear.accuracy);
 
+    // Of too many n-grams, those in the fewest texts are left out.
+    let n_ngrams = |folder: &Path| {
+        let file = folder.join("ngrams.safetensors");
+        candle_core::safetensors::load(file, &Device::Cpu).unwrap()["keys"].elem_count()
+    };
+    let all = n_ngrams(&folder);
+    for (wanted, expected) in [(7, 7), (all + 1, all)] {
+        let training = TrainingConfig { max_ngrams: Some(wanted), ..fast_training() };
+        let folder = parent.path().join(format!("most-{wanted}"));
+        train(&model, &training, &folder, &mut Silent).unwrap();
+        assert_eq!(n_ngrams(&folder), expected);
+    }
+    let none = TrainingConfig { max_ngrams: Some(0), ..fast_training() };
+    let error = none.check().unwrap_err().to_string();
+    assert!(error.contains("max_ngrams is 0; expected at least 1"), "{error}");
+
     let training = TrainingConfig { ngram_min_texts: 1000, ..fast_training() };
     let folder = parent.path().join("none");
     let error = train(&model, &training, &folder, &mut Silent).unwrap_err();

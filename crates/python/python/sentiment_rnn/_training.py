@@ -71,7 +71,7 @@ def train(
         texts: As for `Classifier`, but none may be missing.
         labels: A label for each text, str or int, or a list of labels for each. What they mean is recognised, as in a
             table (see `TrainingResult.notes`), unless `classes` is given.
-        recipe: ``"quick"``, ``"default"``, ``"accurate"``, ``"notebook"``, or a TOML file.
+        recipe: ``"quick"``, ``"default"``, ``"recurrent"``, ``"accurate"``, ``"notebook"``, or a TOML file.
         settings: Settings to override: ``{"training.epochs": 3}``, ``{"training": {"epochs": 3}}`` or
             ``["training.epochs=3"]``.
         seed: Of the split, initial weights, dropout and the order of texts.

@@ -34,7 +34,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     recipe : str, default="default"
-        "quick", "default", "accurate" or "notebook", or the path of a recipe in TOML.
+        "quick", "default", "recurrent", "accurate" or "notebook", or the path of a recipe in TOML.
     settings : dict or list of str, default=None
         Settings of the recipe that are to be changed: ``{"training.epochs": 3}`` or ``["training.epochs=3"]``.
     task : {"binary", "one-of", "any-of"}, default=None

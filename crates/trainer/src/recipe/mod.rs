@@ -65,7 +65,7 @@ struct Tables {
 
 impl Recipe {
     /// The names of the built-in recipes.
-    pub fn names() -> [&'static str; 4] {
+    pub fn names() -> [&'static str; 5] {
         built_in::names()
     }
 
@@ -292,8 +292,8 @@ mod tests {
         let message = Recipe::load("qick", &[]).unwrap_err().to_string();
         assert_eq!(
             message,
-            "no recipe qick; the built-in recipes are quick, default, accurate, notebook; for your own, pass the path \
-             of a TOML file; did you mean quick?"
+            "no recipe qick; the built-in recipes are quick, default, recurrent, accurate, notebook; for your own, pass the \
+             path of a TOML file; did you mean quick?"
         );
         assert!(Recipe::names().iter().all(|name| Recipe::load(name, &[]).is_ok()));
     }
