@@ -175,7 +175,7 @@ fn settings_follow_the_number_of_texts_unless_they_are_given() {
         place.run(&[&args[..], &["--set", "model.ngram_order=1"], more].concat()).succeeded()
     };
     let adapted = train(&["--output", "a"]);
-    let line = "as there are few texts: training.batch_size=8 (recipe: 50), training.epochs=12 (recipe: 4), \
+    let line = "as there are few texts: training.batch_size=8 (recipe: 50), training.epochs=12 (recipe: 2), \
                 preprocessing.min_frequency=1 (recipe: 2)";
     assert!(adapted.stderr.contains(line), "{}", adapted.stderr);
     let report: Value = serde_json::from_str(&place.read("a/metrics.json")).unwrap();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use dataset::{ColumnChoice, LabelOptions, ReadOptions};
 use model::Precision;
 use trainer::{Recipe, RunAbout, RunData, SplitPlan, StartModel};
@@ -36,7 +36,7 @@ impl Wanted {
         let recipe = match &from {
             Some(model) => {
                 let name = args.recipe.as_deref();
-                let recipe = over(args, of_flags(model.recipe(name, &args.settings))?);
+                let recipe = over(args, of_flags(model.recipe(name, &settings(args)?))?);
                 name.map(|name| start::tell_recipe(model, name)).transpose()?;
                 recipe
             }
@@ -75,7 +75,7 @@ impl Wanted {
         let recipe = match (&from, &args.recipe) {
             // The same as without --resume.
             (Some(model), Some(name)) => {
-                over(args, of_flags(model.recipe(Some(name), &args.settings))?)
+                over(args, of_flags(model.recipe(Some(name), &settings(args)?))?)
             }
             (_, name) => recipe(args, name.as_deref().unwrap_or(&run_file))?,
         };
@@ -122,19 +122,28 @@ fn divided(plan: SplitPlan, files: &Files) -> SplitPlan {
 }
 
 fn recipe(args: &Args, name: &str) -> anyhow::Result<Recipe> {
-    Ok(over(args, of_flags(Recipe::load(name, &args.settings))?))
+    Ok(over(args, of_flags(Recipe::load(name, &settings(args)?))?))
 }
 
-/// A recipe with the settings over it that have flags of their own.
+/// The values of `--set`, and the vectors: a setting that contradicts them is refused with the recipe.
+fn settings(args: &Args) -> anyhow::Result<Vec<String>> {
+    let mut settings = args.settings.clone();
+    if let Some(vectors) = &args.vectors {
+        let path = vectors.to_str();
+        let path = path.with_context(|| format!("--vectors {}: not UTF-8", vectors.display()))?;
+        // A string in JSON is one in TOML.
+        settings.push(format!("training.word_vectors={}", serde_json::to_string(path)?));
+    }
+    Ok(settings)
+}
+
+/// A recipe with the settings over it that have flags of their own and cannot contradict it.
 fn over(args: &Args, mut recipe: Recipe) -> Recipe {
     if let Some(seed) = args.seed {
         recipe.training.seed = seed;
     }
     if let Some(weights) = &args.class_weights {
         recipe.training.class_weights = weights.clone();
-    }
-    if let Some(vectors) = &args.vectors {
-        recipe.training.word_vectors = Some(vectors.clone());
     }
     recipe.training.threshold = args.threshold.or(recipe.training.threshold);
     recipe
