@@ -10,7 +10,6 @@ mod ngrams;
 mod parameters;
 mod path_scales;
 mod path_scaling;
-mod pieces;
 mod pooling;
 mod precision;
 mod recurrent_layer;

@@ -523,11 +523,10 @@ impl RecurrentClassifier {
         Ok(Reading { outputs, is_pooled: pooling.is_some(), state })
     }
 
-    /// Pooling and the fully connected layer: logits, `[B, O]`, of texts, also where they were read
-    /// [in pieces](Tokens::in_pieces).
+    /// Pooling and the fully connected layer: logits, `[B, O]`.
     ///
     /// # Errors
-    /// [`Error::NotChunked`] if they were, but more than max and mean is pooled; if the device fails.
+    /// If the device fails.
     pub fn classify(
         &self,
         reading: &Reading,
@@ -544,13 +543,6 @@ impl RecurrentClassifier {
     fn pool(&self, reading: &Reading, tokens: &Tokens) -> Result<Tensor> {
         let Reading { outputs, is_pooled, state } = reading;
         let (pooling, lengths) = (self.config.pooling, &*tokens.lengths);
-        if let Some(pieces) = &tokens.pieces {
-            let (Some(of_layers), None) = (pooling.of_layers(), pooling.part_of_whole_texts())
-            else {
-                return Err(Error::NotChunked { reason: "it pools more than max and mean" });
-            };
-            return pieces.pool(outputs, of_layers, lengths);
-        }
         let num_directions = if self.config.bidirectional { 2 } else { 1 };
         // In the order of `PoolingPart::ALL`.
         let vectors = [

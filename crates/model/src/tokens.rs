@@ -9,7 +9,6 @@ use text_preprocessing::PAD_ID;
 
 use crate::config::Padding;
 use crate::error::{Error, Result};
-use crate::pieces::Pieces;
 
 /// A batch of texts as the network reads them: B left-aligned rows of T steps.
 #[derive(Debug, Clone)]
@@ -20,8 +19,6 @@ pub struct Tokens {
     pub(crate) steps: usize,
     /// `[B]`: number of real steps in each row.
     pub(crate) lengths: Vec<usize>,
-    /// Set where the rows are pieces of texts.
-    pub(crate) pieces: Option<Pieces>,
 }
 
 impl Tokens {
@@ -54,7 +51,7 @@ impl Tokens {
                 for (to, row) in ids.chunks_exact_mut(steps.max(1)).zip(rows) {
                     to[steps - row.len()..].copy_from_slice(row);
                 }
-                Self { ids, steps, lengths: vec![steps; rows.len()], pieces: None }
+                Self { ids, steps, lengths: vec![steps; rows.len()] }
             }
             Padding::Skip => Self::without_padding(rows),
         })
@@ -80,12 +77,7 @@ impl Tokens {
         for (to, from) in ids.chunks_exact_mut(steps).zip(rows) {
             to[..from.len()].copy_from_slice(from);
         }
-        Self { ids, steps, lengths, pieces: None }
-    }
-
-    /// The real ids of a row.
-    pub(crate) fn row(&self, row: usize) -> &[u32] {
-        &self.ids[row * self.steps..][..self.lengths[row]]
+        Self { ids, steps, lengths }
     }
 
     /// `[B·T]`: the ids row by row, left-aligned.
@@ -93,7 +85,7 @@ impl Tokens {
         &self.ids
     }
 
-    /// B, the number of rows: texts, or their pieces.
+    /// B, the number of texts.
     pub fn n_rows(&self) -> usize {
         self.lengths.len()
     }

@@ -7,7 +7,7 @@ use crate::class_weights::Weighting;
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::evaluate::targets_of;
-use crate::job::{max_ngrams, rows_of, text_classes};
+use crate::job::{most_ngrams, rows_of, text_classes};
 use crate::linear_search::{Fitted, fit_best};
 use crate::paths::PathScore;
 use crate::prepare::Prepared;
@@ -27,7 +27,7 @@ const MIN_TEXTS: usize = 2;
 pub fn linear_baseline(data: &Prepared, training: &TrainingConfig) -> Result<PathScore> {
     let (task, targets) = (&data.task, targets_of(&data.train)?);
     let choice =
-        NgramChoice { order: ORDER, min_texts: MIN_TEXTS, max_ngrams: Some(max_ngrams(task)) };
+        NgramChoice { order: ORDER, min_texts: MIN_TEXTS, max_ngrams: Some(most_ngrams(task)) };
     let (texts, n_classes) = (rows_of(&data.train), task.classes().len());
     let vocabulary = NgramVocabulary::learn(&texts, text_classes(targets), n_classes, choice);
     let trained = training.class_weights.of(task, targets)?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use model::{ModelConfig, Padding};
+use model::ModelConfig;
 use recurrent::settings;
 use serde::{Deserialize, Serialize};
 
@@ -50,10 +50,6 @@ pub struct TrainingConfig {
     pub weight_decay: f64,
     /// The momentum of optimizer `sgd`.
     pub momentum: f64,
-    /// Steps in each of the pieces in which a text is read in training, each piece from a zero state, cut at random
-    /// places; max and mean are pooled over the whole text. Each piece has dropout of its own. 0 reads texts whole, as
-    /// pre-training, validation and answers always do.
-    pub piece_length: usize,
     /// Batches whose gradients are averaged into one optimiser step, as if they were one batch.
     pub accumulation: usize,
     /// Decay of an exponential moving average of the weights, such as 0.999; the average is then
@@ -74,6 +70,11 @@ pub struct TrainingConfig {
     /// each without a fifth of the texts, whatever their groups. Of a class that few texts have it knows little. 0 for
     /// none, which a training that starts from a model has unless it is set.
     pub distillation: f64,
+    /// Windows that the network learns from besides the texts, so many of each: runs of 8 to 80 words, cut at random places
+    /// of texts of more than 16 words. Half of a window's target is its text's label, which it need not bear out, and half
+    /// what a linear model says of it that has not seen the text (see `distillation`). They count as texts in the progress
+    /// and the speed of a training. 0 for none, which a training that starts from a model has unless it is set.
+    pub windows: usize,
     /// Label smoothing in training: 0.1 turns the labels 0 and 1 of a sigmoid into 0.05 and 0.95; of the C
     /// classes of a softmax, the labelled one into 0.9 + 0.1/C and the others into 0.1/C.
     pub label_smoothing: f64,
@@ -229,7 +230,6 @@ impl Default for TrainingConfig {
             optimizer: OptimizerKind::Adam,
             weight_decay: 0.0,
             momentum: 0.0,
-            piece_length: 0,
             accumulation: 1,
             average_decay: 0.0,
             schedule: Schedule::Constant,
@@ -238,6 +238,7 @@ impl Default for TrainingConfig {
             decay_epochs: 1,
             decay_patience: 0,
             distillation: 0.0,
+            windows: 0,
             label_smoothing: 0.0,
             class_weights: ClassWeights::None,
             threshold: None,
@@ -267,16 +268,6 @@ impl TrainingConfig {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) with the field that does not fit it.
     pub fn check_for(&self, model: &ModelConfig) -> Result<()> {
-        let length = self.piece_length;
-        let check = |is_met: bool, expected| {
-            settings::check("piece_length", length == 0 || is_met, expected, length)
-        };
-        check(model.padding == Padding::Skip, "0 where padding is computed")?;
-        let is_pooled = model.pooling.part_of_whole_texts().is_none();
-        check(is_pooled, "0 unless max, mean or both are pooled and nothing else")?;
-        check(self.state == StateCarry::Zero, "0 where the state is carried on")?;
-        // A text is moved as a whole.
-        check(self.adversarial_norm == 0.0, "0 with adversarial training")?;
         let is_calibrated = self.calibrate || model.path_scales.is_constant();
         let expected = "true with model.path_scales by-length, which are a calibration";
         settings::check("calibrate", is_calibrated, expected, self.calibrate)?;

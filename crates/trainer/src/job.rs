@@ -85,11 +85,10 @@ fn stacked_of(record: &ValidationRecord) -> Stacked {
 /// The vocabularies of a network trained on some texts.
 pub(crate) fn vocabularies(job: &TrainingJob<'_>, texts: &EncodedSplit) -> Result<Vocabularies> {
     let (encoder, task) = (&job.data.encoder, &job.data.task);
-    let most = max_ngrams(task);
     let choice = NgramChoice {
         order: job.model.ngram_order,
         min_texts: job.training.ngram_min_texts,
-        max_ngrams: Some(job.training.max_ngrams.map_or(most, |wanted| wanted.min(most))),
+        max_ngrams: Some(max_ngrams(task, job.training)),
     };
     let (rows, targets) = (rows_of(texts), targets_of(texts)?);
     let (classes, n_classes) = (text_classes(targets), task.classes().len());
@@ -101,13 +100,19 @@ pub(crate) fn vocabularies(job: &TrainingJob<'_>, texts: &EncodedSplit) -> Resul
         *ngrams = ngrams.take().map(|ngrams| ngrams.with_ratios(&rows, labels));
     }
     match &job.data.start {
-        Some(start) => start.vocabularies(learned, most),
+        Some(start) => start.vocabularies(learned, most_ngrams(task)),
         None => Ok(learned?),
     }
 }
 
+/// Most n-grams of a linear path with these settings.
+pub(crate) fn max_ngrams(task: &Task, training: &TrainingConfig) -> usize {
+    let most = most_ngrams(task);
+    training.max_ngrams.map_or(most, |wanted| wanted.min(most))
+}
+
 /// Most n-grams of any linear path.
-pub(crate) fn max_ngrams(task: &Task) -> usize {
+pub(crate) fn most_ngrams(task: &Task) -> usize {
     MAX_LINEAR_WEIGHTS / task.n_outputs()
 }
 

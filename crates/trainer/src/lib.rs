@@ -26,6 +26,7 @@ mod finite;
 mod from_model;
 mod frozen;
 mod job;
+mod lessons;
 mod linear_model;
 mod linear_search;
 mod load;

@@ -112,7 +112,7 @@ impl Objective {
                     if class == label as usize { 1.0 - self.label_smoothing } else { 0.0 };
                 let mut target = labelled + spread;
                 if let Some(taught) = taught {
-                    target = f64::from(taught.target(row * n_classes + class, target as f32));
+                    target = f64::from(taught.target(row, row * n_classes + class, target as f32));
                 }
                 *weight = (target * classes[class]) as f32 * of_row(row);
             }
@@ -140,7 +140,7 @@ impl Objective {
                 };
                 let label = f32::from(u8::from(has_label)) * keep + add;
                 let number = row * self.n_outputs + output;
-                let y = taught.map_or(label, |taught| taught.target(number, label));
+                let y = taught.map_or(label, |taught| taught.target(row, number, label));
                 let with = y * *with as f32;
                 both.push((y * -*without as f32 + *without as f32 + with) * of_row(row));
                 having.push(with * of_row(row));
@@ -316,7 +316,7 @@ mod tests {
     /// The loss is linear in the targets, so a teacher that says other labels adds their loss.
     #[test]
     fn a_teacher_has_its_share_of_the_loss() -> Result<()> {
-        let (labels, taught) = ([2u32, 0, 1], [1u32, 0, 2]);
+        let (labels, taught_labels) = ([2u32, 0, 1], [1u32, 2, 2]);
         let logits = [0.5f32, -1.0, 2.0, 1.0, -3.0, 0.25, 0.1, 0.2, 0.3];
         for kind in [TaskKind::Binary, TaskKind::OneOf, TaskKind::AnyOf] {
             let names = ["a", "b", "c"];
@@ -335,7 +335,7 @@ mod tests {
                 TaskKind::OneOf => Targets::OneOf(labels.to_vec()),
                 TaskKind::AnyOf => Targets::any_of(labels.map(|label| [label])),
             };
-            let said: Vec<f32> = taught
+            let said: Vec<f32> = taught_labels
                 .iter()
                 .flat_map(|&label| match n {
                     1 => vec![label.min(1) as f32],
@@ -348,14 +348,20 @@ mod tests {
             let of = |labels| -> Result<f32> {
                 Ok(objective.loss(&x, &targets(labels), Some(&rows))?.to_scalar()?)
             };
-            let (own, others) = (of(labels)?, of(taught)?);
+            let (own, others) = (of(labels)?, of(taught_labels)?);
             for share in [0.0, 0.3, 1.0] {
-                let taught = Taught { share, probabilities: &said };
+                let taught = Taught { shares: &[share; 3], probabilities: &said };
                 let got = objective.taught_loss(&x, (&targets(labels), Some(taught)), Some(&rows));
                 let got: f32 = got?.to_scalar()?;
                 let expected = (1.0 - share) * own + share * others;
                 assert!((got - expected).abs() < 1e-6, "{kind:?} {share}: {got}, not {expected}");
             }
+            // A share for each text: here, as if the second text had the teacher's label.
+            let taught = Taught { shares: &[0.0, 1.0, 0.0], probabilities: &said };
+            let got = objective.taught_loss(&x, (&targets(labels), Some(taught)), Some(&rows))?;
+            let expected = of([labels[0], taught_labels[1], labels[2]])?;
+            let got: f32 = got.to_scalar()?;
+            assert!((got - expected).abs() < 1e-6, "{kind:?}: {got}, not {expected}");
         }
         Ok(())
     }

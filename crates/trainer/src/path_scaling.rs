@@ -20,6 +20,8 @@ use crate::stacking::{Pooled, SMALLEST_SCALE, SMALLEST_SHARE, Stacked, fits_of_l
 use crate::ties::Tie;
 use crate::windows;
 
+/// Windows of each validation text.
+const N_WINDOWS: usize = 2;
 /// Most logits of a path that the fit is on.
 const MAX_FITTED: usize = 2_000_000;
 /// Fewest validation texts for scales by length; of fewer, each path has one for all lengths.
@@ -67,7 +69,7 @@ impl LengthSample {
         ngrams: Option<&NgramVocabulary>,
         seed: u64,
     ) -> Result<Self> {
-        let (targets, cut) = (targets_of(texts)?, windows::cut(texts, seed));
+        let (targets, cut) = (targets_of(texts)?, windows::cut(texts, N_WINDOWS, seed));
         let of: Vec<u32> = cut.iter().map(|window| window.text).collect();
         let windows = EncodedSplit::unlabelled(cut.iter().map(|window| window.ids(texts)))?;
         let (n_texts, n_windows) = (texts.len(), windows.len());

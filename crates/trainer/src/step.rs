@@ -22,7 +22,7 @@ use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
 use crate::scalar::{Scalar, is_here};
 use crate::state::{Restored, Snapshot};
-use crate::teacher::{Taught, Teacher};
+use crate::teacher::{SaidOfRows, Teacher};
 
 /// Keeps the dropout's random numbers apart from those of the initial weights.
 const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
@@ -350,10 +350,6 @@ impl TrainingStep {
         let Self { config, network, optimizer, frozen, dropout, profile, .. } = self;
         let tokens =
             profile.time(Part::Load, || network.tokens_of_rows(&batch.ids(), batch.n_steps))?;
-        let tokens = match config.piece_length {
-            0 => tokens,
-            length => tokens.in_pieces(length, dropout),
-        };
         let unknown = network.vocab_size().saturating_sub(1) as u32;
         let tokens =
             tokens.with_word_dropout(network.regularization().word_dropout, unknown, dropout);
@@ -419,11 +415,8 @@ impl TrainingStep {
             let logits = network.classify(&reading, tokens, Some(&mut *dropout))?;
             let targets = batch.targets.as_ref().ok_or(Error::NoLabels)?;
             let n_outputs = logits.dim(1)?;
-            let taught =
-                teacher.as_ref().map(|teacher| (teacher, teacher.of_rows(&batch.rows, n_outputs)));
-            let taught = taught
-                .as_ref()
-                .map(|(teacher, probabilities)| Taught { share: teacher.share(), probabilities });
+            let said = teacher.as_ref().map(|teacher| teacher.of_rows(&batch.rows, n_outputs));
+            let taught = said.as_ref().map(SaidOfRows::taught);
             let mean =
                 objective.taught_loss(&logits, (targets, taught), batch.weights.as_deref())?;
             let loss = Scalar::of(&mean)?;

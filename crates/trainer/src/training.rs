@@ -244,11 +244,12 @@ impl<'a, 's> Training<'a, 's> {
         Weighting { classes, trained, rows: self.job.data.validation.weights() }
     }
 
-    /// The batches of the current epoch that are not done yet, and how many texts are.
+    /// The batches of the current epoch that are not done yet, and how many texts and windows are.
     pub(crate) fn rest_of_epoch(&self, config: &dataset::LoaderConfig) -> Result<(Loader, usize)> {
         let n_batches = self.state.position.n_batches;
-        let loader = Loader::starting_at(n_batches, Arc::clone(&self.state.texts), config)?;
-        Ok((loader, self.state.texts.len().min(n_batches * config.batch_size)))
+        let rows = self.state.rows();
+        let loader = Loader::starting_at(n_batches, Arc::clone(rows), config)?;
+        Ok((loader, rows.len().min(n_batches * config.batch_size)))
     }
 
     /// Counts a batch that was trained on; its loss counts once it is read.
@@ -292,15 +293,15 @@ impl<'a, 's> Training<'a, 's> {
 
     /// This moment.
     pub(crate) fn stamp(&self) -> Stamp {
-        let TrainState { position, texts, .. } = &self.state;
+        let (position, n_rows) = (&self.state.position, self.state.rows().len());
         let batch_size = match position.phase {
             Phase::Pretraining => self.job.pretraining.batch_size,
             _ => self.job.training.batch_size,
         };
-        let n_done = (position.n_batches * batch_size).min(texts.len());
+        let n_done = (position.n_batches * batch_size).min(n_rows);
         Stamp {
             phase: position.phase,
-            epoch: (position.epoch - 1) as f64 + n_done as f64 / texts.len().max(1) as f64,
+            epoch: (position.epoch - 1) as f64 + n_done as f64 / n_rows.max(1) as f64,
             step: self.state.n_steps(),
             elapsed_s: self.state.elapsed_s(),
             time: now(),

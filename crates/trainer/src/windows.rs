@@ -1,16 +1,15 @@
-//! Short texts, cut from validation texts: of a data set of long texts, there are no others that say how much each path
-//! counts on a text of a few words.
+//! Short texts, cut from others: a data set of long texts has none, and what is trained on it is asked about short texts,
+//! too. Of validation texts, they say how much each path counts on a text of a few words; of training texts, the network
+//! learns from them ([`Lessons`](crate::lessons::Lessons)).
 
 use dataset::EncodedSplit;
 use recurrent::SeededRng;
 
 /// Ids up to which a text is short itself: nothing is cut from it.
 const MAX_SHORT: usize = 16;
-/// Windows of a longer text.
-const N_OF_TEXT: usize = 2;
 /// The shortest window, and the longest; none is longer than half of its text.
 const LENGTHS: [usize; 2] = [8, 80];
-/// How much a window counts as a share of its text. Labels are those of the whole text, which a window need not bear out.
+/// How much a window of a validation text counts as a share of its text. Labels are those of the whole text, which a window need not bear out.
 pub(crate) const WEIGHT: f32 = 0.25;
 /// Keeps the places of windows apart from other random numbers.
 const SEED: u64 = 0x7769_6e64_6f77_7321;
@@ -31,9 +30,9 @@ impl Window {
     }
 }
 
-/// Windows of all texts that are not short, by text. Lengths are equally likely on a logarithmic scale, and all places in
+/// `n_of_text` windows of each text that is not short, by text. Lengths are equally likely on a logarithmic scale, and all places in
 /// a text, too.
-pub(crate) fn cut(texts: &EncodedSplit, seed: u64) -> Vec<Window> {
+pub(crate) fn cut(texts: &EncodedSplit, n_of_text: usize, seed: u64) -> Vec<Window> {
     let mut rng = SeededRng::new(seed ^ SEED);
     let [shortest, longest] = LENGTHS;
     let mut windows = Vec::new();
@@ -42,7 +41,7 @@ pub(crate) fn cut(texts: &EncodedSplit, seed: u64) -> Vec<Window> {
         if n_ids <= MAX_SHORT {
             continue;
         }
-        for _ in 0..N_OF_TEXT {
+        for _ in 0..n_of_text {
             let most = longest.min(n_ids / 2) as f64;
             let fraction = rng.below(1 << 20) as f64 / f64::from(1 << 20);
             let shortest = shortest as f64;
@@ -63,10 +62,10 @@ mod tests {
         let lengths = [0usize, 16, 17, 40, 161, 900];
         let rows: Vec<Vec<u32>> = (0..600).map(|i| (0..lengths[i % 6] as u32).collect()).collect();
         let texts = EncodedSplit::unlabelled(&rows).unwrap();
-        let windows = cut(&texts, 3);
+        let windows = cut(&texts, 2, 3);
         assert_eq!(windows.len(), 2 * 400);
-        assert_eq!(windows, cut(&texts, 3));
-        assert_ne!(windows, cut(&texts, 4));
+        assert_eq!(windows, cut(&texts, 2, 3));
+        assert_ne!(windows, cut(&texts, 2, 4));
         let mut of_longest = Vec::new();
         for window in &windows {
             let (ids, n_ids) = (window.ids(&texts), texts.row(window.text as usize).len());

@@ -229,9 +229,9 @@ fn every_way_of_training_learns_and_repeats_bit_for_bit() {
     }
 }
 
-/// As the texts are learned with these settings as well as without, only the losses tell that they do something.
+/// As the texts are learned with a teacher as well as without, only the losses tell that it does something.
 #[test]
-fn a_teacher_and_pieces_change_what_is_learned() {
+fn a_teacher_changes_what_is_learned() {
     let parent = tempfile::tempdir().unwrap();
     let model = ModelConfig { pooling: "max-mean".parse().unwrap(), ..small_model() };
     let losses = |name: &str, training: TrainingConfig| -> Vec<f64> {
@@ -240,9 +240,7 @@ fn a_teacher_and_pieces_change_what_is_learned() {
     };
     let plain = losses("plain", fast_training());
     let taught = losses("taught", TrainingConfig { distillation: 0.5, ..fast_training() });
-    let in_pieces = losses("pieces", TrainingConfig { piece_length: 3, ..fast_training() });
     assert_ne!(plain, taught);
-    assert_ne!(plain, in_pieces);
     // Half of a target is the teacher's doubt.
     assert!(taught.last() > plain.last(), "{taught:?} {plain:?}");
 }
@@ -260,44 +258,18 @@ fn every_regularisation_and_pooling_learns_and_repeats_bit_for_bit() {
         ("words", base.pooling, Regularization { word_dropout: 0.1, ..little }),
         ("attention", attention, little),
         ("all", all, little),
-        ("pieces", "max-mean".parse().unwrap(), little),
-        ("pieces with the largest", PoolingPart::Max.into(), little),
     ];
     for (name, pooling, regularization) in ways {
         let model = ModelConfig { pooling, ..base.clone() };
         let weights = |run: &str| {
             let folder = parent.path().join(format!("{name}-{run}"));
-            let piece_length = if name.starts_with("pieces") { 3 } else { 0 };
-            let training = TrainingConfig { piece_length, ..fast_training() };
-            let report = train_with(&regularization, &model, &training, &folder).unwrap();
+            let report = train_with(&regularization, &model, &fast_training(), &folder).unwrap();
             let best = report.kept().unwrap();
             assert!(best.validation.accuracy() > 0.9, "{name}: {:?}", best.validation);
             std::fs::read(folder.join(folder::WEIGHTS_FILE)).unwrap()
         };
         assert!(weights("a") == weights("b"), "{name}");
     }
-}
-
-#[test]
-fn texts_are_read_in_pieces_only_where_max_and_mean_are_pooled() {
-    let folder = tempfile::tempdir().unwrap();
-    let training = TrainingConfig { piece_length: 3, ..fast_training() };
-    let refusal = |model: &ModelConfig, training: &TrainingConfig| {
-        train(model, training, &folder.path().join("model"), &mut Silent).unwrap_err().to_string()
-    };
-    let pooled = ModelConfig { pooling: "max-mean".parse().unwrap(), ..small_model() };
-    let last = ModelConfig { pooling: "last-max".parse().unwrap(), ..small_model() };
-    let error = refusal(&last, &training);
-    assert!(error.contains("piece_length is 3; expected 0 unless max, mean or both"), "{error}");
-    let computed = ModelConfig { padding: Padding::Compute, ..pooled.clone() };
-    let error = refusal(&computed, &training);
-    assert!(error.contains("piece_length is 3; expected 0 where padding is computed"), "{error}");
-    let moved = TrainingConfig { adversarial_norm: 0.1, ..training.clone() };
-    let error = refusal(&pooled, &moved);
-    assert!(error.contains("piece_length is 3; expected 0 with adversarial training"), "{error}");
-    let carried = TrainingConfig { state: StateCarry::Carry, ..training };
-    let error = refusal(&pooled, &carried);
-    assert!(error.contains("expected 0 where the state is carried on"), "{error}");
 }
 
 #[test]

@@ -85,12 +85,6 @@ impl Pooling {
         ((max || mean) && !needs_outputs).then_some(recurrent::Pooling { max, mean })
     }
 
-    /// A part that needs each text as a whole, if there is one: max and mean can be made of those of its pieces.
-    #[must_use]
-    pub fn part_of_whole_texts(self) -> Option<PoolingPart> {
-        self.parts().find(|part| matches!(part, PoolingPart::Last | PoolingPart::Attention))
-    }
-
     /// Number of parts: at least one.
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // Never empty.

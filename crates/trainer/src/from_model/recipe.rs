@@ -88,7 +88,7 @@ fn going_on(mut recipe: Recipe) -> Recipe {
     training.vectors = VectorTraining::Tuned;
     recipe.pretraining.epochs = 0;
     // A teacher would know the new texts only, and less than the model.
-    training.distillation = 0.0;
+    (training.distillation, training.windows) = (0.0, 0);
     // A smaller batch and more epochs are more steps away from the model. What a report says has followed the number of
     // texts already, and would follow it again.
     training.few_texts = FewTexts::Keep;

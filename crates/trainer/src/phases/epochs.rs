@@ -43,7 +43,7 @@ fn initial_weights(training: &Training<'_, '_>) -> Result<Start> {
 
 /// The rest of one epoch; `Some` if the training ends in it or after it.
 fn epoch(training: &mut Training<'_, '_>) -> Result<Option<Ending>> {
-    let (job, n_rows) = (training.job, training.state.texts.len());
+    let (job, n_rows) = (training.job, training.state.rows().len());
     let epoch = training.state.position.epoch;
     let (mut loader, mut n_done) = training.rest_of_epoch(&loader_config(job, epoch))?;
     training.tell(Event::EpochStart { epoch, n_rows, n_done })?;

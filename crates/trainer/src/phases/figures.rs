@@ -51,8 +51,8 @@ impl Place {
     pub(super) fn of(training: &Training<'_, '_>, batch: &Batch) -> Self {
         let state = &training.state;
         let step = state.n_steps();
-        let mut rows: Vec<String> =
-            batch.rows.iter().take(ROWS_IN_ERROR).map(u32::to_string).collect();
+        let text_of = |&row: &u32| state.lessons.text_of(row).to_string();
+        let mut rows: Vec<String> = batch.rows.iter().take(ROWS_IN_ERROR).map(text_of).collect();
         if batch.rows.len() > ROWS_IN_ERROR {
             rows.push("...".to_string());
         }

@@ -22,7 +22,7 @@ pub(crate) fn linear(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
     if let Some(stop) = training.pause()? {
         return Ok(Some(stop));
     }
-    if training.job.training.distillation > 0.0 {
+    if teacher::is_wanted(training.job.training) {
         // The teacher may be stopped, and what is fitted until then begins anew.
         training.save_state()?;
     }
@@ -62,12 +62,12 @@ fn fit(training: &mut Training<'_, '_>) -> Result<()> {
     training.tell(Event::LinearPathFitted { metrics })
 }
 
-/// Asks the network's teacher about the texts of this phase, if it has one. `Some` if the training was asked to stop.
+/// Asks the network's teacher about what it learns from in this phase, if it has one. `Some` if the training was asked to stop.
 ///
 /// `may_stop`: whether it looks for that.
 pub(super) fn teach(training: &mut Training<'_, '_>, may_stop: bool) -> Result<Option<Stop>> {
     let &TrainingJob { training: settings, data, .. } = training.job;
-    if settings.distillation == 0.0 {
+    if !teacher::is_wanted(settings) {
         return Ok(None);
     }
     training.tell(Event::TeacherStart { n_models: teacher::N_FOLDS })?;
@@ -82,7 +82,7 @@ pub(super) fn teach(training: &mut Training<'_, '_>, may_stop: bool) -> Result<O
         stop.set(control.stop().filter(|_| may_stop));
         stop.get().is_some()
     };
-    let teacher = Teacher::ask(&state.texts, &data.task, (settings, rate), &is_stopped)?;
+    let teacher = Teacher::ask(&state.lessons, &data.task, (settings, rate), &is_stopped)?;
     if let Some(teacher) = teacher {
         state.step.set_teacher(teacher);
     }

@@ -56,7 +56,7 @@ fn epoch(training: &mut Training<'_, '_>) -> Result<Option<Stop>> {
     let epoch = training.state.position.epoch;
     let config = loader_config(training.job, epoch)?;
     let (loader, n_done) = training.rest_of_epoch(&config)?;
-    let n_rows = training.state.texts.len();
+    let n_rows = training.state.rows().len();
     if n_done == 0 {
         training.state.restart_progress();
     }

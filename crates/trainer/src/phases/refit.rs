@@ -28,7 +28,7 @@ pub(crate) fn refit(training: &mut Training<'_, '_>) -> Result<Option<RefitRecor
     if training.state.position.phase != Phase::Refit {
         begin(training)?;
     }
-    let (job, n_rows) = (training.job, training.state.texts.len());
+    let (job, n_rows) = (training.job, training.state.rows().len());
     let Some(n_epochs) = training.state.report.kept().map(|kept| kept.epoch) else {
         return Ok(None);
     };
@@ -73,7 +73,7 @@ fn set_weights(step: &mut TrainingStep, start: &Start) -> Result<()> {
 
 /// The rest of one epoch, up to `n_steps` steps in all; false if it was asked to stop.
 fn epoch(training: &mut Training<'_, '_>, n_epochs: f64, n_steps: usize) -> Result<bool> {
-    let (epoch, n_rows) = (training.state.position.epoch, training.state.texts.len());
+    let (epoch, n_rows) = (training.state.position.epoch, training.state.rows().len());
     let (loader, n_done) = training.rest_of_epoch(&loader_config(training.job, epoch))?;
     training.tell(Event::RefitStart { epoch, n_rows, n_done, n_epochs })?;
     if n_done == 0 {

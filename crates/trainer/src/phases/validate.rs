@@ -11,7 +11,7 @@ use crate::validation::{Measured, is_kept, measure};
 
 /// Validates, keeps the model if `keep` selects it, and returns whether patience has run out.
 ///
-/// `epoch`: from 1; `n_done`: texts of it that were trained on.
+/// `epoch`: from 1; `n_done`: texts and windows of it that were trained on.
 pub(crate) fn validate(
     training: &mut Training<'_, '_>,
     (epoch, n_done): (usize, usize),
@@ -33,7 +33,7 @@ pub(crate) fn validate(
     let state = &mut training.state;
     let before = state.report.validation.clone();
     let mut record = ValidationRecord {
-        epoch: (epoch - 1) as f64 + n_done as f64 / data.train.len() as f64,
+        epoch: (epoch - 1) as f64 + n_done as f64 / state.rows().len() as f64,
         step: state.step.n_steps(),
         train_loss: progress.loss_sum / progress.n_batches.max(1) as f64,
         validation: metrics.clone(),

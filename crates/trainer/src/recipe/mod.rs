@@ -343,11 +343,6 @@ mod tests {
             let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
             Recipe::load(recipe, &settings).unwrap_err().to_string()
         };
-        let error = message("notebook", &["training.piece_length=50"]);
-        assert!(
-            error.contains("piece_length is 50; expected 0 where padding is computed"),
-            "{error}"
-        );
         let uncalibrated = ["model.path_scales=by-length", "training.calibrate=false"];
         let error = message("default", &uncalibrated);
         assert!(

@@ -14,6 +14,7 @@ use super::snapshot::Snapshot;
 use crate::error::Result;
 use crate::evaluate::targets_of;
 use crate::job::{TrainingJob, new_step, steps_per_epoch, vocabularies};
+use crate::lessons::Lessons;
 use crate::path_scaling::LengthSample;
 use crate::pretraining::LanguageModel;
 use crate::record::Ending;
@@ -28,7 +29,7 @@ pub(crate) type Start = BTreeMap<String, Tensor>;
 /// Before the names of initial weights.
 const START: &str = "start.";
 const LINEAR_LOGITS: &str = "linear logits";
-/// A teacher's probabilities of the texts of this phase.
+/// A teacher's probabilities of the texts and windows of this phase.
 const TEACHER: &str = "teacher";
 const WINDOW_LOGITS: &str = "linear logits of windows";
 /// The id of the model that is in the model folder.
@@ -46,6 +47,8 @@ pub(crate) struct TrainState {
     pub(crate) ended: Option<Ending>,
     /// The texts that this phase learns from.
     pub(crate) texts: Arc<EncodedSplit>,
+    /// What its batches are made of, except in pre-training: these texts, and windows of them.
+    pub(crate) lessons: Lessons,
     /// The network that this phase trains, its optimiser, and what batches pass on.
     pub(crate) step: TrainingStep,
     /// The learning rate of this phase.
@@ -102,6 +105,7 @@ impl TrainState {
             Phase::Refit => Arc::new(EncodedSplit::joined(&job.data.train, &job.data.validation)?),
             _ => Arc::clone(&job.data.train),
         };
+        let lessons = Lessons::new(&texts, job.training.windows, job.training.seed)?;
         let vocabularies = vocabularies(job, &texts)?;
         let has_lengths = !job.model.path_scales.is_constant() && phase != Phase::Refit;
         let ngrams = vocabularies.ngrams.as_ref();
@@ -112,8 +116,9 @@ impl TrainState {
             position: Position::start_of(phase),
             n_batches: 0,
             ended: None,
-            schedule: schedule(job, phase, &texts),
+            schedule: schedule(job, phase, rows_of(phase, &texts, &lessons)),
             texts,
+            lessons,
             step,
             language_model: None,
             start: None,
@@ -129,6 +134,11 @@ impl TrainState {
         state.phase_began_s = state.elapsed_s();
         state.restart_progress();
         Ok(state)
+    }
+
+    /// What the batches of the current phase are made of.
+    pub(crate) fn rows(&self) -> &Arc<EncodedSplit> {
+        rows_of(self.position.phase, &self.texts, &self.lessons)
     }
 
     /// Seconds of training so far, of all sessions.
@@ -155,7 +165,7 @@ impl TrainState {
     /// Goes to the first batch of a phase that trains the same network.
     pub(crate) fn enter(&mut self, job: &TrainingJob<'_>, phase: Phase) {
         self.position = Position::start_of(phase);
-        self.schedule = schedule(job, phase, &self.texts);
+        self.schedule = schedule(job, phase, self.rows());
         self.phase_began_s = self.elapsed_s();
         self.restart_progress();
     }
@@ -254,9 +264,9 @@ impl TrainState {
             state.start = Some(tensors.collect::<Result<_>>()?);
         }
         if from.has(TEACHER) {
-            let n_probabilities = state.texts.len() * job.data.task.n_outputs();
+            let n_probabilities = state.lessons.rows().len() * job.data.task.n_outputs();
             let probabilities = from.numbers(TEACHER, &[n_probabilities])?;
-            state.step.set_teacher(Teacher::of(probabilities, job.training));
+            state.step.set_teacher(Teacher::of(probabilities, &state.lessons, job.training));
         }
         if from.has(LINEAR_LOGITS) {
             let n_logits = job.data.validation.len() * job.data.task.n_outputs();
@@ -320,12 +330,24 @@ fn adopt(
     Ok(())
 }
 
-/// The learning rate of a phase over these texts.
-fn schedule(job: &TrainingJob<'_>, phase: Phase, texts: &EncodedSplit) -> LearningRate {
+/// What the batches of a phase are made of: a language model learns from texts as they are.
+fn rows_of<'a>(
+    phase: Phase,
+    texts: &'a Arc<EncodedSplit>,
+    lessons: &'a Lessons,
+) -> &'a Arc<EncodedSplit> {
     match phase {
-        Phase::Pretraining => job.pretraining.learning_rate(texts.len()),
+        Phase::Pretraining => texts,
+        Phase::LinearPath | Phase::Epochs | Phase::Refit => lessons.rows(),
+    }
+}
+
+/// The learning rate of a phase over these rows.
+fn schedule(job: &TrainingJob<'_>, phase: Phase, rows: &EncodedSplit) -> LearningRate {
+    match phase {
+        Phase::Pretraining => job.pretraining.learning_rate(rows.len()),
         Phase::LinearPath | Phase::Epochs | Phase::Refit => {
-            LearningRate::new(job.training, steps_per_epoch(job.training, texts.len()))
+            LearningRate::new(job.training, steps_per_epoch(job.training, rows.len()))
         }
     }
 }

@@ -68,7 +68,7 @@ fn plateau() -> Case {
     Case { name: "plateau", recipe }
 }
 
-/// A linear path and a teacher, pre-training in two directions, epochs, retraining, in pieces of texts.
+/// A linear path and a teacher, pre-training in two directions, epochs, retraining, with windows of texts.
 pub fn every_phase() -> Case {
     let model = ModelConfig {
         num_layers: 1,
@@ -88,7 +88,7 @@ pub fn every_phase() -> Case {
         refit: true,
         accumulation: 3,
         distillation: 0.3,
-        piece_length: 7,
+        windows: 2,
         ..TrainingConfig::default()
     };
     let mut recipe = recipe(model, training);
