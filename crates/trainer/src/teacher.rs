@@ -12,7 +12,7 @@ use model::{LengthScale, NgramChoice, NgramVocabulary, Task, Vocabularies, lengt
 use crate::calibration::{self, Intercept};
 use crate::class_weights::{ClassWeights, Weighting};
 use crate::config::TrainingConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::targets_of;
 use crate::job::{max_ngrams, rows_of, text_classes};
 use crate::lessons::Lessons;
@@ -82,7 +82,7 @@ impl Teacher {
     /// `rate`: that of the linear models. `is_stopped` is asked before each of them.
     ///
     /// # Errors
-    /// As [`LinearModel::fit`]; [`Error::Model`](crate::Error::Model) if no n-gram occurs in enough texts.
+    /// As [`LinearModel::fit`].
     pub(crate) fn ask(
         lessons: &Lessons,
         task: &Task,
@@ -191,7 +191,11 @@ impl Said {
         task: &Task,
         (training, rate): (&TrainingConfig, f64),
     ) -> Result<()> {
-        let mut vocabulary = vocabulary(texts, task, training)?;
+        let mut vocabulary = match vocabulary(texts, task, training) {
+            // It knows nothing, and says how frequent a label is.
+            Err(Error::Model(model::Error::LacksNgrams { .. })) => return Ok(()),
+            learned => learned?,
+        };
         if let (Some(_), Some(labels)) = (&self.ratios, targets_of(texts)?.one_of()) {
             vocabulary = vocabulary.with_ratios(&rows_of(texts), labels);
         }
@@ -407,6 +411,20 @@ mod tests {
             assert_eq!(some.probabilities[..3], teacher.probabilities()[21..24]);
             assert_eq!(some.probabilities[3..], teacher.probabilities()[6..9]);
         }
+    }
+
+    #[test]
+    fn of_texts_without_common_words_the_teacher_knows_how_frequent_labels_are() -> Result<()> {
+        let texts: Vec<Vec<u32>> =
+            (0..40).map(|i| (0..20).map(|at| 3 + 20 * i + at).collect()).collect();
+        let labels = (0..40).map(|i| u32::from(i % 4 == 0)).collect();
+        let split = EncodedSplit::with_targets(&texts, Targets::OneOf(labels))?;
+        let lessons = Lessons::new(&Arc::new(split), 1, 0)?;
+        let training = TrainingConfig { windows: 1, ..TrainingConfig::default() };
+        let teacher = Teacher::ask(&lessons, &Task::binary(), (&training, RATE), &|| false)?;
+        let of_windows = &teacher.unwrap().probabilities()[40..];
+        assert!(of_windows.iter().all(|&p| (p - 0.25).abs() < 0.05), "{of_windows:?}");
+        Ok(())
     }
 
     /// Texts of 40 words in two halves, of which one, first or second, is about the label: a window of the other half is
