@@ -60,7 +60,7 @@ pub enum Event {
     EpochStart {
         /// From 1.
         epoch: usize,
-        /// Number of its texts.
+        /// Number of its texts and windows.
         n_rows: usize,
         /// Texts of it that are done.
         n_done: usize,
@@ -104,7 +104,7 @@ pub enum Event {
     RefitStart {
         /// From 1.
         epoch: usize,
-        /// Number of its texts.
+        /// Number of its texts and windows.
         n_rows: usize,
         /// Texts of it that are done.
         n_done: usize,
