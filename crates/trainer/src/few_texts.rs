@@ -15,8 +15,8 @@ pub enum FewTexts {
     #[default]
     Keep,
     /// They follow the number of training texts. The batch size shrinks, so that an epoch has about 100 steps, but not
-    /// below 8. With fewer than 2,000 texts, words that occur once are known, and there are three times as many epochs, at
-    /// least 12.
+    /// below 8. With fewer than 2,000 texts, words that occur once are known, there are three times as many epochs, at
+    /// least 12, and no windows: teachers of so few texts know little of them.
     Adapt,
 }
 
@@ -62,6 +62,7 @@ impl FewTexts {
             training.batch_size = training.batch_size.min(batch);
             if n_train < MANY {
                 training.epochs = training.epochs.saturating_mul(TIMES_EPOCHS).max(FEWEST_EPOCHS);
+                training.windows = 0;
             }
         }
         training
@@ -100,6 +101,12 @@ mod tests {
             assert_eq!(adapted(5, n_train), expected, "{n_train}");
         }
         assert_eq!(adapted(2, 1500).1, 12);
+        let windows = |n_train| {
+            let few_texts = FewTexts::Adapt;
+            let config = TrainingConfig { few_texts, windows: 2, ..TrainingConfig::default() };
+            FewTexts::training(&config, n_train).windows
+        };
+        assert_eq!((windows(1999), windows(2000)), (0, 2));
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Objective {
     pub(crate) fn taught_loss(
         &self,
         logits: &Tensor,
-        (targets, taught): (&Targets, Option<Taught<'_>>),
+        (targets, taught): (&Targets, Option<&Taught>),
         rows: Option<&[f32]>,
     ) -> Result<Tensor> {
         let of_row = |row: usize| rows.map_or(1.0, |rows| rows[row]);
@@ -98,7 +98,7 @@ impl Objective {
     fn softmax_weights(
         &self,
         classes: &[f64],
-        (labels, taught): (&[u32], Option<Taught<'_>>),
+        (labels, taught): (&[u32], Option<&Taught>),
         of_row: impl Fn(usize) -> f32,
     ) -> Vec<f32> {
         let n_classes = self.n_outputs;
@@ -125,7 +125,7 @@ impl Objective {
     fn sigmoid_weights(
         &self,
         outputs: &[[f64; 2]],
-        (targets, taught): (&Targets, Option<Taught<'_>>),
+        (targets, taught): (&Targets, Option<&Taught>),
         of_row: impl Fn(usize) -> f32,
     ) -> (Vec<f32>, Vec<f32>) {
         let (keep, add) =
@@ -350,15 +350,15 @@ mod tests {
             };
             let (own, others) = (of(labels)?, of(taught_labels)?);
             for share in [0.0, 0.3, 1.0] {
-                let taught = Taught { shares: &[share; 3], probabilities: &said };
-                let got = objective.taught_loss(&x, (&targets(labels), Some(taught)), Some(&rows));
+                let taught = Taught { shares: vec![share; 3], probabilities: said.clone() };
+                let got = objective.taught_loss(&x, (&targets(labels), Some(&taught)), Some(&rows));
                 let got: f32 = got?.to_scalar()?;
                 let expected = (1.0 - share) * own + share * others;
                 assert!((got - expected).abs() < 1e-6, "{kind:?} {share}: {got}, not {expected}");
             }
             // A share for each text: here, as if the second text had the teacher's label.
-            let taught = Taught { shares: &[0.0, 1.0, 0.0], probabilities: &said };
-            let got = objective.taught_loss(&x, (&targets(labels), Some(taught)), Some(&rows))?;
+            let taught = Taught { shares: vec![0.0, 1.0, 0.0], probabilities: said };
+            let got = objective.taught_loss(&x, (&targets(labels), Some(&taught)), Some(&rows))?;
             let expected = of([labels[0], taught_labels[1], labels[2]])?;
             let got: f32 = got.to_scalar()?;
             assert!((got - expected).abs() < 1e-6, "{kind:?}: {got}, not {expected}");

@@ -22,7 +22,7 @@ use crate::optimizer::{Gradients, Optimizer, RowGradient};
 use crate::profile::{Part, Profile};
 use crate::scalar::{Scalar, is_here};
 use crate::state::{Restored, Snapshot};
-use crate::teacher::{SaidOfRows, Teacher};
+use crate::teacher::Teacher;
 
 /// Keeps the dropout's random numbers apart from those of the initial weights.
 const DROPOUT_STREAM: u64 = 0x6472_6f70_6f75_7421;
@@ -415,10 +415,9 @@ impl TrainingStep {
             let logits = network.classify(&reading, tokens, Some(&mut *dropout))?;
             let targets = batch.targets.as_ref().ok_or(Error::NoLabels)?;
             let n_outputs = logits.dim(1)?;
-            let said = teacher.as_ref().map(|teacher| teacher.of_rows(&batch.rows, n_outputs));
-            let taught = said.as_ref().map(SaidOfRows::taught);
-            let mean =
-                objective.taught_loss(&logits, (targets, taught), batch.weights.as_deref())?;
+            let taught = teacher.as_ref().map(|teacher| teacher.of_rows(&batch.rows, n_outputs));
+            let targets = (targets, taught.as_ref());
+            let mean = objective.taught_loss(&logits, targets, batch.weights.as_deref())?;
             let loss = Scalar::of(&mean)?;
             Ok((if weight == 1.0 { mean } else { (mean * weight)? }, loss))
         })?;

@@ -44,30 +44,17 @@ pub(crate) struct Teacher {
 
 /// What a teacher says of the texts of a batch.
 #[derive(Debug, Clone)]
-pub(crate) struct SaidOfRows {
-    shares: Vec<f32>,
-    probabilities: Vec<f32>,
-}
-
-/// The same, as the loss takes it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Taught<'a> {
+pub(crate) struct Taught {
     /// `[B]`: the teacher's share of the targets of each text.
-    pub(crate) shares: &'a [f32],
+    pub(crate) shares: Vec<f32>,
     /// `[B·O]`.
-    pub(crate) probabilities: &'a [f32],
+    pub(crate) probabilities: Vec<f32>,
 }
 
-impl Taught<'_> {
+impl Taught {
     /// The target of a text's output, numbered through all texts, of which `label` is the label's.
     pub(crate) fn target(&self, text: usize, output: usize, label: f32) -> f32 {
         label + self.shares[text] * (self.probabilities[output] - label)
-    }
-}
-
-impl SaidOfRows {
-    pub(crate) fn taught(&self) -> Taught<'_> {
-        Taught { shares: &self.shares, probabilities: &self.probabilities }
     }
 }
 
@@ -115,6 +102,9 @@ impl Teacher {
             said.by_model_of(&rows.select(&others), (rows, &of_fold), task, (&training, rate))?;
         }
         for (kind, is_of_windows) in asked.iter().zip([false, true]) {
+            if kind.is_empty() {
+                continue;
+            }
             let some = rows.select(kind);
             let columns = said.columns(kind, &some, is_of_windows);
             let of_kind = calibrated(&columns, &some, task)?;
@@ -142,9 +132,9 @@ impl Teacher {
     }
 
     /// What it says of some texts and windows.
-    pub(crate) fn of_rows(&self, rows: &[u32], n_outputs: usize) -> SaidOfRows {
+    pub(crate) fn of_rows(&self, rows: &[u32], n_outputs: usize) -> Taught {
         let of_row = |&row: &u32| &self.probabilities[row as usize * n_outputs..][..n_outputs];
-        SaidOfRows {
+        Taught {
             shares: rows.iter().map(|&row| self.share_of(row)).collect(),
             probabilities: rows.iter().flat_map(of_row).copied().collect(),
         }
@@ -193,7 +183,7 @@ impl Said {
     ) -> Result<()> {
         let mut vocabulary = match vocabulary(texts, task, training) {
             // It knows nothing, and says how frequent a label is.
-            Err(Error::Model(model::Error::LacksNgrams { .. })) => return Ok(()),
+            Err(Error::Model(model::Error::NoNgrams { .. })) => return Ok(()),
             learned => learned?,
         };
         if let (Some(_), Some(labels)) = (&self.ratios, targets_of(texts)?.one_of()) {
@@ -407,7 +397,7 @@ mod tests {
             assert!(n_right > 360, "{kind:?}: {n_right}");
             assert_eq!(ask(&texts, &task), teacher);
             let some = teacher.of_rows(&[7, 2], 3);
-            assert_eq!(some.taught().shares, [0.5; 2]);
+            assert_eq!(some.shares, [0.5; 2]);
             assert_eq!(some.probabilities[..3], teacher.probabilities()[21..24]);
             assert_eq!(some.probabilities[3..], teacher.probabilities()[6..9]);
         }
@@ -421,8 +411,8 @@ mod tests {
         let split = EncodedSplit::with_targets(&texts, Targets::OneOf(labels))?;
         let lessons = Lessons::new(&Arc::new(split), 1, 0)?;
         let training = TrainingConfig { windows: 1, ..TrainingConfig::default() };
-        let teacher = Teacher::ask(&lessons, &Task::binary(), (&training, RATE), &|| false)?;
-        let of_windows = &teacher.unwrap().probabilities()[40..];
+        let said = Teacher::ask(&lessons, &Task::binary(), (&training, RATE), &|| false)?.unwrap();
+        let of_windows = &said.probabilities()[40..];
         assert!(of_windows.iter().all(|&p| (p - 0.25).abs() < 0.05), "{of_windows:?}");
         Ok(())
     }
@@ -452,7 +442,7 @@ mod tests {
             let again = Teacher::ask(&lessons, &task, (&training, RATE), &|| false)?.unwrap();
             assert_eq!(teacher, again);
             let said = teacher.of_rows(&[799, 800], n_outputs);
-            assert_eq!(said.taught().shares, [0.0, 0.5]);
+            assert_eq!(said.shares, [0.0, 0.5]);
             // Of texts themselves, nothing is asked.
             assert!(teacher.probabilities()[..800 * n_outputs].iter().all(|&p| p == 0.0));
             let (mut n_telling, mut n_other, mut decided) = (0, 0, 0.0);

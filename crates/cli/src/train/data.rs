@@ -146,6 +146,7 @@ pub(super) fn tell_adapted(recipe: &Recipe, adapted: &Recipe) {
     };
     note("training.batch_size", [was, is].map(|of| of.training.batch_size as u64));
     note("training.epochs", [was, is].map(|of| of.training.epochs as u64));
+    note("training.windows", [was, is].map(|of| of.training.windows as u64));
     note("preprocessing.min_frequency", [was, is].map(|of| of.preprocessing.min_frequency));
     if !changes.is_empty() {
         eprintln!("as there are few texts: {}", changes.join(", "));

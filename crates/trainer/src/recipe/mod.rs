@@ -218,7 +218,12 @@ fn keep_what_is_given(recipe: &mut toml::Table, settings: &[String]) {
             .iter()
             .any(|setting| setting.split_once('=').is_some_and(|(given, _)| given.trim() == name))
     };
-    let follow = ["training.batch_size", "training.epochs", "preprocessing.min_frequency"];
+    let follow = [
+        "training.batch_size",
+        "training.epochs",
+        "training.windows",
+        "preprocessing.min_frequency",
+    ];
     if follow.into_iter().any(is_given)
         && !is_given("training.few_texts")
         && let Some(toml::Value::Table(training)) = recipe.get_mut("training")
