@@ -77,10 +77,11 @@ impl Network {
             binary("default", "default", &[]),
             binary("quick", "quick", &[]),
             binary("accurate", "accurate", &[]),
+            binary("LSTM", "default", &["model.cell=lstm"]),
             binary(
                 "two layers of a GRU",
                 "default",
-                &["model.cell=gru", "model.num_layers=2", "regularization.layer_dropout=0.4"],
+                &["model.num_layers=2", "regularization.layer_dropout=0.4"],
             ),
             binary("RNN", "default", &["model.cell=rnn-tanh"]),
             binary("attention", "default", &["model.pooling=attention"]),
