@@ -13,6 +13,9 @@ use crate::few_texts::FewTexts;
 use crate::optimizer::{OptimizerConfig, OptimizerKind};
 use crate::thresholds::ThresholdGoal;
 
+/// Most windows of a text, which together are several times as long as most texts.
+const MAX_WINDOWS: usize = 100;
+
 /// Training settings. The default is the notebook's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -73,7 +76,7 @@ pub struct TrainingConfig {
     /// Windows that the network learns from besides the texts, so many of each: runs of 8 to 80 words, cut at random places
     /// of texts of more than 16 words. Half of a window's target is its text's label, which it need not bear out, and half
     /// what a linear model says of it that has not seen the text (see `distillation`). They count as texts in the progress
-    /// and the speed of a training. 0 for none, which a training that starts from a model has unless it is set.
+    /// and the speed of a training. At most 100; 0 for none, which a training that starts from a model has unless it is set.
     pub windows: usize,
     /// Label smoothing in training: 0.1 turns the labels 0 and 1 of a sigmoid into 0.05 and 0.95; of the C
     /// classes of a softmax, the labelled one into 0.9 + 0.1/C and the others into 0.1/C.
@@ -303,6 +306,8 @@ impl TrainingConfig {
         settings::check("decay_factor", factor > 0.0 && factor <= 1.0, expected, factor)?;
         settings::rate("label_smoothing", self.label_smoothing)?;
         settings::rate("distillation", self.distillation)?;
+        let is_possible = self.windows <= MAX_WINDOWS;
+        settings::check("windows", is_possible, "at most 100", self.windows)?;
         settings::rate("average_decay", self.average_decay)?;
         settings::not_negative("adversarial_norm", self.adversarial_norm)?;
         self.optimizer().check()?;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use dataset::EncodedSplit;
+use dataset::{EncodedSplit, Targets};
 
 use crate::error::Result;
 use crate::evaluate::targets_of;
@@ -35,18 +35,16 @@ impl Lessons {
             return Ok(Self { rows: Arc::clone(texts), n_texts, of_windows: Vec::new() });
         }
         let of_windows: Vec<u32> = cut.iter().map(|window| window.text).collect();
-        let targets = targets_of(texts)?.select(&of_windows);
-        let windows =
-            EncodedSplit::with_targets(cut.iter().map(|window| window.ids(texts)), targets)?;
-        let windows = match texts.weights() {
-            Some(weights) => {
-                let of_text = |&text: &u32| weights[text as usize];
-                windows.with_weights(of_windows.iter().map(of_text).collect())?
-            }
-            None => windows,
-        };
-        let rows = Arc::new(EncodedSplit::joined(texts, &windows)?);
-        Ok(Self { rows, n_texts, of_windows })
+        let targets = targets_of(texts)?;
+        let targets = Targets::joined(targets, &targets.select(&of_windows))?;
+        let of_texts = (0..n_texts).map(|text| texts.row(text));
+        let ids = of_texts.chain(cut.iter().map(|window| window.ids(texts)));
+        let mut rows = EncodedSplit::with_targets(ids, targets)?;
+        if let Some(weights) = texts.weights() {
+            let of_windows = of_windows.iter().map(|&text| weights[text as usize]);
+            rows = rows.with_weights(weights.iter().copied().chain(of_windows).collect())?;
+        }
+        Ok(Self { rows: Arc::new(rows), n_texts, of_windows })
     }
 
     /// `[N+W]`.
@@ -72,8 +70,6 @@ impl Lessons {
 
 #[cfg(test)]
 mod tests {
-    use dataset::Targets;
-
     use super::*;
 
     #[test]
@@ -82,7 +78,9 @@ mod tests {
             (0..9u32).map(|i| (0..i * 6).map(|at| 100 * i + at).collect()).collect();
         let texts =
             EncodedSplit::with_targets(&rows, Targets::OneOf((0..9).map(|i| i % 2).collect()))?;
-        let texts = Arc::new(texts.with_weights((0..9).map(|i| i as f32 / 4.0).collect())?);
+        // The longest count for nothing.
+        let weight = |text: u32| if text < 6 { text as f32 / 4.0 } else { 0.0 };
+        let texts = Arc::new(texts.with_weights((0..9).map(weight).collect())?);
         let none = Lessons::new(&texts, 0, 1)?;
         assert!(Arc::ptr_eq(none.rows(), &texts) && !none.is_window(8));
         // Texts of 18 and more words are six.
@@ -95,7 +93,7 @@ mod tests {
             let ids = lessons.rows().row(row as usize);
             assert!(ids.iter().all(|id| id / 100 == text), "{row}: {ids:?}");
             assert_eq!(lessons.rows().targets().unwrap().of_row(row as usize), [text % 2]);
-            assert_eq!(weights[row as usize], text as f32 / 4.0);
+            assert_eq!(weights[row as usize], weight(text));
         }
         Ok(())
     }

@@ -322,6 +322,7 @@ mod tests {
             assert!(!message(setting).contains("did you mean"), "{}", message(setting));
         }
         assert!(message("training.epochs=0").contains("at least 1"));
+        assert!(message("training.windows=101").contains("at most 100"));
         for removed in ["model.ngram_dropout=0.5", "training.ngram_training=first"] {
             assert!(message(removed).contains("no longer exists"), "{}", message(removed));
             assert!(!message(removed).contains("did you mean"), "{}", message(removed));
