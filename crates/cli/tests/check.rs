@@ -556,8 +556,8 @@ fn a_deep_check_finds_labels_that_were_turned_round() {
         .iter()
         .map(|label| label["row"].as_u64().unwrap() as usize)
         .collect();
-    // The smallest network may be unsure of two of them.
-    assert!(rows.len() >= 4 && rows.iter().all(|row| turned.contains(row)), "{rows:?}");
+    // The smallest network may be unsure of one of them.
+    assert!(rows.len() >= 5 && rows.iter().all(|row| turned.contains(row)), "{rows:?}");
     assert_eq!(deep["n_judged"], 240);
     let first = &deep["labels"][0];
     assert_ne!(first["given"], first["suggested"]);
