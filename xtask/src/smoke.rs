@@ -68,12 +68,12 @@ fn verdict(figures: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Overwrites the LSTM's weights in a model folder with zeros.
+/// Overwrites the GRU's weights in a model folder with zeros.
 fn kill_recurrent_layers(model: &Path) -> anyhow::Result<()> {
     let path = model.join("model.safetensors");
     let mut bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let ranges = tensor_ranges(&bytes, "lstm.").context("the weights are not safetensors")?;
-    ensure!(!ranges.is_empty(), "the model has no LSTM");
+    let ranges = tensor_ranges(&bytes, "gru.").context("the weights are not safetensors")?;
+    ensure!(!ranges.is_empty(), "the model has no GRU");
     for range in ranges {
         bytes.get_mut(range).context("the weights file is truncated")?.fill(0);
     }
