@@ -62,7 +62,8 @@ fn fit(training: &mut Training<'_, '_>) -> Result<()> {
     training.tell(Event::LinearPathFitted { metrics })
 }
 
-/// Asks the network's teacher about what it learns from in this phase, if it has one. `Some` if the training was asked to stop.
+/// Asks the network's teacher, if it has one, about what the network learns from in this phase. `Some` if the training
+/// was asked to stop.
 ///
 /// `may_stop`: whether it looks for that.
 pub(super) fn teach(training: &mut Training<'_, '_>, may_stop: bool) -> Result<Option<Stop>> {
