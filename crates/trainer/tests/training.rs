@@ -245,6 +245,25 @@ fn a_teacher_changes_what_is_learned() {
     assert!(taught.last() > plain.last(), "{taught:?} {plain:?}");
 }
 
+/// Windows make an epoch longer, not the training: it still has as many epochs, and retraining counts texts alone.
+#[test]
+fn windows_are_learned_from_within_the_same_epochs() {
+    let parent = tempfile::tempdir().unwrap();
+    let trained = |name: &str, windows: usize| {
+        let training = TrainingConfig { windows, refit: true, ..fast_training() };
+        train(&small_model(), &training, &parent.path().join(name), &mut Silent).unwrap()
+    };
+    let (plain, with_windows) = (trained("plain", 0), trained("windows", 3));
+    for report in [&plain, &with_windows] {
+        let epochs: Vec<f64> = report.history.iter().map(|record| record.epoch).collect();
+        assert_eq!(epochs, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(report.refit.as_ref().unwrap().n_rows, 216);
+    }
+    let steps = |report: &TrainingReport| report.history[0].step;
+    assert!(steps(&with_windows) > steps(&plain), "{} {}", steps(&with_windows), steps(&plain));
+    assert!(with_windows.kept().unwrap().validation.accuracy() > 0.9);
+}
+
 #[test]
 fn every_regularisation_and_pooling_learns_and_repeats_bit_for_bit() {
     let parent = tempfile::tempdir().unwrap();
